@@ -1,0 +1,34 @@
+"""The build command: `python -m beam_pipelines.build`.
+
+This file is only the door. Beam cannot ship functions of a `__main__` module to its workers, so
+the job itself lives in modules that can be imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from beam_pipelines.errors import BuildError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    # Beam takes the root logger and, while it is imported, warns of optional parts.
+    logging.basicConfig(level=logging.ERROR, force=True)
+    from beam_pipelines import flags, job
+
+    try:
+        job.build(flags.parse(sys.argv[1:] if argv is None else argv))
+    except BuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Finished shards are kept; the same command goes on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

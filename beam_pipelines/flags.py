@@ -1,0 +1,133 @@
+"""The command line of the build: our flags, Beam's flags, and nothing misspelt.
+
+Beam's own parser accepts abbreviations and ignores what it does not know. Here every flag is
+either ours, or one that an installed Beam option class defines, or stands behind a bare `--`:
+options that only a remote job server knows (Flink's `--checkpointing_interval`, say).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_pipelines.settings import PlanSettings
+from command_line import Parser
+from features import FeatureSettings
+
+SAMPLE_CORPUS = Path("data/sample_corpus")
+SAMPLE_OUTPUT = Path("data/sample")
+OUTPUT = Path("data/dataset")
+
+_ABOUT = """Build a data set of paired faces and voices.
+
+Without --faces and --audio a small sample corpus is made (once) and built from. Every Apache Beam
+pipeline option can be given too; behind a bare -- stand options that only a remote runner knows:
+  python -m beam_pipelines.build --runner FlinkRunner ... -- --checkpointing_interval=60000
+"""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A checked command line. `faces`, `audio` None: the sample corpus is meant."""
+
+    faces: Path | None
+    audio: Path | None
+    meta: Path | None
+    output: Path
+    features: FeatureSettings
+    plan: PlanSettings
+    runner: str
+    beam_flags: tuple[str, ...]
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parses and checks a command line; what is wrong with it ends the program with a sentence."""
+    parser = Parser(prog="python -m beam_pipelines.build", description=_ABOUT)
+    corpus = parser.add_argument_group("corpus and data set")
+    corpus.add_argument("--faces", type=Path, metavar="DIR", help="one folder of images a person")
+    corpus.add_argument("--audio", type=Path, metavar="DIR", help="one folder of clips a person")
+    corpus.add_argument(
+        "--meta", type=Path, metavar="CSV", help="vox1_meta.csv (default: equal folder names)"
+    )
+    corpus.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"default: {OUTPUT}; of the sample: {SAMPLE_OUTPUT}",
+    )
+    corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
+    _add_settings(parser.add_argument_group("selection, split, shards"), PlanSettings)
+    _add_settings(parser.add_argument_group("faces and spectrograms"), FeatureSettings)
+
+    ours, beyond = _split_at_bare_dashes(argv)
+    found, rest = parser.parse_known_args(ours)
+    beam_flags = _check_beam_flags(rest, parser)
+    if (found.faces is None) != (found.audio is None):
+        parser.error("only one of --faces and --audio is given; give both, or neither.")
+    if found.meta and not found.faces:
+        parser.error("--meta is given without a corpus; give --faces and --audio too.")
+    try:
+        features, plan = _settings(found, FeatureSettings), _settings(found, PlanSettings)
+    except ValueError as error:
+        parser.error(str(error))
+    return Arguments(
+        faces=found.faces,
+        audio=found.audio,
+        meta=found.meta,
+        output=found.output or (OUTPUT if found.faces else SAMPLE_OUTPUT),
+        features=features,
+        plan=plan,
+        runner=found.runner,
+        beam_flags=(*beam_flags, *beyond),
+    )
+
+
+def _add_settings(group: argparse._ArgumentGroup, settings: type) -> None:
+    """A flag for each field of a settings dataclass."""
+    for field in dataclasses.fields(settings):
+        text = field.metadata["help"]
+        if field.default not in (None, ()):
+            shown = field.default
+            if isinstance(shown, tuple):
+                shown = ",".join(f"{value:g}" for value in shown)
+            text += f" (default: {shown})"
+        group.add_argument(
+            f"--{field.name}",
+            type=field.metadata["parse"],
+            default=field.default,
+            help=text.replace("%", "%%"),
+            metavar="X",
+        )
+
+
+def _settings(found: argparse.Namespace, settings: type) -> Any:
+    names = [field.name for field in dataclasses.fields(settings)]
+    return settings(**{name: getattr(found, name) for name in names})
+
+
+def _split_at_bare_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    words = list(argv)
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
+    """Refuses what neither we nor any Beam option class knows."""
+    beams = Parser(add_help=False, conflict_handler="resolve")
+    for options in sorted(_subclasses(PipelineOptions), key=lambda cls: cls.__name__):
+        options._add_argparse_args(beams)
+    _, unknown = beams.parse_known_args(rest)
+    if unknown:
+        ours.refuse(unknown[0], also_known=beams._option_string_actions)
+    return rest
+
+
+def _subclasses(cls: type) -> set[Any]:
+    below: list[Any] = cls.__subclasses__()
+    return {*below}.union(*(_subclasses(sub) for sub in below))

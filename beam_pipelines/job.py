@@ -1,0 +1,97 @@
+"""The job from a checked command line to a data set that stands, and the words about it."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from tqdm import tqdm
+
+from beam_pipelines import flags, folder, progress, summary
+from beam_pipelines.corpus import find_people
+from beam_pipelines.errors import BuildError
+from beam_pipelines.pipeline import describe
+from beam_pipelines.runners import pipeline_on, worker_logs
+from beam_pipelines.shards import Job, ShardNote, read_note
+from sample_corpus import make_sample_corpus
+
+
+def build(arguments: flags.Arguments) -> None:
+    """Builds the data set that a command line asks for, and says what it came to.
+
+    Raises:
+      BuildError: with one sentence; an older data set in the output folder is still whole then.
+    """
+    started = time.monotonic()
+    faces, audio, meta = arguments.faces, arguments.audio, arguments.meta
+    if faces is None or audio is None:
+        faces, audio, meta = _sample_corpus()
+    people = find_people(faces, audio, meta, arguments.plan.exclude)
+    output = arguments.output.absolute()
+    job = Job(
+        faces.absolute(), audio.absolute(), output, arguments.features, arguments.plan.num_shards
+    )
+    pipeline = pipeline_on(arguments.runner, arguments.beam_flags)
+    folder.prepare(output)
+    describe(pipeline, people, job, arguments.plan)
+    print(f"Building {arguments.output} from {len(people)} people.", flush=True)
+    with worker_logs(folder.work_folder(output) / "workers.log"), progress.shown(output):
+        _run(pipeline)
+
+    outline, notes = _results(output)
+    rejects = summary.unique_rejects(outline, notes)
+    manifest = summary.assemble(notes, people, rejects, arguments.features, arguments.plan)
+    if not manifest.people:
+        raise BuildError(
+            f"No pair could be made: {len(rejects)} of the media cannot be used, the first is "
+            f"{rejects[0].path} ({rejects[0].reason}: {rejects[0].detail})."
+            if rejects
+            else f"No pair could be made: nobody has both images below {faces} and audio files "
+            f"below {audio}."
+        )
+    folder.publish(output, manifest, rejects, outline["shards"])
+    for line in summary.closing_words(manifest, outline, time.monotonic() - started):
+        print(f"  {line}")
+    print(f"The data set is in {arguments.output}.")
+
+
+def _results(output: Path) -> tuple[dict[str, Any], list[ShardNote]]:
+    """What the workers noted: the outline of the plan, and what became of each shard."""
+    outline = folder.read_outline(output)
+    if outline is None:
+        raise BuildError(f"The runner says it is done, but left no plan in {output}.")
+    notes = [note for d in outline["shards"] if (note := read_note(output, d)) is not None]
+    if len(notes) < len(outline["shards"]):
+        raise BuildError(
+            f"The runner says it is done, but {len(outline['shards']) - len(notes)} shards are "
+            f"missing in {output}; start the same command again."
+        )
+    return outline, notes
+
+
+def _sample_corpus() -> tuple[Path, Path, Path]:
+    with tqdm(desc="Making the sample corpus", unit="person", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            corpus = make_sample_corpus(flags.SAMPLE_CORPUS, show)
+        except (ValueError, OSError) as error:
+            raise BuildError(str(error)) from None
+    return corpus.faces, corpus.audio, corpus.meta
+
+
+def _run(pipeline: beam.Pipeline) -> None:
+    """Runs to the end. A sentence that a worker stopped with arrives inside of Beam's traceback."""
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        sentence = re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", str(error))
+        if sentence:
+            raise BuildError(sentence[1]) from None
+        raise

@@ -1,0 +1,61 @@
+"""The settings that decide which media are taken, how they are split, and into how many files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.settings import setting
+from tfdata.schema import SPLITS
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """Selection, split and sharding. Raises ValueError, one sentence, for impossible values."""
+
+    seed: int = setting(0, "every choice is a salted hash of this number and a stable key")
+    persons: int | None = setting(None, "take at most this many people (default: all)", int)
+    pairs_per_person: int = setting(100, "take at most this many pairs of each person")
+    exclude: tuple[str, ...] = setting((), "people to leave out: names or ids, by commas", _names)
+    split_by: str = setting(
+        "session",
+        "'session': each video belongs to one split; 'pair': at random, as the study did (leaks)",
+    )
+    split_fractions: tuple[float, ...] = setting(
+        (80.0, 10.0, 10.0), "percent for train, validation, test", _fractions
+    )
+    num_shards: int = setting(8, "files a split (those that would be empty are not written)")
+
+    def __post_init__(self) -> None:
+        for name in ("pairs_per_person", "num_shards"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} is {getattr(self, name)}; use 1 or more.")
+        if self.persons is not None and self.persons < 1:
+            raise ValueError(f"--persons is {self.persons}; use 1 or more.")
+        if self.num_shards > 99_999:
+            raise ValueError(f"--num_shards is {self.num_shards}; use 99999 or fewer.")
+        if self.split_by not in ("session", "pair"):
+            raise ValueError(f"--split_by is {self.split_by!r}; use 'session' or 'pair'.")
+        fractions = self.split_fractions
+        if len(fractions) != len(SPLITS) or not all(0 <= part <= 100 for part in fractions):
+            raise ValueError(
+                f"--split_fractions is {_percent(fractions)}; give three percentages, for "
+                f"train, validation and test, such as 80,10,10."
+            )
+        if abs(sum(fractions) - 100) > 1e-6:
+            raise ValueError(
+                f"--split_fractions {_percent(fractions)} add up to {sum(fractions):g}, not to 100."
+            )
+        if fractions[0] == 0:
+            raise ValueError("--split_fractions leaves nothing for training; give it a share.")
+
+
+def _percent(fractions: tuple[float, ...]) -> str:
+    return ",".join(f"{part:g}" for part in fractions)

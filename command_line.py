@@ -1,0 +1,60 @@
+"""What every command of FaceVoice does with a wrong word: one sentence, exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser without abbreviations, and without a page of usage for one slip."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings
+        )
+
+    def error(self, message: str) -> NoReturn:
+        sentence = message[0].upper() + message[1:]
+        self.exit(2, f"error: {sentence}{'' if sentence[-1] in '.?!' else '.'}\n")
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parses a whole command line; None stands for the program's own."""
+        found, unknown = self.parse_known_args(argv)
+        if unknown:
+            self.refuse(unknown[0])
+        return found
+
+    def refuse(self, word: str, also_known: Iterable[str] = ()) -> NoReturn:
+        """Refuses an unknown word, with the flag that was probably meant."""
+        flag = word.partition("=")[0]
+        near = difflib.get_close_matches(flag, [*self._option_string_actions, *also_known], n=1)
+        self.error(
+            f"unknown flag {flag}; did you mean {near[0]}?"
+            if near
+            else f"unknown flag {flag}; --help lists the flags."
+        )
+
+
+def positive_int(text: str) -> int:
+    """A whole number of 1 or more."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of 1 or more")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"is {text!r}; use a number above 0")
+    return value

@@ -1,0 +1,35 @@
+"""Why a media file cannot be used: a fixed vocabulary, so that rejects can be counted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The reasons for which a file is rejected. The values are part of the data set's format."""
+
+    UNREADABLE = "unreadable"  # missing, not permitted, no known format, or damaged inside
+    TOO_LARGE = "too_large"  # more pixels than any photograph of a face needs
+    TOO_SMALL = "too_small"  # too few pixels to show a face
+    BLANK = "blank"  # an image of one single colour
+    TOO_SHORT = "too_short"  # no samples, or too few to hear a voice
+    SAMPLE_RATE = "sample_rate"  # outside of what recorders produce
+    NOT_FINITE = "not_finite"  # NaN or infinite samples
+    SILENT = "silent"  # digital silence, or a constant
+
+
+class MediaError(Exception):
+    """A media file that cannot be used.
+
+    Attributes:
+      reason: the kind, for counting.
+      detail: one clause for people, without the path.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)  # both arguments, so that it survives pickling
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason.value}: {self.detail}"

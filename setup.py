@@ -1,0 +1,44 @@
+"""Packaging of FaceVoice; also what `--setup_file ./setup.py` hands to a Beam runner's workers.
+
+The package alone is what a worker of a build needs: no TensorFlow. `[train]` adds reading and
+training, `[dev]` the tests and linters. requirements.lock pins every version of all three.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOMS = ["beam_pipelines", "features", "models", "reports", "sample_corpus", "tfdata"]
+
+setup(
+    name="facevoice",
+    version="0.1.0",
+    description="Audio-visual identification of people: media to TFRecords to trained models",
+    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
+    py_modules=["train"],
+    install_requires=[
+        "apache-beam==2.77.*",
+        "google-crc32c>=1.5",
+        "librosa==0.11.*",
+        "numpy==1.26.*",
+        "pillow>=11",
+        "scipy>=1.11",  # its FFT works in single precision; NumPy 1.26's does not
+        "soundfile>=0.12",
+        "soxr>=0.3",  # librosa's resampler, called without librosa's 200 MB of imports
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "train": [
+            "keras>=3,<4",
+            "matplotlib>=3.8",
+            "setuptools<81",  # TensorBoard 2.16 still imports pkg_resources
+            "tensorflow==2.16.2",
+            "tensorflow-io==0.37.1",
+        ],
+        "dev": ["mypy", "pytest", "ruff"],
+    },
+)

@@ -1,0 +1,24 @@
+"""Reads data sets: a manifest becomes a `tf.data.Dataset` of `(features, label)`.
+
+Workers of a build import `tfdata.schema` and `tfdata.tfrecord` and must not pay for TensorFlow,
+so what needs it is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tfdata.schema import DatasetError, Manifest, load_manifest
+
+if TYPE_CHECKING:
+    from tfdata.reading import ReadOptions, load
+
+__all__ = ["DatasetError", "Manifest", "ReadOptions", "load", "load_manifest"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ReadOptions", "load"):
+        from tfdata import reading
+
+        return getattr(reading, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

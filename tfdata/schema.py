@@ -1,0 +1,221 @@
+"""The one definition of a record and of the manifest, for writers and readers alike.
+
+A data set is a folder: shards of TFRecords, and `dataset.json`, the manifest, which says all that
+is needed to read them. A folder without a manifest is not a data set. Changing what is defined
+here in a way that an older reader would misread means raising FORMAT_VERSION.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdata.tfrecord import encode_example
+
+FORMAT = "facevoice-dataset"
+FORMAT_VERSION = 1
+MANIFEST_NAME = "dataset.json"
+SPLITS = ("train", "validation", "test")
+
+# Names of a record's features. The two arrays are raw bytes, row-major; the rest are UTF-8.
+IMAGE = "image"  # uint8 [height, width, 3], RGB
+SPECTROGRAM = "spectrogram"  # uint8 [bands, frames], row 0 the lowest band
+IDENTITY = "identity"  # the person; the manifest maps it to a label
+SESSION = "session"  # the video of the voice, and of the face where `face_source` has no other
+KEY = "key"  # unique in the data set
+FACE_SOURCE = "face_source"  # path below the faces' folder
+AUDIO_SOURCE = "audio_source"  # path below the audio folder
+WINDOW_START = "window_start_samples"  # int64, at the settings' sample_rate_hz
+
+
+class DatasetError(ValueError):
+    """A data set that cannot be read: one sentence of what was found, where, and what to do."""
+
+
+def encode_record(
+    image: NDArray[np.uint8],
+    spectrogram: NDArray[np.uint8],
+    *,
+    identity: str,
+    session: str,
+    key: str,
+    face_source: str,
+    audio_source: str,
+    window_start_samples: int,
+) -> bytes:
+    """One example as the bytes of a `tf.train.Example`."""
+    return encode_example(
+        {
+            IMAGE: image.tobytes(),
+            SPECTROGRAM: spectrogram.tobytes(),
+            IDENTITY: identity.encode(),
+            SESSION: session.encode(),
+            KEY: key.encode(),
+            FACE_SOURCE: face_source.encode(),
+            AUDIO_SOURCE: audio_source.encode(),
+            WINDOW_START: window_start_samples,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One TFRecord file."""
+
+    file: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """One of SPLITS: its shards, and which videos of whom it holds."""
+
+    pairs: int
+    sessions: Mapping[str, list[str]]
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One identity: its class number, what the meta file says, and its pairs by split."""
+
+    label: int
+    meta: Mapping[str, str]
+    pairs: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `dataset.json` says.
+
+    Attributes:
+      features: every preprocessing setting (see `features.FeatureSettings`).
+      plan: every setting of selection and split.
+      image_shape: (height, width, 3).
+      spectrogram_shape: (bands, frames).
+      people: identity to Person, in the order of the labels.
+      splits: name to Split, for each of SPLITS.
+      rejects: reason to number of media files that could not be used.
+      software: name to version of what decided the bytes.
+    """
+
+    features: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    image_shape: tuple[int, int, int]
+    spectrogram_shape: tuple[int, int]
+    people: Mapping[str, Person]
+    splits: Mapping[str, Split]
+    rejects: Mapping[str, int]
+    software: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The manifest's text: the same for the same data set, whenever and wherever built."""
+        head = {"format": FORMAT, "format_version": FORMAT_VERSION, "record": self._record()}
+        return json.dumps(head | asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    def _record(self) -> dict[str, Any]:
+        """The layout of a record, in words that need no other source."""
+
+        def array(*shape: int) -> dict[str, Any]:
+            return {"dtype": "uint8", "shape": list(shape), "encoding": "raw bytes, row-major"}
+
+        text = {"dtype": "string", "encoding": "UTF-8"}
+        return {
+            "container": "TFRecord of tf.train.Example",
+            "features": {
+                IMAGE: array(*self.image_shape) | {"channels": "RGB"},
+                SPECTROGRAM: array(*self.spectrogram_shape)
+                | {
+                    "rows": "bands, lowest first",
+                    "columns": "instants, evenly spaced from the window's start to its end",
+                    "level_db": "floor_db * (1 - value / 255), relative to the window's maximum",
+                },
+                **dict.fromkeys((IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE), text),
+                WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
+            },
+        }
+
+
+def load_manifest(data_dir: str | Path) -> Manifest:
+    """Reads and checks the manifest of a data set, and that its shards are there and whole.
+
+    Only names and byte sizes of shards are checked, which takes milliseconds.
+
+    Raises:
+      DatasetError: no folder, no manifest, not a manifest, another format version, a shard that
+        is missing or of another size.
+    """
+    path = Path(data_dir) / MANIFEST_NAME
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        found = "is a folder without" if Path(data_dir).is_dir() else "does not exist, so holds no"
+        raise DatasetError(
+            f"{data_dir} {found} {MANIFEST_NAME}, so it is no finished data set; build one with "
+            f"'python -m beam_pipelines.build --output {data_dir}'."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); build the data set again.") from None
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise DatasetError(f"{path} is not the manifest of a FaceVoice data set.")
+    if fields.get("format_version") != FORMAT_VERSION:
+        raise DatasetError(
+            f"{path} has format version {fields.get('format_version')} and this software reads "
+            f"version {FORMAT_VERSION}; build the data set again, or install the version of "
+            f"FaceVoice that made it."
+        )
+    try:
+        manifest = _parse(fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{path} lacks or misspells {error}; build the data set again."
+        ) from None
+    for split in manifest.splits.values():
+        for shard in split.shards:
+            _check_shard(Path(data_dir) / shard.file, shard)
+    return manifest
+
+
+def _parse(fields: Mapping[str, Any]) -> Manifest:
+    splits = {
+        name: Split(
+            split["pairs"],
+            split["sessions"],
+            tuple(Shard(**shard) for shard in split["shards"]),
+        )
+        for name, split in fields["splits"].items()
+    }
+    height, width, channels = fields["image_shape"]
+    bands, frames = fields["spectrogram_shape"]
+    return Manifest(
+        features=fields["features"],
+        plan=fields["plan"],
+        image_shape=(height, width, channels),
+        spectrogram_shape=(bands, frames),
+        people={name: Person(**person) for name, person in fields["people"].items()},
+        splits={name: splits[name] for name in SPLITS},
+        rejects=fields["rejects"],
+        software=fields["software"],
+    )
+
+
+def _check_shard(path: Path, shard: Shard) -> None:
+    try:
+        found_bytes = path.stat().st_size
+    except OSError:
+        raise DatasetError(
+            f"The shard {path} is missing; copy the data set again, or build it again."
+        ) from None
+    if found_bytes != shard.bytes:
+        raise DatasetError(
+            f"The shard {path} has {found_bytes} bytes where the manifest says {shard.bytes}; "
+            f"copy the data set again, or build it again."
+        )

@@ -1,0 +1,1 @@
+"""From a model and a data set to a run folder: fitting, measuring, writing down."""
