@@ -27,15 +27,12 @@ class Parser(argparse.ArgumentParser):
             self.refuse(unknown[0])
         return found
 
-    def refuse(self, word: str, also_known: Iterable[str] = ()) -> NoReturn:
+    def refuse(self, word: str, also_known: Iterable[str] = (), hint: str = "") -> NoReturn:
         """Refuses an unknown word, with the flag that was probably meant."""
         flag = word.partition("=")[0]
         near = difflib.get_close_matches(flag, [*self._option_string_actions, *also_known], n=1)
-        self.error(
-            f"unknown flag {flag}; did you mean {near[0]}?"
-            if near
-            else f"unknown flag {flag}; --help lists the flags."
-        )
+        meant = f"did you mean {near[0]}?" if near else "--help lists the flags."
+        self.error(f"unknown flag {flag}; {meant}{hint}")
 
 
 def positive_int(text: str) -> int:

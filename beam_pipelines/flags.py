@@ -124,7 +124,11 @@ def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
         options._add_argparse_args(beams)
     _, unknown = beams.parse_known_args(rest)
     if unknown:
-        ours.refuse(unknown[0], also_known=beams._option_string_actions)
+        ours.refuse(
+            unknown[0],
+            also_known=beams._option_string_actions,
+            hint=" An option that only a remote runner knows goes behind a bare --.",
+        )
     return rest
 
 

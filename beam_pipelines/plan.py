@@ -76,13 +76,20 @@ def plan_person(
         ]
 
     split_of = split_sessions(supply, quotas, sessions)
-    pairs: list[Pair] = []
-    for split in reversed(SPLITS):  # training last: it takes what the others could not fill
-        quota = count - len(pairs) if split == SPLITS[0] else quotas[split]
-        own = [s for s in sessions if split_of[s] == split]
-        drawn = _pair_up(faces, windows, own, quota)
-        pairs += [Pair(identity, split, face, window) for face, window in drawn]
-    return pairs
+    possible = {
+        split: [
+            Pair(identity, split, face, window)
+            for face, window in _pair_up(
+                faces, windows, [s for s in sessions if split_of[s] == split], count
+            )
+        ]
+        for split in SPLITS
+    }
+    pairs = [pair for split in SPLITS for pair in possible[split][: quotas[split]]]
+    # Videos are whole, so a split may fall short of its quota; the others make up for it,
+    # training first.
+    train, *others = (possible[split][quotas[split] :] for split in SPLITS)
+    return pairs + (train + _in_turn(others))[: count - len(pairs)]
 
 
 def shard_index(pair: Pair, settings: PlanSettings) -> int:

@@ -78,14 +78,14 @@ def read_window(
         else:
             samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
             samples = samples[start_samples : start_samples + settings.window_samples]
-    if len(samples) < MIN_SECONDS * settings.sample_rate_hz:
+    if len(samples) < int(MIN_SECONDS * settings.sample_rate_hz):
         raise MediaError(
             Reason.TOO_SHORT,
             f"{len(samples) / settings.sample_rate_hz:.3f} s of audio at sample {start_samples}",
         )
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
-    if np.abs(samples - samples.mean()).max() <= SILENCE_PEAK:
+    if np.abs(samples - samples.mean(dtype=np.float64)).max() <= SILENCE_PEAK:
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
     return np.resize(samples, settings.window_samples)  # np.resize repeats from the beginning
 
@@ -94,7 +94,9 @@ def read_window(
 def _open(source: Source) -> Iterator[soundfile.SoundFile]:
     """Opens a clip, and says what goes wrong while it is open as a MediaError."""
     try:
-        with soundfile.SoundFile(source) as clip:
+        with _sound_file(source) as clip:
+            if clip.format == "RAW":  # libsndfile goes by the name: .au, .snd, .gsm, .vox
+                raise MediaError(Reason.UNREADABLE, "no header")
             if not MIN_RATE_HZ <= clip.samplerate <= MAX_RATE_HZ:
                 raise MediaError(Reason.SAMPLE_RATE, f"{clip.samplerate} Hz")
             if clip.frames <= 0:
@@ -103,6 +105,13 @@ def _open(source: Source) -> Iterator[soundfile.SoundFile]:
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         detail = getattr(error, "error_string", None) or str(error)
         raise MediaError(Reason.UNREADABLE, detail.strip().rstrip(".")) from error
+
+
+def _sound_file(source: Source) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(source)
+    except TypeError as error:  # soundfile asks for the sample rate of a file named .raw
+        raise MediaError(Reason.UNREADABLE, str(error)) from error
 
 
 def _read_span(

@@ -86,8 +86,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _clause(error: Exception) -> str:
     """An exception as one short line, without the path that some messages carry."""
-    if isinstance(error, FileNotFoundError | PermissionError):
-        return error.strerror or type(error).__name__
     if isinstance(error, UnidentifiedImageError):
         return "no image format that Pillow knows"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).splitlines() or [""])[0] or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,7 @@ class FeatureSettings:
         _whole("image_size", self.image_size, 8, 4096)
         _within("face_crop", self.face_crop, 0.05, 1.0)
         _whole("sample_rate_hz", self.sample_rate_hz, 4000, 192000)
-        _within("window_seconds", self.window_seconds, 0.1, 600.0)
+        _within("window_seconds", self.window_seconds, 0.25, 600.0)
         if self.trim_silence_db is not None:
             _within("trim_silence_db", self.trim_silence_db, 1.0, 120.0)
         _whole("frames", self.frames, 2, 8192)
@@ -84,5 +85,5 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 
 def _whole(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
+    if not (isinstance(value, numbers.Integral) and low <= value <= high):
         raise ValueError(f"--{name} is {value}; use a whole number from {low} to {high}.")

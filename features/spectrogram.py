@@ -27,7 +27,9 @@ def spectrogram(window: NDArray[np.float32], settings: FeatureSettings) -> NDArr
       level of value v is `levels_to_db(v)`.
     """
     half = settings.fft_size // 2
-    padded = np.pad(window.astype(np.float32, copy=False), (half, settings.fft_size - half))
+    # Levels are relative, and squares of what a damaged float file may hold overflow.
+    scaled = (window / np.abs(window).max()).astype(np.float32, copy=False)
+    padded = np.pad(scaled, (half, settings.fft_size - half))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, settings.fft_size)
     spectra = scipy.fft.rfft(pieces[column_centres(settings)] * _hann(settings.fft_size), axis=1)
     power = spectra.real**2 + spectra.imag**2
@@ -54,8 +56,11 @@ def band_centres_hz(settings: FeatureSettings) -> NDArray[np.float64]:
 
 
 def power_to_levels(power: NDArray[np.float32], floor_db: float) -> NDArray[np.uint8]:
-    """Quantises power to 255 at the array's maximum and 0 at `floor_db` below it, or less."""
-    peak = power.max()
+    """Quantises power to 255 at the array's maximum and 0 at `floor_db` below it, or less.
+
+    Without any power (columns so far apart that no sound falls on one) all is 0.
+    """
+    peak = max(power.max(), np.finfo(np.float32).tiny)
     decibels = 10 * np.log10(np.maximum(power / peak, 10.0 ** (floor_db / 10)))
     return np.rint(255 * (1 - decibels / floor_db)).astype(np.uint8)
 

@@ -1,0 +1,44 @@
+# make demo    set up, build the sample data set, train, name the report
+# make test    set up, run the tests
+# make lint    set up, run the linters
+# make lock    resolve requirements.lock anew (needs the network)
+
+# The first interpreter that runs and is supported; `make PYTHON=...` names another.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
+BIN = .venv/bin
+
+.PHONY: setup demo test lint lock clean
+
+setup: .venv/.complete
+
+.venv/.complete: requirements.lock setup.py
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+		echo "error: FaceVoice needs Python 3.11 or 3.12 and found neither; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --require-hashes -r requirements.lock
+	$(BIN)/pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	$(BIN)/python -m beam_pipelines.build --runner DirectRunner
+	$(BIN)/python train.py --model cnn_image --data data/sample
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock:
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/pip install uv
+	build/lock/bin/uv pip compile setup.py --extra train --extra dev --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean:
+	rm -rf .venv build data runs

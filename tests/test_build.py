@@ -1,0 +1,295 @@
+"""The build command, run for real on small corpora."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from features import FeatureSettings, read_face, read_window, spectrogram
+from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
+from tfdata import load_manifest
+
+
+def read_records(data_set, split):
+    """All records of a split, by TensorFlow's own reader and parser."""
+    manifest = json.loads((data_set / "dataset.json").read_text())
+    for shard in manifest["splits"][split]["shards"]:
+        for data in tf.data.TFRecordDataset(str(data_set / shard["file"])):
+            features = tf.train.Example.FromString(data.numpy()).features.feature
+            yield {
+                name: (f.bytes_list.value or f.int64_list.value)[0] for name, f in features.items()
+            }
+
+
+def files_of(data_set):
+    return {p.name: p.read_bytes() for p in data_set.iterdir() if p.is_file()}
+
+
+def test_records_hold_what_the_manifest_says_of_the_media_that_they_name(corpus, data_set):
+    manifest = json.loads((data_set / "dataset.json").read_text())
+    layout = manifest["record"]["features"]
+    settings = FeatureSettings(**manifest["features"])
+    count = 0
+    for split in manifest["splits"]:
+        for record in read_records(data_set, split):
+            count += 1
+            image = np.frombuffer(record["image"], np.uint8).reshape(layout["image"]["shape"])
+            levels = np.frombuffer(record["spectrogram"], np.uint8)
+            face, clip = record["face_source"].decode(), record["audio_source"].decode()
+            window = read_window(corpus.audio / clip, record["window_start_samples"], settings)
+            np.testing.assert_array_equal(image, read_face(corpus.faces / face, settings))
+            np.testing.assert_array_equal(
+                levels.reshape(layout["spectrogram"]["shape"]), spectrogram(window, settings)
+            )
+    assert count == 30
+
+
+def test_each_pair_is_of_one_person_and_one_video_and_no_medium_is_used_twice(data_set):
+    ids = {p: person.meta["id"] for p, person in load_manifest(data_set).people.items()}
+    keys, faces = set(), set()
+    for split in ("train", "validation", "test"):
+        for record in read_records(data_set, split):
+            name, _, face_video, _ = record["face_source"].decode().split("/")
+            code, video, _ = record["audio_source"].decode().split("/")
+            assert record["identity"].decode() == name
+            assert ids[name] == code
+            assert record["session"].decode() == video == face_video
+            keys.add(record["key"])
+            faces.add(record["face_source"])
+    assert len(keys) == len(faces) == 30
+
+
+def test_the_splits_share_no_video_and_everyone_is_in_each(data_set):
+    sessions = {
+        split: {
+            (record["identity"], Path(record[source].decode()).parent.name)
+            for record in read_records(data_set, split)
+            for source in ("face_source", "audio_source")
+        }
+        for split in ("train", "validation", "test")
+    }
+    assert not sessions["train"] & sessions["validation"]
+    assert not sessions["train"] & sessions["test"]
+    assert not sessions["validation"] & sessions["test"]
+    assert {len({who for who, _ in found}) for found in sessions.values()} == {3}
+    stated = load_manifest(data_set).splits
+    for split, found in sessions.items():
+        named = {(who.encode(), v) for who, vs in stated[split].sessions.items() for v in vs}
+        assert named == found
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+        ["--direct_running_mode=multi_processing", "--direct_num_workers=1"],
+    ],
+)
+def test_worker_processes_write_the_same_bytes_from_a_copied_corpus(
+    corpus, data_set, tmp_path, flags
+):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(corpus.meta.parent, copy)
+    arguments = [
+        *(f"--{k}={copy / v}" for k, v in (("faces", "faces"), ("audio", "wav"))),
+        f"--meta={copy / 'vox1_meta.csv'}",
+        f"--output={tmp_path / 'set'}",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "beam_pipelines.build", *SMALL, *flags, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert files_of(tmp_path / "set") == files_of(data_set)
+    assert "30 pairs" in done.stdout
+    assert str(tmp_path / "set") in done.stdout
+    assert "INFO" not in done.stderr
+
+
+def test_media_that_cannot_be_used_are_listed_and_the_job_goes_on(build, tmp_path):
+    corpus = write_corpus(tmp_path)
+    faces = sorted(corpus.faces.rglob("*.jpg"))
+    clips = sorted(corpus.audio.rglob("*.wav"))
+    faces[0].write_bytes(b"<html>not found</html>")
+    clips[-1].write_bytes(b"")
+    write_clip(clips[-2], 0, seconds=0.01)
+    (faces[1].parent / "Thumbs.db").write_bytes(b"not an image, and not named like one")
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--output={output}") == 0
+    rejects = [json.loads(line) for line in (output / "rejects.jsonl").open()]
+    assert {(r["path"], r["reason"]) for r in rejects} == {
+        (faces[0].relative_to(corpus.faces).as_posix(), "unreadable"),
+        (clips[-1].relative_to(corpus.audio).as_posix(), "unreadable"),
+        (clips[-2].relative_to(corpus.audio).as_posix(), "too_short"),
+    }
+    manifest = load_manifest(output)
+    assert manifest.rejects == {"too_short": 1, "unreadable": 2}
+    assert sum(split.pairs for split in manifest.splits.values()) == 27
+
+
+def test_a_second_build_keeps_finished_shards_and_changes_no_byte(corpus, build, tmp_path):
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--output={output}") == 0
+    before = files_of(output)
+    times = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
+    assert build(*corpus.flags, f"--output={output}") == 0
+    assert files_of(output) == before
+    assert {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")} == times
+
+
+def test_a_new_face_rewrites_only_the_shards_that_it_belongs_to(build, tmp_path):
+    corpus = write_corpus(tmp_path, people=2, videos=8)
+    output, flags = tmp_path / "set", ["--num_shards=16"]
+    assert build(*corpus.flags, *flags, f"--output={output}") == 0
+    before = set(files_of(output))
+    person = corpus.faces / "Person_0" / "1.6" / "-video00"
+    write_face(person / "0000100.jpg", 999)
+    write_clip(corpus.audio / "id10000" / "-video00" / "00100.wav", 999)
+    assert build(*corpus.flags, *flags, f"--output={output}") == 0
+    changed = set(files_of(output)) - before
+    assert 1 <= len(changed) <= 2
+
+
+def test_new_settings_replace_the_data_set_and_leave_no_old_file(corpus, build, tmp_path):
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--output={output}") == 0
+    assert build(*corpus.flags, f"--output={output}", "--image_size=20") == 0
+    manifest = load_manifest(output)
+    assert manifest.image_shape == (20, 20, 3)
+    named = {shard.file for split in manifest.splits.values() for shard in split.shards}
+    assert {p.name for p in output.iterdir()} == named | {
+        "dataset.json",
+        "rejects.jsonl",
+        ".build",
+    }
+    assert not list(output.rglob("*.tmp"))
+    assert not list(output.rglob("*.log"))
+
+
+def test_a_failed_build_leaves_the_old_data_set_whole(build, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, people=2)
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--output={output}") == 0
+    before = files_of(output)
+    for face in corpus.faces.rglob("*.jpg"):
+        face.write_bytes(b"broken")
+    assert build(*corpus.flags, f"--output={output}") == 1
+    assert "No pair could be made" in capsys.readouterr().err
+    assert {name: data for name, data in files_of(output).items() if name in before} == before
+    load_manifest(output)
+
+
+def test_leaving_a_person_out_leaves_no_trace_of_them(corpus, build, tmp_path):
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--output={output}") == 0
+    assert build(*corpus.flags, f"--output={output}", "--exclude=Person_1") == 0
+    assert set(load_manifest(output).people) == {"Person_0", "Person_2"}
+    for path in output.rglob("*"):
+        if path.is_file():
+            assert b"Person_1" not in path.read_bytes(), path
+            assert b"id10001" not in path.read_bytes(), path
+
+
+def test_a_smaller_choice_of_people_is_part_of_a_larger_one(corpus, build, tmp_path):
+    for count in (1, 2):
+        assert build(*corpus.flags, f"--persons={count}", f"--output={tmp_path / str(count)}") == 0
+    one, two = (set(load_manifest(tmp_path / str(count)).people) for count in (1, 2))
+    assert len(one) == 1
+    assert len(two) == 2
+    assert one < two
+
+
+def test_a_plain_folder_of_people_needs_no_meta_file(build, tmp_path, capsys):
+    for person in ("ann", "bob"):
+        for i in range(5):
+            write_face(tmp_path / "faces" / person / f"{i}.png", i)
+            write_clip(tmp_path / "audio" / person / f"{i}.wav", i)
+    write_face(tmp_path / "faces" / "no_voice" / "1.png", 1)
+    flags = [f"--faces={tmp_path / 'faces'}", f"--audio={tmp_path / 'audio'}"]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 0
+    manifest = load_manifest(tmp_path / "set")
+    assert list(manifest.people) == ["ann", "bob"]
+    assert {split: s.pairs for split, s in manifest.splits.items()} == {
+        "train": 6,
+        "validation": 2,
+        "test": 2,
+    }
+    assert "10 pairs" in capsys.readouterr().out
+
+
+def test_the_random_split_of_the_study_may_divide_a_video(build, tmp_path):
+    corpus = write_corpus(tmp_path, people=1, videos=1, per_video=10)
+    output = tmp_path / "set"
+    assert build(*corpus.flags, "--split_by=pair", f"--output={output}") == 0
+    manifest = load_manifest(output)
+    assert [manifest.splits[s].pairs for s in ("train", "validation", "test")] == [8, 1, 1]
+
+
+def test_several_windows_are_cut_from_a_long_clip_without_overlap(build, tmp_path):
+    corpus = write_corpus(tmp_path, people=1, videos=3, per_video=1, seconds=1.7)
+    for video in corpus.faces.rglob("-video*"):
+        write_face(video / "0000777.jpg", 7)
+        write_face(video / "0000888.jpg", 8)
+    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
+    starts = {
+        (record["audio_source"], record["window_start_samples"])
+        for split in ("train", "validation", "test")
+        for record in read_records(tmp_path / "set", split)
+    }
+    assert {start for _, start in starts} <= {0, 8000, 16000}
+    assert max(start for _, start in starts) == 16000
+
+
+def test_workers_do_not_import_tensorflow():
+    code = (
+        "import sys, beam_pipelines.job, beam_pipelines.shards\n"
+        "assert 'tensorflow' not in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _swap(text, *pairs):
+    for old, new in pairs:
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        lambda text: _swap(text, ("\t", ",")),
+        lambda text: _swap(text, ("\n", "\r\n")),
+        lambda text: _swap(text, ("VoxCeleb1 ID", "VoxCeleb1_ID"), ("VGGFace1 ID", "VGGFace1_ID")),
+        lambda text: _swap(text, ("Person_2", "Person_2.")),
+    ],
+    ids=["commas", "crlf", "underscores", "stripped dot"],
+)
+def test_copies_of_the_meta_file_in_the_wild_are_read(corpus, build, tmp_path, variant):
+    meta = tmp_path / "meta.csv"
+    meta.write_bytes(variant(corpus.meta.read_text()).encode())
+    flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 0
+    assert len(load_manifest(tmp_path / "set").people) == 3
+
+
+def test_default_flags_use_more_than_one_core(monkeypatch):
+    from apache_beam.options.pipeline_options import DirectOptions
+
+    from beam_pipelines.runners import pipeline_on
+
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    options = pipeline_on("DirectRunner", []).options.view_as(DirectOptions)
+    assert options.direct_running_mode == "multi_processing"
+    assert options.direct_num_workers == 4
+    options = pipeline_on("DirectRunner", ONE_PROCESS).options.view_as(DirectOptions)
+    assert options.direct_running_mode == "in_memory"
+    assert options.direct_num_workers == 1

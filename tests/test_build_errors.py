@@ -1,0 +1,119 @@
+"""What the build says to mistakes that people make: one sentence, a non-zero exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from beam_pipelines import flags
+
+
+def sentence_of(build, capsys, *arguments):
+    """Runs the build; it must fail with exactly one sentence on standard error."""
+    try:
+        code = build(*arguments)
+    except SystemExit as stop:
+        code = stop.code
+    assert code not in (0, None)
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--pairs_per_persons=5"], ["--pairs_per_persons", "did you mean --pairs_per_person?"]),
+        (["--direct_num_worker=2"], ["did you mean --direct_num_workers?"]),
+        (["--image_siz=64"], ["did you mean --image_size?"]),
+        (["--frobnicate"], ["unknown flag --frobnicate"]),
+        (["stray"], ["stray"]),
+        (["--split_fractions=80,10"], ["three percentages"]),
+        (["--split_fractions=80,10,20"], ["add up to 110"]),
+        (["--split_fractions=0,50,50"], ["training"]),
+        (["--bands=4000"], ["--bands is 4000", "2 to 129"]),
+        (["--image_size=none"], ["--image_size"]),
+        (["--face_crop=0"], ["--face_crop is 0"]),
+        (["--window_seconds=nan"], ["--window_seconds"]),
+        (["--max_hz=9000"], ["--max_hz is 9000", "8000"]),
+        (["--frequency_scale=bark"], ["'log' or 'mel'"]),
+        (["--split_by=day"], ["'session' or 'pair'"]),
+        (["--num_shards=0"], ["--num_shards is 0"]),
+        (["--persons=0"], ["--persons is 0"]),
+        (["--direct_running_mode=multi_threading"], ["loses records", "multi_processing"]),
+        (["--exclude=Nobody"], ["--exclude names Nobody", "Person_0"]),
+        (["--exclude=Person_0,Person_1,Person_2"], ["leaves nobody"]),
+    ],
+)
+def test_a_wrong_flag_is_refused(corpus, build, capsys, tmp_path, arguments, words):
+    output = tmp_path / "set"
+    error = sentence_of(build, capsys, *corpus.flags, f"--output={output}", *arguments)
+    for word in words:
+        assert word.lower() in error.lower()
+    assert not output.exists()
+
+
+def test_one_tree_alone_is_refused(corpus, build, capsys):
+    assert "--audio" in sentence_of(build, capsys, f"--faces={corpus.faces}")
+
+
+def test_a_meta_file_alone_is_refused(corpus, build, capsys):
+    assert "--faces" in sentence_of(build, capsys, f"--meta={corpus.meta}")
+
+
+@pytest.mark.parametrize("flag", ["faces", "audio", "meta"])
+def test_a_path_that_does_not_exist_is_named(corpus, build, capsys, tmp_path, flag):
+    given = {"faces": corpus.faces, "audio": corpus.audio, "meta": corpus.meta}
+    given[flag] = tmp_path / "nowhere"
+    error = sentence_of(build, capsys, *(f"--{name}={path}" for name, path in given.items()))
+    assert str(tmp_path / "nowhere") in error
+
+
+def test_swapped_trees_show_a_name_from_each_side(corpus, build, capsys):
+    error = sentence_of(
+        build,
+        capsys,
+        f"--faces={corpus.audio}",
+        f"--audio={corpus.faces}",
+        f"--meta={corpus.meta}",
+    )
+    assert "'id10000'" in error
+    assert "'Person_0'" in error
+
+
+def test_a_meta_file_without_its_columns_is_shown(corpus, build, capsys, tmp_path):
+    meta = tmp_path / "meta.csv"
+    meta.write_text("id,name\nid10000,Person_0\n")
+    error = sentence_of(
+        build, capsys, f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"
+    )
+    assert "'id,name'" in error
+    assert "VoxCeleb1 ID" in error
+
+
+def test_a_folder_of_other_things_is_not_taken_for_output(corpus, build, capsys, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    error = sentence_of(build, capsys, *corpus.flags, f"--output={tmp_path}")
+    assert "other files" in error
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_output_that_cannot_be_made_is_named(corpus, build, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    error = sentence_of(build, capsys, *corpus.flags, f"--output={tmp_path / 'file' / 'set'}")
+    assert str(tmp_path / "file" / "set") in error
+
+
+def test_beam_options_pass_and_remote_ones_stand_behind_bare_dashes(corpus):
+    found = flags.parse(
+        [*corpus.flags, "--runner=FlinkRunner", "--job_name=x", "--", "--checkpointing_interval=9"]
+    )
+    assert found.runner == "FlinkRunner"
+    assert found.beam_flags == ("--job_name=x", "--checkpointing_interval=9")
+
+
+def test_an_option_that_only_a_job_server_knows_is_refused_elsewhere(corpus, build, capsys):
+    error = sentence_of(build, capsys, *corpus.flags, "--checkpointing_interval=9")
+    assert "--checkpointing_interval" in error
+    assert "bare --" in error

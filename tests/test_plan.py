@@ -1,0 +1,217 @@
+"""The planning step: pure functions on references, checked against counts made by hand."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import PurePosixPath
+
+import pytest
+
+from beam_pipelines.corpus import Clip, Face, Person, PersonMedia, session_of
+from beam_pipelines.hashing import rank
+from beam_pipelines.plan import plan_person, shard_index, shard_order
+from beam_pipelines.sessions import Supply, pair_quotas, split_sessions
+from beam_pipelines.settings import PlanSettings
+from features import AudioFacts
+
+RATE_HZ, WINDOW = 16000, 48000
+
+
+def media(videos, seconds=3.0, native_hz=RATE_HZ, face_videos=None):
+    """A person with `count` faces and clips in each video of {video: count}."""
+    faces = tuple(
+        Face(f"Ann/1.6/{video}/{i:07d}.jpg", video, "1:1")
+        for video, count in (face_videos or videos).items()
+        for i in range(count)
+    )
+    clips = tuple(
+        Clip(f"id1/{v}/{i:05d}.wav", v, "1:1", AudioFacts(native_hz, round(seconds * native_hz)))
+        for v, count in videos.items()
+        for i in range(count)
+    )
+    return PersonMedia(Person("Ann", "Ann", "id1"), faces, clips, ())
+
+
+def plan(found, **settings):
+    return plan_person(found, PlanSettings(**settings), RATE_HZ, WINDOW)
+
+
+def split_counts(pairs):
+    return {s: sum(pair.split == s for pair in pairs) for s in ("train", "validation", "test")}
+
+
+def test_ten_equal_videos_are_split_eight_one_one():
+    pairs = plan(media({f"v{i}": 5 for i in range(10)}))
+    assert split_counts(pairs) == {"train": 40, "validation": 5, "test": 5}
+    videos = {(pair.split, pair.session) for pair in pairs}
+    assert Counter(split for split, _ in videos) == {"train": 8, "validation": 1, "test": 1}
+
+
+def test_quotas_hold_where_there_is_more_than_is_asked_for():
+    pairs = plan(media({f"v{i}": 50 for i in range(8)}), pairs_per_person=100)
+    assert split_counts(pairs) == {"train": 80, "validation": 10, "test": 10}
+
+
+def test_one_large_video_goes_to_training():
+    for seed in range(20):
+        videos = {"large": 200} | {f"v{i}": 5 for i in range(9)}
+        pairs = plan(media(videos), seed=seed)
+        assert split_counts(pairs) == {"train": 80, "validation": 10, "test": 10}
+        assert {p.split for p in pairs if p.session == "large"} == {"train"}
+
+
+def test_uneven_videos_come_as_near_as_whole_videos_allow():
+    videos = {f"v{i}": count for i, count in enumerate([8, 7, 6, 6, 5, 5, 4, 4, 3, 2])}
+    for seed in range(20):
+        counts = split_counts(plan(media(videos), seed=seed))
+        assert sum(counts.values()) == 50
+        assert abs(counts["train"] - 40) <= 4
+        assert 1 <= counts["validation"] <= 9
+        assert 1 <= counts["test"] <= 9
+
+
+@pytest.mark.parametrize(
+    ("videos", "expected"),
+    [
+        ({"a": 17, "b": 17, "c": 17}, {"train": 17, "validation": 17, "test": 17}),
+        ({"a": 30, "b": 10}, {"train": 30, "validation": 0, "test": 10}),
+        ({"a": 30}, {"train": 30, "validation": 0, "test": 0}),
+    ],
+)
+def test_few_videos_serve_training_then_test_then_validation(videos, expected):
+    assert split_counts(plan(media(videos))) == expected
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_video_is_in_two_splits_and_nothing_is_used_twice(seed):
+    draw = random.Random(seed)
+    faces = {f"v{i}": draw.randint(0, 30) for i in range(12)}
+    voices = {f"v{i}": draw.randint(0, 9) for i in range(3, 15)}
+    found = media(voices, seconds=7.0, face_videos=faces)
+    pairs = plan(found, seed=seed)
+    splits = {}
+    for pair in pairs:
+        for video in (pair.face.session, pair.session):
+            assert splits.setdefault(video, pair.split) == pair.split
+    assert len({pair.face.path for pair in pairs}) == len(pairs)
+    assert len({pair.key for pair in pairs}) == len(pairs)
+    assert len({(p.window.clip.path, p.window.start_samples) for p in pairs}) == len(pairs)
+
+
+def test_pairs_are_within_a_video_where_it_has_both():
+    pairs = plan(media({"a": 4, "b": 4, "c": 4}, face_videos={"a": 4, "b": 4, "c": 4}))
+    assert all(pair.face.session == pair.session for pair in pairs)
+
+
+def test_videos_with_one_modality_are_paired_within_their_split():
+    faces = {f"f{i}": 2 for i in range(10)}
+    voices = {f"w{i}": 2 for i in range(10)}
+    pairs = plan(media(voices, face_videos=faces))
+    assert split_counts(pairs) == {"train": 16, "validation": 2, "test": 2}
+
+
+def test_pairs_are_spread_evenly_over_videos():
+    pairs = plan(media({f"v{i}": 40 for i in range(5)}), split_fractions=(100.0, 0.0, 0.0))
+    assert set(Counter(pair.session for pair in pairs).values()) == {20}
+
+
+def test_every_clip_gives_a_window_before_any_gives_a_second():
+    found = media({"a": 4}, seconds=9.5, face_videos={"a": 6})
+    pairs = plan(found, split_fractions=(100.0, 0.0, 0.0))
+    assert Counter(pair.window.start_samples for pair in pairs) == {0: 4, WINDOW: 2}
+
+
+def test_a_clip_of_another_rate_gives_as_many_windows_as_its_seconds_do():
+    found = media({"a": 1}, seconds=9.5, native_hz=44100, face_videos={"a": 9})
+    starts = [p.window.start_samples for p in plan(found, split_fractions=(100.0, 0.0, 0.0))]
+    assert starts == [0, WINDOW, 2 * WINDOW]
+
+
+def test_a_clip_shorter_than_the_window_still_gives_one():
+    assert len(plan(media({"a": 1}, seconds=1.0))) == 1
+
+
+def test_the_order_of_a_listing_does_not_matter():
+    found = media({f"v{i}": 6 for i in range(7)}, seconds=8.0)
+    shuffled = PersonMedia(
+        found.person,
+        tuple(random.Random(1).sample(found.faces, len(found.faces))),
+        tuple(random.Random(2).sample(found.clips, len(found.clips))),
+        (),
+    )
+    assert sorted(p.key for p in plan(found)) == sorted(p.key for p in plan(shuffled))
+    assert {p.key: p.split for p in plan(found)} == {p.key: p.split for p in plan(shuffled)}
+
+
+def test_another_seed_chooses_otherwise():
+    found = media({f"v{i}": 6 for i in range(7)})
+    assert {p.key: p.split for p in plan(found)} != {p.key: p.split for p in plan(found, seed=1)}
+
+
+def test_a_random_split_keeps_the_fractions():
+    pairs = plan(media({"a": 50, "b": 50}), split_by="pair")
+    assert split_counts(pairs) == {"train": 80, "validation": 10, "test": 10}
+    assert {p.session for p in pairs if p.split == "train"} == {"a", "b"}
+
+
+def test_a_shard_holds_whole_videos_whatever_else_there_is():
+    settings = PlanSettings(num_shards=4)
+    few = plan(media({f"v{i}": 6 for i in range(7)}))
+    many = plan(media({f"v{i}": 6 for i in range(9)}))
+    of = {pair.session: shard_index(pair, settings) for pair in few}
+    for pair in few + many:
+        if pair.session in of:
+            assert shard_index(pair, settings) == of[pair.session]
+
+
+def test_the_order_within_a_shard_is_that_of_keys_alone():
+    pairs = plan(media({f"v{i}": 6 for i in range(3)}))
+    assert shard_order(pairs, 0) == shard_order(reversed(pairs), 0)
+    assert shard_order(pairs, 0) != shard_order(pairs, 1)
+
+
+def test_rank_is_blake2b_of_the_joined_key():
+    # printf '7\x1fa\x1fb' | b2sum -l 64
+    assert f"{rank(7, 'a', 'b'):016x}" == "8fb2f956d2f5f546"
+    assert rank(0, "ab", "c") != rank(0, "a", "bc")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "fractions", "expected"),
+    [
+        (100, (80, 10, 10), (80, 10, 10)),
+        (50, (80, 10, 10), (40, 5, 5)),
+        (7, (80, 10, 10), (5, 1, 1)),
+        (3, (80, 10, 10), (1, 1, 1)),
+        (2, (80, 10, 10), (1, 0, 1)),
+        (1, (80, 10, 10), (1, 0, 0)),
+        (0, (80, 10, 10), (0, 0, 0)),
+        (100, (100, 0, 0), (100, 0, 0)),
+        (10, (50, 0, 50), (5, 0, 5)),
+    ],
+)
+def test_pair_quotas(pairs, fractions, expected):
+    quotas = pair_quotas(pairs, fractions)
+    assert tuple(quotas[s] for s in ("train", "validation", "test")) == expected
+
+
+def test_a_video_that_training_needs_is_passed_over():
+    supply = {"big": Supply(80, 80), "a": Supply(10, 10), "b": Supply(10, 10)}
+    quotas = {"train": 80, "validation": 10, "test": 10}
+    split_of = split_sessions(supply, quotas, ["big", "a", "b"])
+    assert split_of == {"big": "train", "a": "test", "b": "validation"}
+
+
+@pytest.mark.parametrize(
+    ("path", "session"),
+    [
+        ("1.6/-abc_DEF123/0000025.jpg", "-abc_DEF123"),
+        ("abc/00001.wav", "abc"),
+        ("2020/holiday/1.png", "2020/holiday"),
+        ("portrait.png", "portrait"),
+        ("1.6/portrait.png", "portrait"),
+    ],
+)
+def test_folders_below_an_identity_name_the_video(path, session):
+    assert session_of(PurePosixPath(path)) == session

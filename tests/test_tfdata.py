@@ -1,0 +1,173 @@
+"""Input functions, the manifest, and the byte formats, against TensorFlow's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.test_build import read_records
+from tfdata import DatasetError, ReadOptions, load, load_manifest
+from tfdata.tfrecord import encode_example, frame
+
+FEATURES = {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**62, "minus": -3}
+
+
+@pytest.fixture
+def copy(data_set, tmp_path):
+    """A data set that a test may damage."""
+    return shutil.copytree(data_set, tmp_path / "copy")
+
+
+def reference_example():
+    example = tf.train.Example()
+    for name, value in FEATURES.items():
+        feature = example.features.feature[name]
+        values = feature.bytes_list if isinstance(value, bytes) else feature.int64_list
+        values.value.append(value)
+    return example
+
+
+def test_an_encoded_example_is_tensorflows_to_the_byte():
+    assert encode_example(FEATURES) == reference_example().SerializeToString(deterministic=True)
+
+
+def test_a_framed_record_is_tensorflows_to_the_byte(tmp_path):
+    path = str(tmp_path / "reference.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for data in (b"", b"x", b"y" * 70_000):
+            writer.write(data)
+    ours = b"".join(map(frame, (b"", b"x", b"y" * 70_000)))
+    assert ours == (tmp_path / "reference.tfrecord").read_bytes()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_pair_is_read_as_it_was_written(data_set, split):
+    manifest = load_manifest(data_set)
+    written = list(read_records(data_set, split))
+    row = 0
+    for features, labels in load(data_set, split, "pair", ReadOptions(batch_size=4)):
+        assert features["image"].dtype == features["spectrogram"].dtype == tf.uint8
+        for i, label in enumerate(labels.numpy()):
+            record = written[row]
+            assert features["image"][i].numpy().tobytes() == record["image"]
+            assert features["spectrogram"][i, ..., 0].numpy().tobytes() == record["spectrogram"]
+            assert manifest.people[record["identity"].decode()].label == label
+            row += 1
+    assert row == len(written) == manifest.splits[split].pairs
+
+
+@pytest.mark.parametrize(
+    ("modality", "name", "shape"),
+    [("image", "image", (None, 16, 16, 3)), ("audio", "spectrogram", (None, 16, 8, 1))],
+)
+def test_one_modality_alone_is_that_part_of_the_pair(data_set, modality, name, shape):
+    single = load(data_set, "train", modality)
+    assert tuple(single.element_spec[0].shape) == shape
+    for (alone, label), (pair, same) in zip(single, load(data_set, "train"), strict=True):
+        np.testing.assert_array_equal(alone, pair[name])
+        np.testing.assert_array_equal(label, same)
+
+
+def images(dataset):
+    return [image.tobytes() for batch, _ in dataset for image in batch.numpy()]
+
+
+def test_shuffling_is_drawn_from_the_seed_and_differs_by_epoch(data_set):
+    def shuffled(seed):
+        return load(data_set, "train", "image", ReadOptions(4, shuffle_buffer=100, seed=seed))
+
+    stored = images(load(data_set, "train", "image"))
+    again = shuffled(1)
+    first, second = images(again), images(again)
+    assert first == images(shuffled(1))
+    assert first != stored
+    assert first != second
+    assert first != images(shuffled(2))
+    assert sorted(first) == sorted(second) == sorted(stored)
+
+
+def test_the_number_of_batches_is_known_before_reading(data_set):
+    assert load(data_set, "train", "image", ReadOptions(5)).cardinality() == 4  # 18 pairs
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"without dataset\.json"):
+        load(tmp_path, "train")
+    with pytest.raises(DatasetError, match="does not exist"):
+        load(tmp_path / "nowhere", "train")
+
+
+def test_a_missing_shard_is_named(copy):
+    shard = next(copy.glob("train-*"))
+    shard.unlink()
+    with pytest.raises(DatasetError, match=f"{shard.name} is missing"):
+        load(copy, "train")
+
+
+def test_a_cut_shard_is_named_with_both_sizes(copy):
+    shard = next(copy.glob("train-*"))
+    size = shard.stat().st_size
+    with shard.open("r+b") as file:
+        file.truncate(size - 1)
+    with pytest.raises(DatasetError, match=f"{size - 1} bytes where the manifest says {size}"):
+        load(copy, "train")
+
+
+def edit(data_set, change):
+    path = data_set / "dataset.json"
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+
+
+def test_a_manifest_of_another_version_is_refused(copy):
+    edit(copy, lambda fields: fields.update(format_version=99))
+    with pytest.raises(DatasetError, match="version 99 and this software reads version 1"):
+        load(copy, "train")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "other"}', "\x00"])
+def test_what_is_not_a_manifest_is_refused(copy, text):
+    (copy / "dataset.json").write_text(text)
+    with pytest.raises(DatasetError, match=r"dataset\.json"):
+        load(copy, "train")
+
+
+@pytest.mark.parametrize("field", ["people", "splits", "image_shape", "features"])
+def test_a_manifest_that_lacks_a_field_is_refused(copy, field):
+    edit(copy, lambda fields: fields.pop(field))
+    with pytest.raises(DatasetError, match=field):
+        load(copy, "train")
+
+
+def test_an_empty_split_is_refused(copy):
+    edit(copy, lambda fields: fields["splits"]["test"].update(shards=[], pairs=0))
+    with pytest.raises(DatasetError, match="The test split"):
+        load(copy, "test")
+
+
+def test_unknown_words_are_refused(data_set):
+    with pytest.raises(ValueError, match="dev"):
+        load(data_set, "dev")
+    with pytest.raises(ValueError, match="video"):
+        load(data_set, "train", "video")
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        ReadOptions(batch_size=0)
+    with pytest.raises(ValueError, match="shuffle_buffer is -1"):
+        ReadOptions(shuffle_buffer=-1)
+
+
+def test_a_manifest_survives_being_written_and_read(data_set):
+    manifest = load_manifest(data_set)
+    assert manifest.to_json() == (data_set / "dataset.json").read_text()
+
+
+def test_the_schema_needs_no_tensorflow():
+    code = "import sys, tfdata.schema; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

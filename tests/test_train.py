@@ -1,0 +1,187 @@
+"""Training, run for real on a small data set, and the arithmetic of its measures."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import train
+from tfdata import load, load_manifest
+from training.measure import confusion_matrix, measure, wilson_interval
+
+
+@pytest.fixture(scope="module")
+def run_dir(data_set, tmp_path_factory):
+    """A finished run of three epochs."""
+    output = tmp_path_factory.mktemp("runs") / "run"
+    flags = ["--model=cnn_image", f"--data={data_set}", f"--output={output}", "--epochs=3"]
+    assert train.main([*flags, "--seed=5", "--batch_size=4", "--learning_rate=0.01"]) == 0
+    return output
+
+
+def test_a_run_leaves_all_that_it_promises(run_dir):
+    files = {path.name for path in run_dir.iterdir()}
+    assert files == {
+        "model.keras",
+        "dataset.json",
+        "settings.json",
+        "history.csv",
+        "metrics.json",
+        "tensorboard",
+        "curves.png",
+        "confusion.png",
+        "samples.png",
+        "report.html",
+    }
+    assert list((run_dir / "tensorboard").rglob("events.out.tfevents.*"))
+    for name in ("curves", "confusion", "samples"):
+        with Image.open(run_dir / f"{name}.png") as picture:
+            assert min(picture.size) > 300
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_settings_and_history_are_those_of_the_run(run_dir, data_set):
+    settings = json.loads((run_dir / "settings.json").read_text())
+    assert settings["model"] == "cnn_image"
+    assert settings["batch_size"] == 4
+    assert settings["learning_rate"] == 0.01
+    assert settings["seed"] == 5
+    assert settings["data"] == str(data_set)
+    rows = list(csv.DictReader((run_dir / "history.csv").open()))
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert len(rows) == metrics["epochs"] == 3
+    losses = [float(row["val_loss"]) for row in rows]
+    assert metrics["best_epoch"] == losses.index(min(losses)) + 1
+
+
+def test_the_saved_model_has_the_accuracy_that_is_reported(run_dir, data_set):
+    model = keras.models.load_model(run_dir / "model.keras")
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    for split in ("validation", "test"):
+        right = pairs = 0
+        for faces, labels in load(data_set, split, "image"):
+            answers = np.asarray(model(faces)).argmax(axis=1)
+            right += int((answers == labels.numpy()).sum())
+            pairs += len(answers)
+        assert (metrics[split]["correct"], metrics[split]["pairs"]) == (right, pairs)
+        assert metrics[split]["accuracy"] == right / pairs
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch(run_dir, data_set):
+    model = keras.models.load_model(run_dir / "model.keras")
+    loss, _ = model.evaluate(load(data_set, "validation", "image"), verbose=0)
+    rows = list(csv.DictReader((run_dir / "history.csv").open()))
+    assert loss == pytest.approx(min(float(row["val_loss"]) for row in rows), rel=1e-4)
+
+
+def test_the_report_names_the_people_and_needs_no_other_file(run_dir, data_set):
+    page = (run_dir / "report.html").read_text()
+    for name in load_manifest(data_set).people:
+        assert name.replace("_", " ") in page
+    assert "<script" not in page
+    assert "http" not in page
+    assert page.count("src=") == page.count('src="data:image/png;base64,') == 3
+
+
+def test_the_same_seed_gives_the_same_numbers(run_dir, data_set, tmp_path):
+    flags = ["--model=cnn_image", f"--data={data_set}", "--epochs=3", "--batch_size=4"]
+    flags += ["--learning_rate=0.01", f"--output={tmp_path / 'again'}"]
+    assert train.main([*flags, "--seed=5"]) == 0
+    for row, same in zip(
+        csv.DictReader((run_dir / "history.csv").open()),
+        csv.DictReader((tmp_path / "again" / "history.csv").open()),
+        strict=True,
+    ):
+        assert float(row["loss"]) == pytest.approx(float(same["loss"]), rel=1e-5)
+
+
+def test_a_model_learns_what_can_be_learnt(build, tmp_path):
+    """Faces whose colour names the person: both splits must come out nearly perfect."""
+    from tests.conftest import write_clip, write_corpus
+
+    corpus = write_corpus(tmp_path / "corpus", people=3, videos=6, per_video=3)
+    draw = np.random.default_rng(0)
+    for person, colour in enumerate([(200, 40, 40), (40, 200, 40), (40, 40, 200)]):
+        for face in sorted((corpus.faces / f"Person_{person}").rglob("*.jpg")):
+            pixels = np.clip(np.array(colour) + draw.normal(0, 20, (40, 40, 3)), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(face)
+    write_clip(corpus.audio / "id10000" / "more" / "00001.wav", 1)
+    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
+    flags = ["--model=cnn_image", f"--data={tmp_path / 'set'}", f"--output={tmp_path / 'run'}"]
+    assert train.main([*flags, "--epochs=15"]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] >= 0.8
+    assert metrics["validation"]["accuracy"] >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--model=cnn_imag"], ["cnn_imag", "cnn_image"]),
+        (["--model=cnn_image", "--epoch=3"], ["did you mean --epochs?"]),
+        (["--model=cnn_image", "--epochs=0"], ["--epochs", "1 or more"]),
+        (["--model=cnn_image", "--batch_size=-1"], ["--batch_size", "1 or more"]),
+        (["--model=cnn_image", "--learning_rate=nan"], ["--learning_rate", "above 0"]),
+        ([], ["--model"]),
+    ],
+)
+def test_wrong_flags_are_one_sentence(data_set, capsys, flags, words):
+    with pytest.raises(SystemExit) as stop:
+        train.main([f"--data={data_set}", *flags])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    for word in words:
+        assert word in error
+
+
+def test_a_folder_that_is_no_data_set_is_one_sentence(capsys, tmp_path):
+    assert train.main(["--model=cnn_image", f"--data={tmp_path}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert str(tmp_path) in error
+
+
+def test_an_earlier_run_is_not_written_over(run_dir, data_set, capsys):
+    before = (run_dir / "metrics.json").read_text()
+    flags = ["--model=cnn_image", f"--data={data_set}", f"--output={run_dir}"]
+    assert train.main(flags) == 1
+    assert "not empty" in capsys.readouterr().err
+    assert (run_dir / "metrics.json").read_text() == before
+
+
+def test_an_exploding_loss_is_one_sentence(data_set, capsys, tmp_path):
+    flags = ["--model=cnn_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
+    assert train.main([*flags, "--learning_rate=1e30", "--epochs=5"]) == 1
+    assert "smaller --learning_rate" in capsys.readouterr().err
+
+
+def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch):
+    from training.run_folder import new_run_dir
+
+    monkeypatch.chdir(tmp_path)
+    names = [str(new_run_dir(None, "cnn_image")) for _ in range(3)]
+    assert names == ["runs/cnn_image", "runs/cnn_image-2", "runs/cnn_image-3"]
+
+
+def test_measures_of_a_small_confusion_by_hand():
+    labels, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 2, 2])
+    counts = confusion_matrix(labels, answers, 4)
+    assert counts.tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    found = measure(counts, ["a", "b", "c", "d"])
+    assert (found.correct, found.pairs, found.accuracy) == (4, 6, 4 / 6)
+    assert found.commonest == 0.5
+    assert found.by_person == {"a": 2 / 3, "b": 0.5, "c": 1.0}
+
+
+def test_wilson_interval_against_published_values():
+    # 81 of 263: Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+    low, high = wilson_interval(81, 263)
+    assert low == pytest.approx(0.2553, abs=5e-5)
+    assert high == pytest.approx(0.3662, abs=5e-5)
