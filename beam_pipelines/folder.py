@@ -37,6 +37,10 @@ def outline_path(output: Path) -> Path:
     return work_folder(output) / "outline.json"
 
 
+def log_path(output: Path) -> Path:
+    return work_folder(output) / "workers.log"
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old one or the whole new one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 from tqdm import tqdm
 
 from beam_pipelines import flags, folder, progress, summary
 from beam_pipelines.corpus import find_people
 from beam_pipelines.errors import BuildError
+from beam_pipelines.local_workers import worker_logs
 from beam_pipelines.pipeline import describe
-from beam_pipelines.runners import pipeline_on, worker_logs
+from beam_pipelines.runners import pipeline_on, run
 from beam_pipelines.shards import Job, ShardNote, read_note
 from sample_corpus import make_sample_corpus
 
@@ -38,8 +37,9 @@ def build(arguments: flags.Arguments) -> None:
     folder.prepare(output)
     describe(pipeline, people, job, arguments.plan)
     print(f"Building {arguments.output} from {len(people)} people.", flush=True)
-    with worker_logs(folder.work_folder(output) / "workers.log"), progress.shown(output):
-        _run(pipeline)
+    log = folder.log_path(output)
+    with worker_logs(log) as terminal, progress.shown(output, terminal):
+        run(pipeline, log)
 
     outline, notes = _results(output)
     rejects = summary.unique_rejects(outline, notes)
@@ -84,14 +84,3 @@ def _sample_corpus() -> tuple[Path, Path, Path]:
         except (ValueError, OSError) as error:
             raise BuildError(str(error)) from None
     return corpus.faces, corpus.audio, corpus.meta
-
-
-def _run(pipeline: beam.Pipeline) -> None:
-    """Runs to the end. A sentence that a worker stopped with arrives inside of Beam's traceback."""
-    try:
-        pipeline.run().wait_until_finish()
-    except Exception as error:
-        sentence = re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", str(error))
-        if sentence:
-            raise BuildError(sentence[1]) from None
-        raise

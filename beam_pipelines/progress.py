@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -18,10 +18,10 @@ LINE_SECONDS = 15.0  # between plain lines, where there is no terminal
 
 
 @contextmanager
-def shown(output: Path) -> Iterator[None]:
+def shown(output: Path, terminal: TextIO) -> Iterator[None]:
     """Shows pairs and shards done while the body runs: a bar on a terminal, else plain lines."""
     finished = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(output, finished), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(output, terminal, finished), daemon=True)
     watcher.start()
     try:
         yield
@@ -30,8 +30,8 @@ def shown(output: Path) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(output: Path, finished: threading.Event) -> None:
-    terminal = sys.stderr.isatty()
+def _watch(output: Path, terminal: TextIO, finished: threading.Event) -> None:
+    interactive = terminal.isatty()
     bar: tqdm[None] | None = None
     waiting: dict[str, int] = {}
     shards = 0
@@ -44,17 +44,21 @@ def _watch(output: Path, finished: threading.Event) -> None:
                 waiting = dict(outline["shards"])
                 shards = len(waiting)
                 bar = tqdm(
-                    total=sum(waiting.values()), unit="pair", desc="Writing", disable=not terminal
+                    total=sum(waiting.values()),
+                    unit="pair",
+                    desc="Writing",
+                    file=terminal,
+                    disable=not interactive,
                 )
         if bar is not None:
             for digest in [d for d in waiting if note_path(output, d).exists()]:
                 bar.update(waiting.pop(digest))
             bar.set_postfix_str(f"{shards - len(waiting)}/{shards} shards")
-            if not terminal and time.monotonic() - spoke > LINE_SECONDS:
+            if not interactive and time.monotonic() - spoke > LINE_SECONDS:
                 done = bar.total - sum(waiting.values())
                 print(
                     f"Writing: {done}/{bar.total} pairs, {shards - len(waiting)}/{shards} shards",
-                    file=sys.stderr,
+                    file=terminal,
                 )
                 spoke = time.monotonic()
         if last_look:

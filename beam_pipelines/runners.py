@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import re
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -14,8 +15,13 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
-from apache_beam.runners.runner import PipelineRunner
+from apache_beam.transforms.environments import (
+    EmbeddedPythonEnvironment,
+    Environment,
+    SubprocessSDKEnvironment,
+)
 
+from beam_pipelines import local_workers
 from beam_pipelines.errors import BuildError
 
 
@@ -27,8 +33,7 @@ def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
     """
     if runner != "DirectRunner":
         return beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *flags]))
-    flags = _local_defaults(flags)
-    options = PipelineOptions(flags)
+    options = PipelineOptions(local_flags(flags))
     mode = options.view_as(DirectOptions).direct_running_mode
     if mode == "multi_threading":
         raise BuildError(
@@ -36,12 +41,12 @@ def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
             "Beam 2.77); use multi_processing or in_memory."
         )
     if mode == "multi_processing":
-        _check_workers()
-    return beam.Pipeline(runner=_local_runner(options), options=options)
+        local_workers.check_importable()
+    return beam.Pipeline(runner=_local_runner(options, mode), options=options)
 
 
-def _local_defaults(flags: Sequence[str]) -> list[str]:
-    """One worker process a core, unless the user says otherwise."""
+def local_flags(flags: Sequence[str]) -> list[str]:
+    """Adds what the user left open: one worker process a core."""
     given = {flag.partition("=")[0] for flag in flags}
     chosen = list(flags)
     cores = os.cpu_count() or 1
@@ -53,7 +58,7 @@ def _local_defaults(flags: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _local_runner(options: PipelineOptions) -> PipelineRunner:
+def _local_runner(options: PipelineOptions, mode: str) -> fn_runner.FnApiRunner:
     """The runner that `DirectRunner` falls back to.
 
     By that name Beam would first try to download another runner, which takes minutes where a
@@ -62,38 +67,34 @@ def _local_runner(options: PipelineOptions) -> PipelineRunner:
     """
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     facts = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-    return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(facts))
+    environment: Environment = EmbeddedPythonEnvironment.default()
+    if mode == "multi_processing":
+        # A shell gets this line. Beam's own does not quote: a blank in the path would break it.
+        line = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+        environment = SubprocessSDKEnvironment.from_command_string(line)
+        options.view_as(DirectOptions).direct_running_mode = "in_memory"  # or Beam uses its own
+    return fn_runner.FnApiRunner(environment, provision_info=fn_runner.ExtendedProvisionInfo(facts))
 
 
-def _check_workers() -> None:
-    """Fails where Beam would hang: worker processes that cannot import this package."""
-    question = (
-        "from importlib.util import find_spec as f; raise SystemExit(not f('beam_pipelines'))"
-    )
-    if subprocess.run([sys.executable, "-c", question], check=False).returncode:
-        raise BuildError(
-            "Worker processes could not import 'beam_pipelines'; run from the project's folder, "
-            "or install it with 'pip install -e .'."
-        )
+def run(pipeline: beam.Pipeline, log: Path) -> None:
+    """Runs a pipeline to its end.
 
-
-@contextmanager
-def worker_logs(path: Path) -> Iterator[None]:
-    """Sends what worker processes and Beam write to standard error into a file meanwhile.
-
-    Local workers inherit the descriptor and report each of their steps on it. Our own words still
-    reach the terminal: `sys.stderr` is another descriptor while this lasts.
+    Raises:
+      BuildError: the sentence that a worker stopped with, which arrives inside of Beam's traceback;
+        or what else went wrong, with the traceback added to the log.
     """
-    sys.stderr.flush()
-    terminal_fd = os.dup(2)
-    terminal, ours = sys.stderr, os.fdopen(terminal_fd, "w", buffering=1)
-    with path.open("w") as log:
-        os.dup2(log.fileno(), 2)
-        sys.stderr = ours
-        try:
-            yield
-        finally:
-            ours.flush()
-            os.dup2(terminal_fd, 2)
-            sys.stderr = terminal
-            ours.close()
+    try:
+        with local_workers.watched():
+            pipeline.run().wait_until_finish()
+    except BuildError:
+        raise
+    except Exception as error:
+        if sentence := re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", str(error)):
+            raise BuildError(sentence[1]) from None
+        with log.open("a") as file:
+            traceback.print_exc(file=file)
+        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise BuildError(
+            f"The job stopped: {last.rstrip('.')}. {log} tells more; the same command goes on with "
+            f"the shards that are missing."
+        ) from None

@@ -26,6 +26,12 @@ SILENCE_PEAK = 2.0**-15
 MAX_TRIMMED_SECONDS = 600.0
 # Context on both sides of a window, longer than the resampler's filter.
 RESAMPLING_MARGIN_SECONDS = 0.05
+# libsndfile's Vorbis may continue a block off after a seek to elsewhere (its issue 885), so these
+# are decoded from the start; and soundfile seeks after each read, after which MP3 takes some
+# frames to be itself again.
+INEXACT_SEEK = ("MP3", "OGG")
+SETTLING_SECONDS = 1.0
+SKIP_SAMPLES = 1 << 16  # a read, while skipping
 
 Source = str | os.PathLike[str] | BinaryIO
 
@@ -157,6 +163,20 @@ def _read_mono(clip: soundfile.SoundFile, first: int, length: int) -> NDArray[np
     """Reads `length` samples from `first`, or as many as are there, channels averaged."""
     if first >= clip.frames:
         return np.zeros(0, np.float32)
-    clip.seek(first)
-    channels = clip.read(length, dtype="float32", always_2d=True)
+    if clip.seekable() and clip.format not in INEXACT_SEEK:
+        clip.seek(first)
+        channels = clip.read(length, dtype="float32", always_2d=True)
+    else:
+        settling = min(first, round(SETTLING_SECONDS * clip.samplerate))
+        _skip(clip, first - settling)
+        channels = clip.read(settling + length, dtype="float32", always_2d=True)[settling:]
     return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
+
+
+def _skip(clip: soundfile.SoundFile, samples: int) -> None:
+    """Decodes and forgets, a bounded piece at a time."""
+    while samples > 0:
+        read = len(clip.read(min(samples, SKIP_SAMPLES), dtype="float32"))
+        if read == 0:  # the header claims more than there is
+            return
+        samples -= read

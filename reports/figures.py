@@ -24,6 +24,7 @@ STYLE: Any = {  # Matplotlib types this as a dictionary of 300 literals
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
+    "legend.frameon": False,
 }
 COLUMNS = 6
 
@@ -41,10 +42,15 @@ def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> 
             axes.xaxis.get_major_locator().set_params(integer=True)
             if name == "accuracy":
                 axes.set_ylim(0, 1.02)
-        axes.legend(frameon=False)
-        axes.annotate(
-            "kept", (best_epoch, 0.02), xytext=(4, 0), textcoords="offset points", color=INK
-        )
+            axes.annotate(
+                "kept",
+                (best_epoch, 1),
+                xytext=(3, -8),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                fontsize=8,
+            )
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
         return _png(figure)
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
+from beam_pipelines.runners import local_flags
 from features import FeatureSettings, read_face, read_window, spectrogram
-from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
+from tests.conftest import SMALL, write_clip, write_corpus, write_face
 from tfdata import load_manifest
 
 
@@ -281,15 +286,47 @@ def test_copies_of_the_meta_file_in_the_wild_are_read(corpus, build, tmp_path, v
     assert len(load_manifest(tmp_path / "set").people) == 3
 
 
-def test_default_flags_use_more_than_one_core(monkeypatch):
-    from apache_beam.options.pipeline_options import DirectOptions
+@pytest.mark.parametrize(
+    ("cores", "given", "mode", "workers"),
+    [
+        (4, [], "multi_processing", 4),
+        (1, [], "in_memory", 1),
+        (4, ["--direct_num_workers", "2"], "multi_processing", 2),
+        (4, ["--direct_running_mode", "in_memory"], "in_memory", 1),
+        (4, ["--direct_running_mode=multi_processing"], "multi_processing", 4),
+    ],
+)
+def test_local_builds_use_all_cores_unless_told_otherwise(monkeypatch, cores, given, mode, workers):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    options = PipelineOptions(local_flags(given)).view_as(DirectOptions)
+    assert (options.direct_running_mode, options.direct_num_workers) == (mode, workers)
 
-    from beam_pipelines.runners import pipeline_on
 
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    options = pipeline_on("DirectRunner", []).options.view_as(DirectOptions)
-    assert options.direct_running_mode == "multi_processing"
-    assert options.direct_num_workers == 4
-    options = pipeline_on("DirectRunner", ONE_PROCESS).options.view_as(DirectOptions)
-    assert options.direct_running_mode == "in_memory"
-    assert options.direct_num_workers == 1
+def test_a_worker_that_dies_ends_the_build_with_a_sentence_and_the_next_one_goes_on(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", people=20, videos=6, per_video=8)
+    output = tmp_path / "set"
+    command = [sys.executable, "-m", "beam_pipelines.build", *corpus.flags, f"--output={output}"]
+    command += ["--num_shards=16", "--direct_num_workers=1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as build:
+        while not list(output.glob("*.tfrecord")):
+            assert build.poll() is None
+            time.sleep(0.01)
+        kill_workers_of(build.pid)
+        error = build.communicate(timeout=60)[1]
+    assert build.returncode == 1
+    assert error.startswith("error: A worker process died")
+    assert error.count("\n") == 1
+    assert not (output / "dataset.json").exists()
+    kept = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
+    subprocess.run(command, check=True, capture_output=True)
+    assert sum(split.pairs for split in load_manifest(output).splits.values()) == 960
+    assert kept.items() <= {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}.items()
+    assert not list(output.rglob("*.tmp"))
+
+
+def kill_workers_of(pid):
+    """Kills the processes below one, and not itself."""
+    for child in Path(f"/proc/{pid}/task").glob("*/children"):
+        for below in child.read_text().split():
+            kill_workers_of(int(below))
+            os.kill(int(below), signal.SIGKILL)

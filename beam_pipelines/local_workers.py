@@ -1,0 +1,75 @@
+"""The worker processes of a build on one machine: can they start, do they live, what they say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from beam_pipelines.errors import BuildError
+
+
+def check_importable() -> None:
+    """Fails where Beam would hang: worker processes that cannot import this package."""
+    question = (
+        "from importlib.util import find_spec as f; raise SystemExit(not f('beam_pipelines'))"
+    )
+    if subprocess.run([sys.executable, "-c", question], check=False).returncode:
+        raise BuildError(
+            "Worker processes could not import 'beam_pipelines'; run from the project's folder, "
+            "or install it with 'pip install -e .'."
+        )
+
+
+@contextmanager
+def worker_logs(path: Path) -> Iterator[TextIO]:
+    """Sends what worker processes and Beam write to standard error into a file meanwhile.
+
+    Local workers inherit the descriptor and report each of their steps on it. Yields a stream that
+    still reaches the terminal.
+    """
+    sys.stderr.flush()
+    terminal_fd = os.dup(2)
+    with path.open("w") as log, os.fdopen(terminal_fd, "w", buffering=1) as terminal:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal_fd, 2)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
+
+    Beam notices a death in a thread of its own, whose exception reaches nobody but this hook.
+    """
+    deaths: list[str] = []
+    usual_hook = threading.excepthook
+
+    def hook(facts: threading.ExceptHookArgs) -> None:
+        if "Worker subprocess exited" in str(facts.exc_value):
+            deaths.append(str(facts.exc_value))
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        usual_hook(facts)
+
+    threading.excepthook = hook
+    try:
+        yield
+    except KeyboardInterrupt:
+        if deaths:
+            raise BuildError(
+                f"A worker process died ({deaths[0]}), perhaps for want of memory; try fewer "
+                f"workers (--direct_num_workers). The same command goes on with the shards that "
+                f"are missing."
+            ) from None
+        raise
+    finally:
+        threading.excepthook = usual_hook
