@@ -15,6 +15,8 @@ from beam_pipelines.local_workers import worker_logs
 from beam_pipelines.pipeline import describe
 from beam_pipelines.runners import pipeline_on, run
 from beam_pipelines.shards import Job, ShardNote, read_note
+from features import FeatureSettings
+from features.spectrogram import filterbank
 from sample_corpus import make_sample_corpus
 
 
@@ -28,6 +30,7 @@ def build(arguments: flags.Arguments) -> None:
     faces, audio, meta = arguments.faces, arguments.audio, arguments.meta
     if faces is None or audio is None:
         faces, audio, meta = _sample_corpus()
+    _check_filterbank(arguments.features)
     people = find_people(faces, audio, meta, arguments.plan.exclude)
     output = arguments.output.absolute()
     job = Job(
@@ -56,6 +59,14 @@ def build(arguments: flags.Arguments) -> None:
     for line in summary.closing_words(manifest, outline, time.monotonic() - started):
         print(f"  {line}")
     print(f"The data set is in {arguments.output}.")
+
+
+def _check_filterbank(features: FeatureSettings) -> None:
+    """Refuses here, and not in a worker, what only the filterbank itself can tell."""
+    try:
+        filterbank(features)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
 
 
 def _results(output: Path) -> tuple[dict[str, Any], list[ShardNote]]:

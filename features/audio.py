@@ -26,12 +26,9 @@ SILENCE_PEAK = 2.0**-15
 MAX_TRIMMED_SECONDS = 600.0
 # Context on both sides of a window, longer than the resampler's filter.
 RESAMPLING_MARGIN_SECONDS = 0.05
-# libsndfile's Vorbis may continue a block off after a seek to elsewhere (its issue 885), so these
-# are decoded from the start; and soundfile seeks after each read, after which MP3 takes some
-# frames to be itself again.
-INEXACT_SEEK = ("MP3", "OGG")
-SETTLING_SECONDS = 1.0
-SKIP_SAMPLES = 1 << 16  # a read, while skipping
+# After a seek, an MPEG decoder lacks the frames that the next ones build on, until it has settled.
+MPEG_SETTLING_SECONDS = 1.0
+SKIP_SAMPLES = 1 << 16  # a read, where a seek will not do
 
 Source = str | os.PathLike[str] | BinaryIO
 
@@ -163,13 +160,15 @@ def _read_mono(clip: soundfile.SoundFile, first: int, length: int) -> NDArray[np
     """Reads `length` samples from `first`, or as many as are there, channels averaged."""
     if first >= clip.frames:
         return np.zeros(0, np.float32)
-    if clip.seekable() and clip.format not in INEXACT_SEEK:
-        clip.seek(first)
-        channels = clip.read(length, dtype="float32", always_2d=True)
+    settling = 0
+    # Vorbis may continue a block off after a seek: https://github.com/libsndfile/libsndfile/issues/885
+    if clip.format == "OGG" or not clip.seekable():
+        _skip(clip, first)
     else:
-        settling = min(first, round(SETTLING_SECONDS * clip.samplerate))
-        _skip(clip, first - settling)
-        channels = clip.read(settling + length, dtype="float32", always_2d=True)[settling:]
+        if clip.subtype.startswith("MPEG"):
+            settling = min(first, round(MPEG_SETTLING_SECONDS * clip.samplerate))
+        clip.seek(first - settling)
+    channels = clip.read(settling + length, dtype="float32", always_2d=True)[settling:]
     return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
 
 

@@ -63,7 +63,7 @@ class FeatureSettings:
         if self.trim_silence_db is not None:
             _within("trim_silence_db", self.trim_silence_db, 1.0, 120.0)
         _whole("frames", self.frames, 2, 8192)
-        _whole("fft_size", self.fft_size, 64, 65536)
+        _whole("fft_size", self.fft_size, 64, 16384)
         _within("floor_db", self.floor_db, -160.0, -10.0)
         if self.frequency_scale not in ("log", "mel"):
             raise ValueError(f"--frequency_scale is {self.frequency_scale!r}; use 'log' or 'mel'.")
@@ -76,7 +76,7 @@ class FeatureSettings:
                 f"not above half of --sample_rate_hz ({nyquist_hz:g})."
             )
         # More rows than the spectrum has bins would only repeat what the others show.
-        _whole("bands", self.bands, 2, self.fft_size // 2 + 1)
+        _whole("bands", self.bands, 2, min(1024, self.fft_size // 2 + 1))
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

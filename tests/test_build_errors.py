@@ -37,6 +37,7 @@ def sentence_of(build, capsys, *arguments):
         (["--face_crop=0"], ["--face_crop is 0"]),
         (["--window_seconds=nan"], ["--window_seconds"]),
         (["--max_hz=9000"], ["--max_hz is 9000", "8000"]),
+        (["--frequency_scale=mel", "--bands=100"], ["--bands 100", "fewer bands"]),
         (["--frequency_scale=bark"], ["'log' or 'mel'"]),
         (["--split_by=day"], ["'session' or 'pair'"]),
         (["--num_shards=0"], ["--num_shards is 0"]),

@@ -1,0 +1,397 @@
+"""Windows of audio against whole-file decodes, librosa's resampling and hand-made clips."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from features import FeatureSettings, MediaError, Reason, probe_audio, read_window
+
+RATE_HZ = 16000
+DEFAULT = FeatureSettings()
+SECOND = FeatureSettings(window_seconds=1)
+NOISE = np.random.default_rng(0).normal(0, 0.1, 5 * RATE_HZ).clip(-1, 1).astype(np.float32)
+
+
+def hum(seconds=5.0, rate_hz=RATE_HZ):
+    """A chord that lossy codecs keep."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    return sum(0.1 * np.sin(2 * np.pi * hz * t + hz) for hz in (220, 330, 700, 1500))
+
+
+def clip(samples, rate_hz=RATE_HZ, subtype="FLOAT", kind="WAV"):
+    """Samples as an open file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, subtype=subtype, format=kind)
+    file.seek(0)
+    return file
+
+
+def rejection(source, settings=DEFAULT, start=0):
+    with pytest.raises(MediaError) as caught:
+        read_window(source, start, settings)
+    return caught.value
+
+
+class CountingFile(io.BytesIO):
+    """Counts the bytes that are read from it."""
+
+    count = 0
+
+    def read(self, *arguments):
+        data = super().read(*arguments)
+        self.count += len(data)
+        return data
+
+    def readinto(self, buffer):
+        count = super().readinto(buffer)
+        self.count += count
+        return count
+
+
+# --- Reading ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype", "error"),
+    [
+        ("WAV", "PCM_U8", 2**-7),
+        ("WAV", "PCM_16", 2**-15),
+        ("WAV", "PCM_24", 2**-23),
+        ("WAV", "PCM_32", 1e-7),
+        ("WAV", "FLOAT", 0),
+        ("WAV", "DOUBLE", 1e-7),
+        ("WAV", "ULAW", 2**-5),
+        ("WAV", "ALAW", 2**-5),
+        ("WAV", "IMA_ADPCM", 0.1),
+        ("WAV", "GSM610", 0.15),
+        ("WAVEX", "PCM_24", 2**-23),
+        ("RF64", "PCM_16", 2**-15),
+        ("W64", "PCM_16", 2**-15),
+        ("AIFF", "PCM_S8", 2**-7),
+        ("AU", "PCM_16", 2**-15),
+        ("CAF", "PCM_16", 2**-15),
+        ("FLAC", "PCM_S8", 2**-7),
+        ("FLAC", "PCM_16", 2**-15),
+        ("FLAC", "PCM_24", 2**-23),
+        ("OGG", "VORBIS", 0.1),
+        ("OGG", "OPUS", None),
+        ("MP3", "MPEG_LAYER_III", 0.1),
+    ],
+)
+def test_all_common_formats_give_the_recorded_samples(tmp_path, kind, subtype, error):
+    samples = hum().astype(np.float32)
+    path = tmp_path / "clip"
+    path.write_bytes(clip(samples, subtype=subtype, kind=kind).getvalue())
+    whole, _ = soundfile.read(path, dtype="float32")
+    for start in (0, 1, 4321, 31_999):
+        window = read_window(path, start, DEFAULT)
+        assert window.dtype == np.float32
+        assert window.shape == (48000,)
+        np.testing.assert_allclose(window, whole[start : start + 48000], atol=1e-6)
+        if error is not None:  # Opus at this rate keeps no waveform
+            np.testing.assert_allclose(window, samples[start : start + 48000], atol=error)
+
+
+def test_channels_are_averaged():
+    left, right, rear = NOISE[:48000], NOISE[10:48010], NOISE[20:48020]
+    stereo = read_window(clip(np.stack([left, right], axis=1)), 0, DEFAULT)
+    np.testing.assert_allclose(stereo, (left + right) / 2, atol=1e-7)
+    three = read_window(clip(np.stack([left, right, rear], axis=1)), 0, DEFAULT)
+    np.testing.assert_allclose(three, (left + right + rear) / 3, atol=1e-7)
+
+
+def test_paths_strings_and_open_files_read_alike(tmp_path):
+    path = tmp_path / "clip.wav"
+    path.write_bytes(clip(NOISE).getvalue())
+    with path.open("rb") as file:
+        for source in (path, str(path), file, clip(NOISE)):
+            np.testing.assert_array_equal(read_window(source, 5, SECOND), NOISE[5:16005])
+
+
+@pytest.mark.parametrize("name", ["c.wav", "c.mp3", "c.flac", "c.au", "c.txt", "clip"])
+def test_the_content_counts_not_the_file_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(clip(NOISE).getvalue())
+    np.testing.assert_array_equal(read_window(path, 0, SECOND), NOISE[:16000])
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+def test_only_the_window_is_read_of_a_long_clip(rate_hz):
+    minutes = np.tile(NOISE, 60)
+    file = CountingFile(clip(minutes, rate_hz, "PCM_16").getvalue())
+    read_window(file, 50 * RATE_HZ, SECOND)
+    assert file.count < 1.4 * 2 * rate_hz  # two bytes a sample; of 9.6 MB
+
+
+def test_the_header_gives_rate_and_length():
+    facts = probe_audio(clip(np.stack([NOISE, NOISE], axis=1), 44100))
+    assert (facts.sample_rate_hz, facts.samples) == (44100, 80000)
+    assert facts.samples_at(16000) == 29024  # 80 000 * 16 000 / 44 100 = 29 024.9
+    assert facts.samples_at(44100) == 80000
+
+
+# --- Resampling ---
+
+
+@pytest.mark.parametrize(
+    ("native_hz", "target_hz"),
+    [(hz, 16000) for hz in (4410, 8000, 11025, 22050, 44100, 44101, 48000, 96000)]
+    + [(hz, 22050) for hz in (8000, 16000, 44100, 44101, 48000)],
+)
+def test_a_window_equals_that_slice_of_the_whole_clip_resampled(native_hz, target_hz):
+    samples = np.random.default_rng(1).normal(0, 0.1, 4 * native_hz).astype(np.float32)
+    whole = librosa.resample(samples, orig_sr=native_hz, target_sr=target_hz, res_type="soxr_hq")
+    settings = FeatureSettings(sample_rate_hz=target_hz, window_seconds=1)
+    file = clip(samples, native_hz)
+    for start in (0, 1, 799, 801, 12345, 2 * target_hz + 7, len(whole) - target_hz):
+        file.seek(0)
+        window = read_window(file, start, settings)
+        np.testing.assert_allclose(window, whole[start : start + target_hz], atol=2e-6)
+
+
+@pytest.mark.parametrize("native_hz", [8000, 11025, 44100, 44101, 48000])
+@pytest.mark.parametrize("start", [0, 1, 5000, 16001])
+def test_resampling_keeps_time_to_a_hundredth_of_a_sample(native_hz, start):
+    instant = (start + 7000) / RATE_HZ + 0.00001
+    t = np.arange(3 * native_hz) / native_hz
+    file = clip(np.exp(-(((t - instant) / 0.001) ** 2) / 2), native_hz)
+    pulse = read_window(file, start, SECOND)[6900:7100].astype(float) ** 2
+    found = 6900 + pulse @ np.arange(200) / pulse.sum()
+    assert found == pytest.approx(instant * RATE_HZ - start, abs=0.01)
+
+
+def test_what_the_new_rate_cannot_hold_is_removed_not_folded():
+    t = np.arange(3 * 44100) / 44100
+    sound = 0.3 * np.sin(2 * np.pi * 440 * t) + 0.3 * np.sin(2 * np.pi * 10_000 * t)
+    window = read_window(clip(sound, 44100), 8000, SECOND)
+    np.testing.assert_allclose(
+        window, 0.3 * np.sin(2 * np.pi * 440 * (np.arange(16000) + 8000) / 16000), atol=1e-4
+    )
+
+
+# --- Short clips ---
+
+
+@pytest.mark.parametrize(("length", "start"), [(17_600, 0), (17_600, 8000), (47_999, 0)])
+def test_a_short_rest_is_repeated_from_its_beginning(length, start):
+    window = read_window(clip(NOISE[:length]), start, DEFAULT)
+    rest = length - start
+    np.testing.assert_array_equal(window, [NOISE[start + i % rest] for i in range(48000)])
+
+
+def test_a_short_rest_after_resampling_is_repeated_too():
+    window = read_window(clip(hum(1.5, 44100), 44100), 8000, DEFAULT)
+    np.testing.assert_array_equal(window[16000:32000], window[:16000])
+    np.testing.assert_allclose(window[:15000], hum(1.5)[8000:23000], atol=1e-3)
+
+
+def test_a_clip_of_just_one_window_is_not_repeated():
+    np.testing.assert_array_equal(read_window(clip(NOISE[:48000]), 0, DEFAULT), NOISE[:48000])
+
+
+def test_a_quarter_of_a_second_is_enough_and_less_is_too_short():
+    assert read_window(clip(NOISE[:4000]), 0, DEFAULT).shape == (48000,)
+    assert rejection(clip(NOISE[:3999])).reason == Reason.TOO_SHORT
+    assert rejection(clip(NOISE[:10_000]), start=6001).reason == Reason.TOO_SHORT
+    assert rejection(clip(NOISE[:10_000]), start=99_999).reason == Reason.TOO_SHORT
+
+
+@pytest.mark.parametrize("rate_hz", [11025, 16000])
+def test_the_shortest_window_that_settings_allow_can_be_read(rate_hz):
+    settings = FeatureSettings(sample_rate_hz=rate_hz, window_seconds=0.25, max_hz=5000)
+    window = read_window(clip(NOISE, rate_hz), 0, settings)
+    np.testing.assert_array_equal(window, NOISE[: rate_hz // 4])
+
+
+# --- Trimming ---
+
+
+def faded(rate_hz):
+    """Half a second of faint noise, two seconds of sound, a second of faint noise."""
+    faint = 1e-4 * np.random.default_rng(2).normal(size=round(3.5 * rate_hz))
+    faint[rate_hz // 2 : round(2.5 * rate_hz)] += hum(2, rate_hz)
+    return faint.astype(np.float32)
+
+
+@pytest.mark.parametrize("trim_silence_db", [20.0, 40.0, 100.0])
+@pytest.mark.parametrize("start", [0, 9000])
+def test_trimming_agrees_with_librosa_and_positions_count_from_there(trim_silence_db, start):
+    settings = FeatureSettings(window_seconds=1, trim_silence_db=trim_silence_db)
+    window = read_window(clip(faded(RATE_HZ)), start, settings)
+    expected, _ = librosa.effects.trim(faded(RATE_HZ), top_db=trim_silence_db)
+    np.testing.assert_array_equal(window, expected[start : start + 16000])
+
+
+def test_trimming_follows_resampling():
+    settings = FeatureSettings(window_seconds=1, trim_silence_db=40)
+    window = read_window(clip(faded(44100), 44100), 0, settings)
+    resampled = librosa.resample(faded(44100), orig_sr=44100, target_sr=RATE_HZ)
+    expected, _ = librosa.effects.trim(resampled, top_db=40)
+    np.testing.assert_allclose(window, expected[:16000], atol=1e-6)
+
+
+def test_the_trimmed_end_is_not_read():
+    settings = FeatureSettings(trim_silence_db=40)
+    window = read_window(clip(faded(RATE_HZ)), 0, settings)
+    kept = len(librosa.effects.trim(faded(RATE_HZ), top_db=40)[0])
+    assert 32000 <= kept < 35000
+    np.testing.assert_array_equal(window[kept:], window[: 48000 - kept])
+
+
+# --- What cannot be used ---
+
+NAN = NOISE.copy()
+NAN[1000] = np.nan
+INF = NOISE.copy()
+INF[1000] = -np.inf
+NOT_A_CLIP = np.random.default_rng(3).bytes(50_000)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf - inf
+@pytest.mark.parametrize("trim_silence_db", [None, 30.0])
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "reason"),
+    [
+        (NAN, 16000, Reason.NOT_FINITE),
+        (NAN, 44100, Reason.NOT_FINITE),
+        (INF, 16000, Reason.NOT_FINITE),
+        (INF, 44100, Reason.NOT_FINITE),
+        (np.stack([INF, -INF], axis=1), 16000, Reason.NOT_FINITE),
+        (NOISE[:0], 16000, Reason.TOO_SHORT),
+        (NOISE[:1], 16000, Reason.TOO_SHORT),
+        (NOISE[:1], 44100, Reason.TOO_SHORT),
+        (np.zeros(80_000), 16000, Reason.SILENT),
+        (np.zeros(80_000), 44100, Reason.SILENT),
+        (np.full(80_000, 0.5), 16000, Reason.SILENT),
+        (np.full(80_000, -1.0), 16000, Reason.SILENT),
+        (np.arange(80_000) % 2 / 32768, 16000, Reason.SILENT),
+        (np.stack([NOISE, -NOISE], axis=1), 16000, Reason.SILENT),
+        (NOISE, 1, Reason.SAMPLE_RATE),
+        (NOISE, 3999, Reason.SAMPLE_RATE),
+        (NOISE, 384_001, Reason.SAMPLE_RATE),
+        (NOISE, 2**31 - 1, Reason.SAMPLE_RATE),
+    ],
+)
+def test_unusable_sound_is_rejected_with_its_reason(samples, rate_hz, reason, trim_silence_db):
+    settings = FeatureSettings(trim_silence_db=trim_silence_db)
+    error = rejection(clip(samples, rate_hz), settings)
+    assert error.reason == reason
+    assert str(error).startswith(f"{reason.value}: ")
+
+
+def test_a_very_quiet_recording_is_not_silent():
+    quiet = NOISE * np.float32(1e-3)
+    np.testing.assert_array_equal(read_window(clip(quiet), 0, SECOND), quiet[:16000])
+
+
+def test_absurdly_loud_floats_are_read_without_overflow():
+    loud = np.abs(NOISE) * np.float32(3e38)
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(read_window(clip(loud), 0, SECOND), loud[:16000])
+
+
+def test_damage_outside_of_the_window_does_no_harm():
+    np.testing.assert_array_equal(read_window(clip(NAN), 1001, SECOND), NOISE[1001:17001])
+
+
+@pytest.mark.parametrize("name", ["c.wav", "c.flac", "c.au", "c.snd", "c.gsm", "c.vox", "c.raw"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"RIFF", b"<!DOCTYPE html><title>404</title>", NOT_A_CLIP, clip(NOISE).getvalue()[:30]],
+    ids=["empty", "start", "html", "noise", "half header"],
+)
+def test_what_is_not_audio_is_unreadable_whatever_its_name(tmp_path, name, data):
+    path = tmp_path / name
+    path.write_bytes(data)
+    error = rejection(path)
+    assert error.reason == Reason.UNREADABLE
+    assert error.detail
+    assert str(tmp_path) not in str(error)
+    with pytest.raises(MediaError):
+        probe_audio(path)
+
+
+def test_missing_files_and_folders_are_unreadable_and_the_path_is_left_out(tmp_path):
+    for path in (tmp_path / "missing.wav", tmp_path):
+        error = rejection(path)
+        assert error.reason == Reason.UNREADABLE
+        assert str(tmp_path) not in str(error)
+
+
+def test_a_wav_header_that_claims_more_than_there_is_gives_what_is_there():
+    data = bytearray(clip(NOISE[:20_000], subtype="PCM_16").getvalue())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = struct.pack("<I", 2_000_000_000)
+    window = read_window(io.BytesIO(data), 0, DEFAULT)
+    np.testing.assert_allclose(window[:20_000], NOISE[:20_000], atol=2**-15)
+    np.testing.assert_array_equal(window[20_000:40_000], window[:20_000])
+    assert rejection(io.BytesIO(data), start=20_000).reason == Reason.TOO_SHORT
+
+
+@pytest.mark.parametrize("start", [0, 30_000, 79_000])
+def test_a_flac_cut_off_within_the_window_is_unreadable(start):
+    data = clip(NOISE, subtype="PCM_16", kind="FLAC").getvalue()
+    assert rejection(io.BytesIO(data[: len(data) // 3]), start=start).reason == Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("kind", ["OGG", "MP3"])
+def test_a_cut_off_lossy_clip_gives_what_is_left(kind):
+    subtype = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}[kind]
+    data = clip(NOISE, subtype=subtype, kind=kind).getvalue()
+    cut = data[: len(data) * 3 // 5]
+    whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    np.testing.assert_allclose(read_window(io.BytesIO(cut), 0, SECOND), whole[:16000], atol=1e-6)
+    assert rejection(io.BytesIO(cut), start=70_000).reason == Reason.TOO_SHORT
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS", "MPEG_LAYER_III"])
+@pytest.mark.parametrize("start", [18_000, 90_000, 126_000, 143_999])
+def test_a_late_window_of_a_lossy_clip_is_the_one_that_was_asked_for(subtype, start):
+    t = np.arange(10 * RATE_HZ) / RATE_HZ
+    sweep = 0.3 * np.sin(2 * np.pi * (200 * t + 20 * t**2))
+    file = clip(sweep, subtype=subtype, kind="MP3" if "MPEG" in subtype else "OGG")
+    whole, _ = soundfile.read(file, dtype="float32")
+    file.seek(0)
+    np.testing.assert_allclose(
+        read_window(file, start, SECOND), whole[start : start + RATE_HZ], atol=1e-6
+    )
+
+
+def test_errors_survive_pickling():
+    error = pickle.loads(pickle.dumps(MediaError(Reason.SILENT, "no sound")))
+    assert (type(error), error.reason, error.detail) == (MediaError, Reason.SILENT, "no sound")
+    assert str(error) == "silent: no sound"
+
+
+# --- Settings ---
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("sample_rate_hz", 0),
+        ("sample_rate_hz", 3999),
+        ("sample_rate_hz", 1_000_000),
+        ("sample_rate_hz", 16000.5),
+        ("window_seconds", 0),
+        ("window_seconds", 0.2),
+        ("window_seconds", -3),
+        ("window_seconds", 601),
+        ("window_seconds", float("nan")),
+        ("window_seconds", float("inf")),
+        ("trim_silence_db", 0),
+        ("trim_silence_db", -30),
+        ("trim_silence_db", 121),
+        ("trim_silence_db", float("nan")),
+    ],
+)
+def test_impossible_audio_settings_are_refused_by_their_flag(flag, value):
+    with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
+        FeatureSettings(**{flag: value})

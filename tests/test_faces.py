@@ -1,0 +1,366 @@
+"""Faces against arrays turned, blended and placed by hand, and Pillow used in other ways."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from features import FeatureSettings, MediaError, Reason, read_face
+
+# A 64-pixel square file comes back pixel for pixel.
+EXACT = FeatureSettings(image_size=64, face_crop=1.0)
+DEFAULT = FeatureSettings()
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+GREY = NOISE[:, :, 0]
+ALPHA = NOISE[:, :, 1]
+
+# What EXIF orientation 1 to 8 asks of the one who shows the stored pixels.
+TURNS = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: stored.transpose(1, 0, 2)[:, ::-1],
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: stored.transpose(1, 0, 2)[::-1],
+}
+
+
+def encoded(image, kind="PNG", **options):
+    """A Pillow image or an array as an open file."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+def png_header(width, height):
+    """A grey PNG that claims a size and holds next to nothing."""
+
+    def chunk(name, data):
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+
+
+def rejection(source, settings=DEFAULT):
+    with pytest.raises(MediaError) as caught:
+        read_face(source, settings)
+    return caught.value
+
+
+def on_white(colour, alpha):
+    """Colour blended onto white, [64, 64, 3]."""
+    share = alpha[..., None] / 255
+    return np.rint(colour.reshape(64, 64, -1) * share + 255 * (1 - share)) + np.zeros(3)
+
+
+# --- Orientation ---
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_faces_are_turned_upright(orientation):
+    file = encoded(NOISE, exif=exif(orientation))
+    np.testing.assert_array_equal(read_face(file, EXACT), TURNS[orientation](NOISE))
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_the_crop_of_a_portrait_format_is_taken_after_turning(orientation):
+    picture = Image.fromarray(NOISE[:8, :8]).resize((300, 200), Image.Resampling.BICUBIC)
+    file = encoded(picture, "JPEG", quality=95, exif=exif(orientation))
+    turned = Image.fromarray(np.ascontiguousarray(TURNS[orientation](np.asarray(picture))))
+    corner = (70, 20) if turned.width == 300 else (20, 70)
+    cut = turned.crop((*corner, corner[0] + 160, corner[1] + 160))
+    expected = np.asarray(cut.resize((128, 128), Image.Resampling.BICUBIC)).astype(int)
+    assert np.abs(read_face(file, DEFAULT) - expected).mean() < 3  # what the JPEG has lost
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_undefined_orientation_is_ignored(orientation):
+    file = encoded(NOISE, exif=exif(orientation))
+    np.testing.assert_array_equal(read_face(file, EXACT), NOISE)
+
+
+def test_damaged_exif_data_does_not_cost_the_picture():
+    garbage = b"Exif\0\0" + bytes(range(200))
+    assert read_face(encoded(NOISE, "JPEG", exif=garbage), EXACT).shape == (64, 64, 3)
+
+
+# --- Colours ---
+
+
+def test_rgb_stays_as_it_is_and_is_uint8():
+    face = read_face(encoded(NOISE), EXACT)
+    assert face.dtype == np.uint8
+    np.testing.assert_array_equal(face, NOISE)
+
+
+def test_grey_becomes_three_equal_channels():
+    face = read_face(encoded(GREY), EXACT)
+    np.testing.assert_array_equal(face, np.stack([GREY] * 3, axis=-1))
+
+
+def test_one_bit_becomes_black_and_white():
+    bits = GREY > 127
+    face = read_face(encoded(bits), EXACT)
+    np.testing.assert_array_equal(face, np.stack([bits * 255] * 3, axis=-1))
+
+
+def test_a_palette_becomes_its_colours():
+    indices = GREY % 4
+    colours = np.array([[250, 10, 20], [0, 99, 0], [1, 2, 200], [90, 80, 70]], np.uint8)
+    image = Image.fromarray(indices, "P")
+    image.putpalette(colours.tobytes())
+    np.testing.assert_array_equal(read_face(encoded(image), EXACT), colours[indices])
+
+
+@pytest.mark.parametrize("transparency", [2, bytes([255, 128, 0, 64])])
+def test_transparent_palette_entries_show_white_behind(transparency):
+    indices = GREY % 4
+    colours = np.array([[250, 10, 20], [0, 99, 0], [1, 2, 200], [90, 80, 70]], np.uint8)
+    image = Image.fromarray(indices, "P")
+    image.putpalette(colours.tobytes())
+    each = np.array([255, 255, 0, 255] if transparency == 2 else list(transparency))
+    face = read_face(encoded(image, transparency=transparency), EXACT)
+    np.testing.assert_allclose(face, on_white(colours[indices], each[indices]), atol=1)
+
+
+def test_transparent_colours_show_white_behind():
+    face = read_face(encoded(np.dstack([NOISE, ALPHA])), EXACT)
+    np.testing.assert_allclose(face, on_white(NOISE, ALPHA), atol=1)
+
+
+def test_transparent_grey_shows_white_behind():
+    face = read_face(encoded(np.dstack([GREY, ALPHA])), EXACT)
+    np.testing.assert_allclose(face, on_white(GREY, ALPHA), atol=1)
+
+
+def test_a_transparent_key_colour_shows_white():
+    picture = NOISE.copy()
+    picture[10:20, 10:20] = (1, 2, 3)
+    face = read_face(encoded(picture, transparency=(1, 2, 3)), EXACT)
+    picture[10:20, 10:20] = 255
+    np.testing.assert_array_equal(face, picture)
+
+
+def test_a_cmyk_jpeg_shows_its_colours():
+    inks = np.zeros((64, 64, 4), np.uint8)
+    inks[:32, :32] = (0, 255, 255, 0)  # red
+    inks[:32, 32:] = (255, 0, 255, 0)  # green
+    inks[32:, :32] = (255, 255, 0, 0)  # blue
+    inks[32:, 32:] = (0, 0, 0, 128)  # grey
+    face = read_face(encoded(Image.fromarray(inks, "CMYK"), "JPEG", quality=95), EXACT)
+    corners = [face[16, 16], face[16, 48], face[48, 16], face[48, 48]]
+    expected = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (127, 127, 127)]
+    np.testing.assert_allclose(corners, expected, atol=4)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bit_grey_is_scaled_and_a_gradient_stays_one(kind):
+    ramp = np.linspace(0, 65535, 64 * 64).round().astype(np.uint16).reshape(64, 64)
+    face = read_face(encoded(ramp, kind), EXACT)
+    np.testing.assert_array_equal(face, np.stack([np.rint(ramp / 257)] * 3, axis=-1))
+
+
+@pytest.mark.parametrize("levels", [np.float32(0.5), np.int32(70_000), np.int32(-1)])
+def test_pixels_without_a_defined_white_are_refused(levels):
+    file = encoded(np.full((64, 64), levels), "TIFF")
+    assert rejection(file).reason == Reason.UNREADABLE
+
+
+# --- Geometry ---
+
+
+@pytest.mark.parametrize("size", [(200, 100), (100, 200), (151, 151), (97, 240)])
+@pytest.mark.parametrize("crop", [0.5, 0.8, 1.0])
+def test_an_off_centre_mark_lies_where_the_crop_puts_it(size, crop):
+    width, height = size
+    side = min(size) * crop
+    x, y = width / 2 + 0.2 * side, height / 2 - 0.15 * side
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    dot = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3.0**2))
+    settings = FeatureSettings(image_size=100, face_crop=crop)
+    face = read_face(encoded(dot.round().astype(np.uint8)), settings)[:, :, 0].astype(float)
+    face[face < 5] = 0
+    places = np.arange(100) + 0.5
+    assert places @ face.sum(axis=0) / face.sum() == pytest.approx(70, abs=0.1)
+    assert places @ face.sum(axis=1) / face.sum() == pytest.approx(35, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [(400, 200), (200, 300), (211, 640)])
+def test_a_circle_stays_a_circle(size):
+    width, height = size
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    radius = 0.25 * min(size)
+    disc = ((columns - width / 2) ** 2 + (rows - height / 2) ** 2 <= radius**2) * np.uint8(255)
+    face = read_face(encoded(disc), DEFAULT)[:, :, 0] > 127
+    # A diameter of half the shorter side is 0.5 / 0.8 of the crop: 80 of 128 pixels.
+    assert face.any(axis=0).sum() == pytest.approx(80, abs=1)
+    assert face.any(axis=1).sum() == pytest.approx(80, abs=1)
+    assert face.sum() == pytest.approx(np.pi * 40**2, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [(101, 77), (64, 81)])
+def test_the_crop_is_centred_to_fractions_of_a_pixel(size):
+    half = np.random.default_rng(1).integers(0, 256, (size[1], size[0]), dtype=np.uint8)
+    symmetric = np.minimum(half, half[:, ::-1])
+    symmetric = np.minimum(symmetric, symmetric[::-1])
+    face = read_face(encoded(symmetric), DEFAULT).astype(int)
+    np.testing.assert_allclose(face, face[:, ::-1], atol=1)
+    np.testing.assert_allclose(face, face[::-1], atol=1)
+
+
+@pytest.mark.parametrize(("pixels", "image_size"), [(100, 128), (200, 128), (300, 24)])
+def test_a_crop_of_whole_pixels_equals_pillows_crop_and_resize(pixels, image_size):
+    picture = Image.fromarray(
+        np.random.default_rng(2).integers(0, 256, (pixels, pixels, 3), dtype=np.uint8)
+    )
+    margin = pixels // 10
+    cut = picture.crop((margin, margin, pixels - margin, pixels - margin))
+    expected = np.asarray(cut.resize((image_size, image_size), Image.Resampling.LANCZOS))
+    face = read_face(encoded(picture), FeatureSettings(image_size=image_size))
+    # At the rim, the filter also sees the pixels around the crop, which `cut` has lost.
+    rim = int(np.ceil(3 * max(1, image_size / cut.width)))
+    inner = slice(rim, image_size - rim)
+    np.testing.assert_array_equal(face[inner, inner], expected[inner, inner])
+
+
+@pytest.mark.parametrize("pixels", [60, 128, 345])
+def test_without_a_crop_all_pixels_equal_pillows_resize(pixels):
+    picture = Image.fromarray(
+        np.random.default_rng(3).integers(0, 256, (pixels, pixels, 3), dtype=np.uint8)
+    )
+    expected = np.asarray(picture.resize((128, 128), Image.Resampling.LANCZOS))
+    face = read_face(encoded(picture), FeatureSettings(face_crop=1.0))
+    np.testing.assert_array_equal(face, expected)
+
+
+@pytest.mark.parametrize("pixels", [256, 500, 501])
+def test_a_fine_checkerboard_becomes_grey(pixels):
+    rows, columns = np.indices((pixels, pixels))
+    board = ((rows + columns) % 2 * 255).astype(np.uint8)
+    face = read_face(encoded(board), FeatureSettings(image_size=48, face_crop=0.9))
+    assert np.abs(face - 127.5).max() <= 3
+
+
+# --- What cannot be used, and what can ---
+
+
+@pytest.mark.parametrize("size", [(1, 1), (15, 15), (19, 19), (2000, 1), (19, 2000)])
+def test_too_few_pixels_in_the_crop_are_too_small(size):
+    pixels = NOISE[0, 0, 0] + np.arange(size[0] * size[1], dtype=np.uint8).reshape(size)
+    assert rejection(encoded(pixels)).reason == Reason.TOO_SMALL
+
+
+def test_sixteen_pixels_in_the_crop_are_enough():
+    assert read_face(encoded(NOISE[:20, :20]), DEFAULT).shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize("size", [(7000, 6000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
+def test_a_bomb_is_too_large_and_is_not_unpacked(size):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert rejection(io.BytesIO(png_header(*size))).reason == Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
+@pytest.mark.parametrize("level", [0, 77, 255])
+def test_one_single_colour_is_blank(kind, level):
+    image = Image.new("L", (64, 64), level)
+    assert rejection(encoded(image, kind)).reason == Reason.BLANK
+
+
+def test_what_lies_outside_of_the_crop_does_not_save_a_blank_face():
+    picture = np.full((200, 400), 90, np.uint8)
+    picture[:, :50] = 200
+    assert rejection(encoded(picture)).reason == Reason.BLANK
+
+
+JPEG = encoded(NOISE, "JPEG").getvalue()
+PNG = encoded(NOISE).getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xd8\xff",
+        b"<!DOCTYPE html><title>404</title>",
+        NOISE.tobytes(),
+        JPEG[:200],
+        JPEG[: len(JPEG) // 2],
+        PNG[: len(PNG) // 2],
+        PNG[:3000] + b"damaged" + PNG[3007:],
+    ],
+    ids=["empty", "start", "html", "noise", "jpeg head", "half jpeg", "half png", "bad png"],
+)
+def test_damaged_files_are_unreadable(tmp_path, data):
+    path = tmp_path / "face.jpg"
+    path.write_bytes(data)
+    error = rejection(path)
+    assert error.reason == Reason.UNREADABLE
+    assert error.detail
+    assert "\n" not in error.detail
+    assert str(tmp_path) not in str(error)
+
+
+def test_missing_files_and_folders_are_unreadable_and_the_path_is_left_out(tmp_path):
+    for path in (tmp_path / "missing.jpg", tmp_path):
+        error = rejection(path)
+        assert error.reason == Reason.UNREADABLE
+        assert str(tmp_path) not in str(error)
+
+
+@pytest.mark.parametrize("name", ["face.jpg", "face.gif", "face.txt", "face"])
+def test_the_content_counts_not_the_file_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(PNG)
+    np.testing.assert_array_equal(read_face(path, EXACT), NOISE)
+    np.testing.assert_array_equal(read_face(str(path), EXACT), NOISE)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_an_animation_shows_its_first_frame(kind):
+    frames = [Image.fromarray((level < GREY) * np.uint8(255)) for level in (60, 120, 180)]
+    file = encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
+    face = read_face(file, EXACT)
+    np.testing.assert_array_equal(face[:, :, 1] > 127, GREY > 60)
+
+
+# --- Settings ---
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("image_size", 7),
+        ("image_size", 4097),
+        ("image_size", -128),
+        ("image_size", 128.5),
+        ("image_size", float("nan")),
+        ("face_crop", 0),
+        ("face_crop", -0.8),
+        ("face_crop", 1.01),
+        ("face_crop", float("nan")),
+    ],
+)
+def test_impossible_face_settings_are_refused_by_their_flag(flag, value):
+    with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
+        FeatureSettings(**{flag: value})
