@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
+
+# Where commands put and look for things when they are told nothing.
+SAMPLE_CORPUS = Path("data/sample_corpus")
+SAMPLE_DATA = Path("data/sample")
+OWN_DATA = Path("data/dataset")
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +49,17 @@ def positive_int(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of 1 or more")
+    return value
+
+
+def seed(text: str) -> int:
+    """What NumPy, TensorFlow and Keras all take for a seed."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number from 0 to 4294967295")
     return value
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOMS = ["beam_pipelines", "features", "models", "reports", "sample_corpus", "tfdata"]
+ROOMS = ["beam_pipelines", "features", "models", "reports", "sample_corpus", "tfdata", "training"]
 
 setup(
     name="facevoice",
@@ -19,7 +19,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
-    py_modules=["train"],
+    py_modules=["command_line", "train"],
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",

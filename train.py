@@ -6,16 +6,15 @@ which it builds from the sample corpus when it is not there.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import Parser, positive_float, positive_int
+from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
 from tfdata.schema import MANIFEST_NAME, DatasetError, load_manifest
-
-OWN_DATA, SAMPLE_DATA = Path("data/dataset"), Path("data/sample")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,18 +32,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=6,
         help="epochs without a better validation loss before it stops (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of weights and order (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of weights and order (%(default)s)")
     found = parser.parse(argv)
     try:
-        data_dir = found.data or _default_data()
-        manifest = load_manifest(data_dir)
+        return _train(found, parser)
+    except (DatasetError, OSError) as error:
+        return _fail(str(error))
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is missing; training needs 'pip install facevoice[train]'.")
+    except KeyboardInterrupt:
+        print("Stopped; this run is not finished.", file=sys.stderr)
+        return 130
 
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the 4 s that TensorFlow takes
-        from models import MODELS, ModelError
-        from training.fit import Recipe, TrainingError, fit
-        from training.run_folder import new_run_dir, write_run
-    except DatasetError as error:
-        return _fail(error)
+
+def _train(found: argparse.Namespace, parser: Parser) -> int:
+    data_dir = found.data or _default_data()
+    manifest = load_manifest(data_dir)
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the 4 s that TensorFlow takes
+    import tensorflow as tf
+
+    from models import MODELS, ModelError
+    from training.fit import Recipe, TrainingError, fit
+    from training.run_folder import new_run_dir, write_run
+
     if found.model not in MODELS:
         parser.error(f"--model is {found.model!r}; there are {', '.join(MODELS)}.")
     recipe = Recipe(
@@ -55,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         patience=found.patience,
         seed=found.seed,
     )
+    _check_splits(data_dir, {name: split.pairs for name, split in manifest.splits.items()})
     try:
-        _check_splits(data_dir, {name: s.pairs for name, s in manifest.splits.items()})
         run_dir = new_run_dir(found.output, recipe.model)
         print(
             f"Training {recipe.model} on {data_dir}: {len(manifest.people)} people, "
@@ -65,11 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         fitted = fit(data_dir, manifest, recipe, run_dir)
         test = write_run(run_dir, data_dir, manifest, recipe, fitted)
-    except (DatasetError, ModelError, TrainingError) as error:
-        return _fail(error)
-    except KeyboardInterrupt:
-        print("Stopped; this run is not finished.", file=sys.stderr)
-        return 130
+    except (ModelError, TrainingError) as error:
+        return _fail(str(error))
+    except tf.errors.DataLossError as error:
+        return _fail(
+            f"A shard of {data_dir} is damaged ({error.message.splitlines()[0]}); copy the data "
+            f"set again, or build it again."
+        )
+    except tf.errors.OpError as error:  # a full disk under TensorBoard's logs, say
+        return _fail(f"TensorFlow stopped: {error.message.splitlines()[0]}.")
     print(
         f"Test accuracy of {recipe.model}: {test.accuracy:.1%} ({test.correct} of {test.pairs}, "
         f"95 % interval {test.low:.1%} to {test.high:.1%}); chance is "
@@ -100,8 +115,8 @@ def _check_splits(data_dir: Path, pairs: dict[str, int]) -> None:
         )
 
 
-def _fail(error: Exception) -> int:
-    print(f"error: {error}", file=sys.stderr)
+def _fail(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
     return 1
 
 

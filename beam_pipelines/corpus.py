@@ -1,4 +1,4 @@
-"""Where media lie: people in two folder trees, and the files of one person.
+"""Where media lie: the files of one person, their videos, and the lengths of the clips.
 
 Two layouts are read, and both are one rule. VoxCeleb: `faces/<name>/1.6/<video>/<frame>.jpg` and
 `wav/<id>/<video>/<number>.wav`, with the names and ids joined by `vox1_meta.csv`. Plain: any
@@ -8,33 +8,55 @@ name the video; a loose file is a video of its own, named after its stem.
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from beam_pipelines.errors import BuildError
-from features import AudioFacts, MediaError, probe_audio
+from beam_pipelines.people import Person
+from features import AudioFacts, MediaError, Reason, probe_audio
 
+# What is taken for a medium by its name. Some of these need a decoder that may not be there; they
+# are then listed as rejects, and not passed over in silence.
 IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".mpo",
+        ".avif",
+        ".heic",
+    )
 )
 AUDIO_SUFFIXES = frozenset(
-    (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
+    (
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".w64",
+        ".rf64",
+        ".m4a",
+        ".aac",
+        ".mp4",
+        ".wma",
+    )
 )
 # VoxCeleb's face tree has a level that says by how much the crops were widened.
 _WIDENED_BY = re.compile(r"\d+\.\d+")
-
-
-@dataclass(frozen=True)
-class Face:
-    """An image file. `path` is relative to the faces' folder; `stamp` changes with the file."""
-
-    path: str
-    session: str
-    stamp: str
 
 
 @dataclass(frozen=True)
@@ -57,148 +79,102 @@ class Reject:
 
 
 @dataclass(frozen=True)
-class Person:
-    """One identity and its two folders, relative to the two roots."""
+class MediaFile:
+    """A file that is named like a medium; nothing of it has been read."""
 
-    identity: str
-    face_folder: str
-    audio_folder: str
-    meta: Mapping[str, str] = field(default_factory=dict)
+    path: str
+    session: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class PersonFiles:
+    """All files of one person, in no meaningful order."""
+
+    person: Person
+    faces: tuple[MediaFile, ...]
+    clips: tuple[MediaFile, ...]
+    rejects: tuple[Reject, ...]
 
 
 @dataclass(frozen=True)
 class PersonMedia:
-    """All media of one person, in no meaningful order."""
+    """The media of one person, in no meaningful order, with the clips' lengths."""
 
     person: Person
-    faces: tuple[Face, ...]
+    faces: tuple[MediaFile, ...]
     clips: tuple[Clip, ...]
     rejects: tuple[Reject, ...]
 
 
-def find_people(
-    faces_root: Path, audio_root: Path, meta: Path | None, exclude: tuple[str, ...] = ()
-) -> list[Person]:
-    """The people who have a folder in both trees, by identity, without those to exclude.
-
-    Raises:
-      BuildError: a folder or meta file that is not there or cannot be read, nobody in common, or
-        an excluded name that is not in the corpus.
-    """
-    face_folders = _folders(faces_root, "--faces")
-    audio_folders = _folders(audio_root, "--audio")
-    rows = _same_names(audio_folders) if meta is None else read_meta(meta)
-    people = []
-    for audio_id, identity, facts in rows:
-        # Some unpackers strip the dot that a few names end in.
-        face_folder = identity if identity in face_folders else identity.rstrip(".")
-        if face_folder in face_folders and audio_id in audio_folders:
-            people.append(Person(identity, face_folder, audio_id, facts))
-    if not people:
-        linked = "by equal folder names" if meta is None else f"through {meta}"
-        raise BuildError(
-            f"No person has both faces and audio: {faces_root} holds {_example(face_folders)}, "
-            f"{audio_root} holds {_example(audio_folders)}, and {linked} they have nobody in "
-            f"common; check --faces, --audio and --meta."
-        )
-    known = {name for person in people for name in (person.identity, person.audio_folder)}
-    if strangers := sorted(set(exclude) - known):
-        raise BuildError(
-            f"--exclude names {', '.join(strangers)}, who is not among the {len(people)} people "
-            f"of this corpus; give a name such as {people[0].identity}."
-        )
-    kept = [p for p in people if not {p.identity, p.audio_folder} & set(exclude)]
-    if not kept:
-        raise BuildError("--exclude leaves nobody; take a name out of it.")
-    return sorted(kept, key=lambda person: person.identity)
+def list_files(person: Person, faces_root: Path, audio_root: Path) -> PersonFiles:
+    """Lists the files of one person, without opening any."""
+    faces, bad_faces = _list(faces_root, person.face_folder, IMAGE_SUFFIXES, widened=True)
+    clips, bad_clips = _list(audio_root, person.audio_folder, AUDIO_SUFFIXES, widened=False)
+    return PersonFiles(person, faces, clips, bad_faces + bad_clips)
 
 
-def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
-    """Reads a VoxCeleb meta file: (id of the audio folder, name of the face folder, other facts).
-
-    Tabs or commas, any line ends, `VoxCeleb1 ID` or `VoxCeleb1_ID`.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"The meta file {path} cannot be read: {error}.") from None
-    lines = text.splitlines()
-    table = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
-    header = [name.strip().replace("_", " ") for name in next(table, [])]
-    ids = [i for i, name in enumerate(header) if name.lower().startswith("voxceleb")]
-    names = [i for i, name in enumerate(header) if name.lower().startswith("vggface")]
-    if not ids or not names:
-        raise BuildError(
-            f"The meta file {path} begins with {lines[0][:80] if lines else ''!r}; its first line "
-            f"must name the columns, among them 'VoxCeleb1 ID' and 'VGGFace1 ID'."
-        )
-    rows = []
-    for row in table:
-        if len(row) > max(ids[0], names[0]):
-            cells = [cell.strip() for cell in row]
-            facts = {
-                name.lower(): cell
-                for i, (name, cell) in enumerate(zip(header, cells, strict=False))
-                if i not in (ids[0], names[0])
-            }
-            rows.append((cells[ids[0]], cells[names[0]], {"id": cells[ids[0]]} | facts))
-    return rows
-
-
-def list_media(person: Person, faces_root: Path, audio_root: Path) -> PersonMedia:
-    """Lists the files of one person and reads the headers of the clips."""
-    faces = [
-        Face(path, session, _stamp(status))
-        for path, session, status in _walk(faces_root, person.face_folder, IMAGE_SUFFIXES)
-    ]
+def probe(files: PersonFiles, audio_root: Path) -> PersonMedia:
+    """Reads the headers of one person's clips."""
     clips, rejects = [], []
-    for path, session, status in _walk(audio_root, person.audio_folder, AUDIO_SUFFIXES):
+    for file in files.clips:
         try:
-            facts = probe_audio(audio_root / path)
+            facts = probe_audio(audio_root / file.path)
         except MediaError as error:
-            rejects.append(Reject(path, error.reason.value, error.detail))
+            rejects.append(Reject(file.path, error.reason.value, error.detail))
         else:
-            clips.append(Clip(path, session, _stamp(status), facts))
-    return PersonMedia(person, tuple(faces), tuple(clips), tuple(rejects))
+            clips.append(Clip(file.path, file.session, file.stamp, facts))
+    return PersonMedia(files.person, files.faces, tuple(clips), (*files.rejects, *rejects))
 
 
-def session_of(path_below_identity: PurePosixPath) -> str:
-    """The video that a file belongs to."""
+def session_of(path_below_identity: PurePosixPath, *, widened: bool) -> str:
+    """The video that a file belongs to; `widened` trees may begin with a level such as `1.6`."""
     folders = path_below_identity.parent.parts
-    if folders and _WIDENED_BY.fullmatch(folders[0]):
+    if widened and len(folders) > 1 and _WIDENED_BY.fullmatch(folders[0]):
         folders = folders[1:]
     return "/".join(folders) or path_below_identity.stem
 
 
-def _walk(
-    root: Path, folder: str, suffixes: frozenset[str]
-) -> Iterator[tuple[str, str, os.stat_result]]:
-    for parent, _, names in os.walk(root / folder):
-        for name in names:
-            path = Path(parent, name)
-            if path.suffix.lower() in suffixes and not name.startswith("."):
+def _list(
+    root: Path, folder: str, suffixes: frozenset[str], *, widened: bool
+) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
+    files, rejects = [], []
+    for path in _walk(root / folder):
+        if isinstance(path, OSError):
+            rejects.append(_unreadable(Path(path.filename), root, path.strerror or str(path)))
+        elif path.suffix.lower() in suffixes and not path.name.startswith("."):
+            try:
+                status = path.stat()
+                path.name.encode()
+            except OSError as error:
+                rejects.append(_unreadable(path, root, error.strerror or str(error)))
+            except UnicodeEncodeError:
+                rejects.append(_unreadable(path, root, "its name is not UTF-8"))
+            else:
+                if not stat.S_ISREG(status.st_mode):
+                    rejects.append(_unreadable(path, root, "not a regular file"))
+                    continue
                 below = PurePosixPath(path.relative_to(root / folder).as_posix())
-                yield f"{folder}/{below}", session_of(below), path.stat()
+                session = session_of(below, widened=widened)
+                stamp = f"{status.st_size}:{status.st_mtime_ns}"
+                files.append(MediaFile(f"{folder}/{below}", session, stamp))
+    return tuple(files), tuple(rejects)
 
 
-def _stamp(status: os.stat_result) -> str:
-    return f"{status.st_size}:{status.st_mtime_ns}"
+def _walk(top: Path) -> Iterator[Path | OSError]:
+    """All files below a folder, through links but never in a circle; and what stopped it."""
+    errors: list[OSError] = []
+    seen = set()
+    for parent, folders, names in os.walk(top, onerror=errors.append, followlinks=True):
+        real = Path(parent).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(parent, name) for name in names)
+    yield from errors
 
 
-def _folders(root: Path, flag: str) -> set[str]:
-    try:
-        with os.scandir(root) as entries:
-            folders = {e.name for e in entries if e.is_dir() and not e.name.startswith(".")}
-    except OSError as error:
-        raise BuildError(f"{flag} {root} cannot be listed: {error.strerror}.") from None
-    if not folders:
-        raise BuildError(f"{flag} {root} holds no folders; it needs one folder a person.")
-    return folders
-
-
-def _same_names(folders: set[str]) -> list[tuple[str, str, dict[str, str]]]:
-    return [(name, name, {}) for name in folders]
-
-
-def _example(folders: set[str]) -> str:
-    return f"{len(folders)} such as {min(folders)!r}"
+def _unreadable(path: Path, root: Path, detail: str) -> Reject:
+    shown = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
+    return Reject(shown, Reason.UNREADABLE.value, detail)

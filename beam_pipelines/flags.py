@@ -17,12 +17,8 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.settings import PlanSettings
-from command_line import Parser
+from command_line import OWN_DATA, SAMPLE_DATA, Parser
 from features import FeatureSettings
-
-SAMPLE_CORPUS = Path("data/sample_corpus")
-SAMPLE_OUTPUT = Path("data/sample")
-OUTPUT = Path("data/dataset")
 
 _ABOUT = """Build a data set of paired faces and voices.
 
@@ -50,16 +46,20 @@ def parse(argv: Sequence[str]) -> Arguments:
     """Parses and checks a command line; what is wrong with it ends the program with a sentence."""
     parser = Parser(prog="python -m beam_pipelines.build", description=_ABOUT)
     corpus = parser.add_argument_group("corpus and data set")
-    corpus.add_argument("--faces", type=Path, metavar="DIR", help="one folder of images a person")
-    corpus.add_argument("--audio", type=Path, metavar="DIR", help="one folder of clips a person")
     corpus.add_argument(
-        "--meta", type=Path, metavar="CSV", help="vox1_meta.csv (default: equal folder names)"
+        "--faces", type=local_path, metavar="DIR", help="one folder of images a person"
+    )
+    corpus.add_argument(
+        "--audio", type=local_path, metavar="DIR", help="one folder of clips a person"
+    )
+    corpus.add_argument(
+        "--meta", type=local_path, metavar="CSV", help="vox1_meta.csv (default: equal folder names)"
     )
     corpus.add_argument(
         "--output",
-        type=Path,
+        type=local_path,
         metavar="DIR",
-        help=f"default: {OUTPUT}; of the sample: {SAMPLE_OUTPUT}",
+        help=f"default: {OWN_DATA}; of the sample: {SAMPLE_DATA}",
     )
     corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
     _add_settings(parser.add_argument_group("selection, split, shards"), PlanSettings)
@@ -80,12 +80,21 @@ def parse(argv: Sequence[str]) -> Arguments:
         faces=found.faces,
         audio=found.audio,
         meta=found.meta,
-        output=found.output or (OUTPUT if found.faces else SAMPLE_OUTPUT),
+        output=found.output or (OWN_DATA if found.faces else SAMPLE_DATA),
         features=features,
         plan=plan,
         runner=found.runner,
         beam_flags=(*beam_flags, *beyond),
     )
+
+
+def local_path(text: str) -> Path:
+    """A path on this machine's disks."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"is {text}; only paths of mounted disks can be read and written so far"
+        )
+    return Path(text)
 
 
 def _add_settings(group: argparse._ArgumentGroup, settings: type) -> None:

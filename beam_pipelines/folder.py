@@ -11,18 +11,51 @@ names. So an old data set stays whole until the new one stands.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from beam_pipelines.corpus import Reject
 from beam_pipelines.errors import BuildError
-from tfdata.schema import MANIFEST_NAME, Manifest
+from tfdata.schema import MANIFEST_NAME, Manifest, is_manifest
 
 REJECTS_NAME = "rejects.jsonl"
+LOCK_NAME = "lock"  # also tells a build's folder from any other `.build`
+# What publishing may remove: names that only a build gives.
+_SHARD = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}-[0-9a-f]{12}\.tfrecord")
+_NOTE = re.compile(r"[0-9a-f]{32}\.(json|.*\.tmp)|outline\.json.*|workers\.log")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a plan came to, before anything is decoded; outlines of parts add up.
+
+    Attributes:
+      shards: plan digest to number of pairs.
+      taken: identities that were chosen.
+      without_faces, without_clips: identities that could not be.
+      rejects: media whose names or headers already rule them out.
+    """
+
+    shards: dict[str, int] = field(default_factory=dict)
+    taken: tuple[str, ...] = ()
+    without_faces: tuple[str, ...] = ()
+    without_clips: tuple[str, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+
+    def __add__(self, other: Outline) -> Outline:
+        return Outline(
+            self.shards | other.shards,
+            self.taken + other.taken,
+            self.without_faces + other.without_faces,
+            self.without_clips + other.without_clips,
+            self.rejects + other.rejects,
+        )
 
 
 def work_folder(output: Path) -> Path:
@@ -44,18 +77,25 @@ def log_path(output: Path) -> Path:
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old one or the whole new one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
-def prepare(output: Path) -> None:
-    """Makes the output folder ready for a build; a data set in it stays as it is.
+@contextmanager
+def prepared(output: Path) -> Iterator[None]:
+    """Makes the output folder ready for one build, and keeps a second one out meanwhile.
+
+    A data set that is in it stays as it is.
 
     Raises:
-      BuildError: it cannot be made or written to, or holds something else.
+      BuildError: it cannot be made or written to, holds something else, or is being built.
     """
     try:
         if output.is_dir() and any(output.iterdir()) and not _is_ours(output):
@@ -63,41 +103,61 @@ def prepare(output: Path) -> None:
                 f"--output {output} holds other files than a data set; name an empty or new folder."
             )
         work_folder(output).mkdir(parents=True, exist_ok=True)
-        outline_path(output).unlink(missing_ok=True)
+        lock = (work_folder(output) / LOCK_NAME).open("w")
     except OSError as error:
         raise BuildError(f"--output {output} cannot be written: {error.strerror}.") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BuildError(
+                f"Another build is writing to {output}; wait for it, or name another --output."
+            ) from None
+        outline_path(output).unlink(missing_ok=True)
+        yield
 
 
-def write_outline(output: Path, outline: dict[str, Any]) -> None:
+def write_outline(output: Path, outline: Outline) -> None:
     """Notes what the plan came to, before any pixel is decoded."""
-    replace_file(outline_path(output), json.dumps(outline).encode())
+    replace_file(outline_path(output), json.dumps(asdict(outline)).encode())
 
 
-def read_outline(output: Path) -> dict[str, Any] | None:
+def read_outline(output: Path) -> Outline | None:
     """What the plan of the build in progress came to; None while it is being made."""
     try:
-        outline: dict[str, Any] = json.loads(outline_path(output).read_text())
+        fields = json.loads(outline_path(output).read_text())
     except FileNotFoundError:
         return None
-    return outline
+    rejects = tuple(Reject(**reject) for reject in fields.pop("rejects"))
+    return Outline(**fields, rejects=rejects)
 
 
 def publish(
     output: Path, manifest: Manifest, rejects: Iterable[Reject], digests: Iterable[str]
 ) -> None:
-    """Makes the new data set stand, then removes what neither it nor the next build needs."""
+    """Makes the new data set stand, then removes what neither it nor the next build needs.
+
+    Raises:
+      BuildError: the disk refuses; an older data set is whole then.
+    """
     lines = [json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects]
-    replace_file(output / REJECTS_NAME, "".join(lines).encode("utf-8", "surrogateescape"))
-    replace_file(output / MANIFEST_NAME, manifest.to_json().encode())
+    try:
+        replace_file(output / REJECTS_NAME, "".join(lines).encode())
+        replace_file(output / MANIFEST_NAME, manifest.to_json().encode())
+    except OSError as error:
+        raise BuildError(
+            f"The manifest cannot be written to {output}: {error.strerror}. Mend that and start "
+            f"again; finished shards are kept."
+        ) from None
     named = {shard.file for split in manifest.splits.values() for shard in split.shards}
-    for path in output.glob("*.tfrecord"):
-        if path.name not in named:
+    for path in output.iterdir():
+        if _SHARD.fullmatch(path.name) and path.name not in named:
             path.unlink()
     notes = {note_path(output, digest).name for digest in digests}
     for path in work_folder(output).iterdir():
-        if path.name not in notes:
+        if _NOTE.fullmatch(path.name) and path.name not in notes:
             path.unlink()
 
 
 def _is_ours(output: Path) -> bool:
-    return (output / MANIFEST_NAME).is_file() or work_folder(output).is_dir()
+    return is_manifest(output / MANIFEST_NAME) or (work_folder(output) / LOCK_NAME).is_file()

@@ -45,6 +45,11 @@ def worker_logs(path: Path) -> Iterator[TextIO]:
             os.dup2(terminal_fd, 2)
 
 
+def bypass_proxies() -> None:
+    """Keeps gRPC from sending what local workers say to each other through a proxy."""
+    os.environ["NO_GRPC_PROXY"] = "localhost,127.0.0.1,::1"
+
+
 @contextmanager
 def watched() -> Iterator[None]:
     """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
@@ -55,7 +60,7 @@ def watched() -> Iterator[None]:
     usual_hook = threading.excepthook
 
     def hook(facts: threading.ExceptHookArgs) -> None:
-        if "Worker subprocess exited" in str(facts.exc_value):
+        if "Worker subprocess exited" in str(facts.exc_value) and not deaths:
             deaths.append(str(facts.exc_value))
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         usual_hook(facts)
@@ -64,6 +69,8 @@ def watched() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # Threads of Beam's outlive this, and have nothing to add.
+        usual_hook = _say_nothing
         if deaths:
             raise BuildError(
                 f"A worker process died ({deaths[0]}), perhaps for want of memory; try fewer "
@@ -73,3 +80,7 @@ def watched() -> Iterator[None]:
         raise
     finally:
         threading.excepthook = usual_hook
+
+
+def _say_nothing(facts: threading.ExceptHookArgs) -> None:
+    del facts

@@ -1,6 +1,6 @@
 """The job as a Beam pipeline, and its steps.
 
-    people -> their media -> the people to take -> their pairs -> shard plans -> shards
+    people -> their files -> the people to take -> their pairs -> shard plans -> shards
 
 Only references travel between the steps; pixels and samples are born and written inside of one
 call of `write_shard`.
@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms import combiners
 
 from beam_pipelines import folder
-from beam_pipelines.corpus import Person, PersonMedia, list_media
+from beam_pipelines.corpus import PersonFiles, PersonMedia, list_files, probe
+from beam_pipelines.folder import Outline
 from beam_pipelines.hashing import rank
+from beam_pipelines.people import Person
 from beam_pipelines.plan import Pair, plan_person, shard_index, shard_order
 from beam_pipelines.settings import PlanSettings
 from beam_pipelines.shards import Job, ShardPlan, plan_digest, write_shard
@@ -28,14 +29,14 @@ def describe(
     pipeline: beam.Pipeline, people: Sequence[Person], job: Job, plan: PlanSettings
 ) -> None:
     """Adds the job to a pipeline."""
-    media = (
+    files = (
         pipeline
         | "People" >> beam.Create(people)
         | "Spread people" >> beam.Reshuffle()
-        | "List media" >> beam.Map(list_media, job.faces_root, job.audio_root)
+        | "List files" >> beam.Map(list_files, job.faces_root, job.audio_root)
     )
     chosen = (
-        media
+        files
         | "With both modalities" >> beam.Filter(has_both)
         | "Identity" >> beam.Map(identity_of)
         | "Choose"
@@ -43,9 +44,13 @@ def describe(
             plan.persons or len(people), key=partial(choosing_order, plan.seed)
         )
     )
-    taken = media | "Take chosen" >> beam.Filter(is_chosen, beam.pvalue.AsSingleton(chosen))
+    media = (
+        files
+        | "Take chosen" >> beam.Filter(is_chosen, beam.pvalue.AsSingleton(chosen))
+        | "Probe clips" >> beam.Map(probe, job.audio_root)
+    )
     shards = (
-        taken
+        media
         | "Plan pairs"
         >> beam.FlatMap(plan_person, plan, job.features.sample_rate_hz, job.features.window_samples)
         | "By shard" >> beam.Map(keyed_by_shard, plan)
@@ -55,10 +60,11 @@ def describe(
     outline = (
         (
             shards | "Outline shards" >> beam.Map(outline_shard, job),
-            media | "Outline people" >> beam.Map(outline_person, beam.pvalue.AsSingleton(chosen)),
+            files | "Outline people" >> beam.Map(outline_files),
+            media | "Outline media" >> beam.Map(outline_media),
         )
-        | "Outline" >> beam.Flatten()
-        | "Whole outline" >> beam.CombineGlobally(combiners.ToListCombineFn())
+        | "Outlines" >> beam.Flatten()
+        | "Outline" >> beam.CombineGlobally(add_outlines)
         | "Note outline" >> beam.Map(note_outline, job.output)
     )
     _ = (
@@ -68,20 +74,20 @@ def describe(
     )
 
 
-def has_both(media: PersonMedia) -> bool:
-    return bool(media.faces and media.clips)
+def has_both(files: PersonFiles) -> bool:
+    return bool(files.faces and files.clips)
 
 
-def identity_of(media: PersonMedia) -> str:
-    return media.person.identity
+def identity_of(files: PersonFiles) -> str:
+    return files.person.identity
 
 
 def choosing_order(seed: int, identity: str) -> int:
     return rank(seed, "person", identity)
 
 
-def is_chosen(media: PersonMedia, chosen: list[str]) -> bool:
-    return media.person.identity in chosen
+def is_chosen(files: PersonFiles, chosen: list[str]) -> bool:
+    return files.person.identity in chosen
 
 
 def keyed_by_shard(pair: Pair, plan: PlanSettings) -> tuple[tuple[str, int], Pair]:
@@ -93,29 +99,30 @@ def to_shard_plan(group: tuple[tuple[str, int], Iterable[Pair]], seed: int) -> S
     return ShardPlan(split, index, tuple(shard_order(pairs, seed)))
 
 
-def outline_shard(plan: ShardPlan, job: Job) -> dict[str, Any]:
-    return {"shards": {plan_digest(plan, job): len(plan.pairs)}}
+def outline_shard(plan: ShardPlan, job: Job) -> Outline:
+    return Outline(shards={plan_digest(plan, job): len(plan.pairs)})
 
 
-def outline_person(media: PersonMedia, chosen: list[str]) -> dict[str, Any]:
-    lacking = [kind for kind in ("faces", "clips") if not getattr(media, kind)]
-    person = {
-        "identity": media.person.identity,
-        "lacks": lacking,
-        "taken": media.person.identity in chosen,
-    }
-    return {"people": [person], "rejects": [vars(reject) for reject in media.rejects]}
+def outline_files(files: PersonFiles) -> Outline:
+    identity = files.person.identity
+    return Outline(
+        without_faces=() if files.faces else (identity,),
+        without_clips=() if files.clips else (identity,),
+    )
 
 
-def note_outline(parts: list[dict[str, Any]], output: Path) -> int:
+def outline_media(media: PersonMedia) -> Outline:
+    return Outline(taken=(media.person.identity,), rejects=media.rejects)
+
+
+def add_outlines(outlines: Iterable[Outline]) -> Outline:
+    return sum(outlines, Outline())
+
+
+def note_outline(outline: Outline, output: Path) -> int:
     """Writes the outline down; returns the number of shards."""
-    outline: dict[str, Any] = {"shards": {}, "people": [], "rejects": []}
-    for part in parts:
-        outline["shards"] |= part.get("shards", {})
-        outline["people"] += part.get("people", [])
-        outline["rejects"] += part.get("rejects", [])
     folder.write_outline(output, outline)
-    return len(outline["shards"])
+    return len(outline.shards)
 
 
 def write_after(plan: ShardPlan, job: Job, planned_shards: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from beam_pipelines.corpus import Clip, Face, PersonMedia
+from beam_pipelines.corpus import Clip, MediaFile, PersonMedia
 from beam_pipelines.hashing import rank
 from beam_pipelines.sessions import Supply, pair_quotas, split_sessions, total
 from beam_pipelines.settings import PlanSettings
@@ -30,7 +30,7 @@ class Pair:
 
     identity: str
     split: str
-    face: Face
+    face: MediaFile
     window: Window
 
     @property
@@ -52,7 +52,7 @@ def plan_person(
     within a video over its clips before a second window is taken from any.
     """
     identity = media.person.identity
-    faces: dict[str, list[Face]] = defaultdict(list)
+    faces: dict[str, list[MediaFile]] = defaultdict(list)
     for face in sorted(media.faces, key=lambda f: rank(settings.seed, "face", f.path)):
         faces[face.session].append(face)
     windows: dict[str, list[Window]] = defaultdict(list)
@@ -118,11 +118,11 @@ def _windows(
 
 
 def _pair_up(
-    faces: dict[str, list[Face]],
+    faces: dict[str, list[MediaFile]],
     windows: dict[str, list[Window]],
     sessions: Sequence[str],
     quota: int,
-) -> list[tuple[Face, Window]]:
+) -> list[tuple[MediaFile, Window]]:
     """Up to `quota` pairs: within one video while it has both, then across the given videos."""
     matched = {s: list(zip(faces[s], windows[s], strict=False)) for s in sessions}
     used = {s: len(matched[s]) for s in sessions}

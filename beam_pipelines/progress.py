@@ -41,7 +41,7 @@ def _watch(output: Path, terminal: TextIO, finished: threading.Event) -> None:
         if bar is None:
             outline = read_outline(output)
             if outline is not None:
-                waiting = dict(outline["shards"])
+                waiting = dict(outline.shards)
                 shards = len(waiting)
                 bar = tqdm(
                     total=sum(waiting.values()),

@@ -24,38 +24,57 @@ from apache_beam.transforms.environments import (
 from beam_pipelines import local_workers
 from beam_pipelines.errors import BuildError
 
+# Beam's names for the runners that run here; all but the first lack what is set up below.
+LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")
+
 
 def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
     """An empty pipeline on the named runner with the given Beam flags.
 
     Raises:
-      BuildError: a running mode that loses data, or workers that cannot import this package.
+      BuildError: a running mode that loses data, workers that cannot import this package, or what
+        Beam itself refuses.
     """
-    if runner != "DirectRunner":
-        return beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *flags]))
-    options = PipelineOptions(local_flags(flags))
+    local = runner.rpartition(".")[2].lower() in LOCAL_RUNNERS
+    options = PipelineOptions(local_flags(flags) if local else [f"--runner={runner}", *flags])
     mode = options.view_as(DirectOptions).direct_running_mode
     if mode == "multi_threading":
         raise BuildError(
             "--direct_running_mode multi_threading loses records without a word (a race inside of "
             "Beam 2.77); use multi_processing or in_memory."
         )
-    if mode == "multi_processing":
-        local_workers.check_importable()
-    return beam.Pipeline(runner=_local_runner(options, mode), options=options)
+    if local:
+        if mode == "multi_processing":
+            local_workers.check_importable()
+        local_workers.bypass_proxies()
+        return beam.Pipeline(runner=_local_runner(options, mode), options=options)
+    try:
+        return beam.Pipeline(options=options)
+    except (ValueError, ImportError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise BuildError(f"Beam refuses --runner {runner}: {reason}.") from None
 
 
 def local_flags(flags: Sequence[str]) -> list[str]:
-    """Adds what the user left open: one worker process a core."""
+    """Adds what the user left open: one worker process a core that this process may use."""
     given = {flag.partition("=")[0] for flag in flags}
+    mode = PipelineOptions(flags).view_as(DirectOptions).direct_running_mode
+    cores = usable_cores()
     chosen = list(flags)
-    cores = os.cpu_count() or 1
     if "--direct_running_mode" not in given:
         several = "--direct_num_workers" in given or cores > 1
-        chosen.append(f"--direct_running_mode={'multi_processing' if several else 'in_memory'}")
-    if "--direct_num_workers" not in given and "in_memory" not in " ".join(chosen):
+        mode = "multi_processing" if several else "in_memory"
+        chosen.append(f"--direct_running_mode={mode}")
+    if "--direct_num_workers" not in given and mode != "in_memory":
         chosen.append(f"--direct_num_workers={cores}")
     return chosen
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which in a container can be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _local_runner(options: PipelineOptions, mode: str) -> fn_runner.FnApiRunner:
@@ -69,8 +88,10 @@ def _local_runner(options: PipelineOptions, mode: str) -> fn_runner.FnApiRunner:
     facts = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
     environment: Environment = EmbeddedPythonEnvironment.default()
     if mode == "multi_processing":
-        # A shell gets this line. Beam's own does not quote: a blank in the path would break it.
-        line = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+        # A shell gets this line. Beam's own does not quote, so a blank in the path would break it,
+        # and lets a Ctrl-C reach the workers, whose death would then look like the failure.
+        python = shlex.quote(sys.executable)
+        line = f"trap '' INT; exec {python} -m apache_beam.runners.worker.sdk_worker_main"
         environment = SubprocessSDKEnvironment.from_command_string(line)
         options.view_as(DirectOptions).direct_running_mode = "in_memory"  # or Beam uses its own
     return fn_runner.FnApiRunner(environment, provision_info=fn_runner.ExtendedProvisionInfo(facts))
@@ -86,15 +107,15 @@ def run(pipeline: beam.Pipeline, log: Path) -> None:
     try:
         with local_workers.watched():
             pipeline.run().wait_until_finish()
-    except BuildError:
-        raise
     except Exception as error:
-        if sentence := re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", str(error)):
+        if sentence := re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", repr_of(error)):
             raise BuildError(sentence[1]) from None
         with log.open("a") as file:
             traceback.print_exc(file=file)
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise BuildError(
-            f"The job stopped: {last.rstrip('.')}. {log} tells more; the same command goes on with "
-            f"the shards that are missing."
-        ) from None
+        raise BuildError(f"The job stopped: {last.rstrip('.')}. {log} tells more.") from None
+
+
+def repr_of(error: Exception) -> str:
+    """An exception as a traceback ends with it; Beam adds the step's name to ours, or wraps it."""
+    return f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 
 from features.settings import setting
@@ -9,7 +10,12 @@ from tfdata.schema import SPLITS
 
 
 def _fractions(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"is {text!r}; give three percentages by commas, such as 80,10,10"
+        ) from None
 
 
 def _names(text: str) -> tuple[str, ...]:

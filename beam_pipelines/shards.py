@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import features
+import tfdata
 from beam_pipelines.corpus import Reject
 from beam_pipelines.errors import BuildError
 from beam_pipelines.folder import note_path, replace_file, work_folder
@@ -73,6 +75,14 @@ class ShardNote:
 
 
 @cache
+def code_digest() -> str:
+    """Stands for the code that turns a plan into bytes, so that an edit of it is a new plan."""
+    files = [*Path(features.__file__).parent.glob("*.py"), Path(__file__)]
+    files += [Path(tfdata.__file__).with_name(name) for name in ("schema.py", "tfrecord.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
+
+
+@cache
 def software() -> dict[str, str]:
     """Name to version of each package that decides the bytes."""
     return {name: metadata.version(name) for name in DECIDING_PACKAGES}
@@ -87,7 +97,14 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
     sources = [
         [pair.identity, pair.key, pair.face.stamp, pair.window.clip.stamp] for pair in plan.pairs
     ]
-    parts = [FORMAT_VERSION, software(), asdict(job.features), plan.split, plan.index]
+    parts = [
+        FORMAT_VERSION,
+        code_digest(),
+        software(),
+        asdict(job.features),
+        plan.split,
+        plan.index,
+    ]
     text = json.dumps([*parts, job.num_shards, sources])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
@@ -126,8 +143,14 @@ def read_note(output: Path, digest: str) -> ShardNote | None:
 
 
 def _stands(output: Path, note: ShardNote) -> bool:
-    path = output / note.file if note.file else None
-    return path is None or (path.is_file() and path.stat().st_size == note.bytes)
+    """Whether a noted shard is still there, byte for byte."""
+    if note.file is None:
+        return True
+    try:
+        with (output / note.file).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == note.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:

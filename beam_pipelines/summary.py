@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
-from beam_pipelines.corpus import Person as CorpusPerson
 from beam_pipelines.corpus import Reject
+from beam_pipelines.folder import REJECTS_NAME, Outline
+from beam_pipelines.people import Person as CorpusPerson
 from beam_pipelines.settings import PlanSettings
 from beam_pipelines.shards import ShardNote, software
 from features import FeatureSettings
@@ -51,52 +52,63 @@ def assemble(
     )
 
 
-def unique_rejects(outline: dict[str, Any], notes: Iterable[ShardNote]) -> list[Reject]:
+def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]:
     """Every media file that was rejected in planning or in writing, once, by path."""
-    found = [Reject(**fields) for fields in outline["rejects"]]
-    found += [reject for note in notes for reject in note.rejects]
+    found = [*outline.rejects, *(reject for note in notes for reject in note.rejects)]
     return sorted({reject.path: reject for reject in found}.values(), key=lambda r: r.path)
 
 
-def closing_words(manifest: Manifest, outline: dict[str, Any], seconds: float) -> list[str]:
-    """The summary for people: what there is, what is missing, and how long it took."""
-    splits = manifest.splits
-    pairs = sum(split.pairs for split in splits.values())
-    sessions = {
-        (person, video)
-        for split in splits.values()
-        for person in split.sessions
-        for video in split.sessions[person]
-    }
-    size = sum(shard.bytes for split in splits.values() for shard in split.shards)
-    lines = [
-        f"{pairs} pairs ({', '.join(f'{split.pairs} {name}' for name, split in splits.items())}) "
-        f"of {len(manifest.people)} people in {len(sessions)} videos",
-        f"{sum(len(split.shards) for split in splits.values())} shards, {size / 1e6:.1f} MB, "
-        f"in {seconds:.1f} s",
-    ]
-    rejected = sum(manifest.rejects.values())
-    reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.rejects.items())
-    lines.append(
-        f"{rejected} media rejected" + (f" ({reasons}), see rejects.jsonl" if reasons else "")
+def why_nothing(rejects: Sequence[Reject], faces: Path, audio: Path) -> str:
+    """The sentence for a build without a single pair."""
+    if not rejects:
+        return (
+            f"No pair could be made: nobody has both images below {faces} and audio below {audio}."
+        )
+    first = rejects[0]
+    return (
+        f"No pair could be made: {len(rejects)} of the media cannot be used, the first is "
+        f"{first.path} ({first.reason}: {first.detail})."
     )
-    for kind in ("faces", "clips"):
-        if without := sorted(p["identity"] for p in outline["people"] if kind in p["lacks"]):
-            lines.append(f"Left out, no usable {kind}: {_some(without)}")
-    taken = sorted(p["identity"] for p in outline["people"] if p["taken"])
-    if lost := [identity for identity in taken if identity not in manifest.people]:
-        lines.append(f"Left out, every pair was rejected: {_some(lost)}")
-    wanted = [
-        name for name, part in zip(SPLITS, manifest.plan["split_fractions"], strict=True) if part
+
+
+def closing_words(manifest: Manifest, outline: Outline, seconds: float) -> list[str]:
+    """The summary for people: what there is, what is missing, and how long it took."""
+    splits, people = manifest.splits, manifest.people
+    totals = {who: sum(person.pairs.values()) for who, person in people.items()}
+    videos = {
+        (who, video)
+        for split in splits.values()
+        for who, found in split.sessions.items()
+        for video in found
+    }
+    shards = [shard for split in splits.values() for shard in split.shards]
+    by_split = ", ".join(f"{split.pairs} {name}" for name, split in splits.items())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.rejects.items())
+    lines = [
+        f"{sum(totals.values())} pairs ({by_split}) of {len(people)} people in {len(videos)} "
+        f"videos",
+        f"{len(shards)} shards, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
+        f"{seconds:.1f} s",
+        f"{sum(manifest.rejects.values())} media rejected"
+        + (f" ({reasons}), see {REJECTS_NAME}" if reasons else ""),
     ]
-    for name in wanted:
-        lacking = [who for who, person in manifest.people.items() if not person.pairs[name]]
-        if lacking:
-            lines.append(f"No {name} pair (too few videos): {_some(lacking)}")
+    absent = {
+        "without usable images": outline.without_faces,
+        "without audio files": outline.without_clips,
+        "without a pair that is not rejected": [who for who in outline.taken if who not in people],
+    }
+    for name, percent in zip(SPLITS, manifest.plan["split_fractions"], strict=True):
+        if percent:
+            absent[f"without a {name} pair, for want of videos"] = [
+                who for who, person in people.items() if not person.pairs[name]
+            ]
+    lines += [f"{_some(sorted(names))} {what}" for what, names in absent.items() if names]
     asked = manifest.plan["pairs_per_person"]
-    short = [who for who, person in manifest.people.items() if sum(person.pairs.values()) < asked]
-    if short:
-        lines.append(f"Fewer than {asked} pairs: {_some(short)}")
+    if short := [who for who, count in totals.items() if count < asked]:
+        fewest = min(short, key=totals.__getitem__)
+        lines.append(
+            f"{len(short)} people have fewer than {asked} pairs, {fewest} fewest ({totals[fewest]})"
+        )
     return lines
 
 

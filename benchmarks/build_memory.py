@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from command_line import SAMPLE_CORPUS
 from sample_corpus import SampleCorpus, make_sample_corpus
 
 PEOPLE, VIDEOS = 40, 10
-SAMPLE_CORPUS = Path("data/sample_corpus")
 POLL_SECONDS = 0.05
 
 

@@ -6,6 +6,7 @@ librosa's `center=True`) times a kept filterbank, in decibels below the window's
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -104,13 +105,15 @@ def filterbank(settings: FeatureSettings) -> NDArray[np.float32]:
 def _mel_filterbank(settings: FeatureSettings) -> NDArray[np.float32]:
     import librosa
 
-    weights = librosa.filters.mel(
-        sr=settings.sample_rate_hz,
-        n_fft=settings.fft_size,
-        n_mels=settings.bands,
-        fmin=settings.min_hz,
-        fmax=settings.max_hz,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty filters: they are refused below
+        weights = librosa.filters.mel(
+            sr=settings.sample_rate_hz,
+            n_fft=settings.fft_size,
+            n_mels=settings.bands,
+            fmin=settings.min_hz,
+            fmax=settings.max_hz,
+        )
     if not weights.any(axis=1).all():
         empty = int((~weights.any(axis=1)).sum())
         raise ValueError(

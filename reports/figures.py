@@ -36,7 +36,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> 
         epochs = range(1, len(history["loss"]) + 1)
         for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             axes.plot(epochs, history[name], color=TRAIN, label="training")
-            axes.plot(epochs, history[f"val_{name}"], color=UNSEEN, label="unseen videos")
+            axes.plot(epochs, history[f"val_{name}"], color=UNSEEN, label="validation")
             axes.axvline(best_epoch, color=FAINT, linestyle="--", linewidth=1, zorder=0)
             axes.set(xlabel="epoch", ylabel=name, xlim=(1, max(2, len(epochs))))
             axes.xaxis.get_major_locator().set_params(integer=True)

@@ -69,7 +69,7 @@ def run_report(
             f"test accuracy ({test['correct']} of "
             f"{test['pairs']}; 95 % interval {test['low']:.1%} to {test['high']:.1%})",
         ),
-        ("", f"{metrics['chance']:.1%}", f"chance, of {len(test['by_person'])} people"),
+        ("", f"{metrics['chance']:.1%}", f"chance, of {metrics['people']} people"),
         ("", f"{validation['accuracy']:.1%}", "validation accuracy"),
         ("", f"{metrics['train_accuracy']:.1%}", "training accuracy, while training"),
     ]

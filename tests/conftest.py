@@ -16,9 +16,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 RATE_HZ = 16000
 # Small shapes, so that a build takes a second.
-SMALL = (
-    "--image_size=16 --window_seconds=0.5 --bands=16 --frames=8 --fft_size=256 --num_shards=2"
-).split()
+SMALL = [
+    "--image_size=16",
+    "--window_seconds=0.5",
+    "--bands=16",
+    "--frames=8",
+    "--fft_size=256",
+    "--num_shards=2",
+]
 ONE_PROCESS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
 

@@ -297,7 +297,7 @@ def test_copies_of_the_meta_file_in_the_wild_are_read(corpus, build, tmp_path, v
     ],
 )
 def test_local_builds_use_all_cores_unless_told_otherwise(monkeypatch, cores, given, mode, workers):
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     options = PipelineOptions(local_flags(given)).view_as(DirectOptions)
     assert (options.direct_running_mode, options.direct_num_workers) == (mode, workers)
 

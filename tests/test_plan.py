@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from beam_pipelines.corpus import Clip, Face, Person, PersonMedia, session_of
+from beam_pipelines.corpus import Clip, MediaFile, PersonMedia, session_of
 from beam_pipelines.hashing import rank
+from beam_pipelines.people import Person
 from beam_pipelines.plan import plan_person, shard_index, shard_order
 from beam_pipelines.sessions import Supply, pair_quotas, split_sessions
 from beam_pipelines.settings import PlanSettings
@@ -21,7 +22,7 @@ RATE_HZ, WINDOW = 16000, 48000
 def media(videos, seconds=3.0, native_hz=RATE_HZ, face_videos=None):
     """A person with `count` faces and clips in each video of {video: count}."""
     faces = tuple(
-        Face(f"Ann/1.6/{video}/{i:07d}.jpg", video, "1:1")
+        MediaFile(f"Ann/1.6/{video}/{i:07d}.jpg", video, "1:1")
         for video, count in (face_videos or videos).items()
         for i in range(count)
     )
@@ -210,8 +211,13 @@ def test_a_video_that_training_needs_is_passed_over():
         ("abc/00001.wav", "abc"),
         ("2020/holiday/1.png", "2020/holiday"),
         ("portrait.png", "portrait"),
-        ("1.6/portrait.png", "portrait"),
+        ("1.6/portrait.png", "1.6"),
+        ("2.0/video/1.png", "video"),
     ],
 )
 def test_folders_below_an_identity_name_the_video(path, session):
-    assert session_of(PurePosixPath(path)) == session
+    assert session_of(PurePosixPath(path), widened=True) == session
+
+
+def test_a_numbered_folder_of_audio_is_a_video():
+    assert session_of(PurePosixPath("2.0/interview/1.wav"), widened=False) == "2.0/interview"

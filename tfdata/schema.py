@@ -144,6 +144,15 @@ class Manifest:
         }
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a file is the manifest of a data set, of whatever format version."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(fields, dict) and fields.get("format") == FORMAT
+
+
 def load_manifest(data_dir: str | Path) -> Manifest:
     """Reads and checks the manifest of a data set, and that its shards are there and whole.
 
@@ -174,10 +183,8 @@ def load_manifest(data_dir: str | Path) -> Manifest:
         )
     try:
         manifest = _parse(fields)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"{path} lacks or misspells {error}; build the data set again."
-        ) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{path} is damaged ({error}); build the data set again.") from None
     for split in manifest.splits.values():
         for shard in split.shards:
             _check_shard(Path(data_dir) / shard.file, shard)

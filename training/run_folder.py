@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,10 +19,13 @@ from features import FeatureSettings, band_centres_hz
 from models import MODELS
 from reports import figures, page
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, Manifest
+from training.evaluate import answers_on
 from training.fit import Fitted, Recipe, TrainingError
 from training.measure import Measured, confusion_matrix, measure
 
 SAMPLES_SHOWN = 12
+# What a run's figures can depend on.
+DECIDING_PACKAGES = ("facevoice", "keras", "numpy", "tensorflow")
 
 
 def new_run_dir(wanted: Path | None, model: str) -> Path:
@@ -48,18 +52,6 @@ def new_run_dir(wanted: Path | None, model: str) -> Path:
     raise AssertionError("unreachable: there is always another name")
 
 
-def answers_on(
-    model: keras.Model, data_dir: Path, split: str, modality: str, batch_size: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels and answers of a model on a split, in stored order."""
-    batches = tfdata.load(data_dir, split, modality, tfdata.ReadOptions(batch_size))
-    labels, answers = [], []
-    for inputs, truth in batches:
-        labels.append(truth.numpy())
-        answers.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
-    return np.concatenate(labels), np.concatenate(answers)
-
-
 def write_run(
     run_dir: Path, data_dir: Path, manifest: Manifest, recipe: Recipe, fitted: Fitted
 ) -> Measured:
@@ -77,6 +69,7 @@ def write_run(
         measured[split] = measure(confusions[split], people)
 
     metrics = {
+        "people": len(people),
         "chance": 1 / len(people),
         "train_accuracy": fitted.history["accuracy"][fitted.best_epoch - 1],
         **{split: values.as_dict() for split, values in measured.items()},
@@ -86,9 +79,12 @@ def write_run(
         "seconds": round(fitted.seconds, 1),
     }
     settings = asdict(recipe) | {
-        "data": str(data_dir),
+        "data": str(data_dir.absolute()),
+        "manifest_sha256": hashlib.sha256(manifest.to_json().encode()).hexdigest(),
         "split_by": manifest.plan["split_by"],
-        "software": {"keras": keras.version(), "backend": keras.backend.backend()},
+        "optimizer": fitted.model.optimizer.name,
+        "backend": keras.backend.backend(),
+        "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
     }
     fitted.model.save(run_dir / "model.keras")
     (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
@@ -127,9 +123,3 @@ def _inline(pictures: dict[str, bytes]) -> dict[str, str]:
         name: f"data:image/png;base64,{base64.b64encode(png).decode()}"
         for name, png in pictures.items()
     }
-
-
-def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """The metrics of a finished run."""
-    metrics: dict[str, Any] = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
-    return metrics
