@@ -118,8 +118,15 @@ def prepared(output: Path) -> Iterator[None]:
 
 
 def write_outline(output: Path, outline: Outline) -> None:
-    """Notes what the plan came to, before any pixel is decoded."""
-    replace_file(outline_path(output), json.dumps(asdict(outline)).encode())
+    """Notes what the plan came to, before any pixel is decoded.
+
+    Raises:
+      BuildError: the disk refuses.
+    """
+    try:
+        replace_file(outline_path(output), json.dumps(asdict(outline)).encode())
+    except OSError as error:
+        raise BuildError(f"The plan cannot be written to {output}: {error.strerror}.") from None
 
 
 def read_outline(output: Path) -> Outline | None:

@@ -47,7 +47,9 @@ def worker_logs(path: Path) -> Iterator[TextIO]:
 
 def bypass_proxies() -> None:
     """Keeps gRPC from sending what local workers say to each other through a proxy."""
-    os.environ["NO_GRPC_PROXY"] = "localhost,127.0.0.1,::1"
+    for name in ("no_proxy", "NO_PROXY"):
+        given = os.environ.get(name)
+        os.environ[name] = ",".join(filter(None, (given, "localhost", "127.0.0.1", "::1")))
 
 
 @contextmanager

@@ -40,6 +40,9 @@ def sentence_of(build, capsys, *arguments):
         (["--frequency_scale=mel", "--bands=100"], ["--bands 100", "fewer bands"]),
         (["--frequency_scale=bark"], ["'log' or 'mel'"]),
         (["--split_by=day"], ["'session' or 'pair'"]),
+        (["--split_fractions=most"], ["--split_fractions", "'most'"]),
+        (["--runner=Bogus"], ["--runner Bogus"]),
+        (["--runner=FnApiRunner", "--direct_running_mode=multi_threading"], ["loses records"]),
         (["--num_shards=0"], ["--num_shards is 0"]),
         (["--persons=0"], ["--persons is 0"]),
         (["--direct_running_mode=multi_threading"], ["loses records", "multi_processing"]),
@@ -118,3 +121,24 @@ def test_an_option_that_only_a_job_server_knows_is_refused_elsewhere(corpus, bui
     error = sentence_of(build, capsys, *corpus.flags, "--checkpointing_interval=9")
     assert "--checkpointing_interval" in error
     assert "bare --" in error
+
+
+@pytest.mark.parametrize("flag", ["faces", "audio", "meta", "output"])
+def test_an_address_is_not_taken_for_a_folder(corpus, build, capsys, flag):
+    assert "mounted disks" in sentence_of(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("id10000\tSomeone_Else\tf\tNowhere\ttest", "id10000 two names"),
+        ("id99999\tPerson_0\tf\tNowhere\ttest", "Person_0 two ids"),
+    ],
+)
+def test_a_meta_file_that_contradicts_itself_is_refused(
+    corpus, build, capsys, tmp_path, line, words
+):
+    meta = tmp_path / "meta.csv"
+    meta.write_text(corpus.meta.read_text() + line + "\n")
+    flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"]
+    assert words in sentence_of(build, capsys, *flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -126,6 +127,7 @@ def test_a_model_learns_what_can_be_learnt(build, tmp_path):
         (["--model=cnn_image", "--epoch=3"], ["did you mean --epochs?"]),
         (["--model=cnn_image", "--epochs=0"], ["--epochs", "1 or more"]),
         (["--model=cnn_image", "--batch_size=-1"], ["--batch_size", "1 or more"]),
+        (["--model=cnn_image", "--seed=-1"], ["--seed", "0 to 4294967295"]),
         (["--model=cnn_image", "--learning_rate=nan"], ["--learning_rate", "above 0"]),
         ([], ["--model"]),
     ],
@@ -160,6 +162,25 @@ def test_an_exploding_loss_is_one_sentence(data_set, capsys, tmp_path):
     flags = ["--model=cnn_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
     assert train.main([*flags, "--learning_rate=1e30", "--epochs=5"]) == 1
     assert "smaller --learning_rate" in capsys.readouterr().err
+
+
+def test_a_damaged_shard_is_one_sentence(data_set, capsys, tmp_path):
+    copy = shutil.copytree(data_set, tmp_path / "copy")
+    shard = next(copy.glob("train-*"))
+    damaged = bytearray(shard.read_bytes())
+    damaged[100] ^= 1
+    shard.write_bytes(damaged)
+    assert train.main(["--model=cnn_image", f"--data={copy}", f"--output={tmp_path / 'run'}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: A shard of ")
+    assert error.count("\n") == 1
+
+
+def test_training_stops_when_validation_no_longer_improves(data_set, tmp_path):
+    flags = ["--model=linear_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
+    assert train.main([*flags, "--epochs=200", "--patience=2", "--learning_rate=0.1"]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["epochs"] == metrics["best_epoch"] + 2 < 200
 
 
 def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch):
