@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
-from beam_pipelines.folder import prepared
 from beam_pipelines.runners import local_flags
 from features import FeatureSettings, read_face, read_window, spectrogram
 from tests.conftest import SMALL, write_clip, write_corpus, write_face
+from tests.tools import files_of, read_records
 from tfdata import load_manifest
-
-
-def read_records(data_set, split):
-    """All records of a split, by TensorFlow's own reader and parser."""
-    manifest = json.loads((data_set / "dataset.json").read_text())
-    for shard in manifest["splits"][split]["shards"]:
-        for data in tf.data.TFRecordDataset(str(data_set / shard["file"])):
-            features = tf.train.Example.FromString(data.numpy()).features.feature
-            yield {
-                name: (f.bytes_list.value or f.int64_list.value)[0] for name, f in features.items()
-            }
-
-
-def files_of(data_set):
-    return {p.name: p.read_bytes() for p in data_set.iterdir() if p.is_file()}
 
 
 def test_records_hold_what_the_manifest_says_of_the_media_that_they_name(corpus, data_set):
@@ -303,186 +282,3 @@ def test_local_builds_use_all_cores_unless_told_otherwise(monkeypatch, cores, gi
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     options = PipelineOptions(local_flags(given)).view_as(DirectOptions)
     assert (options.direct_running_mode, options.direct_num_workers) == (mode, workers)
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-def test_a_worker_that_dies_ends_the_build_with_a_sentence_and_the_next_one_goes_on(tmp_path):
-    corpus = write_corpus(tmp_path / "corpus", people=20, videos=6, per_video=8)
-    output = tmp_path / "set"
-    flags = ["--num_shards=16", "--direct_num_workers=1"]
-    with start_build(corpus, output, *flags) as build:
-        while not list(output.glob("*.tfrecord")):
-            assert build.poll() is None
-            time.sleep(0.01)
-        kill_workers_of(build.pid)
-        error = build.communicate(timeout=60)[1]
-    assert build.returncode == 1
-    assert error.startswith("error: A worker process died")
-    assert error.count("\n") == 1
-    assert not (output / "dataset.json").exists()
-    kept = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    with start_build(corpus, output, *flags) as build:
-        build.communicate()
-    assert sum(split.pairs for split in load_manifest(output).splits.values()) == 960
-    assert kept.items() <= {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}.items()
-    assert not list(output.rglob("*.tmp"))
-
-
-def kill_workers_of(pid):
-    """Kills the processes below one, and not itself."""
-    for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        for below in child.read_text().split():
-            kill_workers_of(int(below))
-            os.kill(int(below), signal.SIGKILL)
-
-
-def start_build(corpus, output, *flags, **settings):
-    """The build in a process, and a session, of its own."""
-    command = [sys.executable, "-m", "beam_pipelines.build", *corpus.flags, f"--output={output}"]
-    settings.setdefault("stderr", subprocess.PIPE)
-    return subprocess.Popen(
-        [*command, *SMALL, *flags], text=True, start_new_session=True, **settings
-    )
-
-
-def test_ctrl_c_on_the_whole_process_group_is_told_as_such(tmp_path):
-    corpus = write_corpus(tmp_path / "corpus", people=20, videos=6, per_video=8)
-    output = tmp_path / "set"
-    with start_build(corpus, output, "--direct_num_workers=2", "--num_shards=16") as build:
-        while not list(output.glob("*.tfrecord")):
-            assert build.poll() is None
-            time.sleep(0.01)
-        os.killpg(build.pid, signal.SIGINT)
-        error = build.communicate(timeout=60)[1]
-    assert build.returncode == 130
-    assert error == "Stopped. Finished shards are kept; the same command goes on.\n"
-    assert not (output / "dataset.json").exists()
-
-
-def test_workers_talk_to_each_other_past_a_proxy(corpus, data_set, tmp_path):
-    dead = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    output = tmp_path / "set"
-    with start_build(corpus, output, "--direct_num_workers=2", env=os.environ | dead) as build:
-        build.communicate(timeout=90)
-    assert files_of(output) == files_of(data_set)
-
-
-def test_a_second_build_into_one_folder_waits_outside(corpus, build, capsys, tmp_path):
-    with prepared(tmp_path / "set"):
-        assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
-    assert "Another build is writing" in capsys.readouterr().err
-
-
-def test_other_peoples_files_are_neither_taken_over_nor_removed(corpus, build, capsys, tmp_path):
-    theirs = tmp_path / "theirs"
-    (theirs / ".build").mkdir(parents=True)
-    (theirs / "dataset.json").write_text('{"name": "another program"}')
-    (theirs / "precious.tfrecord").write_bytes(b"precious")
-    assert build(*corpus.flags, f"--output={theirs}") == 1
-    assert "other files" in capsys.readouterr().err
-    assert (theirs / "precious.tfrecord").read_bytes() == b"precious"
-
-    ours = tmp_path / "ours"
-    assert build(*corpus.flags, f"--output={ours}") == 0
-    (ours / "my.tfrecord").write_bytes(b"mine")
-    (ours / ".build" / "debug").mkdir()
-    assert build(*corpus.flags, f"--output={ours}") == 0
-    assert (ours / "my.tfrecord").read_bytes() == b"mine"
-
-
-def test_links_are_followed_and_what_is_no_file_is_listed(build, tmp_path):
-    corpus = write_corpus(tmp_path)
-    video = corpus.faces / "Person_0" / "1.6" / "-video00"
-    video.rename(tmp_path / "moved")
-    video.symlink_to(tmp_path / "moved")
-    (video.parent / "-video01" / "circle").symlink_to(video.parent)
-    (corpus.faces / "Person_1" / "1.6" / "dangling.jpg").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(corpus.audio / "id10000" / "pipe.wav")
-    (corpus.audio / "id10000" / "phone.m4a").write_bytes(b"what no decoder here reads")
-    output = tmp_path / "set"
-    assert build(*corpus.flags, f"--output={output}") == 0
-    rejects = [json.loads(line) for line in (output / "rejects.jsonl").open()]
-    assert {(r["path"], r["reason"]) for r in rejects} == {
-        ("Person_1/1.6/dangling.jpg", "unreadable"),
-        ("id10000/pipe.wav", "unreadable"),
-        ("id10000/phone.m4a", "unreadable"),
-    }
-    assert sum(split.pairs for split in load_manifest(output).splits.values()) == 30
-
-
-def test_file_names_of_any_bytes_and_any_unicode_form(build, tmp_path):
-    corpus = write_corpus(tmp_path, people=2)
-    (corpus.faces / "Person_0").rename(corpus.faces / unicodedata.normalize("NFD", "Zoë"))
-    meta = corpus.meta.read_text().replace("Person_0", unicodedata.normalize("NFC", "Zoë"))
-    corpus.meta.write_text(meta, encoding="utf-8")
-    latin_1 = os.fsencode(corpus.faces / "Person_1" / "1.6") + b"/caf\xe9.jpg"
-    shutil.copy(next(corpus.faces.rglob("*.jpg")), latin_1)
-    output = tmp_path / "set"
-    assert build(*corpus.flags, f"--output={output}") == 0
-    assert set(load_manifest(output).people) == {"Zoë", "Person_1"}
-    (reject,) = [json.loads(line) for line in (output / "rejects.jsonl").open()]
-    assert reject["path"] == "Person_1/1.6/caf\\xe9.jpg"
-    assert "UTF-8" in reject["detail"]
-
-
-def test_a_line_that_the_meta_file_repeats_counts_once(corpus, build, tmp_path):
-    meta = tmp_path / "meta.csv"
-    lines = corpus.meta.read_text().splitlines()
-    meta.write_text("\n".join([*lines, lines[-1]]))
-    flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"]
-    assert build(*flags, f"--output={tmp_path / 'set'}") == 0
-    assert sum(s.pairs for s in load_manifest(tmp_path / "set").splits.values()) == 30
-
-
-def test_a_damaged_shard_is_written_again(corpus, data_set, build, tmp_path):
-    output = shutil.copytree(data_set, tmp_path / "set")
-    shard = next(output.glob("train-*"))
-    damaged = bytearray(shard.read_bytes())
-    damaged[100] ^= 1
-    shard.write_bytes(damaged)
-    assert build(*corpus.flags, f"--output={output}") == 0
-    assert files_of(output) == files_of(data_set)
-
-
-def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeypatch):
-    output = shutil.copytree(data_set, tmp_path / "set")
-    before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    monkeypatch.setattr("beam_pipelines.shards.code_digest", lambda: "edited")
-    assert build(*corpus.flags, f"--output={output}") == 0
-    after = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    assert before.keys() == after.keys()
-    assert all(before[name] != after[name] for name in before)
-
-
-@pytest.mark.parametrize(
-    "flags", [["--frequency_scale=mel", "--bands=12"], ["--trim_silence_db=30"]]
-)
-def test_other_ways_to_see_and_cut_audio_go_through_the_build(corpus, build, tmp_path, flags):
-    assert build(*corpus.flags, *flags, f"--output={tmp_path / 'set'}") == 0
-    manifest = load_manifest(tmp_path / "set")
-    assert sum(split.pairs for split in manifest.splits.values()) == 30
-    settings = FeatureSettings(**manifest.features)
-    record = next(read_records(tmp_path / "set", "test"))
-    clip = corpus.audio / record["audio_source"].decode()
-    window = read_window(clip, record["window_start_samples"], settings)
-    assert spectrogram(window, settings).tobytes() == record["spectrogram"]
-
-
-def test_a_disk_that_takes_no_more_is_one_sentence(corpus, build, tmp_path):
-    def limit():  # as a full disk, but for the words: writing on fails with "File too large"
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    output = tmp_path / "set"
-    large = "--image_size=128"  # 49 KB a pair
-    for workers in ("--direct_num_workers=1", "--direct_running_mode=in_memory"):
-        with start_build(corpus, output, large, workers, preexec_fn=limit) as process:
-            error = process.communicate(timeout=90)[1]
-        assert process.returncode == 1
-        assert error.count("\n") == 1
-        assert error.startswith("error: The shard ")
-        assert error.endswith(
-            "File too large. Mend that and start again; finished shards are kept.\n"
-        )
-        assert not (output / "dataset.json").exists()
-        assert not list(output.rglob("*.tmp"))
-    assert build(*corpus.flags, large, f"--output={output}") == 0

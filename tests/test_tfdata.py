@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.test_build import read_records
+from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load, load_manifest
 from tfdata.tfrecord import encode_example, frame
 
