@@ -7,6 +7,7 @@ the job itself lives in modules that can be imported.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -31,4 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    if code:
+        # After a failure, threads of Beam's wait for workers, and workers for this process: the
+        # interpreter's own way out could take for ever.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

@@ -16,20 +16,23 @@ import pytest
 from beam_pipelines.folder import prepared
 from features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
-from tests.tools import files_of, kill_workers_of, read_records, start_build
+from tests.tools import files_of, kill_a_worker_of, read_records, start_build
 from tfdata import load_manifest
+
+# Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
+SLOW = ["--num_shards=16", "--frames=256", "--fft_size=8192"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
 def test_a_worker_that_dies_ends_the_build_with_a_sentence_and_the_next_one_goes_on(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", people=20, videos=6, per_video=8)
     output = tmp_path / "set"
-    flags = ["--num_shards=16", "--direct_num_workers=1"]
+    flags = [*SLOW, "--direct_num_workers=2"]
     with start_build(corpus, output, *flags) as build:
         while not list(output.glob("*.tfrecord")):
             assert build.poll() is None
             time.sleep(0.01)
-        kill_workers_of(build.pid)
+        kill_a_worker_of(build.pid)
         error = build.communicate(timeout=60)[1]
     assert build.returncode == 1
     assert error.startswith("error: A worker process died")
@@ -46,7 +49,7 @@ def test_a_worker_that_dies_ends_the_build_with_a_sentence_and_the_next_one_goes
 def test_ctrl_c_on_the_whole_process_group_is_told_as_such(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", people=20, videos=6, per_video=8)
     output = tmp_path / "set"
-    with start_build(corpus, output, "--direct_num_workers=2", "--num_shards=16") as build:
+    with start_build(corpus, output, *SLOW, "--direct_num_workers=2") as build:
         while not list(output.glob("*.tfrecord")):
             assert build.poll() is None
             time.sleep(0.01)

@@ -38,9 +38,11 @@ def start_build(corpus, output, *flags, **settings):
     )
 
 
-def kill_workers_of(pid):
-    """Kills the processes below one, and not itself."""
-    for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        for below in child.read_text().split():
-            kill_workers_of(int(below))
-            os.kill(int(below), signal.SIGKILL)
+def kill_a_worker_of(pid):
+    """Kills one worker process of a build: the last of those below it."""
+    below = [
+        int(child)
+        for children in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in children.read_text().split()
+    ]
+    os.kill(max(below), signal.SIGKILL)

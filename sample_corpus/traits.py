@@ -1,0 +1,64 @@
+"""What stays the same in every picture of a person.
+
+Who it is lies in shapes and details (outline, eyes, brows, nose, mouth, hair, glasses, beard,
+marks, and the weave of the band or scarf they always wear). Skin and hair colours are shared
+between people, and light, sun and dye change them from video to video, so that colour alone names
+nobody.
+"""
+
+from dataclasses import dataclass
+
+from sample_corpus.easel import curve, mirrored
+from sample_corpus.scenes import Colour, Floats
+
+
+@dataclass(frozen=True)
+class Face:
+    """What stays the same in every picture of a person. Lengths are in half heads."""
+
+    skin: Colour
+    hair: Colour
+    cut: str
+    width: float = 0.76
+    cheek: float = 0.97  # widths along the outline, as parts of `width`
+    jaw: float = 0.80
+    chin: float = 0.40
+    neck: float = 0.40
+    ear: float = 0.19
+    eye_x: float = 0.31
+    eye_y: float = 0.02
+    eye_w: float = 0.165
+    eye_h: float = 0.085
+    eye_tilt: float = 0.05
+    iris: Colour = (92, 62, 38)
+    lashes: bool = False
+    brow_y: float = -0.20
+    brow_w: float = 0.20
+    brow_thick: float = 0.05
+    brow_tilt: float = 0.0
+    brow_arch: float = 0.05
+    nose_y: float = 0.38
+    nose_w: float = 0.13
+    nose_bridge: float = 0.10
+    mouth_y: float = 0.66
+    mouth_w: float = 0.27
+    lip_up: float = 0.045
+    lip_low: float = 0.075
+    lips: Colour = (176, 96, 90)
+    beard: str = "none"
+    glasses: str = "none"
+    glasses_colour: Colour = (34, 30, 32)
+    wears: str = "none"  # "band" or "scarf"
+    weave: str = "dots"
+    freckles: bool = False
+    mole: tuple[float, float] | None = None
+    lines: bool = False
+    earrings: bool = False
+
+
+def outline_of(face: Face) -> Floats:
+    """The head's closed outline."""
+    w = face.width
+    right = [(0, -1.0), (0.6 * w, -0.9), (0.95 * w, -0.52), (w, -0.1), (face.cheek * w, 0.3),
+             (face.jaw * w, 0.66), (face.chin * w, 0.94), (0, 1.02)]  # fmt: skip
+    return curve(mirrored(right), closed=True)

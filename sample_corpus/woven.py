@@ -1,0 +1,75 @@
+"""The hair band or scarf each person wears: its weave is theirs, its colours change by the day.
+
+A weave is light and dark in equal parts. Pixel by pixel it averages away between pictures, so it
+can be recognised by its texture only: what a convolution sees and a weighted sum of pixels cannot.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from sample_corpus.easel import Easel, curve, mirrored
+from sample_corpus.scenes import Floats, Scene
+from sample_corpus.traits import Face
+
+CELL_PX: Final = 2
+
+
+def _threads(wave: Floats) -> Floats:
+    """Light where the wave is above 0 and dark below, with a soft edge."""
+    return np.clip(0.5 + 1.6 * wave, 0.0, 1.0)
+
+
+def _sin(turns: Floats) -> Floats:
+    return np.sin(2 * np.pi * turns)
+
+
+WEAVES: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
+    "dots": lambda u, v: _threads(0.6 * (_sin(u / 0.2) + _sin(v / 0.2))),
+    "checks": lambda u, v: _threads(np.sign(_sin(u / 0.2) * _sin(v / 0.2))),
+    "bars": lambda u, v: _threads(_sin(u / 0.14)),
+    "hoops": lambda u, v: _threads(_sin(v / 0.13)),
+    "slant": lambda u, v: _threads(_sin((u + v) / 0.19)),
+    "zigzag": lambda u, v: _threads(_sin((v + 0.24 * np.abs((u / 0.24) % 1 - 0.5)) / 0.13)),
+}
+"""Light (1) and dark (0) threads at (u, v), in half heads."""
+
+
+def _cloth(easel: Easel, face: Face, scene: Scene) -> Image.Image:
+    """The weave all over the board, turning with the head."""
+    u, v = easel.grid(CELL_PX)
+    turned = u - 0.6 * np.sin(easel.pose.yaw_rad) + scene.weave_shift[0]
+    threads = WEAVES[face.weave](turned, v + scene.weave_shift[1])[..., None]
+    dark, light = (np.asarray(colour) for colour in scene.weave_colours)
+    mixed = np.rint(dark + (light - dark) * threads).astype(np.uint8)
+    return Image.fromarray(mixed).resize(easel.paint.size, Image.Resampling.BILINEAR)
+
+
+def draw_band(easel: Easel, face: Face, scene: Scene, light: Image.Image) -> None:
+    """A broad band around the hair, for those who wear one."""
+    if face.wears != "band":
+        return
+    w = 1.04 * face.width
+    over = [(-w, -0.6), (-0.6 * w, -0.77), (0.0, -0.83), (0.6 * w, -0.77), (w, -0.6)]
+    under = [(w, -0.26), (0.6 * w, -0.38), (0.0, -0.43), (-0.6 * w, -0.38), (-w, -0.26)]
+    shape = easel.px(np.concatenate([curve(over), curve(under)]))
+    easel.lay(easel.mask(shape), _cloth(easel, face, scene), light)
+
+
+def draw_scarf(easel: Easel, face: Face, scene: Scene, light: Image.Image) -> None:
+    """A scarf around the neck, for those who wear one."""
+    if face.wears != "scarf":
+        return
+    n = face.neck
+    collar = [
+        (0, 0.9),
+        (1.4 * n, 0.7),
+        (1.8 * n, 0.9),
+        (1.95 * n, 1.25),
+        (1.1 * n, 1.56),
+        (0, 1.66),
+    ]
+    shape = easel.px(curve(mirrored(collar), closed=True), 0.0)
+    easel.lay(easel.mask(shape), _cloth(easel, face, scene), light)
