@@ -57,30 +57,37 @@ def watched() -> Iterator[None]:
     """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
 
     Beam notices a death in a thread of its own, whose exception reaches nobody but this hook.
+    Workers that end because of a Ctrl-C are no failure.
     """
     deaths: list[str] = []
-    usual_hook = threading.excepthook
+    interrupted = threading.Event()
+    usual_hook, usual_handler = threading.excepthook, signal.getsignal(signal.SIGINT)
 
     def hook(facts: threading.ExceptHookArgs) -> None:
-        if "Worker subprocess exited" in str(facts.exc_value) and not deaths:
+        if "Worker subprocess exited" in str(facts.exc_value) and not interrupted.is_set():
             deaths.append(str(facts.exc_value))
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         usual_hook(facts)
 
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
     threading.excepthook = hook
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     except KeyboardInterrupt:
         # Threads of Beam's outlive this, and have nothing to add.
         usual_hook = _say_nothing
-        if deaths:
-            raise BuildError(
-                f"A worker process died ({deaths[0]}), perhaps for want of memory; try fewer "
-                f"workers (--direct_num_workers). The same command goes on with the shards that "
-                f"are missing."
-            ) from None
-        raise
+        if not deaths:
+            raise
+        raise BuildError(
+            f"A worker process died ({deaths[0]}), perhaps for want of memory; try fewer workers "
+            f"(--direct_num_workers). The same command goes on with the shards that are missing."
+        ) from None
     finally:
+        signal.signal(signal.SIGINT, usual_handler)
         threading.excepthook = usual_hook
 
 
