@@ -59,7 +59,7 @@ AUDIO_SUFFIXES = frozenset(
 _WIDENED_BY = re.compile(r"\d+\.\d+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """An audio file, and what its header says."""
 
@@ -78,7 +78,7 @@ class Reject:
     detail: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MediaFile:
     """A file that is named like a medium; nothing of it has been read."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import apache_beam as beam
@@ -20,7 +21,7 @@ from beam_pipelines.corpus import PersonFiles, PersonMedia, list_files, probe
 from beam_pipelines.folder import Outline
 from beam_pipelines.hashing import rank
 from beam_pipelines.people import Person
-from beam_pipelines.plan import Pair, plan_person, shard_index, shard_order
+from beam_pipelines.plan import Pair, by_shard, plan_person, shard_order
 from beam_pipelines.settings import PlanSettings
 from beam_pipelines.shards import Job, ShardPlan, plan_digest, write_shard
 
@@ -35,25 +36,21 @@ def describe(
         | "Spread people" >> beam.Reshuffle()
         | "List files" >> beam.Map(list_files, job.faces_root, job.audio_root)
     )
-    chosen = (
-        files
-        | "With both modalities" >> beam.Filter(has_both)
-        | "Identity" >> beam.Map(identity_of)
-        | "Choose"
-        >> combiners.Top.Smallest(
-            plan.persons or len(people), key=partial(choosing_order, plan.seed)
+    taken = files | "With both modalities" >> beam.Filter(has_both)
+    if plan.persons is not None:  # else there is nothing to choose, nor to wait for
+        chosen = (
+            taken
+            | "Identity" >> beam.Map(identity_of)
+            | "Choose"
+            >> combiners.Top.Smallest(plan.persons, key=partial(choosing_order, plan.seed))
         )
-    )
-    media = (
-        files
-        | "Take chosen" >> beam.Filter(is_chosen, beam.pvalue.AsSingleton(chosen))
-        | "Probe clips" >> beam.Map(probe, job.audio_root)
-    )
+        taken |= "Take chosen" >> beam.Filter(is_chosen, beam.pvalue.AsSingleton(chosen))
+    media = taken | "Probe clips" >> beam.Map(probe, job.audio_root)
     shards = (
         media
         | "Plan pairs"
-        >> beam.FlatMap(plan_person, plan, job.features.sample_rate_hz, job.features.window_samples)
-        | "By shard" >> beam.Map(keyed_by_shard, plan)
+        >> beam.Map(plan_person, plan, job.features.sample_rate_hz, job.features.window_samples)
+        | "By shard" >> beam.FlatMap(by_shard, plan)
         | "Group" >> beam.GroupByKey()
         | "Plan shards" >> beam.Map(to_shard_plan, plan.seed)
     )
@@ -90,13 +87,11 @@ def is_chosen(files: PersonFiles, chosen: list[str]) -> bool:
     return files.person.identity in chosen
 
 
-def keyed_by_shard(pair: Pair, plan: PlanSettings) -> tuple[tuple[str, int], Pair]:
-    return (pair.split, shard_index(pair, plan)), pair
-
-
-def to_shard_plan(group: tuple[tuple[str, int], Iterable[Pair]], seed: int) -> ShardPlan:
-    (split, index), pairs = group
-    return ShardPlan(split, index, tuple(shard_order(pairs, seed)))
+def to_shard_plan(
+    group: tuple[tuple[str, int], Iterable[tuple[Pair, ...]]], seed: int
+) -> ShardPlan:
+    (split, index), parts = group
+    return ShardPlan(split, index, tuple(shard_order(chain.from_iterable(parts), seed)))
 
 
 def outline_shard(plan: ShardPlan, job: Job) -> Outline:

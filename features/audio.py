@@ -33,7 +33,7 @@ SKIP_SAMPLES = 1 << 16  # a read, where a seek will not do
 Source = str | os.PathLike[str] | BinaryIO
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AudioFacts:
     """What an audio file's header says."""
 
