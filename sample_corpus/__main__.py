@@ -1,16 +1,19 @@
 """`python -m sample_corpus [DIR]`: make the sample corpus and say where it is."""
 
-import argparse
 from pathlib import Path
 
+from command_line import SAMPLE_CORPUS, Parser
 from sample_corpus import make_sample_corpus
 
 
 def main() -> None:
-    """Read the one argument and make the corpus."""
-    parser = argparse.ArgumentParser(prog="python -m sample_corpus", description=main.__doc__)
-    parser.add_argument("dir", nargs="?", type=Path, default=Path("sample_corpus_data"))
-    corpus = make_sample_corpus(parser.parse_args().dir)
+    """Makes the corpus in the folder that is named, or where the build looks for it."""
+    parser = Parser(prog="python -m sample_corpus", description=__doc__)
+    parser.add_argument("dir", nargs="?", type=Path, default=SAMPLE_CORPUS)
+    try:
+        corpus = make_sample_corpus(parser.parse(None).dir)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     print(f"The sample corpus is in {corpus.meta.parent}.")
 
 
