@@ -97,7 +97,7 @@ def test_the_number_of_batches_is_known_before_reading(data_set):
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"without dataset\.json"):
+    with pytest.raises(DatasetError, match=r"holds no dataset\.json"):
         load(tmp_path, "train")
     with pytest.raises(DatasetError, match="does not exist"):
         load(tmp_path / "nowhere", "train")

@@ -166,10 +166,13 @@ def load_manifest(data_dir: str | Path) -> Manifest:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        found = "is a folder without" if Path(data_dir).is_dir() else "does not exist, so holds no"
+        there = Path(data_dir).is_dir()
+        found = (
+            f"holds no {MANIFEST_NAME}, so is no finished data set" if there else "does not exist"
+        )
         raise DatasetError(
-            f"{data_dir} {found} {MANIFEST_NAME}, so it is no finished data set; build one with "
-            f"'python -m beam_pipelines.build --output {data_dir}'."
+            f"{data_dir} {found}; build one with 'python -m beam_pipelines.build --output "
+            f"{data_dir}'."
         ) from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read ({error}); build the data set again.") from None
