@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DatasetError, OSError) as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is missing; training needs 'pip install facevoice[train]'.")
+        return _fail(
+            f"{error.name} is missing; training needs 'make setup', or pip install -e '.[train]'."
+        )
     except KeyboardInterrupt:
         print("Stopped; this run is not finished.", file=sys.stderr)
         return 130
@@ -47,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(found: argparse.Namespace, parser: Parser) -> int:
     data_dir = found.data or _default_data()
-    manifest = load_manifest(data_dir)
+    manifest = load_manifest(data_dir)  # before the seconds that importing TensorFlow takes
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the 4 s that TensorFlow takes
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     from models import MODELS, ModelError

@@ -142,22 +142,24 @@ def _list(
     for path in _walk(root / folder):
         if isinstance(path, OSError):
             rejects.append(_unreadable(Path(path.filename), root, path.strerror or str(path)))
-        elif path.suffix.lower() in suffixes and not path.name.startswith("."):
-            try:
-                status = path.stat()
-                path.name.encode()
-            except OSError as error:
-                rejects.append(_unreadable(path, root, error.strerror or str(error)))
-            except UnicodeEncodeError:
-                rejects.append(_unreadable(path, root, "its name is not UTF-8"))
-            else:
-                if not stat.S_ISREG(status.st_mode):
-                    rejects.append(_unreadable(path, root, "not a regular file"))
-                    continue
-                below = PurePosixPath(path.relative_to(root / folder).as_posix())
+            continue
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+            continue
+        below = PurePosixPath(path.relative_to(root / folder).as_posix())
+        try:
+            str(below).encode()
+            status = path.stat()
+        except UnicodeEncodeError:
+            rejects.append(_unreadable(path, root, "its path is not UTF-8"))
+        except OSError as error:
+            rejects.append(_unreadable(path, root, error.strerror or str(error)))
+        else:
+            if stat.S_ISREG(status.st_mode):
                 session = session_of(below, widened=widened)
                 stamp = f"{status.st_size}:{status.st_mtime_ns}"
                 files.append(MediaFile(f"{folder}/{below}", session, stamp))
+            else:
+                rejects.append(_unreadable(path, root, "not a regular file"))
     return tuple(files), tuple(rejects)
 
 

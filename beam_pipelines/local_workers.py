@@ -22,8 +22,8 @@ def check_importable() -> None:
     )
     if subprocess.run([sys.executable, "-c", question], check=False).returncode:
         raise BuildError(
-            "Worker processes could not import 'beam_pipelines'; run from the project's folder, "
-            "or install it with 'pip install -e .'."
+            "Worker processes could not import 'beam_pipelines'; install it: 'make setup', or "
+            "'pip install -e .' in the project's folder."
         )
 
 

@@ -36,8 +36,8 @@ def find_people(
 ) -> People:
     """The people who have a folder in both trees, by identity, without those to exclude.
 
-    Names are compared in Unicode's composed form, and without a trailing dot where only one side
-    has it: some unpackers change the one or strip the other.
+    Names are compared in Unicode's composed form, and without a trailing dot that the folder of
+    faces lacks: some unpackers change the one and strip the other.
 
     Raises:
       BuildError: a folder or meta file that is not there or cannot be read, nobody in common, or
@@ -58,13 +58,13 @@ def find_people(
             f"{audio_root} holds {_example(audio_folders)}, and {linked} they have nobody in "
             f"common; check --faces, --audio and --meta."
         )
-    known = {name for person in people for name in (person.identity, person.audio_folder)}
+    known = {name for person in people for name in _names(person)}
     if strangers := sorted(set(exclude) - known):
         raise BuildError(
             f"--exclude names {', '.join(strangers)}, who is not among the {len(people)} people "
             f"of this corpus; give a name such as {people[0].identity}."
         )
-    kept = [p for p in people if not {p.identity, p.audio_folder} & set(exclude)]
+    kept = [person for person in people if not _names(person) & set(exclude)]
     if not kept:
         raise BuildError("--exclude leaves nobody; take a name out of it.")
     return People(
@@ -72,6 +72,11 @@ def find_people(
         faces_alone=len(face_folders) - len({p.face_folder for p in people}),
         audio_alone=len(audio_folders) - len({p.audio_folder for p in people}),
     )
+
+
+def _names(person: Person) -> set[str]:
+    """What a person can be called by: name, and id of the audio folder."""
+    return {person.identity, unicodedata.normalize("NFC", person.audio_folder)}
 
 
 def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from dataclasses import dataclass
 
 from features.settings import setting
@@ -19,7 +20,8 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    names = (unicodedata.normalize("NFC", name.strip()) for name in text.split(","))
+    return tuple(name for name in names if name)
 
 
 @dataclass(frozen=True)

@@ -116,11 +116,11 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
       BuildError: the output cannot be written.
     """
     digest = plan_digest(plan, job)
-    note = read_note(job.output, digest)
-    if note is not None and _stands(job.output, note):
-        return note
     temporary = work_folder(job.output) / f"{digest}.{uuid.uuid4().hex}.tmp"
     try:
+        note = read_note(job.output, digest)
+        if note is not None and _stands(job.output, note):
+            return note
         note = _write(plan, job, temporary)
         replace_file(note_path(job.output, digest), json.dumps(asdict(note)).encode())
     except OSError as error:

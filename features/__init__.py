@@ -1,8 +1,7 @@
 """One media file in, one uint8 array out, or a reason why not.
 
-Building a data set, predicting from new media and looking into a data set all call these
-functions, so that training and use see the same pixels and levels. Nothing here knows of Beam,
-TFRecords or TensorFlow.
+The build, and whatever uses a model later, call the same functions, so that training and use see
+the same pixels and levels. Nothing here knows of Beam, TFRecords or TensorFlow.
 """
 
 from features.audio import AudioFacts, probe_audio, read_window

@@ -95,7 +95,7 @@ def run_report(
         _figure(
             "What the model is given",
             pictures["samples.png"],
-            "A test face of each person and the voice it is paired with.",
+            "Test faces, each above the voice that it is paired with; one pair a person.",
         ),
         "<h2>Settings</h2>",
         _table({**settings, **features}),

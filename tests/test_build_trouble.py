@@ -118,12 +118,20 @@ def test_file_names_of_any_bytes_and_any_unicode_form(build, tmp_path):
     corpus.meta.write_text(meta, encoding="utf-8")
     latin_1 = os.fsencode(corpus.faces / "Person_1" / "1.6") + b"/caf\xe9.jpg"
     shutil.copy(next(corpus.faces.rglob("*.jpg")), latin_1)
+    video = os.fsencode(corpus.audio / "id10001") + b"/caf\xe9"
+    Path(os.fsdecode(video)).mkdir()
+    shutil.copy(next(corpus.audio.rglob("*.wav")), video + b"/1.wav")
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
     assert set(load_manifest(output).people) == {"Zoë", "Person_1"}
-    (reject,) = [json.loads(line) for line in (output / "rejects.jsonl").open()]
-    assert reject["path"] == "Person_1/1.6/caf\\xe9.jpg"
-    assert "UTF-8" in reject["detail"]
+    rejects = [json.loads(line) for line in (output / "rejects.jsonl").open()]
+    assert {(r["path"], r["detail"]) for r in rejects} == {
+        ("Person_1/1.6/caf\\xe9.jpg", "its path is not UTF-8"),
+        ("id10001/caf\\xe9/1.wav", "its path is not UTF-8"),
+    }
+    decomposed = unicodedata.normalize("NFD", "Zoë")
+    assert build(*corpus.flags, f"--output={output}", f"--exclude={decomposed}") == 0
+    assert set(load_manifest(output).people) == {"Person_1"}
 
 
 def test_a_line_that_the_meta_file_repeats_counts_once(corpus, build, tmp_path):

@@ -19,7 +19,6 @@ DAMAGED_CLIPS = sorted((DATA / "ugly" / "audio").glob("*"))
 CLIPS = sorted((DATA / "voxreal10" / "wav").rglob("*.wav"))[::50]
 FACES = sorted((DATA / "voxreal10" / "unzippedFaces").rglob("*.jpg"))[::50]
 DEFAULT = FeatureSettings()
-UPRIGHT = FeatureSettings(face_crop=1.0)
 
 needs_damaged = pytest.mark.skipif(
     not (DAMAGED_IMAGES and DAMAGED_CLIPS), reason="no damaged media beside the repository"

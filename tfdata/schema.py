@@ -27,7 +27,7 @@ SPLITS = ("train", "validation", "test")
 IMAGE = "image"  # uint8 [height, width, 3], RGB
 SPECTROGRAM = "spectrogram"  # uint8 [bands, frames], row 0 the lowest band
 IDENTITY = "identity"  # the person; the manifest maps it to a label
-SESSION = "session"  # the video of the voice, and of the face where `face_source` has no other
+SESSION = "session"  # the voice's video, and nearly always the face's (see `face_source`)
 KEY = "key"  # unique in the data set
 FACE_SOURCE = "face_source"  # path below the faces' folder
 AUDIO_SOURCE = "audio_source"  # path below the audio folder
@@ -98,7 +98,7 @@ class Manifest:
 
     Attributes:
       features: every preprocessing setting (see `features.FeatureSettings`).
-      plan: every setting of selection and split.
+      plan: every setting of selection and split, but for the names of those left out.
       image_shape: (height, width, 3).
       spectrogram_shape: (bands, frames).
       people: identity to Person, in the order of the labels.
@@ -166,13 +166,12 @@ def load_manifest(data_dir: str | Path) -> Manifest:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        there = Path(data_dir).is_dir()
-        found = (
-            f"holds no {MANIFEST_NAME}, so is no finished data set" if there else "does not exist"
-        )
+        found = "is not a folder" if Path(data_dir).exists() else "does not exist"
+        if Path(data_dir).is_dir():
+            found = f"holds no {MANIFEST_NAME}, so is no finished data set"
         raise DatasetError(
-            f"{data_dir} {found}; build one with 'python -m beam_pipelines.build --output "
-            f"{data_dir}'."
+            f"{data_dir} {found}; build a data set with 'python -m beam_pipelines.build --output "
+            f"DIR'."
         ) from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read ({error}); build the data set again.") from None
