@@ -15,7 +15,7 @@ setup: .venv/.complete
 
 .venv/.complete: requirements.lock setup.py
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
-		echo "error: FaceVoice needs Python 3.11 or 3.12 and found neither; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+		echo "error: FaceVoice needs Python 3.11 or 3.12, and $(or $(PYTHON),nothing on the PATH) is not one; install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --require-hashes -r requirements.lock
 	$(BIN)/pip install --no-deps --no-build-isolation --editable .

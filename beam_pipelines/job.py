@@ -94,7 +94,9 @@ def _results(output: Path) -> tuple[folder.Outline, list[ShardNote]]:
 
 
 def _sample_corpus() -> tuple[Path, Path, Path]:
-    with tqdm(desc="Making the sample corpus", unit="person", disable=None) as bar:
+    if not SAMPLE_CORPUS.is_dir():
+        print(f"Making the sample corpus in {SAMPLE_CORPUS}, once; it takes a minute.", flush=True)
+    with tqdm(desc="People", unit="person", disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
