@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T", int, float)
 
 # Where commands put and look for things when they are told nothing.
 SAMPLE_CORPUS = Path("data/sample_corpus")
@@ -43,32 +45,27 @@ class Parser(argparse.ArgumentParser):
 
 def positive_int(text: str) -> int:
     """A whole number of 1 or more."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of 1 or more")
-    return value
+    return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
 
 
 def seed(text: str) -> int:
     """What NumPy, TensorFlow and Keras all take for a seed."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number from 0 to 4294967295")
-    return value
+    return _number(
+        text, int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295"
+    )
 
 
 def positive_float(text: str) -> float:
     """A finite number above 0."""
+    return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+
+
+def _number(text: str, kind: Callable[[str], T], valid: Callable[[T], bool], wanted: str) -> T:
     try:
-        value = float(text)
+        value = kind(text)
     except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"is {text!r}; use a number above 0")
-    return value
+        pass
+    else:
+        if valid(value):
+            return value
+    raise argparse.ArgumentTypeError(f"is {text!r}; use {wanted}")

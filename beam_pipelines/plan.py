@@ -100,10 +100,7 @@ def shard_index(pair: Pair, settings: PlanSettings) -> int:
 def by_shard(
     pairs: Sequence[Pair], settings: PlanSettings
 ) -> list[tuple[tuple[str, int], tuple[Pair, ...]]]:
-    """The pairs of one person, by (split, shard).
-
-    They travel together: as one piece, references take half the bytes of as many pieces.
-    """
+    """The pairs of one person, by (split, shard)."""
     parts: dict[tuple[str, int], list[Pair]] = defaultdict(list)
     for pair in pairs:
         parts[pair.split, shard_index(pair, settings)].append(pair)

@@ -108,7 +108,9 @@ def run(pipeline: beam.Pipeline, log: Path) -> None:
         with local_workers.watched():
             pipeline.run().wait_until_finish()
     except Exception as error:
-        if sentence := re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", repr_of(error)):
+        if sentence := re.search(
+            r"BuildError: (.+?)(?: \[while running|\n|$)", _as_a_traceback_ends(error)
+        ):
             raise BuildError(sentence[1]) from None
         with log.open("a") as file:
             traceback.print_exc(file=file)
@@ -116,6 +118,6 @@ def run(pipeline: beam.Pipeline, log: Path) -> None:
         raise BuildError(f"The job stopped: {last.rstrip('.')}. {log} tells more.") from None
 
 
-def repr_of(error: Exception) -> str:
-    """An exception as a traceback ends with it; Beam adds the step's name to ours, or wraps it."""
+def _as_a_traceback_ends(error: Exception) -> str:
+    """An exception with its type; Beam adds the step's name to one of ours, or wraps it in text."""
     return f"{type(error).__name__}: {error}"

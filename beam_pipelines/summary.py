@@ -53,9 +53,14 @@ def assemble(
 
 
 def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]:
-    """Every media file that was rejected in planning or in writing, once, by path."""
-    found = [*outline.rejects, *(reject for note in notes for reject in note.rejects)]
-    return sorted({reject.path: reject for reject in found}.values(), key=lambda r: r.path)
+    """Every media file that was rejected in planning or in writing, once, by path.
+
+    Of a clip whose windows fail in different ways one is kept, whichever shard came first.
+    """
+    found = {*outline.rejects, *(reject for note in notes for reject in note.rejects)}
+    ordered = sorted(found, key=lambda r: (r.path, r.reason, r.detail), reverse=True)
+    first = {reject.path: reject for reject in ordered}
+    return sorted(first.values(), key=lambda reject: reject.path)
 
 
 def why_nothing(rejects: Sequence[Reject], faces: Path, audio: Path) -> str:

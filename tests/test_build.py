@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
+from beam_pipelines.corpus import Reject
+from beam_pipelines.folder import Outline
 from beam_pipelines.runners import local_flags
+from beam_pipelines.summary import unique_rejects
 from features import FeatureSettings, read_face, read_window, spectrogram
 from tests.conftest import SMALL, write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records
@@ -282,3 +285,17 @@ def test_local_builds_use_all_cores_unless_told_otherwise(monkeypatch, cores, gi
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     options = PipelineOptions(local_flags(given)).view_as(DirectOptions)
     assert (options.direct_running_mode, options.direct_num_workers) == (mode, workers)
+
+
+def test_the_list_of_rejects_does_not_depend_on_which_shard_came_first():
+    found = tuple(
+        Reject(path, reason, detail)
+        for path in ("b.wav", "a.wav")
+        for reason, detail in (("too_short", "at 3"), ("silent", "x"), ("too_short", "at 1"))
+    )
+    kept = unique_rejects(Outline(rejects=found), [])
+    assert kept == unique_rejects(Outline(rejects=found[::-1]), [])
+    assert [(reject.path, reject.reason) for reject in kept] == [
+        ("a.wav", "silent"),
+        ("b.wav", "silent"),
+    ]

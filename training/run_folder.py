@@ -72,22 +72,23 @@ def write_run(
         "people": len(people),
         "chance": 1 / len(people),
         "train_accuracy": fitted.history["accuracy"][fitted.best_epoch - 1],
-        **{split: values.as_dict() for split, values in measured.items()},
+        **{split: asdict(values) for split, values in measured.items()},
         "parameters": fitted.model.count_params(),
         "epochs": len(fitted.history["loss"]),
         "best_epoch": fitted.best_epoch,
         "seconds": round(fitted.seconds, 1),
     }
+    manifest_text = manifest.to_json()
     settings = asdict(recipe) | {
         "data": str(data_dir.absolute()),
-        "manifest_sha256": hashlib.sha256(manifest.to_json().encode()).hexdigest(),
+        "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
         "split_by": manifest.plan["split_by"],
         "optimizer": fitted.model.optimizer.name,
         "backend": keras.backend.backend(),
         "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
     }
     fitted.model.save(run_dir / "model.keras")
-    (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    (run_dir / MANIFEST_NAME).write_text(manifest_text, encoding="utf-8")
     (run_dir / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
     pictures = {
         "curves.png": figures.learning_curves(fitted.history, fitted.best_epoch),
@@ -104,16 +105,19 @@ def write_run(
 
 
 def _samples(data_dir: Path, manifest: Manifest) -> bytes:
-    """One test example of each of the first people."""
+    """One test example of each of the first people; reads on only until it has them."""
     names = list(manifest.people)
+    wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
     found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
     for inputs, labels in tfdata.load(data_dir, "test", "pair"):
         for image, levels, label in zip(
             inputs[IMAGE].numpy(), inputs[SPECTROGRAM].numpy(), labels.numpy(), strict=True
         ):
             found.setdefault(names[label], (image, levels[..., 0]))
+        if found.keys() >= set(wanted):
+            break
     settings = FeatureSettings(**manifest.features)
-    shown = [(name, *found[name]) for name in sorted(found)][:SAMPLES_SHOWN]
+    shown = [(name, *found[name]) for name in wanted]
     return figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
 
 
