@@ -60,6 +60,11 @@ def positive_float(text: str) -> float:
     return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
+def fraction(text: str) -> float:
+    """A share of a whole."""
+    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
 def _number(text: str, kind: Callable[[str], T], valid: Callable[[T], bool], wanted: str) -> T:
     try:
         value = kind(text)

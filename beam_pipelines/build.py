@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from beam_pipelines.errors import BuildError
+from tfdata.schema import DatasetError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         job.build(flags.parse(sys.argv[1:] if argv is None else argv))
-    except (BuildError, OSError) as error:
+    except (BuildError, DatasetError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -89,12 +89,13 @@ class MediaFile:
 
 @dataclass(frozen=True)
 class PersonFiles:
-    """All files of one person, in no meaningful order."""
+    """All files of one person, in no meaningful order; `unlisted` clips have no split."""
 
     person: Person
     faces: tuple[MediaFile, ...]
     clips: tuple[MediaFile, ...]
     rejects: tuple[Reject, ...]
+    unlisted: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,22 @@ class PersonMedia:
     faces: tuple[MediaFile, ...]
     clips: tuple[Clip, ...]
     rejects: tuple[Reject, ...]
+    unlisted: int = 0
+
+
+def is_image(path: str) -> bool:
+    """Whether a path is named like an image, so is not one of a clip."""
+    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
 
 
 def list_files(person: Person, faces_root: Path, audio_root: Path) -> PersonFiles:
     """Lists the files of one person, without opening any."""
     faces, bad_faces = _list(faces_root, person.face_folder, IMAGE_SUFFIXES, widened=True)
     clips, bad_clips = _list(audio_root, person.audio_folder, AUDIO_SUFFIXES, widened=False)
-    return PersonFiles(person, faces, clips, bad_faces + bad_clips)
+    listed = clips
+    if person.utterances is not None:
+        listed = tuple(clip for clip in clips if person.split_of(clip.path))
+    return PersonFiles(person, faces, listed, bad_faces + bad_clips, len(clips) - len(listed))
 
 
 def probe(files: PersonFiles, audio_root: Path) -> PersonMedia:
@@ -124,7 +134,9 @@ def probe(files: PersonFiles, audio_root: Path) -> PersonMedia:
             rejects.append(Reject(file.path, error.reason.value, error.detail))
         else:
             clips.append(Clip(file.path, file.session, file.stamp, facts))
-    return PersonMedia(files.person, files.faces, tuple(clips), (*files.rejects, *rejects))
+    return PersonMedia(
+        files.person, files.faces, tuple(clips), (*files.rejects, *rejects), files.unlisted
+    )
 
 
 def session_of(path_below_identity: PurePosixPath, *, widened: bool) -> str:

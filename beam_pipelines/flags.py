@@ -17,7 +17,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.settings import PlanSettings
-from command_line import OWN_DATA, SAMPLE_DATA, Parser
+from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction
 from features import FeatureSettings
 
 _ABOUT = """Build a data set of paired faces and voices.
@@ -35,7 +35,11 @@ class Arguments:
     faces: Path | None
     audio: Path | None
     meta: Path | None
+    split_file: Path | None
     output: Path
+    dry_run: bool
+    strict: bool
+    max_reject_fraction: float
     features: FeatureSettings
     plan: PlanSettings
     runner: str
@@ -61,8 +65,29 @@ def parse(argv: Sequence[str]) -> Arguments:
         metavar="DIR",
         help=f"default: {OWN_DATA}; of the sample: {SAMPLE_DATA}",
     )
+    corpus.add_argument(
+        "--dry_run", action="store_true", help="say what would be built, and decode nothing"
+    )
+    corpus.add_argument(
+        "--strict", action="store_true", help="fail if broken media leave anyone short of pairs"
+    )
+    corpus.add_argument(
+        "--max_reject_fraction",
+        type=fraction,
+        default=0.5,
+        metavar="X",
+        help="fail if more than this share of the examined media is rejected "
+        "(default: %(default)s)",
+    )
     corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
-    _add_settings(parser.add_argument_group("selection, split, shards"), PlanSettings)
+    selection = parser.add_argument_group("selection, split, shards")
+    selection.add_argument(
+        "--split_file",
+        type=local_path,
+        metavar="FILE",
+        help="a split of your own: lines of '<1|2|3> id/video/clip', as VoxCeleb's iden_split.txt",
+    )
+    _add_settings(selection, PlanSettings)
     _add_settings(parser.add_argument_group("faces and spectrograms"), FeatureSettings)
 
     ours, beyond = _split_at_bare_dashes(argv)
@@ -76,10 +101,15 @@ def parse(argv: Sequence[str]) -> Arguments:
         features, plan = _settings(found, FeatureSettings), _settings(found, PlanSettings)
     except ValueError as error:
         parser.error(str(error))
+    plan = _with_split_file(plan, found.split_file, parser)
     return Arguments(
         faces=found.faces,
         audio=found.audio,
         meta=found.meta,
+        split_file=found.split_file,
+        dry_run=found.dry_run,
+        strict=found.strict,
+        max_reject_fraction=found.max_reject_fraction,
         output=found.output or (OWN_DATA if found.faces else SAMPLE_DATA),
         features=features,
         plan=plan,
@@ -95,6 +125,22 @@ def local_path(text: str) -> Path:
             f"is {text}; only paths of mounted disks can be read and written so far"
         )
     return Path(text)
+
+
+def _with_split_file(plan: PlanSettings, split_file: Path | None, parser: Parser) -> PlanSettings:
+    """A split file is a way to split, and leaves no room for another."""
+    usual = PlanSettings()
+    if split_file is None:
+        if plan.split_by == "file":
+            parser.error("--split_by file needs a --split_file.")
+        return plan
+    if plan.split_by not in (usual.split_by, "file"):
+        parser.error(
+            f"--split_file and --split_by {plan.split_by} contradict each other; drop one."
+        )
+    if plan.split_fractions != usual.split_fractions:
+        parser.error("--split_file has its own shares; drop --split_fractions.")
+    return dataclasses.replace(plan, split_by="file")
 
 
 def _add_settings(group: argparse._ArgumentGroup, settings: type) -> None:

@@ -2,6 +2,7 @@
 
     OUTPUT/dataset.json                  the manifest; a folder without one is not a data set
     OUTPUT/<split>-...-<digest>.tfrecord shards, named by their content
+    OUTPUT/card.html                     what is in it, to look at
     OUTPUT/rejects.jsonl                 media that could not be used, with reasons
     OUTPUT/.build/                       notes of carried-out shard plans, for the next build
 
@@ -17,45 +18,26 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from beam_pipelines.corpus import Reject
 from beam_pipelines.errors import BuildError
-from tfdata.schema import MANIFEST_NAME, Manifest, is_manifest
+from beam_pipelines.leakage import Leaks
+from beam_pipelines.outline import Outline
+from tfdata.schema import MANIFEST_NAME, Leak, Manifest, is_manifest
 
 REJECTS_NAME = "rejects.jsonl"
+CARD_NAME = "card.html"
 LOCK_NAME = "lock"  # also tells a build's folder from any other `.build`
 # What publishing may remove: names that only a build gives.
-_SHARD = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}-[0-9a-f]{12}\.tfrecord")
-_NOTE = re.compile(r"[0-9a-f]{32}\.(json|.*\.tmp)|outline\.json.*|workers\.log")
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What a plan came to, before anything is decoded; outlines of parts add up.
-
-    Attributes:
-      shards: plan digest to number of pairs.
-      taken: identities that were chosen.
-      without_faces, without_clips: identities that could not be.
-      rejects: media whose names or headers already rule them out.
-    """
-
-    shards: dict[str, int] = field(default_factory=dict)
-    taken: tuple[str, ...] = ()
-    without_faces: tuple[str, ...] = ()
-    without_clips: tuple[str, ...] = ()
-    rejects: tuple[Reject, ...] = ()
-
-    def __add__(self, other: Outline) -> Outline:
-        return Outline(
-            self.shards | other.shards,
-            self.taken + other.taken,
-            self.without_faces + other.without_faces,
-            self.without_clips + other.without_clips,
-            self.rejects + other.rejects,
-        )
+_REPLACEABLE = re.compile(
+    r"(train|validation|test)-\d{5}-of-\d{5}-[0-9a-f]{12}\.tfrecord"
+    r"|(dataset\.json|card\.html|rejects\.jsonl)\.\d+\.tmp"
+)
+_NOTE = re.compile(
+    r"[0-9a-f]{32}\.(json|.*\.tmp)|(outline\.json|leaks\.json|rejects\.jsonl).*|workers\.log"
+)
 
 
 def work_folder(output: Path) -> Path:
@@ -68,6 +50,10 @@ def note_path(output: Path, digest: str) -> Path:
 
 def outline_path(output: Path) -> Path:
     return work_folder(output) / "outline.json"
+
+
+def leaks_path(output: Path) -> Path:
+    return work_folder(output) / "leaks.json"
 
 
 def log_path(output: Path) -> Path:
@@ -114,6 +100,7 @@ def prepared(output: Path) -> Iterator[None]:
                 f"Another build is writing to {output}; wait for it, or name another --output."
             ) from None
         outline_path(output).unlink(missing_ok=True)
+        leaks_path(output).unlink(missing_ok=True)
         yield
 
 
@@ -124,7 +111,7 @@ def write_outline(output: Path, outline: Outline) -> None:
       BuildError: the disk refuses.
     """
     try:
-        replace_file(outline_path(output), json.dumps(asdict(outline)).encode())
+        replace_file(outline_path(output), outline.to_json().encode())
     except OSError as error:
         raise BuildError(f"The plan cannot be written to {output}: {error.strerror}.") from None
 
@@ -132,25 +119,58 @@ def write_outline(output: Path, outline: Outline) -> None:
 def read_outline(output: Path) -> Outline | None:
     """What the plan of the build in progress came to; None while it is being made."""
     try:
-        fields = json.loads(outline_path(output).read_text())
+        return Outline.from_json(outline_path(output).read_text())
     except FileNotFoundError:
         return None
-    rejects = tuple(Reject(**reject) for reject in fields.pop("rejects"))
-    return Outline(**fields, rejects=rejects)
+
+
+def write_leaks(output: Path, leaks: Leaks) -> None:
+    """Notes how much of validation and test is also in training.
+
+    Raises:
+      BuildError: the disk refuses.
+    """
+    text = json.dumps({split: asdict(leak) for split, leak in leaks.items()})
+    try:
+        replace_file(leaks_path(output), text.encode())
+    except OSError as error:
+        raise BuildError(f"A note cannot be written to {output}: {error.strerror}.") from None
+
+
+def read_leaks(output: Path) -> Leaks | None:
+    """What the build in progress leaks; None before it has ended."""
+    try:
+        fields = json.loads(leaks_path(output).read_text())
+    except FileNotFoundError:
+        return None
+    return {split: Leak(**leak) for split, leak in fields.items()}
+
+
+def keep_rejects(output: Path, rejects: Iterable[Reject]) -> Path:
+    """Lists the rejects of a build that fails, where they replace nothing; returns the path."""
+    path = work_folder(output) / REJECTS_NAME
+    replace_file(path, _lines(rejects))
+    return path
 
 
 def publish(
-    output: Path, manifest: Manifest, rejects: Iterable[Reject], digests: Iterable[str]
+    output: Path,
+    manifest: Manifest,
+    card: str,
+    rejects: Iterable[Reject],
+    digests: Iterable[str],
 ) -> None:
     """Makes the new data set stand, then removes what neither it nor the next build needs.
 
     Raises:
       BuildError: the disk refuses; an older data set is whole then.
     """
-    lines = [json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects]
     try:
-        replace_file(output / REJECTS_NAME, "".join(lines).encode())
+        replace_file(output / REJECTS_NAME, _lines(rejects))
+        replace_file(output / CARD_NAME, card.encode())
+        _sync(output)  # the names of shards reach the disk before the manifest that lists them
         replace_file(output / MANIFEST_NAME, manifest.to_json().encode())
+        _sync(output)
     except OSError as error:
         raise BuildError(
             f"The manifest cannot be written to {output}: {error.strerror}. Mend that and start "
@@ -158,12 +178,27 @@ def publish(
         ) from None
     named = {shard.file for split in manifest.splits.values() for shard in split.shards}
     for path in output.iterdir():
-        if _SHARD.fullmatch(path.name) and path.name not in named:
+        if _REPLACEABLE.fullmatch(path.name) and path.name not in named:
             path.unlink()
     notes = {note_path(output, digest).name for digest in digests}
     for path in work_folder(output).iterdir():
         if _NOTE.fullmatch(path.name) and path.name not in notes:
             path.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Waits until the names in a folder would survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lines(rejects: Iterable[Reject]) -> bytes:
+    return "".join(
+        json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects
+    ).encode()
 
 
 def _is_ours(output: Path) -> bool:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from beam_pipelines import folder, progress, summary
+from beam_pipelines import folder, progress, summary, words
+from beam_pipelines.card import card_html
+from beam_pipelines.digests import Job
 from beam_pipelines.errors import BuildError
 from beam_pipelines.flags import Arguments
+from beam_pipelines.leakage import Leaks
 from beam_pipelines.local_workers import worker_logs
+from beam_pipelines.notes import ShardNote, read_note
+from beam_pipelines.outline import Outline
 from beam_pipelines.people import People, find_people
-from beam_pipelines.pipeline import describe
+from beam_pipelines.pipeline import describe, describe_plan
 from beam_pipelines.runners import pipeline_on, run
-from beam_pipelines.shards import Job, ShardNote, read_note
+from beam_pipelines.split_file import with_utterances
 from command_line import SAMPLE_CORPUS
 from features import FeatureSettings
 from features.spectrogram import filterbank
@@ -28,47 +36,86 @@ def build(arguments: Arguments) -> None:
       BuildError: with one sentence; an older data set in the output folder is still whole then.
     """
     started = time.monotonic()
-    faces, audio, meta = arguments.faces, arguments.audio, arguments.meta
-    if faces is None or audio is None:
-        faces, audio, meta = _sample_corpus()
     _check_filterbank(arguments.features)
+    faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude)
-    output = arguments.output.absolute()
+    if arguments.split_file:
+        found = replace(found, people=with_utterances(found.people, arguments.split_file))
     job = Job(
-        faces.absolute(), audio.absolute(), output, arguments.features, arguments.plan.num_shards
+        faces_root=faces.absolute(),
+        audio_root=audio.absolute(),
+        output=arguments.output.absolute(),
+        features=arguments.features,
+        num_shards=arguments.plan.num_shards,
+        run_id=uuid.uuid4().hex,
     )
+    if arguments.dry_run:
+        _say_plan(arguments, found, job)
+        return
     pipeline = pipeline_on(arguments.runner, arguments.beam_flags)
     describe(pipeline, found.people, job, arguments.plan)
-    with folder.prepared(output):
-        _announce(arguments, found)
-        log = folder.log_path(output)
-        with worker_logs(log) as terminal, progress.shown(output, terminal):
+    with folder.prepared(job.output):
+        print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
+        log = folder.log_path(job.output)
+        with worker_logs(log) as terminal, progress.shown(job.output, terminal):
             run(pipeline, log)
-        outline, notes = _results(output)
-        rejects = summary.unique_rejects(outline, notes)
-        manifest = summary.assemble(
-            notes, found.people, rejects, arguments.features, arguments.plan
-        )
-        if not manifest.people:
-            raise BuildError(summary.why_nothing(rejects, faces, audio))
-        folder.publish(output, manifest, rejects, outline.shards)
-    for line in summary.closing_words(manifest, outline, time.monotonic() - started):
+        lines = _publish(arguments, found, job, started)
+    for line in lines:
         print(f"  {line}")
-    print(f"The data set is in {arguments.output}.")
+    print(f"The data set is in {arguments.output}; to see it, open its {folder.CARD_NAME}.")
 
 
-def _announce(arguments: Arguments, found: People) -> None:
-    most = arguments.plan.persons
-    people = f"{len(found.people)} people"
-    if most is not None and most < len(found.people):
-        people = f"{most} of {people}"
-    print(f"Building {arguments.output} from {people}.", flush=True)
-    if found.faces_alone or found.audio_alone:
-        print(
-            f"  {found.faces_alone} folders of faces and {found.audio_alone} of audio have no "
-            f"counterpart and are left out.",
-            flush=True,
-        )
+def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
+    """Plans in this process, whatever the runner, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="facevoice-") as scratch:
+        aside = replace(job, output=Path(scratch))
+        pipeline = pipeline_on("DirectRunner", ["--direct_running_mode=in_memory"])
+        describe_plan(pipeline, found.people, aside, arguments.plan)
+        folder.work_folder(aside.output).mkdir()
+        log = folder.log_path(aside.output)
+        with worker_logs(log):
+            run(pipeline, log)
+        outline = folder.read_outline(aside.output) or Outline()
+    standing = [digest for digest in outline.shards if read_note(job.output, digest)]
+    print(f"{arguments.output} would be built from {_of_whom(arguments, found)}")
+    for line in words.plan_words(outline, standing, arguments.plan.pairs_per_person):
+        print(f"  {line}")
+    print("Nothing has been written; without --dry_run it would be.")
+
+
+def _publish(arguments: Arguments, found: People, job: Job, started: float) -> list[str]:
+    """Makes the data set of the finished shards stand, unless too much of it is missing."""
+    outline, notes, leaks = _results(job.output)
+    rejects = summary.unique_rejects(outline, notes)
+    manifest = summary.assemble(
+        notes, outline, leaks, found.people, rejects, arguments.features, arguments.plan
+    )
+    missing = summary.missing_pairs(outline, notes)
+    try:
+        if not manifest.people:
+            raise BuildError(words.why_nothing(rejects, job.faces_root, job.audio_root))
+        summary.check_rejects(rejects, outline, notes, arguments.max_reject_fraction)
+        if arguments.strict:
+            summary.check_missing(missing)
+    except BuildError as error:
+        path = folder.keep_rejects(job.output, rejects)
+        listed = f" {path} lists them." if rejects else ""
+        raise BuildError(f"{error}{listed}") from None
+    folder.publish(job.output, manifest, card_html(job.output, manifest), rejects, outline.shards)
+    kept = sum(note.run_id != job.run_id for note in notes if note.file)
+    seconds = time.monotonic() - started
+    return words.closing_words(manifest, outline, kept, seconds) + words.missing_words(missing)
+
+
+def _of_whom(arguments: Arguments, found: People) -> str:
+    most, count = arguments.plan.persons, len(found.people)
+    people = f"{count} people" if most is None or most >= count else f"{most} of {count} people"
+    if not (found.faces_alone or found.audio_alone):
+        return f"{people}."
+    return (
+        f"{people}; {found.faces_alone} folders of faces and {found.audio_alone} of audio have no "
+        f"counterpart."
+    )
 
 
 def _check_filterbank(features: FeatureSettings) -> None:
@@ -79,10 +126,10 @@ def _check_filterbank(features: FeatureSettings) -> None:
         raise BuildError(str(error)) from None
 
 
-def _results(output: Path) -> tuple[folder.Outline, list[ShardNote]]:
-    """What the workers noted: the outline of the plan, and what became of each shard."""
-    outline = folder.read_outline(output)
-    if outline is None:
+def _results(output: Path) -> tuple[Outline, list[ShardNote], Leaks]:
+    """What the workers noted: the plan, what became of each shard, and what leaks."""
+    outline, leaks = folder.read_outline(output), folder.read_leaks(output)
+    if outline is None or leaks is None:
         raise BuildError(f"The runner says it is done, but left no plan in {output}.")
     notes = [note for digest in outline.shards if (note := read_note(output, digest)) is not None]
     if len(notes) < len(outline.shards):
@@ -90,10 +137,13 @@ def _results(output: Path) -> tuple[folder.Outline, list[ShardNote]]:
             f"The runner says it is done, but {len(outline.shards) - len(notes)} shards are "
             f"missing in {output}; start the same command again."
         )
-    return outline, notes
+    return outline, notes, leaks
 
 
-def _sample_corpus() -> tuple[Path, Path, Path]:
+def _corpus(arguments: Arguments) -> tuple[Path, Path, Path | None]:
+    """The folders of faces and of audio, and the meta file: the user's, or the sample's."""
+    if arguments.faces is not None and arguments.audio is not None:
+        return arguments.faces, arguments.audio, arguments.meta
     if not SAMPLE_CORPUS.is_dir():
         print(f"Making the sample corpus in {SAMPLE_CORPUS}, once; it takes a minute.", flush=True)
     with tqdm(desc="People", unit="person", disable=None, leave=False) as bar:

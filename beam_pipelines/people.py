@@ -7,19 +7,29 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from beam_pipelines.errors import BuildError
 
 
 @dataclass(frozen=True)
 class Person:
-    """One identity and its two folders, relative to the two roots."""
+    """One identity and its two folders, relative to the two roots.
+
+    `utterances` is None, or the split of each clip that a split file lists, by its path below the
+    audio folder, without suffix.
+    """
 
     identity: str
     face_folder: str
     audio_folder: str
     meta: Mapping[str, str] = field(default_factory=dict)
+    utterances: Mapping[str, str] | None = None
+
+    def split_of(self, clip_path: str) -> str | None:
+        """The split that the split file names for a clip, by its path below the audio root."""
+        below = PurePosixPath(clip_path).relative_to(self.audio_folder)
+        return (self.utterances or {}).get(below.with_suffix("").as_posix())
 
 
 @dataclass(frozen=True)

@@ -2,94 +2,120 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from beam_pipelines.corpus import Clip, MediaFile, PersonMedia
+from beam_pipelines.corpus import MediaFile, PersonMedia, is_image
 from beam_pipelines.hashing import rank
+from beam_pipelines.pairing import (
+    MAX_SPARES,
+    by_session,
+    deal_spares,
+    in_turn,
+    pair_by_identity,
+    pair_within_videos,
+)
+from beam_pipelines.people import Person
 from beam_pipelines.sessions import Supply, pair_quotas, split_sessions, total
 from beam_pipelines.settings import PlanSettings
+from beam_pipelines.windows import Grid, Window, count_windows, cut_windows
 from tfdata.schema import SPLITS
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A piece of a clip that begins at `start_samples` of the rate it is resampled to."""
-
-    clip: Clip
-    start_samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One example to be made: a face and a window of one person."""
+    """One example to be made: a face and a window of one person, and what stands by for them."""
 
     identity: str
     split: str
     face: MediaFile
     window: Window
+    spare_faces: tuple[MediaFile, ...] = ()
+    spare_windows: tuple[Window, ...] = ()
 
     @property
     def session(self) -> str:
         """The voice's video, which decides the shard."""
-        return self.window.clip.session
+        return self.window.session
 
     @property
     def key(self) -> str:
-        return f"{self.face.path}|{self.window.clip.path}@{self.window.start_samples}"
+        return f"{self.face.path}|{self.window.path}@{self.window.start_samples}"
 
 
-def plan_person(
-    media: PersonMedia, settings: PlanSettings, sample_rate_hz: int, window_samples: int
-) -> list[Pair]:
+def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[Pair]:
     """Chooses the pairs of one person; the order of the media does not matter.
 
-    Each face and each window is used at most once. Pairs are spread evenly over the videos, and
-    within a video over its clips before a second window is taken from any.
+    Each face and each window is used at most once, as part of a pair or as a spare. Pairs are
+    spread evenly over the videos, but every clip gives a window before any gives a second.
     """
-    identity = media.person.identity
-    faces: dict[str, list[MediaFile]] = defaultdict(list)
-    for face in sorted(media.faces, key=lambda f: rank(settings.seed, "face", f.path)):
-        faces[face.session].append(face)
-    windows: dict[str, list[Window]] = defaultdict(list)
-    for window in _windows(media.clips, settings.seed, sample_rate_hz, window_samples):
-        windows[window.clip.session].append(window)
+    identity, seed = media.person.identity, settings.seed
+    faces = sorted(media.faces, key=lambda face: rank(seed, "face", face.path))
+    enough = settings.pairs_per_person * (1 + MAX_SPARES)
+    windows = cut_windows(media.clips, grid, seed, enough)
+    sessions = _ranked({*by_session(faces), *by_session(windows)}, seed, "video", identity)
 
-    sessions = sorted(
-        faces.keys() | windows.keys(), key=lambda s: (rank(settings.seed, "video", identity, s), s)
-    )
-    supply = {s: Supply(len(faces[s]), len(windows[s])) for s in sessions}
-    count = min(settings.pairs_per_person, total(supply.values()).pairs)
-    quotas = pair_quotas(count, settings.split_fractions)
+    def pair_up(
+        faces: Sequence[MediaFile], windows: Sequence[Window]
+    ) -> list[tuple[MediaFile, Window]]:
+        if settings.pairing == "session":
+            return pair_within_videos(faces, windows, sessions)
+        return pair_by_identity(faces, windows, sessions, seed)
 
     if settings.split_by == "pair":
-        drawn = _pair_up(faces, windows, sessions, count)
-        drawn.sort(key=lambda pair: rank(settings.seed, "pair", pair[0].path))
+        drawn = pair_up(faces, windows)[: settings.pairs_per_person]
+        drawn.sort(key=lambda pair: rank(seed, "pair", pair[0].path))
+        quotas = pair_quotas(len(drawn), settings.split_fractions)
         splits = [split for split in SPLITS for _ in range(quotas[split])]
-        return [
-            Pair(identity, split, face, window)
-            for split, (face, window) in zip(splits, drawn, strict=True)
-        ]
+        pairs = [Pair(identity, s, *pair) for s, pair in zip(splits, drawn, strict=True)]
+        return with_spares(pairs, faces, windows)
 
-    split_of = split_sessions(supply, quotas, sessions)
+    homes, quotas = (
+        _by_file(windows, faces, media.person, settings)
+        if settings.split_by == "file"
+        else _by_video(windows, faces, sessions, settings)
+    )
+    faces_in = {s: [f for f in faces if homes.get(f.path) == s] for s in SPLITS}
+    windows_in = {s: [w for w in windows if homes.get(w.path) == s] for s in SPLITS}
     possible = {
-        split: [
-            Pair(identity, split, face, window)
-            for face, window in _pair_up(
-                faces, windows, [s for s in sessions if split_of[s] == split], count
-            )
-        ]
-        for split in SPLITS
+        s: [Pair(identity, s, *pair) for pair in pair_up(faces_in[s], windows_in[s])]
+        for s in SPLITS
     }
-    pairs = [pair for split in SPLITS for pair in possible[split][: quotas[split]]]
-    # Videos are whole, so a split may fall short of its quota; the others make up for it,
-    # training first.
-    train, *others = (possible[split][quotas[split] :] for split in SPLITS)
-    return pairs + (train + _in_turn(others))[: count - len(pairs)]
+    chosen = _choose(possible, quotas)
+    return [pair for s in SPLITS for pair in with_spares(chosen[s], faces_in[s], windows_in[s])]
+
+
+def with_spares(
+    pairs: Sequence[Pair], faces: Iterable[MediaFile], windows: Iterable[Window]
+) -> list[Pair]:
+    """Deals the media that are left to the pairs (see `deal_spares`)."""
+    used_faces = {pair.face.path for pair in pairs}
+    used_windows = {(pair.window.path, pair.window.start_samples) for pair in pairs}
+    spare_faces = deal_spares(
+        [face for face in faces if face.path not in used_faces], [pair.face for pair in pairs]
+    )
+    spare_windows = deal_spares(
+        [w for w in windows if (w.path, w.start_samples) not in used_windows],
+        [pair.window for pair in pairs],
+    )
+    return [
+        replace(pair, spare_faces=some_faces, spare_windows=some_windows)
+        for pair, some_faces, some_windows in zip(pairs, spare_faces, spare_windows, strict=True)
+    ]
+
+
+def lost_pairs(media: PersonMedia, settings: PlanSettings, grid: Grid) -> int:
+    """How many more pairs there would be if no file had been rejected by its name or header.
+
+    A rejected clip counts for one window.
+    """
+    bad_faces = sum(is_image(reject.path) for reject in media.rejects)
+    bad_clips = len(media.rejects) - bad_faces
+    faces = len(media.faces)
+    windows = sum(count_windows(clip, grid) for clip in media.clips)
+    most = settings.pairs_per_person
+    return min(most, faces + bad_faces, windows + bad_clips) - min(most, faces, windows)
 
 
 def shard_index(pair: Pair, settings: PlanSettings) -> int:
@@ -112,38 +138,59 @@ def shard_order(pairs: Iterable[Pair], seed: int) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (rank(seed, "order", pair.key), pair.key))
 
 
-def _windows(
-    clips: Sequence[Clip], seed: int, sample_rate_hz: int, window_samples: int
-) -> list[Window]:
-    """All windows of all clips: first windows before second ones, clips by the rank of a path.
-
-    A clip shorter than the window still has one, to be padded.
-    """
-    ranked = sorted(clips, key=lambda clip: rank(seed, "clip", clip.path))
-    windows = []
-    for clip in ranked:
-        for index in range(max(1, clip.facts.samples_at(sample_rate_hz) // window_samples)):
-            windows.append(Window(clip, index * window_samples))
-    return sorted(windows, key=lambda window: window.start_samples)  # stable
-
-
-def _pair_up(
-    faces: dict[str, list[MediaFile]],
-    windows: dict[str, list[Window]],
+def _by_video(
+    windows: Sequence[Window],
+    faces: Sequence[MediaFile],
     sessions: Sequence[str],
-    quota: int,
-) -> list[tuple[MediaFile, Window]]:
-    """Up to `quota` pairs: within one video while it has both, then across the given videos."""
-    matched = {s: list(zip(faces[s], windows[s], strict=False)) for s in sessions}
-    used = {s: len(matched[s]) for s in sessions}
-    spare_faces = _in_turn([faces[s][used[s] :] for s in sessions])
-    spare_windows = _in_turn([windows[s][used[s] :] for s in sessions])
-    return (_in_turn(list(matched.values())) + list(zip(spare_faces, spare_windows, strict=False)))[
-        :quota
-    ]
+    settings: PlanSettings,
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Path to split, each video in one; and the pairs due to each split."""
+    faces_of, windows_of = by_session(faces), by_session(windows)
+    supply = {s: Supply(len(faces_of[s]), len(windows_of[s])) for s in sessions}
+    count = min(settings.pairs_per_person, total(supply.values()).pairs)
+    quotas = pair_quotas(count, settings.split_fractions)
+    split_of = split_sessions(supply, quotas, sessions)
+    homes = {face.path: split_of[face.session] for face in faces}
+    return homes | {window.path: split_of[window.session] for window in windows}, quotas
 
 
-def _in_turn(queues: Sequence[Sequence[T]]) -> list[T]:
-    """The first of each queue, then the second of each, and so on."""
-    longest = max(map(len, queues), default=0)
-    return [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
+def _by_file(
+    windows: Sequence[Window],
+    faces: Sequence[MediaFile],
+    person: Person,
+    settings: PlanSettings,
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Path to split as a split file has it, and the pairs due to each split: its share of windows.
+
+    The faces of a video follow its clips in turn. A video without clips goes, whole, where faces
+    are wanted most.
+    """
+    homes = {window.path: person.split_of(window.path) or "" for window in windows}
+    wanted = Counter(homes[window.path] for window in windows)
+    shares = [100 * wanted[split] / max(1, len(windows)) for split in SPLITS]
+    count = min(settings.pairs_per_person, len(faces), len(windows))
+    windows_of = by_session(windows)
+    faces_of = sorted(by_session(faces).items(), key=lambda item: item[0] not in windows_of)
+    for session, here in faces_of:
+        followed = [homes[window.path] for window in windows_of[session]]
+        neediest = max(SPLITS, key=lambda split: wanted[split])
+        for i, face in enumerate(here):
+            homes[face.path] = followed[i % len(followed)] if followed else neediest
+            wanted[homes[face.path]] -= 1
+    return homes, pair_quotas(count, shares)
+
+
+def _choose(
+    possible: Mapping[str, Sequence[Pair]], quotas: Mapping[str, int]
+) -> dict[str, list[Pair]]:
+    """Each split's due; where one's videos cannot give it, the others do, training first."""
+    chosen = {split: list(possible[split][: quotas[split]]) for split in SPLITS}
+    missing = sum(quotas.values()) - sum(map(len, chosen.values()))
+    train, *others = (possible[split][quotas[split] :] for split in SPLITS)
+    for pair in [*train, *in_turn(others)][:missing]:
+        chosen[pair.split].append(pair)
+    return chosen
+
+
+def _ranked(sessions: Iterable[str], seed: int, *key: str) -> list[str]:
+    return sorted(sessions, key=lambda session: (rank(seed, *key, session), session))

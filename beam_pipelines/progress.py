@@ -31,38 +31,52 @@ def shown(output: Path, terminal: TextIO) -> Iterator[None]:
 
 
 def _watch(output: Path, terminal: TextIO, finished: threading.Event) -> None:
-    interactive = terminal.isatty()
-    bar: tqdm[None] | None = None
-    waiting: dict[str, int] = {}
-    shards = 0
-    spoke = time.monotonic()
-    while True:
-        last_look = finished.is_set()
-        if bar is None:
-            outline = read_outline(output)
-            if outline is not None:
-                waiting = dict(outline.shards)
-                shards = len(waiting)
-                bar = tqdm(
-                    total=sum(waiting.values()),
-                    unit="pair",
-                    desc="Writing",
-                    file=terminal,
-                    disable=not interactive,
-                )
-        if bar is not None:
-            for digest in [d for d in waiting if note_path(output, d).exists()]:
-                bar.update(waiting.pop(digest))
-            bar.set_postfix_str(f"{shards - len(waiting)}/{shards} shards")
-            if not interactive and time.monotonic() - spoke > LINE_SECONDS:
-                done = bar.total - sum(waiting.values())
-                print(
-                    f"Writing: {done}/{bar.total} pairs, {shards - len(waiting)}/{shards} shards",
-                    file=terminal,
-                )
-                spoke = time.monotonic()
-        if last_look:
-            break
-        finished.wait(POLL_SECONDS)
-    if bar is not None:
-        bar.close()
+    outline = None
+    while outline is None and not finished.wait(POLL_SECONDS):
+        outline = read_outline(output)
+    if outline is None:
+        return
+    waiting = {digest: shard.pairs for digest, shard in outline.shards.items()}
+    total, shards = sum(waiting.values()), len(waiting)
+    done_before = done = _take_done(output, waiting)
+    bar = tqdm(
+        total=total,
+        initial=done_before,  # counts, but not towards the speed
+        unit="pair",
+        desc="Writing",
+        file=terminal,
+        disable=not terminal.isatty(),
+    )
+    started = spoke = time.monotonic()
+    last_look = False
+    while not last_look:
+        last_look = finished.wait(POLL_SECONDS)
+        just_done = _take_done(output, waiting)
+        done += just_done
+        ready = f"{shards - len(waiting)}/{shards} shards"
+        bar.set_postfix_str(ready, refresh=False)
+        bar.update(just_done)
+        now = time.monotonic()
+        if bar.disable and now - spoke > LINE_SECONDS and not last_look:
+            print(plain_line(done, total, done_before, now - started, ready), file=terminal)
+            spoke = now
+    bar.close()
+
+
+def plain_line(done: int, total: int, done_before: int, seconds: float, shards: str) -> str:
+    """Progress as one line of a log."""
+    return tqdm.format_meter(
+        done,
+        total,
+        seconds,
+        prefix="Writing",
+        unit="pair",
+        postfix=shards,
+        initial=done_before,
+        bar_format="{desc}: {n_fmt}/{total_fmt} pairs{postfix}, {rate_fmt}, {remaining} left",
+    )
+
+
+def _take_done(output: Path, waiting: dict[str, int]) -> int:
+    """Takes finished shards out of those waited for; returns their pairs."""
+    return sum(waiting.pop(d) for d in [d for d in waiting if note_path(output, d).exists()])

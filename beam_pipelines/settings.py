@@ -32,9 +32,18 @@ class PlanSettings:
     persons: int | None = setting(None, "take at most this many people (default: all)", int)
     pairs_per_person: int = setting(100, "take at most this many pairs of each person")
     exclude: tuple[str, ...] = setting((), "people to leave out: names or ids, by commas", _names)
+    pairing: str = setting(
+        "session",
+        "'session': a face and a voice of one video, as long as it has both; 'identity': of one "
+        "person",
+    )
+    window_overlap: float = setting(
+        0.0, "share of a window that the next one of its clip repeats, 0 to below 1"
+    )
     split_by: str = setting(
         "session",
-        "'session': each video belongs to one split; 'pair': at random, as the study did (leaks)",
+        "'session': each video belongs to one split; 'pair': at random, as the study did (leaks); "
+        "'file': as --split_file says",
     )
     split_fractions: tuple[float, ...] = setting(
         (80.0, 10.0, 10.0), "percent for train, validation, test", _fractions
@@ -49,8 +58,14 @@ class PlanSettings:
             raise ValueError(f"--persons is {self.persons}; use 1 or more.")
         if self.num_shards > 99_999:
             raise ValueError(f"--num_shards is {self.num_shards}; use 99999 or fewer.")
-        if self.split_by not in ("session", "pair"):
-            raise ValueError(f"--split_by is {self.split_by!r}; use 'session' or 'pair'.")
+        if self.pairing not in ("session", "identity"):
+            raise ValueError(f"--pairing is {self.pairing!r}; use 'session' or 'identity'.")
+        if not 0 <= self.window_overlap < 1:
+            raise ValueError(
+                f"--window_overlap is {self.window_overlap:g}; use 0 or more, and less than 1."
+            )
+        if self.split_by not in ("session", "pair", "file"):
+            raise ValueError(f"--split_by is {self.split_by!r}; use 'session', 'pair' or 'file'.")
         fractions = self.split_fractions
         if len(fractions) != len(SPLITS) or not all(0 <= part <= 100 for part in fractions):
             raise ValueError(

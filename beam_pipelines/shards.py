@@ -8,105 +8,39 @@ noted in `.build/<plan digest>.json`; a plan that was already carried out is not
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import uuid
-from dataclasses import asdict, dataclass
-from functools import cache
-from importlib import metadata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-import features
-import tfdata
-from beam_pipelines.corpus import Reject
+import numpy as np
+from numpy.typing import NDArray
+
+from beam_pipelines.corpus import MediaFile, Reject
+from beam_pipelines.digests import Job, ShardPlan, plan_digest, spares_digest
 from beam_pipelines.errors import BuildError
-from beam_pipelines.folder import note_path, replace_file, work_folder
+from beam_pipelines.folder import work_folder
+from beam_pipelines.notes import Replacement, ShardNote, read_note, still_holds, write_note
+from beam_pipelines.pairing import Medium
 from beam_pipelines.plan import Pair
+from beam_pipelines.windows import Window
 from features import FeatureSettings, MediaError, read_face, read_window, spectrogram
-from tfdata.schema import FORMAT_VERSION, encode_record
+from tfdata.schema import encode_record
 from tfdata.tfrecord import frame
 
-# The packages whose version can change a byte of a shard.
-DECIDING_PACKAGES = ("facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
+M = TypeVar("M", bound=Medium)
 
 
 @dataclass(frozen=True)
-class Job:
-    """What every shard of a build shares."""
+class Used(Generic[M]):
+    """The medium that was used, its place among those that stood by, and what it became."""
 
-    faces_root: Path
-    audio_root: Path
-    output: Path
-    features: FeatureSettings
-    num_shards: int
-
-
-@dataclass(frozen=True)
-class ShardPlan:
-    """The pairs of one shard, in their order."""
-
-    split: str
-    index: int
-    pairs: tuple[Pair, ...]
-
-
-@dataclass(frozen=True)
-class ShardNote:
-    """What became of a shard plan.
-
-    Attributes:
-      split: one of SPLITS.
-      file: name of the shard below the output folder; None where no pair could be used.
-      records, bytes, sha256: its content.
-      pairs: identity to number of records.
-      sessions: identity to the videos of its faces and voices.
-      rejects: media that could not be used.
-    """
-
-    split: str
-    file: str | None
-    records: int
-    bytes: int
-    sha256: str
-    pairs: dict[str, int]
-    sessions: dict[str, list[str]]
-    rejects: list[Reject]
-
-
-@cache
-def code_digest() -> str:
-    """Stands for the code that turns a plan into bytes, so that an edit of it is a new plan."""
-    files = [*Path(features.__file__).parent.glob("*.py"), Path(__file__)]
-    files += [Path(tfdata.__file__).with_name(name) for name in ("schema.py", "tfrecord.py")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
-
-
-@cache
-def software() -> dict[str, str]:
-    """Name to version of each package that decides the bytes."""
-    return {name: metadata.version(name) for name in DECIDING_PACKAGES}
-
-
-def plan_digest(plan: ShardPlan, job: Job) -> str:
-    """Stands for all that decides a shard's content: settings, software, sources as they are now.
-
-    Paths below the corpus' folders count, the folders themselves do not; sizes and modification
-    times of the sources do.
-    """
-    sources = [
-        [pair.identity, pair.key, pair.face.stamp, pair.window.clip.stamp] for pair in plan.pairs
-    ]
-    parts = [
-        FORMAT_VERSION,
-        code_digest(),
-        software(),
-        asdict(job.features),
-        plan.split,
-        plan.index,
-    ]
-    text = json.dumps([*parts, job.num_shards, sources])
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    at: int
+    medium: M
+    array: NDArray[np.uint8]
 
 
 def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
@@ -119,10 +53,10 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
     temporary = work_folder(job.output) / f"{digest}.{uuid.uuid4().hex}.tmp"
     try:
         note = read_note(job.output, digest)
-        if note is not None and _stands(job.output, note):
+        if note is not None and still_holds(plan, note) and _stands(job.output, note):
             return note
         note = _write(plan, job, temporary)
-        replace_file(note_path(job.output, digest), json.dumps(asdict(note)).encode())
+        write_note(job.output, digest, note)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise BuildError(
@@ -132,14 +66,12 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
     return note
 
 
-def read_note(output: Path, digest: str) -> ShardNote | None:
-    """The note of a plan that was carried out, or None."""
-    try:
-        fields: dict[str, Any] = json.loads(note_path(output, digest).read_text())
-    except FileNotFoundError:
-        return None
-    rejects = [Reject(**reject) for reject in fields.pop("rejects")]
-    return ShardNote(**fields, rejects=rejects)
+def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
+    """The size of a shard, if each pair is made from its own media; within 1 %."""
+    image = np.zeros(settings.image_shape, np.uint8)
+    levels = np.zeros(settings.spectrogram_shape, np.uint8)
+    record = len(frame(_record(plan.pairs[0], image, levels)))
+    return record * len(plan.pairs)
 
 
 def _stands(output: Path, note: ShardNote) -> bool:
@@ -155,21 +87,36 @@ def _stands(output: Path, note: ShardNote) -> bool:
 
 def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
     content = hashlib.sha256()
-    pairs: dict[str, int] = {}
-    sessions: dict[str, set[str]] = {}
+    pairs: Counter[str] = Counter()
+    sessions: dict[str, set[str]] = defaultdict(set)
     rejects: list[Reject] = []
-    size = 0
+    replaced: dict[str, Replacement] = {}
+    size = opened = 0
+
+    def face_of(file: MediaFile) -> NDArray[np.uint8]:
+        return read_face(job.faces_root / file.path, job.features)
+
+    def voice_of(window: Window) -> NDArray[np.uint8]:
+        samples = read_window(job.audio_root / window.path, window.start_samples, job.features)
+        return spectrogram(samples, job.features)
+
     with temporary.open("wb") as file:
         for pair in plan.pairs:
-            record = _make_record(pair, job, rejects)
-            if record is None:
+            face = _first_usable((pair.face, *pair.spare_faces), face_of, rejects)
+            voice = _first_usable((pair.window, *pair.spare_windows), voice_of, rejects)
+            opened += 1 + (len(pair.spare_faces) if face is None else face.at)
+            used = (face.at if face else None, voice.at if voice else None)
+            if used != (0, 0):
+                replaced[pair.key] = Replacement(spares_digest(pair), *used)
+            if face is None or voice is None:
                 continue
-            framed = frame(record)
+            made = replace(pair, face=face.medium, window=voice.medium)
+            framed = frame(_record(made, face.array, voice.array))
             file.write(framed)
             content.update(framed)
             size += len(framed)
-            pairs[pair.identity] = pairs.get(pair.identity, 0) + 1
-            sessions.setdefault(pair.identity, set()).update({pair.session, pair.face.session})
+            pairs[made.identity] += 1
+            sessions[made.identity] |= {made.session, made.face.session}
         file.flush()
         os.fsync(file.fileno())
     name = None
@@ -180,38 +127,40 @@ def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
     else:
         temporary.unlink()
     return ShardNote(
+        run_id=job.run_id,
         split=plan.split,
         file=name,
-        records=sum(pairs.values()),
+        records=pairs.total(),
         bytes=size,
         sha256=content.hexdigest(),
-        pairs=pairs,
+        pairs=dict(pairs),
         sessions={identity: sorted(videos) for identity, videos in sessions.items()},
+        opened=opened,
         rejects=rejects,
+        replaced=replaced,
     )
 
 
-def _make_record(pair: Pair, job: Job, rejects: list[Reject]) -> bytes | None:
-    """Decodes one pair. A medium that cannot be used is noted, and the pair left out."""
-    bad = len(rejects)
-    clip, start = pair.window.clip, pair.window.start_samples
-    try:
-        face = read_face(job.faces_root / pair.face.path, job.features)
-    except MediaError as error:
-        rejects.append(Reject(pair.face.path, error.reason.value, error.detail))
-    try:
-        window = read_window(job.audio_root / clip.path, start, job.features)
-    except MediaError as error:
-        rejects.append(Reject(clip.path, error.reason.value, error.detail))
-    if len(rejects) > bad:
-        return None
+def _first_usable(
+    media: Iterable[M], read: Callable[[M], NDArray[np.uint8]], rejects: list[Reject]
+) -> Used[M] | None:
+    """The first medium that can be read; those before it, which cannot, are noted."""
+    for at, medium in enumerate(media):
+        try:
+            return Used(at, medium, read(medium))
+        except MediaError as error:
+            rejects.append(Reject(medium.path, error.reason.value, error.detail))
+    return None
+
+
+def _record(pair: Pair, image: NDArray[np.uint8], levels: NDArray[np.uint8]) -> bytes:
     return encode_record(
-        face,
-        spectrogram(window, job.features),
+        image,
+        levels,
         identity=pair.identity,
         session=pair.session,
         key=pair.key,
         face_source=pair.face.path,
-        audio_source=clip.path,
-        window_start_samples=start,
+        audio_source=pair.window.path,
+        window_start_samples=pair.window.start_samples,
     )

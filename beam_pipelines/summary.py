@@ -1,23 +1,28 @@
-"""From what the shards came to, the manifest and the closing words. Pure functions."""
+"""From what the plan and its shards came to, the manifest. Pure functions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from beam_pipelines.corpus import Reject
-from beam_pipelines.folder import REJECTS_NAME, Outline
+from beam_pipelines.digests import software
+from beam_pipelines.errors import BuildError
+from beam_pipelines.leakage import Leaks
+from beam_pipelines.notes import ShardNote
+from beam_pipelines.outline import Outline
 from beam_pipelines.people import Person as CorpusPerson
 from beam_pipelines.settings import PlanSettings
-from beam_pipelines.shards import ShardNote, software
+from beam_pipelines.words import missing_words
 from features import FeatureSettings
-from tfdata.schema import SPLITS, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS, Corpus, Manifest, Person, Shard, Split
 
 
 def assemble(
     notes: Sequence[ShardNote],
+    outline: Outline,
+    leaks: Leaks,
     people: Iterable[CorpusPerson],
     rejects: Sequence[Reject],
     features: FeatureSettings,
@@ -30,6 +35,8 @@ def assemble(
     """
     facts = {person.identity: dict(person.meta) for person in people}
     with_pairs = sorted({identity for note in notes for identity in note.pairs})
+    missing = missing_pairs(outline, notes)
+    had = [outline.people[who] for who in sorted(outline.people)]
     return Manifest(
         features=asdict(features),
         plan={k: v for k, v in asdict(plan).items() if k != "exclude"},
@@ -43,10 +50,18 @@ def assemble(
                     split: sum(n.pairs.get(identity, 0) for n in notes if n.split == split)
                     for split in SPLITS
                 },
+                missing=missing[identity],
             )
             for label, identity in enumerate(with_pairs)
         },
         splits={split: _split([n for n in notes if n.split == split]) for split in SPLITS},
+        corpus=Corpus(
+            videos=sum(person.videos for person in had),
+            faces=sum(person.faces for person in had),
+            clips=sum(person.clips for person in had),
+            audio_seconds=round(sum(person.audio_seconds for person in had), 3),
+        ),
+        leakage=leaks,
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
         software=software(),
     )
@@ -63,58 +78,39 @@ def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]
     return sorted(first.values(), key=lambda reject: reject.path)
 
 
-def why_nothing(rejects: Sequence[Reject], faces: Path, audio: Path) -> str:
-    """The sentence for a build without a single pair."""
-    if not rejects:
-        return (
-            f"No pair could be made: nobody has both images below {faces} and audio below {audio}."
+def check_rejects(
+    rejects: Sequence[Reject], outline: Outline, notes: Iterable[ShardNote], most: float
+) -> None:
+    """Raises BuildError if a larger share than `most` of the examined media is rejected.
+
+    Examined are clips whose headers were read, images that were opened, and files that could not
+    be listed.
+    """
+    examined = sum(person.examined for person in outline.people.values())
+    examined += sum(note.opened for note in notes)
+    if len(rejects) > most * examined:
+        raise BuildError(
+            f"{len(rejects)} of {examined} media examined are rejected "
+            f"({len(rejects) / examined:.1%}), and --max_reject_fraction allows {most:.1%}; check "
+            f"the corpus, or allow more: what is finished is kept."
         )
-    first = rejects[0]
-    return (
-        f"No pair could be made: {len(rejects)} of the media cannot be used, the first is "
-        f"{first.path} ({first.reason}: {first.detail})."
-    )
 
 
-def closing_words(manifest: Manifest, outline: Outline, seconds: float) -> list[str]:
-    """The summary for people: what there is, what is missing, and how long it took."""
-    splits, people = manifest.splits, manifest.people
-    totals = {who: sum(person.pairs.values()) for who, person in people.items()}
-    videos = {
-        (who, video)
-        for split in splits.values()
-        for who, found in split.sessions.items()
-        for video in found
-    }
-    shards = [shard for split in splits.values() for shard in split.shards]
-    by_split = ", ".join(f"{split.pairs} {name}" for name, split in splits.items())
-    reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.rejects.items())
-    lines = [
-        f"{sum(totals.values())} pairs ({by_split}) of {len(people)} people in {len(videos)} "
-        f"videos",
-        f"{len(shards)} shards, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
-        f"{seconds:.1f} s",
-        f"{sum(manifest.rejects.values())} media rejected"
-        + (f" ({reasons}), see {REJECTS_NAME}" if reasons else ""),
-    ]
-    absent = {
-        "without usable images": outline.without_faces,
-        "without audio files": outline.without_clips,
-        "without a pair that is not rejected": [who for who in outline.taken if who not in people],
-    }
-    for name, percent in zip(SPLITS, manifest.plan["split_fractions"], strict=True):
-        if percent:
-            absent[f"without a {name} pair, for want of videos"] = [
-                who for who, person in people.items() if not person.pairs[name]
-            ]
-    lines += [f"{_some(sorted(names))} {what}" for what, names in absent.items() if names]
-    asked = manifest.plan["pairs_per_person"]
-    if short := [who for who, count in totals.items() if count < asked]:
-        fewest = min(short, key=totals.__getitem__)
-        lines.append(
-            f"{len(short)} people have fewer than {asked} pairs, {fewest} fewest ({totals[fewest]})"
+def check_missing(missing: Mapping[str, int]) -> None:
+    """Raises BuildError if broken media cost anyone a pair."""
+    if any(missing.values()):
+        raise BuildError(
+            f"{missing_words(missing)[0]}; --strict refuses that. Mend or replace the media, or "
+            f"build without --strict."
         )
-    return lines
+
+
+def missing_pairs(outline: Outline, notes: Iterable[ShardNote]) -> dict[str, int]:
+    """By person, the pairs that broken media cost: in their headers, or with no spare left."""
+    made = Counter[str]()
+    for note in notes:
+        made.update(note.pairs)
+    return {who: person.lost + person.pairs - made[who] for who, person in outline.people.items()}
 
 
 def _split(notes: Sequence[ShardNote]) -> Split:
@@ -128,8 +124,3 @@ def _split(notes: Sequence[ShardNote]) -> Split:
         sessions={identity: sorted(sessions[identity]) for identity in sorted(sessions)},
         shards=tuple(sorted(shards, key=lambda shard: shard.file)),
     )
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return f"{len(names)} people ({shown}{', ...' if len(names) > most else ''})"

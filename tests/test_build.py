@@ -13,7 +13,7 @@ import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 from beam_pipelines.corpus import Reject
-from beam_pipelines.folder import Outline
+from beam_pipelines.outline import Outline
 from beam_pipelines.runners import local_flags
 from beam_pipelines.summary import unique_rejects
 from features import FeatureSettings, read_face, read_window, spectrogram
@@ -157,6 +157,7 @@ def test_new_settings_replace_the_data_set_and_leave_no_old_file(corpus, build, 
     assert manifest.image_shape == (20, 20, 3)
     named = {shard.file for split in manifest.splits.values() for shard in split.shards}
     assert {p.name for p in output.iterdir()} == named | {
+        "card.html",
         "dataset.json",
         "rejects.jsonl",
         ".build",

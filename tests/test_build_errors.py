@@ -39,7 +39,7 @@ def sentence_of(build, capsys, *arguments):
         (["--max_hz=9000"], ["--max_hz is 9000", "8000"]),
         (["--frequency_scale=mel", "--bands=100"], ["--bands 100", "fewer bands"]),
         (["--frequency_scale=bark"], ["'log' or 'mel'"]),
-        (["--split_by=day"], ["'session' or 'pair'"]),
+        (["--split_by=day"], ["'session', 'pair' or 'file'"]),
         (["--split_fractions=most"], ["--split_fractions", "'most'"]),
         (["--runner=Bogus"], ["--runner Bogus"]),
         (["--runner=FnApiRunner", "--direct_running_mode=multi_threading"], ["loses records"]),

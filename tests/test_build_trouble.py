@@ -156,7 +156,7 @@ def test_a_damaged_shard_is_written_again(corpus, data_set, build, tmp_path):
 def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeypatch):
     output = shutil.copytree(data_set, tmp_path / "set")
     before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    monkeypatch.setattr("beam_pipelines.shards.code_digest", lambda: "edited")
+    monkeypatch.setattr("beam_pipelines.digests.code_digest", lambda: "edited")
     assert build(*corpus.flags, f"--output={output}") == 0
     after = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
     assert before.keys() == after.keys()

@@ -8,38 +8,12 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from beam_pipelines.corpus import Clip, MediaFile, PersonMedia, session_of
+from beam_pipelines.corpus import PersonMedia, session_of
 from beam_pipelines.hashing import rank
-from beam_pipelines.people import Person
-from beam_pipelines.plan import plan_person, shard_index, shard_order
+from beam_pipelines.plan import shard_index, shard_order
 from beam_pipelines.sessions import Supply, pair_quotas, split_sessions
 from beam_pipelines.settings import PlanSettings
-from features import AudioFacts
-
-RATE_HZ, WINDOW = 16000, 48000
-
-
-def media(videos, seconds=3.0, native_hz=RATE_HZ, face_videos=None):
-    """A person with `count` faces and clips in each video of {video: count}."""
-    faces = tuple(
-        MediaFile(f"Ann/1.6/{video}/{i:07d}.jpg", video, "1:1")
-        for video, count in (face_videos or videos).items()
-        for i in range(count)
-    )
-    clips = tuple(
-        Clip(f"id1/{v}/{i:05d}.wav", v, "1:1", AudioFacts(native_hz, round(seconds * native_hz)))
-        for v, count in videos.items()
-        for i in range(count)
-    )
-    return PersonMedia(Person("Ann", "Ann", "id1"), faces, clips, ())
-
-
-def plan(found, **settings):
-    return plan_person(found, PlanSettings(**settings), RATE_HZ, WINDOW)
-
-
-def split_counts(pairs):
-    return {s: sum(pair.split == s for pair in pairs) for s in ("train", "validation", "test")}
+from tests.references import WINDOW, media, plan, split_counts
 
 
 def test_ten_equal_videos_are_split_eight_one_one():

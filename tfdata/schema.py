@@ -85,11 +85,41 @@ class Split:
 
 @dataclass(frozen=True)
 class Person:
-    """One identity: its class number, what the meta file says, and its pairs by split."""
+    """One identity: its class number, what the meta file says, and its pairs by split.
+
+    `missing` pairs are those that broken media cost and no spare could replace.
+    """
 
     label: int
     meta: Mapping[str, str]
     pairs: Mapping[str, int]
+    missing: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What the people of a data set had on disk; `audio_seconds` is the length of all clips."""
+
+    videos: int
+    faces: int
+    clips: int
+    audio_seconds: float
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Of the pairs of a split, how many training gives away (see docs/data-set.md)."""
+
+    pairs: int
+    same_video: int
+    same_audio: int
+
+    def __add__(self, other: Leak) -> Leak:
+        return Leak(
+            self.pairs + other.pairs,
+            self.same_video + other.same_video,
+            self.same_audio + other.same_audio,
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +133,8 @@ class Manifest:
       spectrogram_shape: (bands, frames).
       people: identity to Person, in the order of the labels.
       splits: name to Split, for each of SPLITS.
+      corpus: what there was to choose from.
+      leakage: split to Leak, for validation and test.
       rejects: reason to number of media files that could not be used.
       software: name to version of what decided the bytes.
     """
@@ -113,6 +145,8 @@ class Manifest:
     spectrogram_shape: tuple[int, int]
     people: Mapping[str, Person]
     splits: Mapping[str, Split]
+    corpus: Corpus
+    leakage: Mapping[str, Leak]
     rejects: Mapping[str, int]
     software: Mapping[str, str]
 
@@ -211,6 +245,8 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
         spectrogram_shape=(bands, frames),
         people={name: Person(**person) for name, person in fields["people"].items()},
         splits={name: splits[name] for name in SPLITS},
+        corpus=Corpus(**fields["corpus"]),
+        leakage={name: Leak(**leak) for name, leak in fields["leakage"].items()},
         rejects=fields["rejects"],
         software=fields["software"],
     )

@@ -1,25 +1,32 @@
-"""The two byte formats of a shard, written without TensorFlow.
+"""The two byte formats of a shard, written and read without TensorFlow.
 
 TFRecord framing: length (uint64, little-endian), masked CRC-32C of the length, data, masked
 CRC-32C of the data (tensorflow/core/lib/io/record_writer.h). The data of each record is a
 `tf.train.Example` in protocol-buffer wire format (tensorflow/core/example/example.proto); the
-features are written in the order of their names, so equal examples are equal bytes.
+features are written in the order of their names, so equal examples are equal bytes. What is read
+may be in any form that the wire format allows (https://protobuf.dev/programming-guides/encoding).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import google_crc32c
 
-_LENGTH_DELIMITED = 2
+_VARINT, _FIXED_64, _LENGTH_DELIMITED, _FIXED_32 = 0, 1, 2, 5  # wire types
 
 
 def frame(data: bytes) -> bytes:
     """One TFRecord: the data between its length and its checksums."""
     length = struct.pack("<Q", len(data))
-    return b"".join((length, _masked_crc(length), data, _masked_crc(data)))
+    return b"".join((length, masked_crc(length), data, masked_crc(data)))
+
+
+def masked_crc(data: bytes) -> bytes:
+    """The checksum of a TFRecord's length or data, as its four bytes."""
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def encode_example(features: Mapping[str, bytes | int]) -> bytes:
@@ -29,6 +36,20 @@ def encode_example(features: Mapping[str, bytes | int]) -> bytes:
         entry = _delimited(1, name.encode()) + _delimited(2, _feature(features[name]))
         entries.append(_delimited(1, entry))  # Features.feature, a map entry
     return _delimited(1, b"".join(entries))  # Example.features
+
+
+def decode_example(data: bytes) -> dict[str, bytes | int]:
+    """The features of a serialized `tf.train.Example` with one byte string or one int64 each.
+
+    Raises:
+      ValueError: the bytes are no such example.
+    """
+    features: dict[str, bytes | int] = {}
+    for part in _payloads(data, 1):  # Example.features
+        for entry in _payloads(part, 1):  # Features.feature, a map entry
+            name = b"".join(_payloads(entry, 1)).decode()
+            features[name] = _value(name, b"".join(_payloads(entry, 2)))
+    return features
 
 
 def _feature(value: bytes | int) -> bytes:
@@ -51,6 +72,61 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _masked_crc(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+def _value(name: str, feature: bytes) -> bytes | int:
+    """What a Feature holds: one bytes_list.value, or one int64_list.value, packed or not."""
+    texts = [text for part in _payloads(feature, 1) for text in _payloads(part, 1)]
+    numbers = [number for part in _payloads(feature, 3) for number in _int64s(part)]
+    if len(texts) == 1 and not numbers:
+        return texts[0]
+    if len(numbers) == 1 and not texts:
+        return numbers[0]
+    raise ValueError(f"the feature {name!r} is neither one byte string nor one int64")
+
+
+def _int64s(message: bytes) -> Iterator[int]:
+    """The values of an Int64List, packed (as one field) or not (a field each)."""
+    for _, value in _fields(message):
+        at, packed = 0, _varint(value) if isinstance(value, int) else value
+        while at < len(packed):
+            number, at = _read_varint(packed, at)
+            yield number - 2**64 if number >= 2**63 else number
+
+
+def _payloads(message: bytes, number: int) -> Iterator[bytes]:
+    """Each length-delimited field of one number; other fields are passed over."""
+    return (value for found, value in _fields(message) if found == number and type(value) is bytes)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """Number and value of each field of a message."""
+    at = 0
+    while at < len(message):
+        key, at = _read_varint(message, at)
+        number, wire_type = key >> 3, key & 7
+        if wire_type == _VARINT:
+            value, at = _read_varint(message, at)
+            yield number, value
+            continue
+        if wire_type == _LENGTH_DELIMITED:
+            length, at = _read_varint(message, at)
+        elif wire_type in (_FIXED_64, _FIXED_32):
+            length = 8 if wire_type == _FIXED_64 else 4
+        else:
+            raise ValueError(f"the wire type {wire_type} is unknown")
+        if at + length > len(message):
+            raise ValueError("a field ends beyond its message")
+        yield number, message[at : at + length]
+        at += length
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """A variable-length integer, and where the next field begins."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at == len(message):
+            raise ValueError("a number ends beyond its message")
+        value |= (message[at] & 0x7F) << shift
+        at += 1
+        if message[at - 1] < 0x80:
+            return value % 2**64, at
+    raise ValueError("a number is longer than 64 bits")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import itertools
 import json
@@ -17,7 +16,9 @@ from numpy.typing import NDArray
 import tfdata
 from features import FeatureSettings, band_centres_hz
 from models import MODELS
-from reports import figures, page
+from reports import figures
+from reports.page import picture_address
+from reports.run_report import run_report
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, Manifest
 from training.evaluate import answers_on
 from training.fit import Fitted, Recipe, TrainingError
@@ -97,7 +98,14 @@ def write_run(
     }
     for name, png in pictures.items():
         (run_dir / name).write_bytes(png)
-    html = page.run_report(recipe.model, metrics, settings, manifest.features, _inline(pictures))
+    html = run_report(
+        recipe.model,
+        metrics,
+        settings,
+        manifest.features,
+        manifest.leakage["test"],
+        {name: picture_address(png) for name, png in pictures.items()},
+    )
     (run_dir / "report.html").write_text(html, encoding="utf-8")
     text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
     (run_dir / "metrics.json").write_text(text, encoding="utf-8")  # last: a run with it is whole
@@ -119,11 +127,3 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
     settings = FeatureSettings(**manifest.features)
     shown = [(name, *found[name]) for name in wanted]
     return figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
-
-
-def _inline(pictures: dict[str, bytes]) -> dict[str, str]:
-    """Pictures as data addresses, for a page that needs no other file."""
-    return {
-        name: f"data:image/png;base64,{base64.b64encode(png).decode()}"
-        for name, png in pictures.items()
-    }

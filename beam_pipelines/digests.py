@@ -1,0 +1,84 @@
+"""What stands for a shard plan: a digest of all that decides a shard's bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import features
+import tfdata
+from beam_pipelines.plan import Pair
+from features import FeatureSettings
+from tfdata.schema import FORMAT_VERSION
+
+# The packages whose version can change a byte of a shard.
+DECIDING_PACKAGES = ("facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every shard of a build shares. `run_id` tells this run from earlier ones."""
+
+    faces_root: Path
+    audio_root: Path
+    output: Path
+    features: FeatureSettings
+    num_shards: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """The pairs of one shard, in their order."""
+
+    split: str
+    index: int
+    pairs: tuple[Pair, ...]
+
+
+@cache
+def code_digest() -> str:
+    """Stands for the code that turns a plan into bytes, so that an edit of it is a new plan."""
+    files = [*Path(features.__file__).parent.glob("*.py")]
+    files += [Path(__file__).with_name(name) for name in ("digests.py", "notes.py", "shards.py")]
+    files += [Path(tfdata.__file__).with_name(name) for name in ("schema.py", "tfrecord.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
+
+
+@cache
+def software() -> dict[str, str]:
+    """Name to version of each package that decides the bytes."""
+    return {name: metadata.version(name) for name in DECIDING_PACKAGES}
+
+
+def plan_digest(plan: ShardPlan, job: Job) -> str:
+    """Stands for all that decides a shard's content: settings, software, sources as they are now.
+
+    Paths below the corpus' folders count, the folders themselves do not; sizes and modification
+    times of the sources do. Spares do not: most are never looked at (see `spares_digest`).
+    """
+    sources = [
+        [pair.identity, pair.key, pair.face.stamp, pair.window.clip.stamp] for pair in plan.pairs
+    ]
+    parts = [FORMAT_VERSION, code_digest(), software(), asdict(job.features)]
+    return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
+
+
+def spares_digest(pair: Pair) -> str:
+    """Stands for the spares of a pair, which decide its record if its own media are broken."""
+    return _digest(
+        [
+            [[face.path, face.stamp] for face in pair.spare_faces],
+            [[w.path, w.start_samples, w.clip.stamp] for w in pair.spare_windows],
+        ]
+    )
+
+
+def _digest(parts: Any) -> str:
+    text = json.dumps(parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

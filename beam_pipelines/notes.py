@@ -1,0 +1,97 @@
+"""What became of each shard plan: notes that the next build, and the summary, are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from beam_pipelines.corpus import Reject
+from beam_pipelines.digests import ShardPlan, spares_digest
+from beam_pipelines.folder import note_path, replace_file
+from beam_pipelines.plan import Pair
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """How a pair with broken media was filled.
+
+    Attributes:
+      spares: digest of the spares that it had.
+      face, window: which was used: 0 its own, 1 its first spare, and so on; None if none was left.
+    """
+
+    spares: str
+    face: int | None
+    window: int | None
+
+
+@dataclass(frozen=True)
+class ShardNote:
+    """What became of a shard plan.
+
+    Attributes:
+      run_id: the run that wrote the shard.
+      split: one of SPLITS.
+      file: name of the shard below the output folder; None where no pair could be used.
+      records, bytes, sha256: its content.
+      pairs: identity to number of records.
+      sessions: identity to the videos of its faces and voices.
+      opened: images that were opened.
+      rejects: media that could not be used.
+      replaced: key to Replacement, of pairs with broken media.
+    """
+
+    run_id: str
+    split: str
+    file: str | None
+    records: int
+    bytes: int
+    sha256: str
+    pairs: dict[str, int]
+    sessions: dict[str, list[str]]
+    opened: int
+    rejects: list[Reject]
+    replaced: dict[str, Replacement]
+
+
+def made_pairs(plan: ShardPlan, note: ShardNote) -> Iterator[Pair]:
+    """The pairs that became records, with the media that they were made from."""
+    for pair in plan.pairs:
+        change = note.replaced.get(pair.key)
+        if change is None:
+            yield replace(pair, spare_faces=(), spare_windows=())
+        elif change.face is not None and change.window is not None:
+            yield replace(
+                pair,
+                face=(pair.face, *pair.spare_faces)[change.face],
+                window=(pair.window, *pair.spare_windows)[change.window],
+                spare_faces=(),
+                spare_windows=(),
+            )
+
+
+def still_holds(plan: ShardPlan, note: ShardNote) -> bool:
+    """Whether pairs that were filled from their spares still have the same ones."""
+    return all(
+        note.replaced[pair.key].spares == spares_digest(pair)
+        for pair in plan.pairs
+        if pair.key in note.replaced
+    )
+
+
+def write_note(output: Path, digest: str, note: ShardNote) -> None:
+    replace_file(note_path(output, digest), json.dumps(asdict(note)).encode())
+
+
+def read_note(output: Path, digest: str) -> ShardNote | None:
+    """The note of a plan that was carried out, or None."""
+    try:
+        fields: dict[str, Any] = json.loads(note_path(output, digest).read_text())
+        rejects = [Reject(**reject) for reject in fields.pop("rejects")]
+        replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
+        return ShardNote(**fields, rejects=rejects, replaced=replaced)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None  # there is none, or none that this version wrote

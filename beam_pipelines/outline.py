@@ -1,0 +1,81 @@
+"""What a plan comes to, before anything is decoded: a sum over its people and shards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from beam_pipelines.corpus import Reject
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """A shard to be written; its size is what it will have if no file is broken, within 1 %."""
+
+    split: str
+    pairs: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class PlannedPerson:
+    """What one person has on disk, and what is planned with it.
+
+    Attributes:
+      videos, faces, clips: usable by their names and headers.
+      audio_seconds: length of those clips.
+      pairs: planned.
+      lost: more pairs there would be, were no header broken.
+      examined: clips whose headers were read, and files that could not even be listed.
+      unlisted: clips that the split file does not name.
+    """
+
+    videos: int
+    faces: int
+    clips: int
+    audio_seconds: float
+    pairs: int
+    lost: int
+    examined: int
+    unlisted: int
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a plan came to; outlines of parts add up.
+
+    Attributes:
+      shards: plan digest to what the shard will be.
+      people: identity to what was planned with those who were taken.
+      without_faces, without_clips: identities that could not be.
+      rejects: media whose names or headers already rule them out.
+    """
+
+    shards: dict[str, PlannedShard] = field(default_factory=dict)
+    people: dict[str, PlannedPerson] = field(default_factory=dict)
+    without_faces: tuple[str, ...] = ()
+    without_clips: tuple[str, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+
+    def __add__(self, other: Outline) -> Outline:
+        return Outline(
+            self.shards | other.shards,
+            self.people | other.people,
+            self.without_faces + other.without_faces,
+            self.without_clips + other.without_clips,
+            self.rejects + other.rejects,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Outline:
+        fields = json.loads(text)
+        return Outline(
+            shards={key: PlannedShard(**shard) for key, shard in fields["shards"].items()},
+            people={who: PlannedPerson(**person) for who, person in fields["people"].items()},
+            without_faces=tuple(fields["without_faces"]),
+            without_clips=tuple(fields["without_clips"]),
+            rejects=tuple(Reject(**reject) for reject in fields["rejects"]),
+        )

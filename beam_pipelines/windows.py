@@ -1,0 +1,57 @@
+"""Which pieces of a clip can be taken: windows, first ones before second ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from beam_pipelines.corpus import Clip
+from beam_pipelines.hashing import rank
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where windows may lie in a clip, in samples of the rate that clips are brought to."""
+
+    sample_rate_hz: int
+    window_samples: int
+    overlap: float = 0.0
+
+    @property
+    def step_samples(self) -> int:
+        """From the start of one window to that of the next."""
+        return max(1, round(self.window_samples * (1 - self.overlap)))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of a clip that begins at `start_samples` of the rate it is resampled to."""
+
+    clip: Clip
+    start_samples: int
+
+    @property
+    def path(self) -> str:
+        return self.clip.path
+
+    @property
+    def session(self) -> str:
+        return self.clip.session
+
+
+def cut_windows(clips: Sequence[Clip], grid: Grid, seed: int, most_of_a_clip: int) -> list[Window]:
+    """The windows of all clips: first windows before second ones, clips by the rank of a path.
+
+    `most_of_a_clip` bounds what a header can claim.
+    """
+    windows = []
+    for clip in sorted(clips, key=lambda clip: rank(seed, "clip", clip.path)):
+        count = min(count_windows(clip, grid), most_of_a_clip)
+        windows += [Window(clip, i * grid.step_samples) for i in range(count)]
+    return sorted(windows, key=lambda window: window.start_samples)  # stable
+
+
+def count_windows(clip: Clip, grid: Grid) -> int:
+    """Windows that lie wholly inside of a clip; 1, to be filled up, if it is shorter than one."""
+    beyond_first = clip.facts.samples_at(grid.sample_rate_hz) - grid.window_samples
+    return 1 + max(0, beyond_first) // grid.step_samples

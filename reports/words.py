@@ -1,0 +1,38 @@
+"""Numbers in words, for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number and its noun: "1 video", "1,200 videos"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the units in which one would say it, to about three digits."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    if seconds < 600:
+        return _two_units(round(seconds), "min", "s")
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    if seconds < 36_000:
+        return _two_units(round(seconds / 60), "h", "min")
+    return f"{round(seconds / 3600):,} h"
+
+
+def _two_units(number: int, large: str, small: str) -> str:
+    whole, rest = divmod(number, 60)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
+
+
+def listed(names: Sequence[str], link: str = "and") -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    return f" {link} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def readable(name: str) -> str:
+    """A person's name as one would write it."""
+    return name.replace("_", " ")

@@ -1,0 +1,125 @@
+"""Which face goes with which window, and what stands by: pure functions on references."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from beam_pipelines.corpus import Reject
+from beam_pipelines.pairing import MAX_SPARES
+from beam_pipelines.plan import lost_pairs
+from beam_pipelines.settings import PlanSettings
+from beam_pipelines.windows import Grid
+from tests.references import RATE_HZ, WINDOW, media, plan
+
+ALL_TRAIN = {"split_fractions": (100.0, 0.0, 0.0)}
+WAYS = [
+    {},
+    {"pairing": "identity"},
+    {"split_by": "pair"},
+    {"split_by": "pair", "pairing": "identity", "window_overlap": 0.5},
+]
+
+
+def spans(pair):
+    windows = (pair.window, *pair.spare_windows)
+    return [(window.path, window.start_samples) for window in windows]
+
+
+@pytest.mark.parametrize("settings", WAYS)
+def test_each_medium_serves_one_pair_only_as_its_own_or_as_a_spare(settings):
+    found = media({f"v{i}": 4 + i for i in range(9)}, seconds=10.0)
+    pairs = plan(found, pairs_per_person=20, **settings)
+    assert len(pairs) == 20
+    faces = [face.path for pair in pairs for face in (pair.face, *pair.spare_faces)]
+    windows = [span for pair in pairs for span in spans(pair)]
+    assert len(set(faces)) == len(faces) == sum(4 + i for i in range(9))
+    assert len(set(windows)) == len(windows)
+
+
+def test_spares_are_of_the_same_split():
+    pairs = plan(media({f"v{i}": 9 for i in range(10)}, seconds=10.0), pairs_per_person=30)
+    split_of = {pair.session: pair.split for pair in pairs}
+    for pair in pairs:
+        for spare in (*pair.spare_faces, *pair.spare_windows):
+            assert split_of[spare.session] == pair.split
+
+
+def test_a_spare_is_of_the_same_video_as_long_as_that_has_any():
+    found = media({"a": 10, "b": 10})
+    pairs = plan(found, pairs_per_person=8, **ALL_TRAIN)
+    for pair in pairs:
+        assert pair.spare_faces[0].session == pair.session
+        assert pair.spare_windows[0].session == pair.session
+
+
+def test_no_window_stands_by_for_another_of_its_own_clip():
+    found = media({"a": 3, "b": 1}, seconds=60.0, face_videos={"a": 4, "b": 4})
+    pairs = plan(found, pairs_per_person=6, **ALL_TRAIN)
+    assert any(pair.spare_windows for pair in pairs)
+    for pair in pairs:
+        assert pair.window.path not in {spare.path for spare in pair.spare_windows}
+
+
+def test_no_pair_has_more_spares_than_it_could_need():
+    pairs = plan(media({"a": 300}), pairs_per_person=2, **ALL_TRAIN)
+    assert [len(pair.spare_faces) for pair in pairs] == [MAX_SPARES, MAX_SPARES]
+
+
+def test_pairing_by_identity_takes_all_videos_evenly_and_mixes_them():
+    pairs = plan(media({f"v{i}": 20 for i in range(5)}), pairing="identity", **ALL_TRAIN)
+    assert set(Counter(pair.face.session for pair in pairs).values()) == {20}
+    assert set(Counter(pair.session for pair in pairs).values()) == {20}
+    assert sum(pair.face.session != pair.session for pair in pairs) > 50
+
+
+def test_pairing_by_identity_stays_within_a_split():
+    pairs = plan(media({f"v{i}": 6 for i in range(10)}), pairing="identity")
+    splits = {}
+    for pair in pairs:
+        for video in (pair.face.session, pair.session):
+            assert splits.setdefault(video, pair.split) == pair.split
+
+
+@pytest.mark.parametrize("pairing", ["session", "identity"])
+def test_no_clip_gives_a_second_window_before_all_gave_their_first(pairing):
+    found = media({"a": 1, "b": 9}, seconds=30.0, face_videos={"a": 9, "b": 9})
+    pairs = plan(found, pairing=pairing, pairs_per_person=10, **ALL_TRAIN)
+    assert Counter(pair.window.path for pair in pairs).most_common(1)[0][1] == 1
+    assert {pair.window.start_samples for pair in pairs} == {0}
+
+
+@pytest.mark.parametrize(
+    ("overlap", "starts"),
+    [
+        (0.0, [0, WINDOW, 2 * WINDOW]),  # 9.5 s hold three windows of 3 s
+        (0.5, [i * WINDOW // 2 for i in range(5)]),  # starts up to 6.5 s, each 1.5 s
+        (0.9, [i * WINDOW // 10 for i in range(22)]),  # each 0.3 s
+    ],
+)
+def test_overlapping_windows_lie_wholly_inside_of_their_clip(overlap, starts):
+    found = media({"a": 1}, seconds=9.5, face_videos={"a": 50})
+    pairs = plan(found, window_overlap=overlap, **ALL_TRAIN)
+    assert [pair.window.start_samples for pair in pairs] == starts
+
+
+def test_a_header_that_claims_hours_gives_no_more_windows_than_can_be_used():
+    found = media({"a": 2}, seconds=1e7, face_videos={"a": 5})
+    pairs = plan(found, pairs_per_person=5, window_overlap=0.99, **ALL_TRAIN)
+    assert len(pairs) == 5
+
+
+def test_pairs_that_broken_headers_cost_are_counted():
+    found = media({"a": 6})
+    broken = type(found)(
+        found.person,
+        found.faces,
+        found.clips[:4],
+        (Reject("id1/a/00004.wav", "unreadable", ""), Reject("id1/a/00005.wav", "silent", "")),
+    )
+    grid = Grid(RATE_HZ, WINDOW)
+    assert lost_pairs(found, PlanSettings(), grid) == 0
+    assert lost_pairs(broken, PlanSettings(), grid) == 2
+    assert lost_pairs(broken, PlanSettings(pairs_per_person=4), grid) == 0
+    assert lost_pairs(broken, PlanSettings(pairs_per_person=5), grid) == 1

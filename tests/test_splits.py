@@ -1,0 +1,177 @@
+"""Real builds with other splits, pairings and windows; and the plan without a build."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.conftest import write_clip, write_corpus
+from tests.tools import files_of, read_records
+from tfdata import load_manifest
+
+SPLITS = ("train", "validation", "test")
+WINDOW = 8000  # half a second at 16 kHz, as SMALL has it
+
+
+def records(output):
+    return [
+        (split, r["face_source"].decode(), r["audio_source"].decode(), r["window_start_samples"])
+        for split in SPLITS
+        for r in read_records(output, split)
+    ]
+
+
+def video(path):
+    return PurePosixPath(path).parent.name
+
+
+@pytest.mark.parametrize(
+    "settings", [[], ["--split_by=pair"], ["--split_by=pair", "--window_overlap=0.5"]]
+)
+def test_the_manifest_says_how_much_leaks(build, tmp_path, capsys, settings):
+    corpus = write_corpus(tmp_path, people=2, videos=6, per_video=3, seconds=1.1)
+    output = tmp_path / "set"
+    flags = ["--split_fractions=60,20,20", *settings, f"--output={output}"]
+    assert build(*corpus.flags, *flags) == 0
+    said = capsys.readouterr().out
+    found = records(output)
+    train = [record for record in found if record[0] == "train"]
+    for split in ("validation", "test"):
+        here = [record for record in found if record[0] == split]
+        videos = {video(path) for _, face, clip, _ in train for path in (face, clip)}
+        same_video = sum(
+            video(face) in videos or video(clip) in videos for _, face, clip, _ in here
+        )
+        same_audio = sum(
+            any(clip == other and abs(start - at) < WINDOW for _, _, other, at in train)
+            for _, _, clip, start in here
+        )
+        leak = load_manifest(output).leakage[split]
+        assert (leak.pairs, leak.same_video, leak.same_audio) == (len(here), same_video, same_audio)
+        if settings:
+            assert same_video > 0
+            assert f"of {len(here)} {split} pairs, {same_video} (" in said
+        else:
+            assert same_video == same_audio == 0
+    if not settings:
+        assert "no video and no audio sample of validation or test is in training" in said
+
+
+def test_a_split_file_decides_where_utterances_go_and_faces_follow(build, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, people=2, videos=6, per_video=4)
+    clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
+    left_out, listed = clips[0], clips[1:]
+    split_of = {
+        clip.as_posix(): SPLITS[{"0": 2, "1": 1}.get(clip.parent.name[-1], 0)] for clip in listed
+    }
+    lines = [f"{SPLITS.index(split) + 1} {clip}" for clip, split in split_of.items()]
+    lines.append("3 id99999/elsewhere/00001.wav")
+    table = tmp_path / "iden_split.txt"
+    table.write_text("\r\n".join(lines))
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--split_file={table}", f"--output={output}") == 0
+    found = records(output)
+    assert {clip: split for split, _, clip, _ in found} == split_of
+    assert len({face for _, face, _, _ in found}) == len(found) == len(listed)
+    for split, face, clip, _ in found:
+        assert video(face) == video(clip), split
+    manifest = load_manifest(output)
+    assert manifest.plan["split_by"] == "file"
+    assert [leak.same_video for leak in manifest.leakage.values()] == [0, 0]
+    assert "1 clips that --split_file does not list are left out" in capsys.readouterr().out
+    assert str(table).encode() not in b"".join(files_of(output).values())
+    assert left_out.as_posix() not in {clip for _, _, clip, _ in found}
+
+
+def test_a_video_that_a_split_file_divides_gives_its_faces_to_both_sides(build, tmp_path):
+    corpus = write_corpus(tmp_path, people=1, videos=1, per_video=8)
+    clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
+    table = tmp_path / "split.txt"
+    table.write_text("\n".join(f"{1 + i % 2} {clip}" for i, clip in enumerate(clips)))
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--split_file={table}", f"--output={output}") == 0
+    assert [split for split, *_ in records(output)] == ["train"] * 4 + ["validation"] * 4
+    assert len({face for _, face, _, _ in records(output)}) == 8
+    leak = load_manifest(output).leakage["validation"]
+    assert (leak.pairs, leak.same_video, leak.same_audio) == (4, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("4 id10000/v/1.wav", ["'4 id10000/v/1.wav'", "line 1"]),
+        ("1 id10000/v/1.wav\n2 id10000/v/1.wav", ["two splits", "line 2"]),
+        ("1,id10000/v/1.wav", ["line 1", "1, 2 or 3"]),
+        ("1 id77777/v/1.wav", ["'id77777'", "'id10000'"]),
+        ("", ["nobody"]),
+    ],
+)
+def test_a_split_file_of_another_form_is_shown(corpus, build, tmp_path, capsys, text, words):
+    table = tmp_path / "split.txt"
+    table.write_text(text)
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--split_file={table}", f"--output={output}") == 1
+    error = capsys.readouterr().err
+    assert all(word in error for word in words), error
+    assert not output.exists()
+
+
+def test_one_way_to_split_at_a_time(corpus, build, tmp_path, capsys):
+    for flags, words in (
+        (["--split_file=x", "--split_by=pair"], "contradict"),
+        (["--split_file=x", "--split_fractions=50,25,25"], "drop --split_fractions"),
+        (["--split_by=file"], "needs a --split_file"),
+    ):
+        with pytest.raises(SystemExit):
+            build(*corpus.flags, *flags, f"--output={tmp_path / 'set'}")
+        assert words in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_the_build_will_do_and_leaves_nothing(build, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, people=2)
+    clip = next(corpus.audio.rglob("*.wav"))
+    clip.write_bytes(b"")
+    output = tmp_path / "set"
+    before = sorted(tmp_path.rglob("*"))
+    assert build(*corpus.flags, "--dry_run", f"--output={output}") == 0
+    said = capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
+    assert build(*corpus.flags, f"--output={output}") == 0
+    splits = load_manifest(output).splits
+    by_split = ", ".join(f"{split.pairs} {name}" for name, split in splits.items())
+    shards = ", ".join(f"{len(split.shards)} {name}" for name, split in splits.items())
+    assert f"19 pairs ({by_split})" in said
+    assert f"{sum(len(split.shards) for split in splits.values())} shards ({shards})" in said
+    assert "2 people in 10 videos, with 20 images and 19 clips (11 s)" in said
+    assert "1 media rejected (1 unreadable)" in said
+    capsys.readouterr()
+    write_clip(clip, 5)
+    assert build(*corpus.flags, "--dry_run", f"--output={output}") == 0
+    assert "are there already" in capsys.readouterr().out
+
+
+def test_the_bytes_that_a_dry_run_names_are_those_of_the_build(corpus, data_set, build, capsys):
+    assert build(*corpus.flags, "--dry_run", "--image_size=200", "--output=x") == 0
+    said = capsys.readouterr().out
+    assert f"about {30 * 200 * 200 * 3 / 1e6:.1f} MB to write" in said
+
+
+def test_the_studys_recipe_is_one_command(build, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, people=2, videos=2, per_video=3, seconds=7.0)
+    output = tmp_path / "set"
+    recipe = (
+        "--pairs_per_person=100 --split_by=pair --split_fractions=90,10,0 --pairing=identity "
+        "--window_overlap=0.5 --window_seconds=2.94893 --sample_rate_hz=22050 "
+        "--frequency_scale=mel --bands=128 --frames=128 --fft_size=2048 --min_hz=0 "
+        "--max_hz=11025 --image_size=246 --face_crop=1"
+    )
+    assert build(*corpus.flags, *recipe.split(), f"--output={output}") == 0
+    manifest = json.loads((output / "dataset.json").read_text())
+    assert manifest["image_shape"] == [246, 246, 3]
+    assert manifest["spectrogram_shape"] == [128, 128]
+    starts = {start for *_, start in records(output)}
+    assert starts <= {0, 32512, 65024}  # half of 65,024 samples
+    assert "test" in manifest["splits"]
+    assert len(records(output)) == 12
