@@ -1,5 +1,6 @@
 # make demo    set up, build the sample data set, train, name the report
 # make test    set up, run the tests
+# make test-slow  set up, run what takes longer: many kills (tests/test_kills.py and such)
 # make lint    set up, run the linters
 # make lock    resolve requirements.lock anew (needs the network)
 
@@ -9,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: setup demo test lint lock clean
+.PHONY: setup demo test test-slow lint lock clean
 
 setup: .venv/.complete
 
@@ -27,6 +28,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow -s
 
 lint: setup
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
@@ -12,6 +13,7 @@ from typing import Any
 
 import features
 import tfdata
+from beam_pipelines.errors import BuildError
 from beam_pipelines.plan import Pair
 from features import FeatureSettings
 from tfdata.schema import FORMAT_VERSION
@@ -22,7 +24,11 @@ DECIDING_PACKAGES = ("facevoice", "librosa", "numpy", "pillow", "scipy", "soundf
 
 @dataclass(frozen=True)
 class Job:
-    """What every shard of a build shares. `run_id` tells this run from earlier ones."""
+    """What every shard of a build shares.
+
+    `run_id` tells this run from earlier ones; `code` is the driver's `code_digest`, and `software`
+    its packages, which those of a worker must equal.
+    """
 
     faces_root: Path
     audio_root: Path
@@ -30,6 +36,8 @@ class Job:
     features: FeatureSettings
     num_shards: int
     run_id: str
+    code: str
+    software: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,20 @@ def software() -> dict[str, str]:
     return {name: metadata.version(name) for name in DECIDING_PACKAGES}
 
 
+def check_worker(job: Job) -> None:
+    """Raises BuildError in a worker whose code or packages would make other bytes."""
+    here = software()
+    if here != job.software:
+        differ = ", ".join(
+            f"{name} {here[name]} and not {version}"
+            for name, version in job.software.items()
+            if here[name] != version
+        )
+        raise BuildError(f"A worker has other packages than the driver: {differ}.")
+    if code_digest() != job.code:
+        raise BuildError("A worker has other code of FaceVoice than the driver; make them equal.")
+
+
 def plan_digest(plan: ShardPlan, job: Job) -> str:
     """Stands for all that decides a shard's content: settings, software, sources as they are now.
 
@@ -65,7 +87,7 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
     sources = [
         [pair.identity, pair.key, pair.face.stamp, pair.window.clip.stamp] for pair in plan.pairs
     ]
-    parts = [FORMAT_VERSION, code_digest(), software(), asdict(job.features)]
+    parts = [FORMAT_VERSION, job.code, job.software, asdict(job.features)]
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 

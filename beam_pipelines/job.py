@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from beam_pipelines import folder, progress, summary, words
 from beam_pipelines.card import card_html
-from beam_pipelines.digests import Job
+from beam_pipelines.digests import Job, code_digest, software
 from beam_pipelines.errors import BuildError
 from beam_pipelines.flags import Arguments
 from beam_pipelines.leakage import Leaks
@@ -48,6 +48,8 @@ def build(arguments: Arguments) -> None:
         features=arguments.features,
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
+        code=code_digest(),
+        software=software(),
     )
     if arguments.dry_run:
         _say_plan(arguments, found, job)

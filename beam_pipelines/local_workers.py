@@ -56,16 +56,17 @@ def bypass_proxies() -> None:
 def watched() -> Iterator[None]:
     """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
 
-    Beam notices a death in a thread of its own, whose exception reaches nobody but this hook.
-    Workers that end because of a Ctrl-C are no failure.
+    A death is noticed in a thread, Beam's or one that watches a pool's worker, whose exception
+    reaches nobody but this hook. Workers that end because of a Ctrl-C are no failure.
     """
     deaths: list[str] = []
     interrupted = threading.Event()
     usual_hook, usual_handler = threading.excepthook, signal.getsignal(signal.SIGINT)
 
     def hook(facts: threading.ExceptHookArgs) -> None:
-        if "Worker subprocess exited" in str(facts.exc_value) and not interrupted.is_set():
-            deaths.append(str(facts.exc_value))
+        death = _death(facts.exc_value)
+        if death and not interrupted.is_set():
+            deaths.append(death)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         usual_hook(facts)
 
@@ -82,13 +83,22 @@ def watched() -> Iterator[None]:
         usual_hook = _say_nothing
         if not deaths:
             raise
-        raise BuildError(
-            f"A worker process died ({deaths[0]}), perhaps for want of memory; try fewer workers "
-            f"(--direct_num_workers). The same command goes on with the shards that are missing."
-        ) from None
+        raise BuildError(deaths[0]) from None
     finally:
         signal.signal(signal.SIGINT, usual_handler)
         threading.excepthook = usual_hook
+
+
+def _death(error: BaseException | None) -> str | None:
+    """The sentence about a worker's death, if that is what a thread ended with."""
+    if isinstance(error, BuildError):
+        return str(error)
+    if "Worker subprocess exited" not in str(error):
+        return None
+    return (
+        f"A worker process died ({error}), perhaps for want of memory; try fewer workers "
+        f"(--direct_num_workers). The same command goes on with the shards that are missing."
+    )
 
 
 def _say_nothing(facts: threading.ExceptHookArgs) -> None:

@@ -18,22 +18,29 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms.environments import (
     EmbeddedPythonEnvironment,
     Environment,
+    ExternalEnvironment,
     SubprocessSDKEnvironment,
+    python_sdk_capabilities,
 )
 
-from beam_pipelines import local_workers
+from beam_pipelines import local_workers, worker_pools
 from beam_pipelines.errors import BuildError
 
 # Beam's names for the runners that run here; all but the first lack what is set up below.
 LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")
+# What Python and Beam say in workers that are not installed as this program is.
+_UNLIKE_HERE = re.compile(
+    r"(ModuleNotFoundError: |ImportError: |AttributeError: Can't get attribute |"
+    r"Submission environment: ).+?(?= \[while|$)"
+)
 
 
 def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
     """An empty pipeline on the named runner with the given Beam flags.
 
     Raises:
-      BuildError: a running mode that loses data, workers that cannot import this package, or what
-        Beam itself refuses.
+      BuildError: a running mode that loses data, workers that cannot import this package, a worker
+        pool that does not answer, or what Beam itself refuses.
     """
     local = runner.rpartition(".")[2].lower() in LOCAL_RUNNERS
     options = PipelineOptions(local_flags(flags) if local else [f"--runner={runner}", *flags])
@@ -43,13 +50,9 @@ def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
             "--direct_running_mode multi_threading loses records without a word (a race inside of "
             "Beam 2.77); use multi_processing or in_memory."
         )
-    if local:
-        if mode == "multi_processing":
-            local_workers.check_importable()
-        local_workers.bypass_proxies()
-        return beam.Pipeline(runner=_local_runner(options, mode), options=options)
+    local_runner = _local_runner(options, flags) if local else None
     try:
-        return beam.Pipeline(options=options)
+        return beam.Pipeline(runner=local_runner, options=options)
     except (ValueError, ImportError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise BuildError(f"Beam refuses --runner {runner}: {reason}.") from None
@@ -77,24 +80,39 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _local_runner(options: PipelineOptions, mode: str) -> fn_runner.FnApiRunner:
+def _local_runner(options: PipelineOptions, flags: Sequence[str]) -> fn_runner.FnApiRunner:
     """The runner that `DirectRunner` falls back to.
 
     By that name Beam would first try to download another runner, which takes minutes where a
     network swallows packets. The pipeline options travel to the workers as provisioning facts,
     as Beam itself does it.
     """
+    local_workers.bypass_proxies()
+    environment = _local_environment(options, flags)
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     facts = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-    environment: Environment = EmbeddedPythonEnvironment.default()
-    if mode == "multi_processing":
+    options.view_as(DirectOptions).direct_running_mode = "in_memory"  # or Beam uses its own
+    return fn_runner.FnApiRunner(environment, provision_info=fn_runner.ExtendedProvisionInfo(facts))
+
+
+def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Environment:
+    """Where the steps of a local run are carried out."""
+    if pools := worker_pools.given_pools(options):
+        if any(flag.partition("=")[0] == "--direct_running_mode" for flag in flags):
+            raise BuildError(
+                "--direct_running_mode and --environment_type EXTERNAL are both given; the pool "
+                "starts the workers, so leave --direct_running_mode out."
+            )
+        worker_pools.check_answering(pools)
+        return ExternalEnvironment(",".join(pools), capabilities=python_sdk_capabilities())
+    if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
+        local_workers.check_importable()
         # A shell gets this line. Beam's own does not quote, so a blank in the path would break it,
         # and lets a Ctrl-C reach the workers, whose death would then look like the failure.
         python = shlex.quote(sys.executable)
         line = f"trap '' INT; exec {python} -m apache_beam.runners.worker.sdk_worker_main"
-        environment = SubprocessSDKEnvironment.from_command_string(line)
-        options.view_as(DirectOptions).direct_running_mode = "in_memory"  # or Beam uses its own
-    return fn_runner.FnApiRunner(environment, provision_info=fn_runner.ExtendedProvisionInfo(facts))
+        return SubprocessSDKEnvironment.from_command_string(line)
+    return EmbeddedPythonEnvironment.default()
 
 
 def run(pipeline: beam.Pipeline, log: Path) -> None:
@@ -115,6 +133,11 @@ def run(pipeline: beam.Pipeline, log: Path) -> None:
         with log.open("a") as file:
             traceback.print_exc(file=file)
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        if unlike := _UNLIKE_HERE.search(last):
+            raise BuildError(
+                f"Workers cannot load the job ({unlike[0].rstrip('.')}); install the same versions "
+                f"of Python, Beam and this project where they run."
+            ) from None
         raise BuildError(f"The job stopped: {last.rstrip('.')}. {log} tells more.") from None
 
 

@@ -14,7 +14,7 @@ from apache_beam.metrics.metric import Metrics
 
 from beam_pipelines import folder
 from beam_pipelines.corpus import PersonFiles, PersonMedia, Reject, probe
-from beam_pipelines.digests import Job, ShardPlan, plan_digest
+from beam_pipelines.digests import Job, ShardPlan, check_worker, plan_digest
 from beam_pipelines.hashing import rank
 from beam_pipelines.leakage import Leaks, leaks_of
 from beam_pipelines.notes import made_pairs
@@ -121,6 +121,7 @@ def note_outline(outline: Outline, output: Path) -> int:
 def write_after(packed_plan: bytes, job: Job, planned_shards: int) -> Iterator[tuple[str, bytes]]:
     """Writes a shard; yields the pairs that it holds of each person."""
     del planned_shards
+    check_worker(job)
     plan = unpack(packed_plan)
     note = write_shard(plan, job)
     count_rejects(note.rejects)

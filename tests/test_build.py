@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
 import subprocess
 import sys
@@ -17,8 +19,8 @@ from beam_pipelines.outline import Outline
 from beam_pipelines.runners import local_flags
 from beam_pipelines.summary import unique_rejects
 from features import FeatureSettings, read_face, read_window, spectrogram
-from tests.conftest import SMALL, write_clip, write_corpus, write_face
-from tests.tools import files_of, read_records
+from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
+from tests.tools import files_of, read_records, start_build
 from tfdata import load_manifest
 
 
@@ -103,6 +105,49 @@ def test_worker_processes_write_the_same_bytes_from_a_copied_corpus(
     assert "30 pairs" in done.stdout
     assert str(tmp_path / "set") in done.stdout
     assert "INFO" not in done.stderr
+
+
+def test_the_order_of_a_listing_changes_no_byte(corpus, data_set, build, tmp_path, monkeypatch):
+    usual, draw = os.scandir, random.Random(7)
+    orders = []
+
+    class Shuffled:
+        """An iterator and a context manager, as what os.scandir returns."""
+
+        def __init__(self, path):
+            with usual(path) as entries:
+                found = list(entries)
+            self.found = draw.sample(found, len(found))
+            orders.append([entry.name for entry in self.found])
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if not self.found:
+                raise StopIteration
+            return self.found.pop()
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("os.scandir", Shuffled)
+    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
+    monkeypatch.undo()
+    assert any(order != sorted(order) for order in orders)
+    assert any(str(name).endswith(".wav") for order in orders for name in order)
+    assert files_of(tmp_path / "set") == files_of(data_set)
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "4294967295"])
+def test_the_hash_seed_of_a_process_changes_no_byte(corpus, data_set, tmp_path, hash_seed):
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": "Asia/Kolkata", "LC_ALL": "C"}
+    with start_build(corpus, tmp_path / "set", *ONE_PROCESS, env=environment) as process:
+        assert process.wait() == 0
+    assert files_of(tmp_path / "set") == files_of(data_set)
 
 
 def test_media_that_cannot_be_used_are_listed_and_the_job_goes_on(build, tmp_path):

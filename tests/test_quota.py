@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from beam_pipelines import flags
-from beam_pipelines.digests import Job
+from beam_pipelines.digests import Job, code_digest, software
 from beam_pipelines.folder import prepared
 from beam_pipelines.people import find_people
 from beam_pipelines.pipeline import describe
@@ -174,7 +174,16 @@ def test_rejects_and_pairs_are_beam_counters(rich, tmp_path):
     break_medium(next((rich.faces / "Person_0").rglob("*.jpg")))
     next((rich.audio / "id10001").rglob("*.wav")).write_bytes(b"")
     arguments = flags.parse([*SMALL, *rich.flags, f"--output={tmp_path / 'set'}"])
-    job = Job(rich.faces, rich.audio, arguments.output, arguments.features, 2, "run")
+    job = Job(
+        faces_root=rich.faces,
+        audio_root=rich.audio,
+        output=arguments.output,
+        features=arguments.features,
+        num_shards=2,
+        run_id="run",
+        code=code_digest(),
+        software=software(),
+    )
     pipeline = pipeline_on("DirectRunner", ONE_PROCESS)
     describe(pipeline, find_people(rich.faces, rich.audio, rich.meta).people, job, arguments.plan)
     with prepared(job.output):

@@ -1,0 +1,94 @@
+"""Builds that are killed at random moments, again and again, and started again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+from tests.conftest import write_corpus
+from tests.tools import files_of, start_build
+
+# Many shards, and heavy spectrograms, so that most moments are in the middle of writing.
+OLD = ["--num_shards=8", "--frames=256", "--fft_size=4096"]
+NEW = ["--num_shards=8", "--frames=256", "--fft_size=8192"]
+
+
+def run(corpus, output, *flags):
+    with start_build(corpus, output, *flags, stdout=subprocess.DEVNULL) as build:
+        error = build.communicate(timeout=120)[1]
+    assert build.returncode == 0, error
+
+
+def whole(output):
+    """Whether a manifest stands, and every byte that it promises is there."""
+    try:
+        manifest = json.loads((output / "dataset.json").read_text())
+    except FileNotFoundError:
+        return False
+    for split in manifest["splits"].values():
+        for shard in split["shards"]:
+            data = (output / shard["file"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == shard["sha256"]
+    return True
+
+
+@pytest.mark.parametrize(
+    ("kills", "mode"),
+    [
+        pytest.param(3, "in_memory"),
+        pytest.param(50, "multi_processing", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_build_leaves_a_whole_data_set_and_ends_with_the_same_bytes(tmp_path, kills, mode):
+    corpus = write_corpus(tmp_path / "corpus", people=5, videos=5, per_video=4)
+    new = [*NEW, f"--direct_running_mode={mode}"]
+    started = time.monotonic()
+    run(corpus, tmp_path / "expected", *new)
+    seconds = time.monotonic() - started
+    expected = files_of(tmp_path / "expected")
+    run(corpus, tmp_path / "old", *OLD)
+    old = files_of(tmp_path / "old")
+    output = tmp_path / "set"
+    draw = random.Random(kills)
+    caught = Counter()
+    for number in range(kills):
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.copytree(tmp_path / "old", output)
+        with start_build(corpus, output, *new, stdout=subprocess.DEVNULL) as build:
+            if number % 3 == 0:  # at any moment
+                time.sleep(draw.uniform(0, seconds))
+            else:  # while shards are written
+                while files_of(output).keys() == old.keys() and build.poll() is None:
+                    time.sleep(0.01)
+                time.sleep(draw.uniform(0, 0.5))
+            if number % 2:
+                os.kill(build.pid, signal.SIGKILL)  # its workers find out by themselves
+            else:
+                os.killpg(build.pid, signal.SIGKILL)
+            build.stderr.read()  # ends when the last worker has
+        caught[moment(output, old, expected)] += 1
+        run(corpus, output, *new)
+        assert files_of(output) == expected
+        assert not list(output.rglob("*.tmp"))
+    print(f"{kills} kills: {dict(caught)}")
+    assert caught["while writing"]
+
+
+def moment(output, old, expected):
+    """When a build was caught, by what it left; checks that one data set stands, whole."""
+    assert whole(output)
+    found = files_of(output)
+    if found["dataset.json"] == expected["dataset.json"]:
+        return "after the end"
+    shards = {name: data for name, data in old.items() if name.endswith(".tfrecord")}
+    assert shards.items() <= found.items()
+    return "while writing" if found.keys() - old.keys() else "before writing"
