@@ -1,13 +1,15 @@
 """Packaging of FaceVoice; also what `--setup_file ./setup.py` hands to a Beam runner's workers.
 
 The package alone is what a worker of a build needs: no TensorFlow. `[train]` adds reading and
-training, `[dev]` the tests and linters. requirements.lock pins every version of all three.
+training, `[m4a]` the decoder of VoxCeleb2's audio, `[dev]` the tests and linters.
+requirements.lock pins every version of all four.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+PYAV = "av>=14,<19"  # 19 has dropped Python 3.11
 ROOMS = ["beam_pipelines", "features", "models", "reports", "sample_corpus", "tfdata", "training"]
 
 setup(
@@ -39,6 +41,7 @@ setup(
             "tensorflow==2.16.2",
             "tensorflow-io==0.37.1",
         ],
-        "dev": ["mypy", "pytest", "ruff"],
+        "m4a": [PYAV],
+        "dev": [PYAV, "mypy", "pytest", "ruff"],
     },
 )

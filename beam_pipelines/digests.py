@@ -18,8 +18,8 @@ from beam_pipelines.plan import Pair
 from features import FeatureSettings
 from tfdata.schema import FORMAT_VERSION
 
-# The packages whose version can change a byte of a shard.
-DECIDING_PACKAGES = ("facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
+# The packages whose version can change a byte of a shard; `av`, an extra, may not be there.
+DECIDING_PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,16 @@ def code_digest() -> str:
 
 @cache
 def software() -> dict[str, str]:
-    """Name to version of each package that decides the bytes."""
-    return {name: metadata.version(name) for name in DECIDING_PACKAGES}
+    """Name to version of each package that decides the bytes and is installed."""
+    found = {name: _version(name) for name in DECIDING_PACKAGES}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def check_worker(job: Job) -> None:
@@ -69,9 +77,9 @@ def check_worker(job: Job) -> None:
     here = software()
     if here != job.software:
         differ = ", ".join(
-            f"{name} {here[name]} and not {version}"
-            for name, version in job.software.items()
-            if here[name] != version
+            f"{name} {here.get(name, 'missing')} and not {job.software.get(name, 'missing')}"
+            for name in DECIDING_PACKAGES
+            if here.get(name) != job.software.get(name)
         )
         raise BuildError(f"A worker has other packages than the driver: {differ}.")
     if code_digest() != job.code:

@@ -36,7 +36,7 @@ def main() -> None:
         "one clip is removed": [without_clip(forty[0]), *forty[1:]],
         "one image is removed": [without_face(forty[0]), *forty[1:]],
     }
-    print("| `--num_shards` | shards | pairs a shard |", *(f"{name} |" for name in changed))
+    print("| `--num_shards` | shards | train pairs a shard |", *(f"{name} |" for name in changed))
     print("|" + "---|" * (3 + len(changed)))
     for num_shards in (16, 64, 256):
         settings = PlanSettings(num_shards=num_shards)

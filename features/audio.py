@@ -7,38 +7,59 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from features.m4a import M4aClip, is_m4a
 from features.media import MediaError, Reason
 from features.settings import FeatureSettings
 
 # What is shorter says nothing about a voice, and repeating it would only draw a hum.
 MIN_SECONDS = 0.25
 MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
-# About one step of 16-bit audio: what stays below it after its mean is removed was never recorded.
-SILENCE_PEAK = 2.0**-15
-# Silence is trimmed on whole clips; this bounds the memory that one can take (10 minutes).
-MAX_TRIMMED_SECONDS = 600.0
+# What stays within one step of 16-bit audio of its middle was never recorded.
+SILENCE_RANGE = 2 * 2.0**-15
+# A header that claims more is not believed: what is there is counted, up to that.
+MAX_SECONDS = 4 * 3600
+# Silence is trimmed on whole clips; this bounds the memory that one can take (10 minutes, at up
+# to 48 kHz).
+MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES = 600, 600 * 48_000
+# Squares of what is louder overflow.
+LOUDEST_SQUARED = 1e18
 # Context on both sides of a window, longer than the resampler's filter.
 RESAMPLING_MARGIN_SECONDS = 0.05
 # After a seek, an MPEG decoder lacks the frames that the next ones build on, until it has settled.
 MPEG_SETTLING_SECONDS = 1.0
-SKIP_SAMPLES = 1 << 16  # a read, where a seek will not do
+# The average of channels that cancel each other is what rounding and codecs leave: below this
+# share of the loudest one's, were it alone.
+CANCELLED = 0.1
+BLOCK_VALUES = 1 << 22  # that are read at once: samples times channels
 
+Clip: TypeAlias = "SoundFile | M4aClip"
 Source = str | os.PathLike[str] | BinaryIO
+
+
+class SoundFile(soundfile.SoundFile):
+    """One that does not seek, after a read, to where it has come to: FLAC may refuse that."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def can_seek(self) -> bool:
+        return super().seekable()
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFacts:
-    """What an audio file's header says."""
+    """What an audio file's header says, where it can be believed."""
 
     sample_rate_hz: int
-    samples: int  # a channel, at the native rate
+    samples: int  # a channel, at the native rate; of MAX_SECONDS at most
 
     def samples_at(self, sample_rate_hz: int) -> int:
         """Length after resampling, rounded down to whole samples."""
@@ -46,13 +67,18 @@ class AudioFacts:
 
 
 def probe_audio(source: Source) -> AudioFacts:
-    """Reads the header alone.
+    """Reads the header alone, unless it claims more than MAX_SECONDS: then the clip is decoded.
 
     Raises:
       MediaError: unreadable, sample_rate or too_short.
     """
     with _open(source) as clip:
-        return AudioFacts(clip.samplerate, clip.frames)
+        samples = clip.frames
+        if samples > MAX_SECONDS * clip.samplerate:
+            samples = _skip(clip, MAX_SECONDS * clip.samplerate)
+            if samples == 0:
+                raise MediaError(Reason.TOO_SHORT, "no samples")
+        return AudioFacts(clip.samplerate, samples)
 
 
 def read_window(
@@ -60,12 +86,13 @@ def read_window(
 ) -> NDArray[np.float32]:
     """Reads one window: native rate, only the samples needed, mono, resampled, equal length.
 
-    Channels are averaged. Where the clip ends before the window does, the part that is there is
+    Channels are averaged; of channels that cancel each other, as when one was wired upside down,
+    the loudest is taken. Where the clip ends before the window does, the part that is there is
     repeated from its beginning until the window is full (silence would tell the models how long
     the clip was). With `trim_silence_db`, positions count from the end of the leading silence.
 
     Args:
-      source: path or open file of anything that libsndfile reads.
+      source: path or open file of anything that libsndfile reads, or `features.m4a`.
       start_samples: first sample, counted at `settings.sample_rate_hz`.
       settings: gives rate, length and trimming.
 
@@ -88,16 +115,16 @@ def read_window(
         )
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
-    if np.abs(samples - samples.mean(dtype=np.float64)).max() <= SILENCE_PEAK:
+    if float(samples.max()) - float(samples.min()) <= SILENCE_RANGE:
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
     return np.resize(samples, settings.window_samples)  # np.resize repeats from the beginning
 
 
 @contextmanager
-def _open(source: Source) -> Iterator[soundfile.SoundFile]:
+def _open(source: Source) -> Iterator[Clip]:
     """Opens a clip, and says what goes wrong while it is open as a MediaError."""
     try:
-        with _sound_file(source) as clip:
+        with _any_clip(source) as clip:
             if clip.format == "RAW":  # libsndfile goes by the name: .au, .snd, .gsm, .vox
                 raise MediaError(Reason.UNREADABLE, "no header")
             if not MIN_RATE_HZ <= clip.samplerate <= MAX_RATE_HZ:
@@ -106,20 +133,34 @@ def _open(source: Source) -> Iterator[soundfile.SoundFile]:
                 raise MediaError(Reason.TOO_SHORT, "no samples")
             yield clip
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        detail = getattr(error, "error_string", None) or str(error)
-        raise MediaError(Reason.UNREADABLE, detail.strip().rstrip(".")) from error
+        detail = getattr(error, "error_string", None) or getattr(error, "strerror", None)
+        raise MediaError(Reason.UNREADABLE, (detail or str(error)).strip().rstrip(".")) from error
 
 
-def _sound_file(source: Source) -> soundfile.SoundFile:
+def _any_clip(source: Source) -> Clip:
     try:
-        return soundfile.SoundFile(source)
+        return SoundFile(source)
     except TypeError as error:  # soundfile asks for the sample rate of a file named .raw
         raise MediaError(Reason.UNREADABLE, str(error)) from error
+    except soundfile.LibsndfileError as error:
+        if is_m4a(_first_bytes(source)):
+            return M4aClip(source)
+        if "does not exist" in error.error_string:  # it says so of an MP3 without a single frame
+            raise MediaError(Reason.UNREADABLE, "no audio in it") from error
+        raise
 
 
-def _read_span(
-    clip: soundfile.SoundFile, start: int, settings: FeatureSettings
-) -> NDArray[np.float32]:
+def _first_bytes(source: Source) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as file:
+            return file.read(16)
+    source.seek(0)
+    start = source.read(16)
+    source.seek(0)
+    return start
+
+
+def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.float32]:
     """Reads up to one window from `start` (in samples of the target rate)."""
     native_hz, target_hz, length = (
         clip.samplerate,
@@ -140,42 +181,68 @@ def _read_span(
     return samples[skip : skip + length]
 
 
-def _read_trimmed(
-    clip: soundfile.SoundFile, trim_silence_db: float, target_hz: int
-) -> NDArray[np.float32]:
+def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray[np.float32]:
     """Reads a whole clip without its leading and trailing silence."""
     import librosa  # costs a worker 200 MB, so only a build that trims pays for it
 
-    length = min(clip.frames, round(MAX_TRIMMED_SECONDS * clip.samplerate))
-    samples = _read_mono(clip, 0, length)
+    seconds = min(MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES / max(clip.samplerate, target_hz))
+    samples = _read_mono(clip, 0, round(seconds * clip.samplerate))
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
     if clip.samplerate != target_hz:
         samples = soxr.resample(samples, clip.samplerate, target_hz)
-    trimmed, _ = librosa.effects.trim(samples, top_db=trim_silence_db)
-    return trimmed
+    peak = _peak(samples)
+    _, (first, last) = librosa.effects.trim(
+        samples / peak if peak > LOUDEST_SQUARED else samples, top_db=trim_silence_db
+    )
+    return samples[first:last]
 
 
-def _read_mono(clip: soundfile.SoundFile, first: int, length: int) -> NDArray[np.float32]:
-    """Reads `length` samples from `first`, or as many as are there, channels averaged."""
-    if first >= clip.frames:
+def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
+    """Reads `length` samples from `first`, or as many as are there, channels made one."""
+    if first >= min(clip.frames, MAX_SECONDS * clip.samplerate):
         return np.zeros(0, np.float32)
     settling = 0
     # Vorbis may continue a block off after a seek: https://github.com/libsndfile/libsndfile/issues/885
-    if clip.format == "OGG" or not clip.seekable():
+    if clip.format == "OGG" or not clip.can_seek():
         _skip(clip, first)
     else:
         if clip.subtype.startswith("MPEG"):
             settling = min(first, round(MPEG_SETTLING_SECONDS * clip.samplerate))
         clip.seek(first - settling)
-    channels = clip.read(settling + length, dtype="float32", always_2d=True)[settling:]
-    return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
+    blocks = [_to_mono(block) for block in _blocks(clip, settling + length)]
+    return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks))[settling:]
 
 
-def _skip(clip: soundfile.SoundFile, samples: int) -> None:
-    """Decodes and forgets, a bounded piece at a time."""
+def _blocks(clip: Clip, samples: int) -> Iterator[NDArray[np.float32]]:
+    """Reads [samples, channels] a bounded piece at a time, whatever a header claims."""
+    at_once = max(1, BLOCK_VALUES // clip.channels)
     while samples > 0:
-        read = len(clip.read(min(samples, SKIP_SAMPLES), dtype="float32"))
-        if read == 0:  # the header claims more than there is
+        wanted = min(samples, at_once)
+        block = clip.read(wanted, dtype="float32", always_2d=True)
+        yield block
+        if len(block) < wanted:
             return
-        samples -= read
+        samples -= wanted
+
+
+def _skip(clip: Clip, samples: int) -> int:
+    """Decodes and forgets; returns how many samples there were."""
+    return sum(len(block) for block in _blocks(clip, samples))
+
+
+def _to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Averages [samples, channels], unless they cancel each other."""
+    number = channels.shape[1]
+    if number == 1:
+        return channels[:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        mono = channels.mean(axis=1)
+        if _peak(mono) * number < CANCELLED * _peak(channels):
+            return channels[:, np.abs(channels).max(axis=0).argmax()]
+    return mono
+
+
+def _peak(samples: NDArray[np.float32]) -> float:
+    """The largest magnitude; faster than `np.abs(samples).max()`."""
+    return max(float(samples.max(initial=0)), -float(samples.min(initial=0)))

@@ -9,13 +9,13 @@ class Reason(StrEnum):
     """The reasons for which a file is rejected. The values are part of the data set's format."""
 
     UNREADABLE = "unreadable"  # missing, not permitted, no known format, or damaged inside
-    TOO_LARGE = "too_large"  # more pixels than any photograph of a face needs
+    TOO_LARGE = "too_large"  # more pixels, or more work, than any photograph of a face needs
     TOO_SMALL = "too_small"  # too few pixels to show a face
-    BLANK = "blank"  # an image of one single colour
+    BLANK = "blank"  # an image of one colour, give or take noise
     TOO_SHORT = "too_short"  # no samples, or too few to hear a voice
     SAMPLE_RATE = "sample_rate"  # outside of what recorders produce
     NOT_FINITE = "not_finite"  # NaN or infinite samples
-    SILENT = "silent"  # digital silence, or a constant
+    SILENT = "silent"  # digital silence, a constant, or nothing but their rounding
 
 
 class MediaError(Exception):

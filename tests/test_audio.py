@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import sys
+import tracemalloc
+from fractions import Fraction
 
+import av
 import librosa
 import numpy as np
 import pytest
@@ -105,6 +109,20 @@ def test_channels_are_averaged():
     np.testing.assert_allclose(stereo, (left + right) / 2, atol=1e-7)
     three = read_window(clip(np.stack([left, right, rear], axis=1)), 0, DEFAULT)
     np.testing.assert_allclose(three, (left + right + rear) / 3, atol=1e-7)
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+@pytest.mark.parametrize("share", [0.999, 0.97])
+def test_of_channels_that_cancel_each_other_the_loudest_is_taken(rate_hz, share):
+    stereo = np.stack([-share * NOISE, NOISE], axis=1)
+    window = read_window(clip(stereo, rate_hz), 0, SECOND)
+    np.testing.assert_allclose(window, read_window(clip(NOISE, rate_hz), 0, SECOND), atol=1e-7)
+
+
+def test_a_dead_channel_only_halves_the_level():
+    for dead in ([NOISE, 0 * NOISE], [0 * NOISE, NOISE]):
+        window = read_window(clip(np.stack(dead, axis=1)), 0, SECOND)
+        np.testing.assert_allclose(window, NOISE[:16000] / 2, atol=1e-7)
 
 
 def test_paths_strings_and_open_files_read_alike(tmp_path):
@@ -272,7 +290,8 @@ NOT_A_CLIP = np.random.default_rng(3).bytes(50_000)
         (np.full(80_000, 0.5), 16000, Reason.SILENT),
         (np.full(80_000, -1.0), 16000, Reason.SILENT),
         (np.arange(80_000) % 2 / 32768, 16000, Reason.SILENT),
-        (np.stack([NOISE, -NOISE], axis=1), 16000, Reason.SILENT),
+        (np.random.default_rng(6).integers(-1, 2, 80_000) / 32768, 16000, Reason.SILENT),
+        (np.stack([np.zeros(80_000)] * 2, axis=1), 16000, Reason.SILENT),
         (NOISE, 1, Reason.SAMPLE_RATE),
         (NOISE, 3999, Reason.SAMPLE_RATE),
         (NOISE, 384_001, Reason.SAMPLE_RATE),
@@ -295,6 +314,13 @@ def test_absurdly_loud_floats_are_read_without_overflow():
     loud = np.abs(NOISE) * np.float32(3e38)
     with np.errstate(all="raise"):
         np.testing.assert_array_equal(read_window(clip(loud), 0, SECOND), loud[:16000])
+
+
+def test_absurdly_loud_floats_are_trimmed_like_others():
+    settings = FeatureSettings(window_seconds=1, trim_silence_db=40)
+    window = read_window(clip(faded(RATE_HZ) * np.float32(1e30)), 0, settings)
+    usual = read_window(clip(faded(RATE_HZ)), 0, settings)
+    np.testing.assert_allclose(window / 1e30, usual, rtol=1e-6)
 
 
 def test_damage_outside_of_the_window_does_no_harm():
@@ -335,6 +361,38 @@ def test_a_wav_header_that_claims_more_than_there_is_gives_what_is_there():
     assert rejection(io.BytesIO(data), start=20_000).reason == Reason.TOO_SHORT
 
 
+def flac_that_claims(samples):
+    """NOISE as FLAC; 36 bits of its header, from the middle of byte 21, are the length."""
+    data = bytearray(clip(NOISE, subtype="PCM_16", kind="FLAC").getvalue())
+    data[21:26] = (data[21] >> 4 << 36 | samples).to_bytes(5, "big")
+    return io.BytesIO(data)
+
+
+@pytest.mark.parametrize("claim", [0, 10**9, 2**36 - 1])  # 0 is what a recorder writes to a pipe
+@pytest.mark.parametrize("trim_silence_db", [None, 60.0])
+def test_a_length_that_is_unknown_or_absurd_is_counted(claim, trim_silence_db):
+    assert probe_audio(flac_that_claims(claim)).samples == len(NOISE)
+    settings = FeatureSettings(trim_silence_db=trim_silence_db)
+    for start in (0, 60_000):
+        window = read_window(flac_that_claims(claim), start, settings)[: len(NOISE) - start]
+        np.testing.assert_allclose(window, NOISE[start : start + 48000], atol=2**-15)
+    assert rejection(flac_that_claims(claim), settings, 10**10).reason == Reason.TOO_SHORT
+
+
+@pytest.mark.parametrize("trim_silence_db", [None, 60.0])
+def test_memory_does_not_grow_with_the_number_of_channels(trim_silence_db):
+    settings = FeatureSettings(trim_silence_db=trim_silence_db, window_seconds=2)
+    wide = np.repeat(np.arange(32_000, dtype=np.int16)[:, None], 1000, axis=1)
+    file = clip(wide, subtype="PCM_16")  # 64 MB
+    read_window(clip(NOISE), 0, settings)  # imports
+    tracemalloc.start()
+    window = read_window(file, 0, settings)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(window[-1000:], np.arange(31_000, 32_000) / 32768, atol=1e-4)
+    assert peak < 60e6  # all channels as floats take 128 MB
+
+
 @pytest.mark.parametrize("start", [0, 30_000, 79_000])
 def test_a_flac_cut_off_within_the_window_is_unreadable(start):
     data = clip(NOISE, subtype="PCM_16", kind="FLAC").getvalue()
@@ -362,6 +420,103 @@ def test_a_late_window_of_a_lossy_clip_is_the_one_that_was_asked_for(subtype, st
     np.testing.assert_allclose(
         read_window(file, start, SECOND), whole[start : start + RATE_HZ], atol=1e-6
     )
+
+
+# --- M4A and its kin, through PyAV ---
+
+
+def m4a(samples, rate_hz=RATE_HZ, codec="aac", kind="mp4", **options):
+    """Samples [channels, samples] as an open file that PyAV has encoded."""
+    layout = ["mono", "stereo"][len(samples) - 1]
+    frame = av.AudioFrame.from_ndarray(samples.astype(np.float32), format="fltp", layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind, options=options) as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        stream.bit_rate = 96_000
+        wanted = stream.codec_context.format.name
+        resampler = av.AudioResampler(format=wanted, layout=layout, rate=rate_hz)
+        for part in [*resampler.resample(frame), None]:
+            container.mux(stream.encode(part))
+    file.seek(0)
+    return file
+
+
+def decoded_whole(file):
+    file.seek(0)
+    with av.open(file) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    file.seek(0)
+    return np.concatenate(frames, axis=1).mean(axis=0)
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_windows_of_an_m4a_lie_where_they_were_recorded(rate_hz, channels):
+    sound = hum(5, rate_hz)
+    file = m4a(np.stack([sound] * channels), rate_hz)
+    facts = probe_audio(file)
+    assert facts.sample_rate_hz == rate_hz
+    assert facts.samples == pytest.approx(len(sound), abs=rate_hz / 1000)  # MP4 says it in ms
+    for start in (2000, 16_001, 40_000):  # the codec smears what begins at once
+        file.seek(0)
+        window = read_window(file, start, SECOND)
+        np.testing.assert_allclose(window, hum()[start : start + RATE_HZ], atol=0.02)
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov"}])
+@pytest.mark.parametrize("kind", ["mp4", "adts"])
+def test_a_window_of_an_m4a_equals_that_slice_of_the_whole(kind, options):
+    file = m4a(np.tile(NOISE, 5)[None], kind=kind, **(options if kind == "mp4" else {}))
+    whole = decoded_whole(file)
+    for start in (0, 1023, 50_000, 200_000, 350_001):  # the last two lie beyond what is skipped
+        window = read_window(file, start, SECOND)
+        np.testing.assert_allclose(window, whole[start : start + RATE_HZ], atol=1e-6)
+        file.seek(0)
+
+
+def test_a_lossless_m4a_gives_the_recorded_samples_to_its_end():
+    file = m4a(NOISE[None], codec="alac")
+    assert probe_audio(file).samples == len(NOISE)
+    file.seek(0)
+    window = read_window(file, 60_000, DEFAULT)
+    np.testing.assert_allclose(window, np.tile(NOISE[60_000:], 3)[:48_000], atol=2**-15)
+
+
+def test_wma_and_the_sound_of_a_video_are_read(tmp_path):
+    for name, file in {
+        "clip.wma": m4a(hum(5, 44100)[None], 44100, codec="wmav2", kind="asf"),
+        "clip.wav": m4a(hum()[None]),  # the content counts, not the name
+    }.items():
+        (tmp_path / name).write_bytes(file.getvalue())
+        assert read_window(tmp_path / name, 16_000, SECOND).std() == pytest.approx(0.14, abs=0.01)
+
+
+def test_a_cut_off_or_damaged_m4a_is_unreadable_or_gives_what_is_left():
+    whole = m4a(NOISE[None]).getvalue()
+    for cut in (8, 100, len(whole) // 2):  # the index comes last
+        assert rejection(io.BytesIO(whole[:cut])).reason == Reason.UNREADABLE
+    left = m4a(NOISE[None], kind="adts").getvalue()[:20_000]
+    np.testing.assert_allclose(
+        read_window(io.BytesIO(left), 0, SECOND),
+        read_window(m4a(NOISE[None], kind="adts"), 0, SECOND),
+        atol=1e-6,
+    )
+
+
+def test_a_play_list_that_calls_itself_m4a_is_unreadable(tmp_path):
+    (tmp_path / "secret.wav").write_bytes(clip(NOISE).getvalue())
+    path = tmp_path / "list.m4a"
+    path.write_text(f"#EXTM3U\n#EXTINF:5,\n{tmp_path / 'secret.wav'}\n#EXT-X-ENDLIST\n")
+    assert rejection(path).reason == Reason.UNREADABLE
+
+
+def test_without_pyav_an_m4a_says_what_to_install(monkeypatch):
+    file = m4a(NOISE[None])
+    monkeypatch.setitem(sys.modules, "av", None)
+    error = rejection(file)
+    assert error.reason == Reason.UNREADABLE
+    assert "facevoice[m4a]" in error.detail
 
 
 def test_errors_survive_pickling():

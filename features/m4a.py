@@ -1,0 +1,171 @@
+"""Audio that libsndfile does not read, through PyAV: MP4 and M4A (VoxCeleb2's), AAC, WMA.
+
+PyAV is an extra, `facevoice[m4a]`, and imported only when such a file is met.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.media import MediaError, Reason
+
+# FFmpeg knows hundreds of formats, and some are lists of other files to read.
+FORMATS = "mov,aac,asf"
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+ASF_START = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
+# Decoding all that lies before a window is exact; where it would be more than this, seek.
+SEEK_BEYOND_SECONDS = 10.0
+# After a seek, decoders lack the frames that the next ones build on, until they have settled.
+SETTLING_SECONDS = 1.0
+UNKNOWN_LENGTH = 2**62
+
+
+def is_m4a(start: bytes) -> bool:
+    """Whether a file that begins with these 16 bytes (or fewer) is for this reader."""
+    is_adts = len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0
+    return start[4:8] in MP4_BOXES or start[:8] == ASF_START or is_adts
+
+
+class M4aClip:
+    """The first sound track of a file: what `soundfile.SoundFile` offers, as far as it is needed.
+
+    The encoder's delay is taken off as FFmpeg does it: MP4's edit lists are heeded; raw AAC and
+    fragmented MP4 do not say what theirs is.
+
+    Attributes:
+      samplerate: Hz.
+      channels: their number.
+      frames: length in samples of one channel, as the header has it.
+    """
+
+    format = "M4A"
+    subtype = ""
+
+    def __init__(self, source: str | os.PathLike[str] | BinaryIO) -> None:
+        """Opens a file.
+
+        Raises:
+          MediaError: unreadable.
+        """
+        try:
+            import av
+        except ImportError as error:
+            detail = "M4A, MP4, AAC and WMA need PyAV: pip install 'facevoice[m4a]'"
+            raise MediaError(Reason.UNREADABLE, detail) from error
+        self._owned: BinaryIO | None = None
+        if isinstance(source, str | os.PathLike):
+            self._owned = Path(source).open("rb")  # noqa: SIM115
+        try:
+            with _as_unreadable():
+                self._container = av.open(
+                    self._owned or source,
+                    mode="r",
+                    options={"format_whitelist": FORMATS},
+                    metadata_errors="replace",
+                )
+                self._read_header()
+        except MediaError:
+            self.close()
+            raise
+
+    def _read_header(self) -> None:
+        if not self._container.streams.audio:
+            raise MediaError(Reason.UNREADABLE, "no sound track that can be decoded")
+        self._track = self._container.streams.audio[0]
+        self.samplerate: int = self._track.codec_context.sample_rate
+        self.channels: int = self._track.codec_context.channels
+        if self.samplerate <= 0 or self.channels <= 0:
+            raise MediaError(Reason.UNREADABLE, "no sampling rate or no channels")
+        self._samples_per_tick = (self._track.time_base or 0) * self.samplerate
+        ticks = self._track.duration or 0
+        self.frames = int(ticks * self._samples_per_tick) if ticks > 0 else UNKNOWN_LENGTH
+        self._position = 0  # of the first sample of `_blocks`
+        self._blocks = self._decode()
+        self._rest = np.zeros((0, self.channels), np.float32)
+
+    def __enter__(self) -> M4aClip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if hasattr(self, "_container"):
+            self._container.close()
+        if self._owned is not None:
+            self._owned.close()
+
+    def can_seek(self) -> bool:
+        return True
+
+    def seek(self, position: int) -> None:
+        """Makes `position`, a sample, what `read` begins with; forward only."""
+        is_far = position > SEEK_BEYOND_SECONDS * self.samplerate
+        if is_far and self._samples_per_tick == 1:  # otherwise instants are rounded
+            start = self._track.start_time or 0
+            early = position - round(SETTLING_SECONDS * self.samplerate)
+            with _as_unreadable():
+                self._container.seek(start + early, stream=self._track)
+                frame = next(self._container.decode(self._track), None)
+                if frame is None or frame.pts is None or frame.pts - start > position:
+                    raise MediaError(Reason.UNREADABLE, "cannot be read from within")
+            self._position = frame.pts - start
+            self._rest = self._samples(frame)
+            self._blocks = self._decode()
+        while self._position + len(self._rest) < position:
+            self._position += len(self._rest)
+            self._rest = next(self._blocks, np.zeros((0, self.channels), np.float32))
+            if not len(self._rest):
+                return
+        self._rest = self._rest[position - self._position :]
+        self._position = position
+
+    def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> Any:
+        """Reads the next samples, float32 [up to `frames`, channels]; fewer at the end."""
+        assert (dtype, always_2d) == ("float32", True)
+        frames = min(frames, self.frames - self._position)
+        pieces = [self._rest]
+        count = len(self._rest)
+        while count < frames and (block := next(self._blocks, None)) is not None:
+            pieces.append(block)
+            count += len(block)
+        samples = np.concatenate(pieces)
+        taken, self._rest = samples[:frames], samples[frames:]
+        self._position += len(taken)
+        return taken
+
+    def _decode(self) -> Iterator[NDArray[np.float32]]:
+        with _as_unreadable():
+            for frame in self._container.decode(self._track):
+                yield self._samples(frame)
+
+    def _samples(self, frame: Any) -> NDArray[np.float32]:
+        """One decoded frame as float32 [samples, channels], full scale at 1."""
+        if (frame.sample_rate, frame.layout.nb_channels) != (self.samplerate, self.channels):
+            raise MediaError(Reason.UNREADABLE, "changes its sampling rate or its channels")
+        values = frame.to_ndarray()
+        values = values.T if frame.format.is_planar else values.reshape(-1, self.channels)
+        if values.dtype.kind == "u":
+            values = values.astype(np.float32) / 128 - 1
+        elif values.dtype.kind == "i":
+            values = values * 2.0 ** (1 - 8 * values.dtype.itemsize)
+        return values.astype(np.float32, copy=False)
+
+
+@contextmanager
+def _as_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except MediaError:
+        raise
+    # FFmpeg's errors are OSErrors, ValueErrors, LookupErrors and more.
+    except Exception as error:
+        detail = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise MediaError(Reason.UNREADABLE, detail) from error
