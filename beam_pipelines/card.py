@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from beam_pipelines.hashing import rank
-from beam_pipelines.settings import PlanSettings
+from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.settings import PlanSettings
 from features import FeatureSettings, band_centres_hz
 from reports.card import card
 from reports.examples import Example
@@ -66,7 +66,7 @@ def examples(output: Path, manifest: Manifest) -> list[Example]:
 
 
 def _homes(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
-    """Number of a shard to the people whose videos belong into it (see `plan.shard_index`).
+    """Number of a shard to the people whose videos belong into it (see `planning.plan.shard_index`).
 
     It says where to look first; a pair whose clip was replaced may lie elsewhere.
     """

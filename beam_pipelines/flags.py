@@ -16,7 +16,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_pipelines.settings import PlanSettings
+from beam_pipelines.planning.settings import PlanSettings
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction
 from features import FeatureSettings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 import uuid
@@ -10,19 +11,21 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from beam_pipelines import folder, progress, summary, words
+from beam_pipelines import summary, words
 from beam_pipelines.card import card_html
-from beam_pipelines.digests import Job, code_digest, software
+from beam_pipelines.corpus.people import People, find_people
+from beam_pipelines.corpus.split_file import with_utterances
 from beam_pipelines.errors import BuildError
 from beam_pipelines.flags import Arguments
-from beam_pipelines.leakage import Leaks
-from beam_pipelines.local_workers import worker_logs
-from beam_pipelines.notes import ShardNote, read_note
-from beam_pipelines.outline import Outline
-from beam_pipelines.people import People, find_people
 from beam_pipelines.pipeline import describe, describe_plan
-from beam_pipelines.runners import pipeline_on, run
-from beam_pipelines.split_file import with_utterances
+from beam_pipelines.planning.leakage import Leaks
+from beam_pipelines.planning.outline import Outline
+from beam_pipelines.running import progress
+from beam_pipelines.running.local_workers import worker_logs
+from beam_pipelines.running.runners import pipeline_on, run
+from beam_pipelines.shards import folder
+from beam_pipelines.shards.digests import Job, software, worker_code
+from beam_pipelines.shards.notes import ShardNote, read_note, seems_to_stand
 from command_line import SAMPLE_CORPUS
 from features import FeatureSettings
 from features.spectrogram import filterbank
@@ -40,7 +43,8 @@ def build(arguments: Arguments) -> None:
     faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude)
     if arguments.split_file:
-        found = replace(found, people=with_utterances(found.people, arguments.split_file))
+        named = with_utterances(found.people, arguments.split_file)
+        found = replace(found, people=named, unnamed=len(found.people) - len(named))
     job = Job(
         faces_root=faces.absolute(),
         audio_root=audio.absolute(),
@@ -48,13 +52,14 @@ def build(arguments: Arguments) -> None:
         features=arguments.features,
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
-        code=code_digest(),
+        code=worker_code(),
         software=software(),
     )
+    folder.check_output(job.output)
+    pipeline = pipeline_on(arguments.runner, arguments.beam_flags)
     if arguments.dry_run:
         _say_plan(arguments, found, job)
         return
-    pipeline = pipeline_on(arguments.runner, arguments.beam_flags)
     describe(pipeline, found.people, job, arguments.plan)
     with folder.prepared(job.output):
         print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
@@ -78,11 +83,13 @@ def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
         with worker_logs(log):
             run(pipeline, log)
         outline = folder.read_outline(aside.output) or Outline()
-    standing = [digest for digest in outline.shards if read_note(job.output, digest)]
+    if not outline.shards:
+        raise BuildError(words.why_nothing(outline.rejects, job.faces_root, job.audio_root))
+    standing = [digest for digest in outline.shards if seems_to_stand(job.output, digest)]
     print(f"{arguments.output} would be built from {_of_whom(arguments, found)}")
     for line in words.plan_words(outline, standing, arguments.plan.pairs_per_person):
         print(f"  {line}")
-    print("Nothing has been written; without --dry_run it would be.")
+    print("Without --dry_run it would be built now.")
 
 
 def _publish(arguments: Arguments, found: People, job: Job, started: float) -> list[str]:
@@ -90,7 +97,14 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
     outline, notes, leaks = _results(job.output)
     rejects = summary.unique_rejects(outline, notes)
     manifest = summary.assemble(
-        notes, outline, leaks, found.people, rejects, arguments.features, arguments.plan
+        notes,
+        outline,
+        leaks,
+        found.people,
+        rejects,
+        arguments.features,
+        arguments.plan,
+        _sha256(arguments.split_file),
     )
     missing = summary.missing_pairs(outline, notes)
     try:
@@ -106,18 +120,24 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
     folder.publish(job.output, manifest, card_html(job.output, manifest), rejects, outline.shards)
     kept = sum(note.run_id != job.run_id for note in notes if note.file)
     seconds = time.monotonic() - started
-    return words.closing_words(manifest, outline, kept, seconds) + words.missing_words(missing)
+    return words.closing_words(manifest, outline, missing, kept, seconds)
 
 
 def _of_whom(arguments: Arguments, found: People) -> str:
     most, count = arguments.plan.persons, len(found.people)
     people = f"{count} people" if most is None or most >= count else f"{most} of {count} people"
-    if not (found.faces_alone or found.audio_alone):
-        return f"{people}."
-    return (
-        f"{people}; {found.faces_alone} folders of faces and {found.audio_alone} of audio have no "
-        f"counterpart."
-    )
+    if found.unnamed:
+        people += f" that --split_file names, which leaves out {found.unnamed}"
+    if found.faces_alone or found.audio_alone:
+        people += (
+            f"; {found.faces_alone} folders of faces and {found.audio_alone} of audio have no "
+            f"counterpart"
+        )
+    return f"{people}."
+
+
+def _sha256(file: Path | None) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file else None
 
 
 def _check_filterbank(features: FeatureSettings) -> None:

@@ -16,12 +16,11 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms import combiners
 
 from beam_pipelines import steps
-from beam_pipelines.corpus import list_files
-from beam_pipelines.digests import Job, ShardPlan
-from beam_pipelines.leakage import add_leaks
-from beam_pipelines.people import Person
-from beam_pipelines.settings import PlanSettings
-from beam_pipelines.windows import Grid
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.planning.leakage import add_leaks
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.windows import Grid
+from beam_pipelines.shards.digests import Job, ShardPlan
 
 
 def describe_plan(
@@ -32,7 +31,7 @@ def describe_plan(
         pipeline
         | "People" >> beam.Create(people)
         | "Spread people" >> beam.Reshuffle()
-        | "List files" >> beam.Map(list_files, job.faces_root, job.audio_root)
+        | "List files" >> beam.Map(steps.list_person, job)
     )
     taken = files | "With both modalities" >> beam.Filter(steps.has_both)
     if plan.persons is not None:  # else there is nothing to choose, nor to wait for
@@ -44,11 +43,7 @@ def describe_plan(
         )
         taken |= "Take chosen" >> beam.Filter(steps.is_chosen, beam.pvalue.AsSingleton(chosen))
     grid = Grid(job.features.sample_rate_hz, job.features.window_samples, plan.window_overlap)
-    planned = (
-        taken
-        | "Probe clips" >> beam.Map(steps.probe_and_count, job.audio_root)
-        | "Plan pairs" >> beam.Map(steps.with_plan, plan, grid)
-    )
+    planned = taken | "Probe and plan" >> beam.Map(steps.probe_and_plan, job, plan, grid)
     shards = (
         planned
         | "By shard" >> beam.FlatMap(steps.packed_by_shard, plan)

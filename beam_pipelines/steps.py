@@ -12,24 +12,38 @@ from typing import Any
 
 from apache_beam.metrics.metric import Metrics
 
-from beam_pipelines import folder
-from beam_pipelines.corpus import PersonFiles, PersonMedia, Reject, probe
-from beam_pipelines.digests import Job, ShardPlan, check_worker, plan_digest
-from beam_pipelines.hashing import rank
-from beam_pipelines.leakage import Leaks, leaks_of
-from beam_pipelines.notes import made_pairs
-from beam_pipelines.outline import Outline, PlannedPerson, PlannedShard
-from beam_pipelines.pairing import by_session
-from beam_pipelines.plan import Pair, by_shard, lost_pairs, plan_person, shard_order
-from beam_pipelines.settings import PlanSettings
-from beam_pipelines.shards import expected_bytes, write_shard
-from beam_pipelines.windows import Grid
+from beam_pipelines.corpus.media import (
+    CLIP,
+    FACE,
+    PersonFiles,
+    PersonMedia,
+    Reject,
+    list_files,
+    probe,
+)
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.leakage import Leaks, leaks_of
+from beam_pipelines.planning.outline import Outline, PlannedPerson, PlannedShard
+from beam_pipelines.planning.pairing import by_session
+from beam_pipelines.planning.plan import Pair, by_shard, lost_pairs, plan_person, shard_order
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.windows import Grid
+from beam_pipelines.shards import folder
+from beam_pipelines.shards.digests import Job, ShardPlan, check_worker, plan_digest
+from beam_pipelines.shards.notes import made_pairs
+from beam_pipelines.shards.write import expected_bytes, write_shard
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
 
 
+def list_person(person: Person, job: Job) -> PersonFiles:
+    check_worker(job)
+    return list_files(person, job.faces_root, job.audio_root)
+
+
 def has_both(files: PersonFiles) -> bool:
-    return bool(files.faces and files.clips)
+    return files.has(FACE) and files.has(CLIP)
 
 
 def identity_of(files: PersonFiles) -> str:
@@ -44,18 +58,15 @@ def is_chosen(files: PersonFiles, chosen: list[str]) -> bool:
     return files.person.identity in chosen
 
 
-def probe_and_count(files: PersonFiles, audio_root: Path) -> PersonMedia:
-    media = probe(files, audio_root)
+def probe_and_plan(files: PersonFiles, job: Job, plan: PlanSettings, grid: Grid) -> PersonPlan:
+    check_worker(job)
+    media = probe(files, job.audio_root)
     count_rejects(media.rejects)
-    return media
-
-
-def with_plan(media: PersonMedia, plan: PlanSettings, grid: Grid) -> PersonPlan:
     return media, plan_person(media, plan, grid)
 
 
 def pack(references: Any) -> bytes:
-    """References as they are shuffled: 30 bytes a pair.
+    """References as they are shuffled: 30 bytes a pair, and 6 for each of its spares.
 
     A local runner keeps what it shuffles in the driver, decoded. As objects, a pair takes 1 KB.
     """
@@ -87,8 +98,10 @@ def outline_shard(plan: ShardPlan, job: Job) -> Outline:
 def outline_files(files: PersonFiles) -> Outline:
     identity = files.person.identity
     return Outline(
-        without_faces=() if files.faces else (identity,),
-        without_clips=() if files.clips else (identity,),
+        without_faces=() if files.has(FACE) else (identity,),
+        without_clips=() if files.has(CLIP) or files.unlisted else (identity,),
+        without_listed=(identity,) if files.unlisted and not files.has(CLIP) else (),
+        unlisted=files.unlisted,
     )
 
 
@@ -101,9 +114,8 @@ def outline_person(planned: PersonPlan, plan: PlanSettings, grid: Grid) -> Outli
         clips=len(media.clips),
         audio_seconds=round(sum(sorted(sound)), 3),
         pairs=len(pairs),
-        lost=lost_pairs(media, plan, grid),
-        examined=len(media.clips) + len(media.rejects),
-        unlisted=media.unlisted,
+        lost=lost_pairs(media, pairs, plan, grid),
+        examined=len(media.clips) + sum(reject.kind == CLIP for reject in media.rejects),
     )
     return Outline(people={media.person.identity: person}, rejects=media.rejects)
 
@@ -134,8 +146,12 @@ def write_after(packed_plan: bytes, job: Job, planned_shards: int) -> Iterator[t
 
 
 def count_rejects(rejects: Iterable[Reject]) -> None:
-    """Adds to Beam's counters, which a runner may count twice where it repeats a step."""
-    for reason, count in Counter(reject.reason for reject in rejects).items():
+    """Adds to Beam's counters, a file once for a shard.
+
+    Steps that a runner repeats count again, so the summary is made from notes.
+    """
+    files = {(reject.kind, reject.path): reject.reason for reject in rejects}
+    for reason, count in Counter(files.values()).items():
         Metrics.counter("facevoice", f"rejected_{reason}").inc(count)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from beam_pipelines.corpus import Reject
-from beam_pipelines.digests import software
+from beam_pipelines.corpus.media import CLIP, FACE, Reject
+from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.errors import BuildError
-from beam_pipelines.leakage import Leaks
-from beam_pipelines.notes import ShardNote
-from beam_pipelines.outline import Outline
-from beam_pipelines.people import Person as CorpusPerson
-from beam_pipelines.settings import PlanSettings
+from beam_pipelines.planning.leakage import Leaks
+from beam_pipelines.planning.outline import Outline
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.shards.digests import software
+from beam_pipelines.shards.notes import ShardNote
 from beam_pipelines.words import missing_words
 from features import FeatureSettings
 from tfdata.schema import SPLITS, Corpus, Manifest, Person, Shard, Split
@@ -27,19 +28,19 @@ def assemble(
     rejects: Sequence[Reject],
     features: FeatureSettings,
     plan: PlanSettings,
+    split_file_sha256: str | None,
 ) -> Manifest:
     """The manifest of a finished build: a function of corpus and settings alone.
 
-    Labels number the people who have a pair, by identity. The names in `--exclude` are left out:
-    who wants to be taken out of a data set should not be named by it.
+    Labels number the people who have a pair, by identity.
     """
     facts = {person.identity: dict(person.meta) for person in people}
     with_pairs = sorted({identity for note in notes for identity in note.pairs})
     missing = missing_pairs(outline, notes)
-    had = [outline.people[who] for who in sorted(outline.people)]
+    had = [outline.people[who] for who in with_pairs]
     return Manifest(
         features=asdict(features),
-        plan={k: v for k, v in asdict(plan).items() if k != "exclude"},
+        plan=_plan_facts(plan, split_file_sha256),
         image_shape=features.image_shape,
         spectrogram_shape=features.spectrogram_shape,
         people={
@@ -55,6 +56,9 @@ def assemble(
             for label, identity in enumerate(with_pairs)
         },
         splits={split: _split([n for n in notes if n.split == split]) for split in SPLITS},
+        without_pairs={
+            who: missing[who] for who in sorted(missing) if missing[who] and who not in with_pairs
+        },
         corpus=Corpus(
             videos=sum(person.videos for person in had),
             faces=sum(person.faces for person in had),
@@ -73,27 +77,32 @@ def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]
     Of a clip whose windows fail in different ways one is kept, whichever shard came first.
     """
     found = {*outline.rejects, *(reject for note in notes for reject in note.rejects)}
-    ordered = sorted(found, key=lambda r: (r.path, r.reason, r.detail), reverse=True)
-    first = {reject.path: reject for reject in ordered}
-    return sorted(first.values(), key=lambda reject: reject.path)
+    ordered = sorted(found, key=lambda r: (r.path, r.kind, r.reason, r.detail), reverse=True)
+    first = {(reject.path, reject.kind): reject for reject in ordered}
+    return sorted(first.values(), key=lambda reject: (reject.path, reject.kind))
 
 
 def check_rejects(
     rejects: Sequence[Reject], outline: Outline, notes: Iterable[ShardNote], most: float
 ) -> None:
-    """Raises BuildError if a larger share than `most` of the examined media is rejected.
+    """Raises BuildError if of the images, or of the clips, a larger share than `most` is rejected.
 
-    Examined are clips whose headers were read, images that were opened, and files that could not
-    be listed.
+    Of the files that were examined, that is: clips whose headers were read, images that were
+    opened, and what could not even be listed.
     """
-    examined = sum(person.examined for person in outline.people.values())
-    examined += sum(note.opened for note in notes)
-    if len(rejects) > most * examined:
-        raise BuildError(
-            f"{len(rejects)} of {examined} media examined are rejected "
-            f"({len(rejects) / examined:.1%}), and --max_reject_fraction allows {most:.1%}; check "
-            f"the corpus, or allow more: what is finished is kept."
-        )
+    bad = Counter(reject.kind for reject in rejects)
+    unlisted_faces = sum(reject.kind == FACE for reject in outline.rejects)
+    examined = {
+        FACE: unlisted_faces + sum(note.opened for note in notes),
+        CLIP: sum(person.examined for person in outline.people.values()),
+    }
+    for kind, plural in ((FACE, "images"), (CLIP, "clips")):
+        if bad[kind] > most * examined[kind]:
+            raise BuildError(
+                f"{bad[kind]} of {examined[kind]} {plural} examined are rejected "
+                f"({bad[kind] / examined[kind]:.1%}), and --max_reject_fraction allows "
+                f"{most:.1%}; check the corpus, or allow more: what is finished is kept."
+            )
 
 
 def check_missing(missing: Mapping[str, int]) -> None:
@@ -111,6 +120,19 @@ def missing_pairs(outline: Outline, notes: Iterable[ShardNote]) -> dict[str, int
     for note in notes:
         made.update(note.pairs)
     return {who: person.lost + person.pairs - made[who] for who, person in outline.people.items()}
+
+
+def _plan_facts(plan: PlanSettings, split_file_sha256: str | None) -> dict[str, Any]:
+    """The settings that say what a data set is.
+
+    The names in `--exclude` are left out: who wants to be taken out of a data set should not be
+    named by it.
+    """
+    facts = {name: value for name, value in asdict(plan).items() if name != "exclude"}
+    if plan.split_by == "file":
+        del facts["split_fractions"]
+        facts["split_file_sha256"] = split_file_sha256
+    return facts
 
 
 def _split(notes: Sequence[ShardNote]) -> Split:

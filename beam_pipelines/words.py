@@ -6,40 +6,48 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from beam_pipelines.corpus import Reject
-from beam_pipelines.leakage import leakage_words
-from beam_pipelines.outline import Outline, PlannedShard
-from tfdata.schema import SPLITS, Manifest
+from beam_pipelines.corpus.media import Reject
+from beam_pipelines.planning.outline import Outline, PlannedShard
+from reports.words import counted, duration, listed
+from tfdata.schema import SPLITS, Leak, Manifest
+
+MOST_NAMED = 5
 
 
-def plan_words(outline: Outline, standing: Iterable[str], most: int) -> list[str]:
+def plan_words(outline: Outline, standing: Iterable[str], asked: int) -> list[str]:
     """What a dry run says.
 
     Args:
       outline: the plan.
       standing: digests of shards that an earlier build has written.
-      most: pairs asked for of each person.
+      asked: pairs wanted of each person.
     """
-    people, shards = outline.people.values(), outline.shards.values()
-    kept = [outline.shards[digest] for digest in standing if digest in outline.shards]
+    people, shards = outline.people, outline.shards.values()
+    had = people.values()
+    kept = [outline.shards[digest] for digest in standing]
     to_write = sum(shard.bytes for shard in shards) - sum(shard.bytes for shard in kept)
     files = Counter(shard.split for shard in shards)
-    pairs = _pairs_by_split(shards)
-    lines = [
-        f"{len(people)} people in {sum(p.videos for p in people)} videos, with "
-        f"{sum(p.faces for p in people)} images and {sum(p.clips for p in people)} clips "
-        f"({duration(sum(p.audio_seconds for p in people))})",
-        _pairs(pairs),
-        f"{len(shards)} shards ({', '.join(f'{files[split]} {split}' for split in SPLITS)})"
+    reasons = Counter(reject.reason for reject in outline.rejects)
+    pairs = {who: person.pairs for who, person in people.items()}
+    return [
+        f"{_people(len(people))} in {counted(sum(p.videos for p in had), 'video')}, with "
+        f"{counted(sum(p.faces for p in had), 'image')} and "
+        f"{counted(sum(p.clips for p in had), 'clip')} "
+        f"({duration(sum(p.audio_seconds for p in had))})",
+        _pairs(_pairs_by_split(shards)),
+        f"{counted(len(shards), 'shard')} ({_each(files)})"
         + (f", of which {len(kept)} are there already" if kept else "")
         + f"; about {to_write / 1e6:.1f} MB to write",
+        _rejected(dict(sorted(reasons.items()))),
+        *_absent_words(outline),
+        *_few_words({who: count for who, count in pairs.items() if count < asked}, asked),
+        *missing_words({who: person.lost for who, person in people.items()}),
     ]
-    lines += [rejects_words(outline.rejects), *_absent_words(outline)]
-    short = {who: person.pairs for who, person in outline.people.items() if person.pairs < most}
-    return lines + _few_words(short, most) + _unlisted_words(outline)
 
 
-def closing_words(manifest: Manifest, outline: Outline, kept: int, seconds: float) -> list[str]:
+def closing_words(
+    manifest: Manifest, outline: Outline, missing: Mapping[str, int], kept: int, seconds: float
+) -> list[str]:
     """The summary for people: what there is, what is missing, and how long it took."""
     splits, people = manifest.splits, manifest.people
     totals = {who: sum(person.pairs.values()) for who, person in people.items()}
@@ -51,23 +59,39 @@ def closing_words(manifest: Manifest, outline: Outline, kept: int, seconds: floa
     }
     shards = [shard for split in splits.values() for shard in split.shards]
     lines = [
-        f"{_pairs({name: split.pairs for name, split in splits.items()})} of {len(people)} people "
-        f"in {len(videos)} videos",
-        f"{len(shards)} shards, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
+        f"{_pairs({name: split.pairs for name, split in splits.items()})} of "
+        f"{_people(len(people))} in {counted(len(videos), 'video')}",
+        f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
         f"{seconds:.1f} s" + (f"; {kept} of them were there already and are kept" if kept else ""),
-        _counted_rejects(manifest.rejects),
+        _rejected(manifest.rejects),
         *leakage_words(manifest.leakage),
         *_absent_words(outline),
+        *_about(list(manifest.without_pairs), "without a pair that is not rejected"),
     ]
-    empty = sorted(who for who in outline.people if who not in people)
-    lines += _about(empty, "without a pair that is not rejected")
-    for name, percent in zip(SPLITS, manifest.plan["split_fractions"], strict=True):
-        if percent or manifest.plan["split_by"] == "file":
-            without = [who for who, person in people.items() if not person.pairs[name]]
-            lines += _about(without, f"without a {name} pair, for want of videos")
+    fractions = manifest.plan.get("split_fractions", (None,) * len(SPLITS))
+    for name, percent in zip(SPLITS, fractions, strict=True):
+        if percent != 0:
+            lines += _about(
+                [who for who, person in people.items() if not person.pairs[name]],
+                f"without a {name} pair",
+            )
     asked = manifest.plan["pairs_per_person"]
-    short = {who: count for who, count in totals.items() if count < asked}
-    return lines + _few_words(short, asked) + _unlisted_words(outline)
+    few = {who: count for who, count in totals.items() if count < asked}
+    return lines + _few_words(few, asked) + missing_words(missing)
+
+
+def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
+    """What leaks, as sentences without their full stop."""
+    leaks = {split: leak for split, leak in leaks.items() if leak.pairs}
+    if not leaks:
+        return []
+    if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
+        return [f"no video and no audio sample of {listed(list(leaks), 'or')} is in training"]
+    return [
+        f"of {leak.pairs} {split} pairs, {_share(leak.same_video, leak)} are of a video that is "
+        f"also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
+        for split, leak in leaks.items()
+    ]
 
 
 def missing_words(missing: Mapping[str, int]) -> list[str]:
@@ -75,10 +99,10 @@ def missing_words(missing: Mapping[str, int]) -> list[str]:
     worst = sorted((who for who in missing if missing[who]), key=lambda who: (-missing[who], who))
     if not worst:
         return []
-    named = ", ".join(f"{who} {missing[who]}" for who in worst[:10])
+    total = sum(missing.values())
     return [
-        f"{sum(missing.values())} pairs are missing, for which broken media left no spare: {named}"
-        f"{', ...' if len(worst) > 10 else ''}"
+        f"{counted(total, 'pair')} {'is' if total == 1 else 'are'} missing, for which broken media "
+        f"left no spare: {_some([f'{who} {missing[who]}' for who in worst], 10)}"
     ]
 
 
@@ -95,18 +119,6 @@ def why_nothing(rejects: Sequence[Reject], faces: Path, audio: Path) -> str:
     )
 
 
-def rejects_words(rejects: Sequence[Reject]) -> str:
-    """How many media are rejected, for which reasons."""
-    return _counted_rejects(dict(sorted(Counter(reject.reason for reject in rejects).items())))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def _pairs_by_split(shards: Iterable[PlannedShard]) -> dict[str, int]:
     pairs = dict.fromkeys(SPLITS, 0)
     for shard in shards:
@@ -114,23 +126,34 @@ def _pairs_by_split(shards: Iterable[PlannedShard]) -> dict[str, int]:
     return pairs
 
 
-def _pairs(by_split: dict[str, int]) -> str:
-    parts = ", ".join(f"{count} {name}" for name, count in by_split.items())
-    return f"{sum(by_split.values())} pairs ({parts})"
+def _pairs(by_split: Mapping[str, int]) -> str:
+    return f"{counted(sum(by_split.values()), 'pair')} ({_each(by_split)})"
 
 
-def _counted_rejects(by_reason: Mapping[str, int]) -> str:
+def _each(by_split: Mapping[str, int]) -> str:
+    return ", ".join(f"{by_split[split]} {split}" for split in SPLITS)
+
+
+def _rejected(by_reason: Mapping[str, int]) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason.items())
-    return f"{sum(by_reason.values())} media rejected" + (f" ({reasons})" if reasons else "")
+    total = counted(sum(by_reason.values()), "media file")
+    return f"{total} rejected" + (f" ({reasons})" if reasons else "")
+
+
+def _share(count: int, leak: Leak) -> str:
+    return f"{count} ({count / leak.pairs:.0%})"
 
 
 def _absent_words(outline: Outline) -> list[str]:
-    return _about(outline.without_faces, "without usable images") + _about(
-        outline.without_clips, "without audio files"
-    )
+    lines = _about(outline.without_faces, "without images")
+    lines += _about(outline.without_clips, "without audio files")
+    lines += _about(outline.without_listed, "without a clip that --split_file lists")
+    if outline.unlisted:
+        lines += [f"{counted(outline.unlisted, 'clip')} left out, which --split_file does not list"]
+    return lines
 
 
-def _few_words(pairs: dict[str, int], asked: int) -> list[str]:
+def _few_words(pairs: Mapping[str, int], asked: int) -> list[str]:
     if not pairs:
         return []
     fewest = min(sorted(pairs), key=pairs.__getitem__)
@@ -139,16 +162,14 @@ def _few_words(pairs: dict[str, int], asked: int) -> list[str]:
     ]
 
 
-def _unlisted_words(outline: Outline) -> list[str]:
-    count = sum(person.unlisted for person in outline.people.values())
-    return [f"{count} clips that --split_file does not list are left out"] if count else []
-
-
-def _about(names: Sequence[str], what: str, most: int = 5) -> list[str]:
+def _about(names: Sequence[str], what: str) -> list[str]:
     """A line about some people, or none if there is nobody."""
-    shown = ", ".join(sorted(names)[:most]) + (", ..." if len(names) > most else "")
-    return [f"{_people(len(names))} ({shown}) {what}"] if names else []
+    return [f"{_people(len(names))} ({_some(sorted(names), MOST_NAMED)}) {what}"] if names else []
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count} people"
+    return counted(count, "person", "people")

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from beam_pipelines.corpus import Clip, MediaFile, PersonMedia
-from beam_pipelines.people import Person
-from beam_pipelines.plan import Pair, by_shard, plan_person, shard_order
-from beam_pipelines.settings import PlanSettings
-from beam_pipelines.windows import Grid
+from beam_pipelines.corpus.media import Clip, MediaFile, PersonMedia
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.planning.plan import Pair, by_shard, plan_person, shard_order
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.windows import Grid
 from features import AudioFacts, FeatureSettings
 
 FEATURES = FeatureSettings()

@@ -166,7 +166,7 @@ def _durations(manifest: Manifest) -> list[str]:
 
 def _rejects(manifest: Manifest) -> list[str]:
     if not manifest.rejects:
-        return ["<p>No media file was rejected.</p>", missing_words(manifest.people)]
+        return ["<p>No media file was rejected.</p>", missing_words(manifest)]
     total = sum(manifest.rejects.values())
     ordered = sorted(manifest.rejects.items(), key=lambda item: (-item[1], item[0]))
     rows = [
@@ -181,5 +181,5 @@ def _rejects(manifest: Manifest) -> list[str]:
         f"<p>{counted(total, 'media file')} could not be used; rejects.jsonl, beside this page, "
         f"lists each with its reason.</p>",
         bars(rows),
-        missing_words(manifest.people),
+        missing_words(manifest),
     ]

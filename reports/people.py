@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from reports.words import counted, listed, readable
-from tfdata.schema import SPLITS, Person
+from tfdata.schema import SPLITS, Manifest, Person
 
 STYLE = """
 :root { --train: #7f9db5; --validation: #1f9d8f; --test: #c2410c; }
@@ -136,10 +136,12 @@ def _skyline(people: Iterable[Person]) -> str:
     )
 
 
-def missing_words(people: Mapping[str, Person], most: int = 12) -> str:
+def missing_words(manifest: Manifest, most: int = 12) -> str:
     """Who has lost pairs to broken media, most first; empty where nobody has."""
+    missing = {name: person.missing for name, person in manifest.people.items()}
+    missing |= manifest.without_pairs
     lost = sorted(
-        ((person.missing, name) for name, person in people.items() if person.missing),
+        ((count, name) for name, count in missing.items() if count),
         key=lambda item: (-item[0], item[1]),
     )
     if not lost:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from beam_pipelines.corpus import Clip, MediaFile, PersonMedia
-from beam_pipelines.people import Person
-from beam_pipelines.plan import plan_person
-from beam_pipelines.settings import PlanSettings
-from beam_pipelines.windows import Grid
+from beam_pipelines.corpus.media import Clip, MediaFile, PersonMedia
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.planning.plan import plan_person
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.windows import Grid
 from features import AudioFacts
 
 RATE_HZ, WINDOW = 16000, 48000

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
-from beam_pipelines.corpus import Reject
-from beam_pipelines.outline import Outline
-from beam_pipelines.runners import local_flags
+from beam_pipelines.corpus.media import Reject
+from beam_pipelines.planning.outline import Outline
+from beam_pipelines.running.runners import local_flags
 from beam_pipelines.summary import unique_rejects
 from features import FeatureSettings, read_face, read_window, spectrogram
 from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
@@ -287,7 +287,7 @@ def test_several_windows_are_cut_from_a_long_clip_without_overlap(build, tmp_pat
 
 def test_workers_do_not_import_tensorflow():
     code = (
-        "import sys, beam_pipelines.job, beam_pipelines.shards\n"
+        "import sys, beam_pipelines.job, beam_pipelines.shards.write\n"
         "assert 'tensorflow' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -335,7 +335,7 @@ def test_local_builds_use_all_cores_unless_told_otherwise(monkeypatch, cores, gi
 
 def test_the_list_of_rejects_does_not_depend_on_which_shard_came_first():
     found = tuple(
-        Reject(path, reason, detail)
+        Reject("clip", path, reason, detail)
         for path in ("b.wav", "a.wav")
         for reason, detail in (("too_short", "at 3"), ("silent", "x"), ("too_short", "at 1"))
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -13,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipelines import folder
-from beam_pipelines.digests import software
-from beam_pipelines.folder import prepared
+from beam_pipelines.shards.digests import software
+from beam_pipelines.shards.folder import prepared
 from features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
 from tests.tools import files_of, kill_a_worker_of, read_records, start_build
@@ -161,8 +161,7 @@ def test_a_damaged_shard_is_written_again(corpus, data_set, build, tmp_path):
 def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeypatch):
     output = shutil.copytree(data_set, tmp_path / "set")
     before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    monkeypatch.setattr("beam_pipelines.job.code_digest", lambda: "edited")
-    monkeypatch.setattr("beam_pipelines.digests.code_digest", lambda: "edited")
+    monkeypatch.setattr("beam_pipelines.shards.digests.code_digest", lambda: "edited")
     assert build(*corpus.flags, f"--output={output}") == 0
     after = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
     assert before.keys() == after.keys()
@@ -171,42 +170,40 @@ def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeyp
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("code_digest", "edited"), ("software", software() | {"soxr": "0.2"})],
+    [("worker_code", "edited"), ("software", software() | {"soxr": "0.2"})],
 )
 def test_a_worker_that_would_make_other_bytes_is_refused(
     corpus, build, tmp_path, capsys, monkeypatch, name, value
 ):
-    monkeypatch.setattr(f"beam_pipelines.digests.{name}", lambda: value)
+    monkeypatch.setattr(f"beam_pipelines.shards.digests.{name}", lambda: value)
     assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: A worker has other ")
     assert not (tmp_path / "set" / "dataset.json").exists()
 
 
 @pytest.mark.parametrize("step", range(3))
-def test_between_any_two_steps_of_publishing_one_data_set_is_whole(
-    corpus, data_set, build, tmp_path, monkeypatch, step
+def test_a_disk_that_fills_up_at_the_very_end_changes_nothing_of_the_old_data_set(
+    corpus, data_set, build, tmp_path, capsys, monkeypatch, step
 ):
     output = shutil.copytree(data_set, tmp_path / "set")
-    names = iter(("rejects.jsonl", "card.html", "dataset.json"))
-    stop_at = [next(names) for _ in range(step + 1)][-1]
-    usual = folder.replace_file
+    usual, name = Path.open, ("rejects.jsonl", "card.html", "dataset.json")[step]
 
-    def replace_file(path, content):
-        if path == output / stop_at:
-            raise KeyboardInterrupt
-        usual(path, content)
+    def full_disk(path, mode="r", *others, **settings):
+        if "w" in mode and path.name.startswith(f"{name}."):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return usual(path, mode, *others, **settings)
 
-    monkeypatch.setattr(folder, "replace_file", replace_file)
+    monkeypatch.setattr(Path, "open", full_disk)
     flags = [*corpus.flags, "--image_size=20", f"--output={output}"]
-    assert build(*flags) == 130
-    load_manifest(output)
-    old = {n: data for n, data in files_of(data_set).items() if n[-3:] in ("ord", "son")}
-    assert len(old) == 6
+    assert build(*flags) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    old = files_of(data_set)
     assert old.items() <= files_of(output).items()
+    assert not list(output.glob("*.tmp"))
     monkeypatch.undo()
     assert build(*flags) == 0
     assert load_manifest(output).image_shape == (20, 20, 3)
-    assert {p.name for p in output.glob("*.tfrecord")}.isdisjoint(old)
+    assert {path.name for path in output.glob("*.tfrecord")}.isdisjoint(old)
 
 
 @pytest.mark.parametrize(

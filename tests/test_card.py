@@ -18,8 +18,8 @@ from PIL import Image
 
 from beam_pipelines import card as examples_of
 from beam_pipelines.card import card_html
-from beam_pipelines.hashing import rank
-from beam_pipelines.settings import PlanSettings
+from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.settings import PlanSettings
 from features import FeatureSettings
 from reports.pictures import colour_map
 from tfdata import DatasetError, load_manifest
@@ -48,6 +48,7 @@ def manifest_of(names, pairs=PAIRS, **changes):
             split: Split(total[split], {n: [f"{n}-{split}"] for n in names if pairs[split]}, ())
             for split in SPLITS
         },
+        without_pairs={},
         corpus=Corpus(len(names) * 3, len(names) * 9, len(names) * 7, len(names) * 60.0),
         leakage={split: Leak(total[split], 0, 0) for split in SPLITS[1:]},
         rejects={},

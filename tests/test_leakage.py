@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 
-from beam_pipelines.corpus import Clip, MediaFile
-from beam_pipelines.leakage import add_leaks, leakage_words, leaks_of
-from beam_pipelines.plan import Pair
-from beam_pipelines.windows import Window
+from beam_pipelines.corpus.media import Clip, MediaFile
+from beam_pipelines.planning.leakage import add_leaks, leaks_of
+from beam_pipelines.planning.plan import Pair
+from beam_pipelines.planning.windows import Window
+from beam_pipelines.words import leakage_words
 from features import AudioFacts
 from tests.references import WINDOW, media, plan
 from tfdata.schema import Leak

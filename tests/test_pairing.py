@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from beam_pipelines.corpus import Reject
-from beam_pipelines.pairing import MAX_SPARES
-from beam_pipelines.plan import lost_pairs
-from beam_pipelines.settings import PlanSettings
-from beam_pipelines.windows import Grid
+from beam_pipelines.corpus.media import Reject
+from beam_pipelines.planning.pairing import MAX_SPARES
+from beam_pipelines.planning.plan import lost_pairs, plan_person
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.windows import Grid
 from tests.references import RATE_HZ, WINDOW, media, plan
 
 ALL_TRAIN = {"split_fractions": (100.0, 0.0, 0.0)}
@@ -110,16 +112,38 @@ def test_a_header_that_claims_hours_gives_no_more_windows_than_can_be_used():
     assert len(pairs) == 5
 
 
-def test_pairs_that_broken_headers_cost_are_counted():
-    found = media({"a": 6})
-    broken = type(found)(
-        found.person,
-        found.faces,
-        found.clips[:4],
-        (Reject("id1/a/00004.wav", "unreadable", ""), Reject("id1/a/00005.wav", "silent", "")),
+@pytest.mark.parametrize("seed", range(30))
+def test_pairs_that_broken_headers_cost_are_those_that_a_whole_corpus_would_have(seed):
+    draw = random.Random(seed)
+    whole = media({f"v{i}": draw.randint(1, 9) for i in range(draw.randint(1, 9))})
+    broken = draw.sample(whole.clips, min(draw.randint(1, 3), len(whole.clips)))
+    damaged = replace(
+        whole,
+        clips=tuple(clip for clip in whole.clips if clip not in broken),
+        rejects=tuple(Reject("clip", clip.path, "unreadable", "") for clip in broken),
     )
+    settings = PlanSettings(pairs_per_person=draw.choice([5, 20, 100]))
     grid = Grid(RATE_HZ, WINDOW)
-    assert lost_pairs(found, PlanSettings(), grid) == 0
-    assert lost_pairs(broken, PlanSettings(), grid) == 2
-    assert lost_pairs(broken, PlanSettings(pairs_per_person=4), grid) == 0
-    assert lost_pairs(broken, PlanSettings(pairs_per_person=5), grid) == 1
+    before, after = (plan_person(found, settings, grid) for found in (whole, damaged))
+    assert lost_pairs(damaged, after, settings, grid) == max(0, len(before) - len(after))
+    assert lost_pairs(whole, before, settings, grid) == 0
+
+
+def test_a_folder_that_cannot_be_listed_counts_for_its_own_kind():
+    found = media({"a": 6, "b": 6}, face_videos={"a": 6})
+    hidden = replace(found, rejects=(Reject("face", "Ann/1.6/b", "unreadable", ""),))
+    grid, settings = Grid(RATE_HZ, WINDOW), PlanSettings(split_fractions=(100.0, 0.0, 0.0))
+    assert lost_pairs(hidden, plan_person(hidden, settings, grid), settings, grid) == 1
+
+
+def test_a_whole_broken_video_costs_no_pair_where_others_have_spares():
+    pairs = plan(media({f"v{i}": 40 for i in range(15)}), **ALL_TRAIN)
+    for pair in pairs:
+        assert any(face.session != pair.session for face in pair.spare_faces)
+        assert any(window.session != pair.session for window in pair.spare_windows)
+
+
+def test_a_video_without_faces_gives_its_windows_before_another_gives_second_ones():
+    found = media({"a": 1, "b": 3}, seconds=15.0, face_videos={"a": 5, "c": 3})
+    pairs = plan(found, pairs_per_person=4, **ALL_TRAIN)
+    assert [pair.window.start_samples for pair in pairs] == [0, 0, 0, 0]

@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from beam_pipelines.corpus import PersonMedia, session_of
-from beam_pipelines.hashing import rank
-from beam_pipelines.plan import shard_index, shard_order
-from beam_pipelines.sessions import Supply, pair_quotas, split_sessions
-from beam_pipelines.settings import PlanSettings
+from beam_pipelines.corpus.media import CLIP, FACE, PersonMedia, session_of
+from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.plan import shard_index, shard_order
+from beam_pipelines.planning.sessions import Supply, pair_quotas, split_sessions
+from beam_pipelines.planning.settings import PlanSettings
 from tests.references import WINDOW, media, plan, split_counts
 
 
@@ -190,8 +190,8 @@ def test_a_video_that_training_needs_is_passed_over():
     ],
 )
 def test_folders_below_an_identity_name_the_video(path, session):
-    assert session_of(PurePosixPath(path), widened=True) == session
+    assert session_of(PurePosixPath(path), FACE) == session
 
 
 def test_a_numbered_folder_of_audio_is_a_video():
-    assert session_of(PurePosixPath("2.0/interview/1.wav"), widened=False) == "2.0/interview"
+    assert session_of(PurePosixPath("2.0/interview/1.wav"), CLIP) == "2.0/interview"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from beam_pipelines import flags
-from beam_pipelines.digests import Job, code_digest, software
-from beam_pipelines.folder import prepared
-from beam_pipelines.people import find_people
+from beam_pipelines.corpus.people import find_people
 from beam_pipelines.pipeline import describe
-from beam_pipelines.runners import pipeline_on
+from beam_pipelines.running.runners import pipeline_on
+from beam_pipelines.shards.digests import Job, software, worker_code
+from beam_pipelines.shards.folder import prepared
 from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
@@ -107,13 +109,13 @@ def test_too_many_rejects_fail_the_build_and_leave_the_old_data_set(build, tmp_p
     for face in sorted(corpus.faces.rglob("*.jpg"))[:8]:
         break_medium(face)
     capsys.readouterr()
-    assert build(*corpus.flags, "--max_reject_fraction=0.19", f"--output={output}") == 1
+    assert build(*corpus.flags, "--max_reject_fraction=0.39", f"--output={output}") == 1
     error = capsys.readouterr().err
-    assert "8 of 40 media examined are rejected (20.0%)" in error
-    assert "--max_reject_fraction allows 19.0%" in error
+    assert "8 of 20 images examined are rejected (40.0%)" in error
+    assert "--max_reject_fraction allows 39.0%" in error
     assert before.items() <= files_of(output).items()
-    assert build(*corpus.flags, "--max_reject_fraction=0.2", f"--output={output}") == 0
-    assert "8 media rejected (8 unreadable)" in capsys.readouterr().out
+    assert build(*corpus.flags, "--max_reject_fraction=0.4", f"--output={output}") == 0
+    assert "8 media files rejected (8 unreadable)" in capsys.readouterr().out
 
 
 def test_a_mended_file_takes_its_place_back(rich, build, tmp_path):
@@ -149,11 +151,71 @@ def test_a_rebuild_says_how_many_shards_it_kept(rich, build, tmp_path, capsys):
     shards = sum(len(split.shards) for split in load_manifest(output).splits.values())
     assert "kept" not in capsys.readouterr().out
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
-    assert f"{shards} shards, 0.0 MB, " in (said := capsys.readouterr().out)
-    assert f"{shards} of them were there already and are kept" in said
+    assert f"; {shards} of them were there already and are kept" in capsys.readouterr().out
     sorted(output.glob("*.tfrecord"))[0].unlink()
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     assert f"{shards - 1} of them were there already" in capsys.readouterr().out
+
+
+def test_a_file_that_can_be_read_again_takes_its_place_back(rich, build, tmp_path, monkeypatch):
+    output = tmp_path / "set"
+    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    before = files_of(output)
+    face = rich.faces / min(sources(output))[1]
+    face.rename(face.with_suffix(".away"))
+    face.symlink_to(face)  # a circle, which stands for a file without permission: root has all
+    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert files_of(output) != before
+    face.unlink()
+    face.with_suffix(".away").rename(face)
+    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert files_of(output) == before
+
+
+def test_media_out_of_reach_while_a_shard_is_written_are_tried_again(
+    rich, build, tmp_path, monkeypatch
+):
+    output = tmp_path / "set"
+    assert build(*rich.flags, QUOTA, f"--output={tmp_path / 'expected'}") == 0
+    face = rich.faces / min(sources(tmp_path / "expected"))[1]
+    usual = Path.open, Image.open
+
+    def opened(way):
+        def refuse(path, *others, **settings):
+            if str(path) == str(face):
+                raise PermissionError(13, "Permission denied")
+            return way(path, *others, **settings)
+
+        return refuse
+
+    monkeypatch.setattr(Path, "open", opened(usual[0]))
+    monkeypatch.setattr(Image, "open", opened(usual[1]))
+    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert files_of(output) != files_of(tmp_path / "expected")
+    monkeypatch.undo()
+    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert files_of(output) == files_of(tmp_path / "expected")
+
+
+def test_a_person_whose_media_cannot_be_listed_is_missed(build, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, people=2, videos=2)
+    for video in (corpus.faces / "Person_1" / "1.6").iterdir():
+        for face in video.iterdir():
+            face.unlink()
+            face.symlink_to(face)  # a circle
+    output = tmp_path / "set"
+    assert build(*corpus.flags, "--strict", f"--output={output}") == 1
+    assert "4 pairs are missing" in capsys.readouterr().err
+    flags = ["--max_reject_fraction=0.4", f"--output={output}"]
+    assert build(*corpus.flags, *flags) == 1
+    assert "4 of 8 images examined are rejected (50.0%)" in capsys.readouterr().err
+    assert build(*corpus.flags, f"--output={output}") == 0
+    assert "Person_1 4" in (said := capsys.readouterr().out)
+    assert "1 person (Person_1) without a pair that is not rejected" in said
+    manifest = load_manifest(output)
+    assert manifest.without_pairs == {"Person_1": 4}
+    assert manifest.corpus.faces == 4
+    assert "Person 1" in (output / "card.html").read_text()
 
 
 def test_an_unused_file_that_comes_or_goes_rewrites_nothing(rich, build, tmp_path):
@@ -164,7 +226,11 @@ def test_an_unused_file_that_comes_or_goes_rewrites_nothing(rich, build, tmp_pat
     times = {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
     used = {medium for _, *media in sources(output) for medium in media}
     faces = {path.relative_to(rich.faces).as_posix() for path in rich.faces.rglob("*.jpg")}
-    (rich.faces / min(faces - used)).unlink()
+    unused = rich.faces / min(faces - used)
+    unused.unlink()
+    assert build(*flags) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")} == times
+    write_face(unused, 5)
     assert build(*flags) == 0
     assert {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")} == times
     assert files_of(output).keys() == before.keys()
@@ -181,7 +247,7 @@ def test_rejects_and_pairs_are_beam_counters(rich, tmp_path):
         features=arguments.features,
         num_shards=2,
         run_id="run",
-        code=code_digest(),
+        code=worker_code(),
         software=software(),
     )
     pipeline = pipeline_on("DirectRunner", ONE_PROCESS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from pathlib import PurePosixPath
+import shlex
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.conftest import write_clip, write_corpus
+from tests.conftest import write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
 
@@ -80,7 +82,7 @@ def test_a_split_file_decides_where_utterances_go_and_faces_follow(build, tmp_pa
     manifest = load_manifest(output)
     assert manifest.plan["split_by"] == "file"
     assert [leak.same_video for leak in manifest.leakage.values()] == [0, 0]
-    assert "1 clips that --split_file does not list are left out" in capsys.readouterr().out
+    assert "1 clip left out, which --split_file does not list" in capsys.readouterr().out
     assert str(table).encode() not in b"".join(files_of(output).values())
     assert left_out.as_posix() not in {clip for _, _, clip, _ in found}
 
@@ -118,6 +120,33 @@ def test_a_split_file_of_another_form_is_shown(corpus, build, tmp_path, capsys, 
     assert not output.exists()
 
 
+def test_a_dry_run_refuses_what_the_build_would(corpus, build, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert build(*corpus.flags, "--dry_run", f"--output={tmp_path}") == 1
+    assert "holds other files" in capsys.readouterr().err
+    empty = write_corpus(tmp_path / "corpus", people=1, videos=1)
+    for clip in empty.audio.rglob("*.wav"):
+        clip.write_bytes(b"")
+    assert build(*empty.flags, "--dry_run", f"--output={tmp_path / 'set'}") == 1
+    assert "No pair could be made" in capsys.readouterr().err
+
+
+def test_people_whom_a_split_file_leaves_out_are_told(corpus, build, tmp_path, capsys):
+    clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
+    table = tmp_path / "split.txt"
+    lines = [f"1 {clip}" for clip in clips if clip.parts[0] == "id10000"]
+    table.write_text("\n".join([*lines, "1 id10001/elsewhere/1.wav"]))
+    output = tmp_path / "set"
+    assert build(*corpus.flags, f"--split_file={table}", f"--output={output}") == 0
+    said = capsys.readouterr().out
+    assert "2 people that --split_file names, which leaves out 1" in said
+    assert "1 person (Person_1) without a clip that --split_file lists" in said
+    assert "10 clips left out, which --split_file does not list" in said
+    facts = load_manifest(output).plan
+    assert facts["split_file_sha256"] == hashlib.sha256(table.read_bytes()).hexdigest()
+    assert "split_fractions" not in facts
+
+
 def test_one_way_to_split_at_a_time(corpus, build, tmp_path, capsys):
     for flags, words in (
         (["--split_file=x", "--split_by=pair"], "contradict"),
@@ -144,12 +173,16 @@ def test_a_dry_run_says_what_the_build_will_do_and_leaves_nothing(build, tmp_pat
     shards = ", ".join(f"{len(split.shards)} {name}" for name, split in splits.items())
     assert f"19 pairs ({by_split})" in said
     assert f"{sum(len(split.shards) for split in splits.values())} shards ({shards})" in said
-    assert "2 people in 10 videos, with 20 images and 19 clips (11 s)" in said
-    assert "1 media rejected (1 unreadable)" in said
+    assert "2 people in 10 videos, with 20 images and 19 clips (11.4 s)" in said
+    assert "1 media file rejected (1 unreadable)" in said
     capsys.readouterr()
     write_clip(clip, 5)
+    assert build(*corpus.flags, f"--output={output}") == 0
+    shards = sorted(output.glob("*.tfrecord"))
+    shards[0].unlink()
+    capsys.readouterr()
     assert build(*corpus.flags, "--dry_run", f"--output={output}") == 0
-    assert "are there already" in capsys.readouterr().out
+    assert f"of which {len(shards) - 1} are there already" in capsys.readouterr().out
 
 
 def test_the_bytes_that_a_dry_run_names_are_those_of_the_build(corpus, data_set, build, capsys):
@@ -161,17 +194,18 @@ def test_the_bytes_that_a_dry_run_names_are_those_of_the_build(corpus, data_set,
 def test_the_studys_recipe_is_one_command(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2, videos=2, per_video=3, seconds=7.0)
     output = tmp_path / "set"
-    recipe = (
-        "--pairs_per_person=100 --split_by=pair --split_fractions=90,10,0 --pairing=identity "
-        "--window_overlap=0.5 --window_seconds=2.94893 --sample_rate_hz=22050 "
-        "--frequency_scale=mel --bands=128 --frames=128 --fft_size=2048 --min_hz=0 "
-        "--max_hz=11025 --image_size=246 --face_crop=1"
-    )
-    assert build(*corpus.flags, *recipe.split(), f"--output={output}") == 0
+    for number, video in enumerate(sorted(corpus.faces.glob("*/*/*"))):
+        for item in range(9):
+            write_face(video / f"more{item}.jpg", 100 * number + item)
+    documented = (Path(__file__).parents[1] / "docs" / "data-set.md").read_text()
+    command = documented.partition("## The study's recipe")[2].split("```")[1]
+    recipe = shlex.split(command.partition("data/study")[2].replace("\\\n", " "))
+    assert build(*corpus.flags, *recipe, f"--output={output}") == 0
     manifest = json.loads((output / "dataset.json").read_text())
     assert manifest["image_shape"] == [246, 246, 3]
     assert manifest["spectrogram_shape"] == [128, 128]
     starts = {start for *_, start in records(output)}
-    assert starts <= {0, 32512, 65024}  # half of 65,024 samples
-    assert "test" in manifest["splits"]
-    assert len(records(output)) == 12
+    assert starts == {0, 32512, 65024}  # steps of half of 65,024 samples
+    counts = [manifest["splits"][split]["pairs"] for split in SPLITS]
+    assert counts == [32, 4, 0]  # 6 clips a person, 3 windows each, a tenth for validation
+    assert manifest["leakage"]["validation"]["same_video"] == 4

@@ -133,7 +133,8 @@ class Manifest:
       spectrogram_shape: (bands, frames).
       people: identity to Person, in the order of the labels.
       splits: name to Split, for each of SPLITS.
-      corpus: what there was to choose from.
+      without_pairs: of people of whom every planned pair is missing, how many that are.
+      corpus: what the people had on disk.
       leakage: split to Leak, for validation and test.
       rejects: reason to number of media files that could not be used.
       software: name to version of what decided the bytes.
@@ -145,6 +146,7 @@ class Manifest:
     spectrogram_shape: tuple[int, int]
     people: Mapping[str, Person]
     splits: Mapping[str, Split]
+    without_pairs: Mapping[str, int]
     corpus: Corpus
     leakage: Mapping[str, Leak]
     rejects: Mapping[str, int]
@@ -245,6 +247,7 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
         spectrogram_shape=(bands, frames),
         people={name: Person(**person) for name, person in fields["people"].items()},
         splits={name: splits[name] for name in SPLITS},
+        without_pairs=fields["without_pairs"],
         corpus=Corpus(**fields["corpus"]),
         leakage={name: Leak(**leak) for name, leak in fields["leakage"].items()},
         rejects=fields["rejects"],

@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beam_pipelines.corpus import MediaFile, PersonMedia, is_image
-from beam_pipelines.hashing import rank
-from beam_pipelines.pairing import (
+from beam_pipelines.corpus.media import MediaFile, PersonMedia, as_if_whole
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.pairing import (
     MAX_SPARES,
     by_session,
     deal_spares,
@@ -16,11 +17,12 @@ from beam_pipelines.pairing import (
     pair_by_identity,
     pair_within_videos,
 )
-from beam_pipelines.people import Person
-from beam_pipelines.sessions import Supply, pair_quotas, split_sessions, total
-from beam_pipelines.settings import PlanSettings
-from beam_pipelines.windows import Grid, Window, count_windows, cut_windows
+from beam_pipelines.planning.sessions import Supply, pair_quotas, shortfall, split_sessions, total
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.windows import Grid, Window, cut_windows
 from tfdata.schema import SPLITS
+
+ORDERS_TRIED = 32  # of a person's videos, to find a split that comes near the fractions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[
     homes, quotas = (
         _by_file(windows, faces, media.person, settings)
         if settings.split_by == "file"
-        else _by_video(windows, faces, sessions, settings)
+        else _by_video(windows, faces, identity, settings)
     )
     faces_in = {s: [f for f in faces if homes.get(f.path) == s] for s in SPLITS}
     windows_in = {s: [w for w in windows if homes.get(w.path) == s] for s in SPLITS}
@@ -105,17 +107,17 @@ def with_spares(
     ]
 
 
-def lost_pairs(media: PersonMedia, settings: PlanSettings, grid: Grid) -> int:
-    """How many more pairs there would be if no file had been rejected by its name or header.
+def lost_pairs(
+    media: PersonMedia, pairs: Sequence[Pair], settings: PlanSettings, grid: Grid
+) -> int:
+    """How many more pairs there would be if no name or header had ruled a file out.
 
-    A rejected clip counts for one window.
+    Such a clip counts for one window.
     """
-    bad_faces = sum(is_image(reject.path) for reject in media.rejects)
-    bad_clips = len(media.rejects) - bad_faces
-    faces = len(media.faces)
-    windows = sum(count_windows(clip, grid) for clip in media.clips)
-    most = settings.pairs_per_person
-    return min(most, faces + bad_faces, windows + bad_clips) - min(most, faces, windows)
+    if not media.rejects:
+        return 0
+    whole = as_if_whole(media, grid.sample_rate_hz, grid.window_samples)
+    return max(0, len(plan_person(whole, settings, grid)) - len(pairs))
 
 
 def shard_index(pair: Pair, settings: PlanSettings) -> int:
@@ -141,15 +143,29 @@ def shard_order(pairs: Iterable[Pair], seed: int) -> list[Pair]:
 def _by_video(
     windows: Sequence[Window],
     faces: Sequence[MediaFile],
-    sessions: Sequence[str],
+    identity: str,
     settings: PlanSettings,
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Path to split, each video in one; and the pairs due to each split."""
+    """Path to split, each video in one; and the pairs due to each split.
+
+    Of several orders of the videos the first is taken that gives each split its due, or else the
+    one that comes nearest.
+    """
     faces_of, windows_of = by_session(faces), by_session(windows)
+    sessions = {*faces_of, *windows_of}
     supply = {s: Supply(len(faces_of[s]), len(windows_of[s])) for s in sessions}
     count = min(settings.pairs_per_person, total(supply.values()).pairs)
     quotas = pair_quotas(count, settings.split_fractions)
-    split_of = split_sessions(supply, quotas, sessions)
+    split_of: dict[str, str] = {}
+    nearest = count + 1
+    for attempt in range(ORDERS_TRIED):
+        key = ("video", identity) if attempt == 0 else ("video", identity, str(attempt))
+        tried = split_sessions(supply, quotas, _ranked(sessions, settings.seed, *key))
+        short = shortfall(supply, quotas, tried)
+        if short < nearest:
+            split_of, nearest = tried, short
+        if not short:
+            break
     homes = {face.path: split_of[face.session] for face in faces}
     return homes | {window.path: split_of[window.session] for window in windows}, quotas
 

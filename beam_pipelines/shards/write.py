@@ -19,15 +19,15 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipelines.corpus import MediaFile, Reject
-from beam_pipelines.digests import Job, ShardPlan, plan_digest, spares_digest
+from beam_pipelines.corpus.media import CLIP, FACE, MediaFile, Reject
 from beam_pipelines.errors import BuildError
-from beam_pipelines.folder import work_folder
-from beam_pipelines.notes import Replacement, ShardNote, read_note, still_holds, write_note
-from beam_pipelines.pairing import Medium
-from beam_pipelines.plan import Pair
-from beam_pipelines.windows import Window
-from features import FeatureSettings, MediaError, read_face, read_window, spectrogram
+from beam_pipelines.planning.pairing import Medium
+from beam_pipelines.planning.plan import Pair
+from beam_pipelines.planning.windows import Window
+from beam_pipelines.shards.digests import Job, ShardPlan, plan_digest, spares_digest
+from beam_pipelines.shards.folder import work_folder
+from beam_pipelines.shards.notes import Replacement, ShardNote, read_note, still_holds, write_note
+from features import FeatureSettings, MediaError, Reason, read_face, read_window, spectrogram
 from tfdata.schema import encode_record
 from tfdata.tfrecord import frame
 
@@ -102,8 +102,8 @@ def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
 
     with temporary.open("wb") as file:
         for pair in plan.pairs:
-            face = _first_usable((pair.face, *pair.spare_faces), face_of, rejects)
-            voice = _first_usable((pair.window, *pair.spare_windows), voice_of, rejects)
+            face = _first_usable(FACE, (pair.face, *pair.spare_faces), face_of, rejects)
+            voice = _first_usable(CLIP, (pair.window, *pair.spare_windows), voice_of, rejects)
             opened += 1 + (len(pair.spare_faces) if face is None else face.at)
             used = (face.at if face else None, voice.at if voice else None)
             if used != (0, 0):
@@ -137,19 +137,34 @@ def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
         sessions={identity: sorted(videos) for identity, videos in sessions.items()},
         opened=opened,
         rejects=rejects,
+        out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
     )
 
 
+def _is_out_of_reach(reject: Reject, job: Job) -> bool:
+    """Whether the bytes of a file could not be read: no permission, a disk in trouble."""
+    if reject.reason != Reason.UNREADABLE:
+        return False
+    root = job.faces_root if reject.kind == FACE else job.audio_root
+    try:
+        with (root / reject.path).open("rb") as file:
+            while file.read(1 << 20):
+                pass
+    except OSError:
+        return True
+    return False
+
+
 def _first_usable(
-    media: Iterable[M], read: Callable[[M], NDArray[np.uint8]], rejects: list[Reject]
+    kind: str, media: Iterable[M], read: Callable[[M], NDArray[np.uint8]], rejects: list[Reject]
 ) -> Used[M] | None:
     """The first medium that can be read; those before it, which cannot, are noted."""
     for at, medium in enumerate(media):
         try:
             return Used(at, medium, read(medium))
         except MediaError as error:
-            rejects.append(Reject(medium.path, error.reason.value, error.detail))
+            rejects.append(Reject(kind, medium.path, error.reason.value, error.detail))
     return None
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from beam_pipelines.corpus.people import Person, reason
 from beam_pipelines.errors import BuildError
-from beam_pipelines.people import Person
 from tfdata.schema import SPLITS
 
 
@@ -48,7 +48,7 @@ def read_split_file(path: Path) -> dict[str, dict[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"--split_file {path} cannot be read: {error}.") from None
+        raise BuildError(f"--split_file {path} cannot be read: {reason(error)}.") from None
     listed: dict[str, dict[str, str]] = defaultdict(dict)
     for number, line in enumerate(lines, 1):
         if not line.strip():

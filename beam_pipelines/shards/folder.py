@@ -16,15 +16,15 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from beam_pipelines.corpus import Reject
+from beam_pipelines.corpus.media import Reject
 from beam_pipelines.errors import BuildError
-from beam_pipelines.leakage import Leaks
-from beam_pipelines.outline import Outline
+from beam_pipelines.planning.leakage import Leaks
+from beam_pipelines.planning.outline import Outline
 from tfdata.schema import MANIFEST_NAME, Leak, Manifest, is_manifest
 
 REJECTS_NAME = "rejects.jsonl"
@@ -62,16 +62,37 @@ def log_path(output: Path) -> Path:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old one or the whole new one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    replace_files({path: content})
+
+
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """Writes files of one folder; none is replaced, in the given order, before all are written."""
+    written: list[tuple[Path, Path]] = []
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for path, content in contents.items():
+            temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+            written.append((temporary, path))
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for temporary, path in written:
+            temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        for temporary, _ in written:
+            temporary.unlink(missing_ok=True)
         raise
+
+
+def check_output(output: Path) -> None:
+    """Raises BuildError for a folder that holds something else than a data set."""
+    try:
+        if output.is_dir() and any(output.iterdir()) and not _is_ours(output):
+            raise BuildError(
+                f"--output {output} holds other files than a data set; name an empty or new folder."
+            )
+    except OSError as error:
+        raise BuildError(f"--output {output} cannot be listed: {error.strerror}.") from None
 
 
 @contextmanager
@@ -83,11 +104,8 @@ def prepared(output: Path) -> Iterator[None]:
     Raises:
       BuildError: it cannot be made or written to, holds something else, or is being built.
     """
+    check_output(output)
     try:
-        if output.is_dir() and any(output.iterdir()) and not _is_ours(output):
-            raise BuildError(
-                f"--output {output} holds other files than a data set; name an empty or new folder."
-            )
         work_folder(output).mkdir(parents=True, exist_ok=True)
         lock = (work_folder(output) / LOCK_NAME).open("w")
     except OSError as error:
@@ -166,10 +184,14 @@ def publish(
       BuildError: the disk refuses; an older data set is whole then.
     """
     try:
-        replace_file(output / REJECTS_NAME, _lines(rejects))
-        replace_file(output / CARD_NAME, card.encode())
         _sync(output)  # the names of shards reach the disk before the manifest that lists them
-        replace_file(output / MANIFEST_NAME, manifest.to_json().encode())
+        replace_files(
+            {
+                output / REJECTS_NAME: _lines(rejects),
+                output / CARD_NAME: card.encode(),
+                output / MANIFEST_NAME: manifest.to_json().encode(),
+            }
+        )
         _sync(output)
     except OSError as error:
         raise BuildError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from beam_pipelines.corpus import Reject
+from beam_pipelines.corpus.media import Reject
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,8 @@ class PlannedPerson:
       videos, faces, clips: usable by their names and headers.
       audio_seconds: length of those clips.
       pairs: planned.
-      lost: more pairs there would be, were no header broken.
-      examined: clips whose headers were read, and files that could not even be listed.
-      unlisted: clips that the split file does not name.
+      lost: more pairs there would be, were no name or header broken.
+      examined: clips whose headers were read, or that could not even be listed.
     """
 
     videos: int
@@ -37,7 +36,6 @@ class PlannedPerson:
     pairs: int
     lost: int
     examined: int
-    unlisted: int
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,19 @@ class Outline:
     Attributes:
       shards: plan digest to what the shard will be.
       people: identity to what was planned with those who were taken.
-      without_faces, without_clips: identities that could not be.
+      without_faces, without_clips, without_listed: identities that could not be; the last have
+        clips, but none that the split file lists.
       rejects: media whose names or headers already rule them out.
+      unlisted: clips that the split file does not list.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
     people: dict[str, PlannedPerson] = field(default_factory=dict)
     without_faces: tuple[str, ...] = ()
     without_clips: tuple[str, ...] = ()
+    without_listed: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()
+    unlisted: int = 0
 
     def __add__(self, other: Outline) -> Outline:
         return Outline(
@@ -63,7 +65,9 @@ class Outline:
             self.people | other.people,
             self.without_faces + other.without_faces,
             self.without_clips + other.without_clips,
+            self.without_listed + other.without_listed,
             self.rejects + other.rejects,
+            self.unlisted + other.unlisted,
         )
 
     def to_json(self) -> str:
@@ -77,5 +81,7 @@ class Outline:
             people={who: PlannedPerson(**person) for who, person in fields["people"].items()},
             without_faces=tuple(fields["without_faces"]),
             without_clips=tuple(fields["without_clips"]),
+            without_listed=tuple(fields["without_listed"]),
             rejects=tuple(Reject(**reject) for reject in fields["rejects"]),
+            unlisted=fields["unlisted"],
         )

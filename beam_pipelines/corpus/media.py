@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from beam_pipelines.people import Person
+from beam_pipelines.corpus.people import Person
 from features import AudioFacts, MediaError, Reason, probe_audio
 
 # What is taken for a medium by its name. Some of these need a decoder that may not be there; they
@@ -59,6 +59,9 @@ AUDIO_SUFFIXES = frozenset(
 _WIDENED_BY = re.compile(r"\d+\.\d+")
 
 
+FACE, CLIP = "face", "clip"
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """An audio file, and what its header says."""
@@ -71,8 +74,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class Reject:
-    """A media file that cannot be used, and why (a value of `features.Reason`)."""
+    """A media file that cannot be used, and why.
 
+    `kind` is FACE or CLIP, `path` below that tree, `reason` a value of `features.Reason`.
+    """
+
+    kind: str
     path: str
     reason: str
     detail: str
@@ -97,6 +104,11 @@ class PersonFiles:
     rejects: tuple[Reject, ...]
     unlisted: int = 0
 
+    def has(self, kind: str) -> bool:
+        """Whether there is any such file, be it one that cannot be used."""
+        found = self.faces if kind == FACE else self.clips
+        return bool(found) or any(reject.kind == kind for reject in self.rejects)
+
 
 @dataclass(frozen=True)
 class PersonMedia:
@@ -109,15 +121,10 @@ class PersonMedia:
     unlisted: int = 0
 
 
-def is_image(path: str) -> bool:
-    """Whether a path is named like an image, so is not one of a clip."""
-    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
-
-
 def list_files(person: Person, faces_root: Path, audio_root: Path) -> PersonFiles:
     """Lists the files of one person, without opening any."""
-    faces, bad_faces = _list(faces_root, person.face_folder, IMAGE_SUFFIXES, widened=True)
-    clips, bad_clips = _list(audio_root, person.audio_folder, AUDIO_SUFFIXES, widened=False)
+    faces, bad_faces = _list(faces_root, person.face_folder, FACE)
+    clips, bad_clips = _list(audio_root, person.audio_folder, CLIP)
     listed = clips
     if person.utterances is not None:
         listed = tuple(clip for clip in clips if person.split_of(clip.path))
@@ -131,7 +138,7 @@ def probe(files: PersonFiles, audio_root: Path) -> PersonMedia:
         try:
             facts = probe_audio(audio_root / file.path)
         except MediaError as error:
-            rejects.append(Reject(file.path, error.reason.value, error.detail))
+            rejects.append(Reject(CLIP, file.path, error.reason.value, error.detail))
         else:
             clips.append(Clip(file.path, file.session, file.stamp, facts))
     return PersonMedia(
@@ -139,21 +146,26 @@ def probe(files: PersonFiles, audio_root: Path) -> PersonMedia:
     )
 
 
-def session_of(path_below_identity: PurePosixPath, *, widened: bool) -> str:
-    """The video that a file belongs to; `widened` trees may begin with a level such as `1.6`."""
+def session_of(path_below_identity: PurePosixPath, kind: str) -> str:
+    """The video that a file belongs to; the tree of faces may begin with a level such as `1.6`."""
     folders = path_below_identity.parent.parts
-    if widened and len(folders) > 1 and _WIDENED_BY.fullmatch(folders[0]):
+    if kind == FACE and len(folders) > 1 and _WIDENED_BY.fullmatch(folders[0]):
         folders = folders[1:]
     return "/".join(folders) or path_below_identity.stem
 
 
-def _list(
-    root: Path, folder: str, suffixes: frozenset[str], *, widened: bool
-) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
-    files, rejects = [], []
+def _list(root: Path, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
+    suffixes = IMAGE_SUFFIXES if kind == FACE else AUDIO_SUFFIXES
+    files: list[MediaFile] = []
+    rejects: list[Reject] = []
+
+    def refuse(path: Path, detail: str) -> None:
+        shown = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
+        rejects.append(Reject(kind, shown, Reason.UNREADABLE.value, detail))
+
     for path in _walk(root / folder):
         if isinstance(path, OSError):
-            rejects.append(_unreadable(Path(path.filename), root, path.strerror or str(path)))
+            refuse(Path(path.filename), path.strerror or str(path))
             continue
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
@@ -162,16 +174,16 @@ def _list(
             str(below).encode()
             status = path.stat()
         except UnicodeEncodeError:
-            rejects.append(_unreadable(path, root, "its path is not UTF-8"))
+            refuse(path, "its path is not UTF-8")
         except OSError as error:
-            rejects.append(_unreadable(path, root, error.strerror or str(error)))
+            refuse(path, error.strerror or str(error))
         else:
             if stat.S_ISREG(status.st_mode):
-                session = session_of(below, widened=widened)
+                session = session_of(below, kind)
                 stamp = f"{status.st_size}:{status.st_mtime_ns}"
                 files.append(MediaFile(f"{folder}/{below}", session, stamp))
             else:
-                rejects.append(_unreadable(path, root, "not a regular file"))
+                refuse(path, "not a regular file")
     return tuple(files), tuple(rejects)
 
 
@@ -189,6 +201,15 @@ def _walk(top: Path) -> Iterator[Path | OSError]:
     yield from errors
 
 
-def _unreadable(path: Path, root: Path, detail: str) -> Reject:
-    shown = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
-    return Reject(shown, Reason.UNREADABLE.value, detail)
+def as_if_whole(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> PersonMedia:
+    """The same media, as if none had been rejected: a clip is as long as the arguments say."""
+    person, faces, clips = media.person, list(media.faces), list(media.clips)
+    facts = AudioFacts(sample_rate_hz, clip_samples)
+    for reject in media.rejects:
+        folder = person.face_folder if reject.kind == FACE else person.audio_folder
+        session = session_of(PurePosixPath(reject.path).relative_to(folder), reject.kind)
+        if reject.kind == FACE:
+            faces.append(MediaFile(reject.path, session, ""))
+        else:
+            clips.append(Clip(reject.path, session, "", facts))
+    return PersonMedia(person, tuple(faces), tuple(clips), (), media.unlisted)

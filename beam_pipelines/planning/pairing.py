@@ -6,11 +6,11 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from beam_pipelines.corpus import MediaFile
-from beam_pipelines.hashing import rank
-from beam_pipelines.windows import Window
+from beam_pipelines.corpus.media import MediaFile
+from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.windows import Window
 
-# A broken file needs one spare, a broken video several; more would only make references longer.
+# A broken file needs one spare, a broken video one of another video; more make references longer.
 MAX_SPARES = 8
 
 
@@ -50,7 +50,8 @@ def pair_within_videos(
     faces_left = in_turn([faces_of[s][used[s] :] for s in sessions])
     windows_left = in_turn([windows_of[s][used[s] :] for s in sessions], _start)
     across = list(zip(faces_left, windows_left, strict=False))
-    return in_turn(matched, lambda pair: _start(pair[1])) + across
+    within = in_turn(matched, lambda pair: _start(pair[1]))
+    return sorted(within + across, key=lambda pair: _start(pair[1]))  # stable
 
 
 def pair_by_identity(
@@ -94,36 +95,53 @@ def in_turn(
     return [item for _, item in sorted(ranked, key=lambda entry: entry[0])]
 
 
-def deal_spares(spares: Iterable[M], owned: Sequence[M]) -> list[tuple[M, ...]]:
+def deal_spares(spares: Sequence[M], owned: Sequence[M]) -> list[tuple[M, ...]]:
     """Deals media that no pair uses to those that pairs use, each to one only.
 
-    A spare goes to a pair of its own video as long as one has room, then to any. It never stands
-    by for a piece of its own file, with which it would be broken.
+    Everyone gets one of its own video and then one of another, which helps where a whole video is
+    broken; what is left is dealt within videos, then to anyone. A spare never stands by for a
+    piece of its own file, with which it would be broken.
 
     Returns:
       up to MAX_SPARES spares for each of `owned`, those of its own video first.
     """
     dealt: list[list[M]] = [[] for _ in owned]
-    places: dict[str, deque[int]] = defaultdict(deque)
-    for i, medium in enumerate(owned):
-        places[medium.session].append(i)
-    everywhere = deque(range(len(owned)))
 
-    def give(spare: M, queue: deque[int]) -> bool:
-        for _ in range(len(queue)):
-            place = queue.popleft()
-            if len(dealt[place]) == MAX_SPARES:
-                continue
-            queue.append(place)
-            if owned[place].path != spare.path:
-                dealt[place].append(spare)
-                return True
-        return False
+    def deal(left: Sequence[M], most: int, fits: Callable[[M, M], bool], by_video: bool) -> list[M]:
+        """Deals in turn to those who have fewer than `most`; returns what nobody took."""
+        waiting: dict[str, deque[int]] = defaultdict(deque)
+        for i, medium in enumerate(owned):
+            if len(dealt[i]) < most:
+                waiting[medium.session if by_video else ""].append(i)
+        refused = []
+        for spare in left:
+            queue = waiting[spare.session if by_video else ""]
+            for _ in range(len(queue)):
+                place = queue.popleft()
+                if fits(spare, owned[place]):
+                    dealt[place].append(spare)
+                    if len(dealt[place]) < most:
+                        queue.append(place)
+                    break
+                queue.append(place)
+            else:
+                refused.append(spare)
+        return refused
 
-    others = [spare for spare in spares if not give(spare, places[spare.session])]
-    for spare in others:
-        give(spare, everywhere)
-    return [tuple(found) for found in dealt]
+    def is_other_file(spare: M, own: M) -> bool:
+        return spare.path != own.path
+
+    def is_other_video(spare: M, own: M) -> bool:
+        return spare.session != own.session
+
+    left = deal(spares, 1, is_other_file, by_video=True)
+    left = deal(left, 2, is_other_video, by_video=False)
+    left = deal(left, MAX_SPARES, is_other_file, by_video=True)
+    deal(left, MAX_SPARES, is_other_file, by_video=False)
+    return [
+        tuple(sorted(found, key=lambda spare: is_other_video(spare, own)))
+        for found, own in zip(dealt, owned, strict=True)
+    ]
 
 
 def _start(window: Window) -> int:

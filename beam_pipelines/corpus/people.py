@@ -34,11 +34,16 @@ class Person:
 
 @dataclass(frozen=True)
 class People:
-    """Who is in both trees, and how many folders of each tree have no counterpart."""
+    """Who is in both trees, and how many are left out.
+
+    `faces_alone` and `audio_alone` folders have no counterpart; `unnamed` people the split file
+    does not know.
+    """
 
     people: list[Person]
     faces_alone: int
     audio_alone: int
+    unnamed: int = 0
 
 
 def find_people(
@@ -46,8 +51,8 @@ def find_people(
 ) -> People:
     """The people who have a folder in both trees, by identity, without those to exclude.
 
-    Names are compared in Unicode's composed form, and without a trailing dot that the folder of
-    faces lacks: some unpackers change the one and strip the other.
+    Names are compared in Unicode's composed form, and without a trailing dot that one folder
+    lacks: some unpackers change the one and strip the other.
 
     Raises:
       BuildError: a folder or meta file that is not there or cannot be read, nobody in common, or
@@ -58,7 +63,8 @@ def find_people(
     rows = [(name, name, {}) for name in audio_folders] if meta is None else read_meta(meta)
     people = []
     for audio_id, identity, facts in rows:
-        face_folder = face_folders.get(identity) or face_folders.get(identity.rstrip("."))
+        spellings = (identity, identity.rstrip("."), f"{identity}.")
+        face_folder = next((face_folders[n] for n in spellings if n in face_folders), None)
         if face_folder and audio_id in audio_folders:
             people.append(Person(identity, face_folder, audio_folders[audio_id], facts))
     if not people:
@@ -100,7 +106,7 @@ def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"The meta file {path} cannot be read: {error}.") from None
+        raise BuildError(f"The meta file {path} cannot be read: {reason(error)}.") from None
     lines = text.splitlines()
     table = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
     header = [name.strip().replace("_", " ") for name in next(table, [])]
@@ -130,6 +136,11 @@ def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
     return list(rows.values())
 
 
+def reason(error: OSError | UnicodeDecodeError) -> str:
+    """Why a text file cannot be read, in words."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
 def _folders(root: Path, flag: str) -> dict[str, str]:
     """Names of the folders below a root: in composed form, to as they are on the disk."""
     try:
@@ -139,11 +150,15 @@ def _folders(root: Path, flag: str) -> dict[str, str]:
         raise BuildError(f"{flag} {root} cannot be listed: {error.strerror}.") from None
     if not names:
         raise BuildError(f"{flag} {root} holds no folders; it needs one folder a person.")
-    return {
-        unicodedata.normalize("NFC", name): name
-        for name in names
-        if name.isprintable()  # bytes that are not UTF-8 come as unprintable surrogates
-    }
+    return {unicodedata.normalize("NFC", name): name for name in names if _is_utf8(name)}
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _example(folders: Mapping[str, str]) -> str:

@@ -81,6 +81,17 @@ def split_sessions(
     return chosen | dict.fromkeys(rest, train)
 
 
+def shortfall(
+    supply: Mapping[str, Supply], quotas: Mapping[str, int], split_of: Mapping[str, str]
+) -> int:
+    """How many pairs of their due the splits cannot give, all together."""
+    missing = 0
+    for split, quota in quotas.items():
+        here = total(supply[s] for s, home in split_of.items() if home == split)
+        missing += max(0, quota - here.pairs)
+    return missing
+
+
 def _cover(
     supply: Mapping[str, Supply], order: Sequence[str], quota: int, still_wanted: int
 ) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from beam_pipelines.folder import note_path, read_outline
+from beam_pipelines.shards.folder import note_path, read_outline
 
 POLL_SECONDS = 0.5
 LINE_SECONDS = 15.0  # between plain lines, where there is no terminal

@@ -11,10 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import beam_pipelines
 import features
 import tfdata
+from beam_pipelines.corpus.media import Clip, MediaFile
 from beam_pipelines.errors import BuildError
-from beam_pipelines.plan import Pair
+from beam_pipelines.planning.plan import Pair
 from features import FeatureSettings
 from tfdata.schema import FORMAT_VERSION
 
@@ -26,7 +28,7 @@ DECIDING_PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "
 class Job:
     """What every shard of a build shares.
 
-    `run_id` tells this run from earlier ones; `code` is the driver's `code_digest`, and `software`
+    `run_id` tells this run from earlier ones; `code` is the driver's `worker_code`, and `software`
     its packages, which those of a worker must equal.
     """
 
@@ -53,9 +55,17 @@ class ShardPlan:
 def code_digest() -> str:
     """Stands for the code that turns a plan into bytes, so that an edit of it is a new plan."""
     files = [*Path(features.__file__).parent.glob("*.py")]
-    files += [Path(__file__).with_name(name) for name in ("digests.py", "notes.py", "shards.py")]
+    files += [Path(__file__).with_name(name) for name in ("digests.py", "notes.py", "write.py")]
     files += [Path(tfdata.__file__).with_name(name) for name in ("schema.py", "tfrecord.py")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
+
+
+@cache
+def worker_code() -> str:
+    """Stands for all code that workers run, planning included."""
+    rooms = [Path(module.__file__ or "").parent for module in (beam_pipelines, features, tfdata)]
+    files = [file for room in rooms for file in sorted(room.rglob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @cache
@@ -82,7 +92,7 @@ def check_worker(job: Job) -> None:
             if here.get(name) != job.software.get(name)
         )
         raise BuildError(f"A worker has other packages than the driver: {differ}.")
-    if code_digest() != job.code:
+    if worker_code() != job.code:
         raise BuildError("A worker has other code of FaceVoice than the driver; make them equal.")
 
 
@@ -93,9 +103,10 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
     times of the sources do. Spares do not: most are never looked at (see `spares_digest`).
     """
     sources = [
-        [pair.identity, pair.key, pair.face.stamp, pair.window.clip.stamp] for pair in plan.pairs
+        [pair.identity, pair.key, *_facts(pair.face), *_facts(pair.window.clip)]
+        for pair in plan.pairs
     ]
-    parts = [FORMAT_VERSION, job.code, job.software, asdict(job.features)]
+    parts = [FORMAT_VERSION, code_digest(), job.software, asdict(job.features)]
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 
@@ -103,10 +114,14 @@ def spares_digest(pair: Pair) -> str:
     """Stands for the spares of a pair, which decide its record if its own media are broken."""
     return _digest(
         [
-            [[face.path, face.stamp] for face in pair.spare_faces],
-            [[w.path, w.start_samples, w.clip.stamp] for w in pair.spare_windows],
+            [[face.path, *_facts(face)] for face in pair.spare_faces],
+            [[w.path, w.start_samples, *_facts(w.clip)] for w in pair.spare_windows],
         ]
     )
+
+
+def _facts(file: MediaFile | Clip) -> list[str]:
+    return [file.session, file.stamp]
 
 
 def _digest(parts: Any) -> str:

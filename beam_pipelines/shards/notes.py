@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beam_pipelines.corpus import Reject
-from beam_pipelines.digests import ShardPlan, spares_digest
-from beam_pipelines.folder import note_path, replace_file
-from beam_pipelines.plan import Pair
+from beam_pipelines.corpus.media import Reject
+from beam_pipelines.planning.plan import Pair
+from beam_pipelines.shards.digests import ShardPlan, spares_digest
+from beam_pipelines.shards.folder import note_path, replace_file
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ShardNote:
       sessions: identity to the videos of its faces and voices.
       opened: images that were opened.
       rejects: media that could not be used.
+      out_of_reach: whether some of these could not even be read, and may be another time.
       replaced: key to Replacement, of pairs with broken media.
     """
 
@@ -54,6 +55,7 @@ class ShardNote:
     sessions: dict[str, list[str]]
     opened: int
     rejects: list[Reject]
+    out_of_reach: bool
     replaced: dict[str, Replacement]
 
 
@@ -74,12 +76,23 @@ def made_pairs(plan: ShardPlan, note: ShardNote) -> Iterator[Pair]:
 
 
 def still_holds(plan: ShardPlan, note: ShardNote) -> bool:
-    """Whether pairs that were filled from their spares still have the same ones."""
-    return all(
+    """Whether what decided about broken media is as it was: they can be read, and the spares."""
+    return not note.out_of_reach and all(
         note.replaced[pair.key].spares == spares_digest(pair)
         for pair in plan.pairs
         if pair.key in note.replaced
     )
+
+
+def seems_to_stand(output: Path, digest: str) -> bool:
+    """Whether a plan was carried out, as far as the size of its shard tells."""
+    note = read_note(output, digest)
+    if note is None or note.file is None:
+        return note is not None
+    try:
+        return (output / note.file).stat().st_size == note.bytes
+    except OSError:
+        return False
 
 
 def write_note(output: Path, digest: str, note: ShardNote) -> None:

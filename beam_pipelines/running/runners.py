@@ -23,8 +23,8 @@ from apache_beam.transforms.environments import (
     python_sdk_capabilities,
 )
 
-from beam_pipelines import local_workers, worker_pools
 from beam_pipelines.errors import BuildError
+from beam_pipelines.running import local_workers, worker_pools
 
 # Beam's names for the runners that run here; all but the first lack what is set up below.
 LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from beam_pipelines.plan import Pair
+from beam_pipelines.planning.plan import Pair
 from tfdata.schema import SPLITS, Leak
 
 Leaks = dict[str, Leak]
@@ -50,21 +50,3 @@ def add_leaks(parts: Iterable[Leaks]) -> Leaks:
         for split, leak in part.items():
             total[split] += leak
     return total
-
-
-def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
-    """What leaks, as sentences without their full stop."""
-    leaks = {split: leak for split, leak in leaks.items() if leak.pairs}
-    if not leaks:
-        return []
-    if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
-        return [f"no video and no audio sample of {' or '.join(leaks)} is in training"]
-    return [
-        f"of {leak.pairs} {split} pairs, {_share(leak.same_video, leak)} are of a video that is "
-        f"also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
-        for split, leak in leaks.items()
-    ]
-
-
-def _share(count: int, leak: Leak) -> str:
-    return f"{count} ({count / leak.pairs:.0%})"

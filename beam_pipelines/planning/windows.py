@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beam_pipelines.corpus import Clip
-from beam_pipelines.hashing import rank
+from beam_pipelines.corpus.media import Clip
+from beam_pipelines.planning.hashing import rank
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,12 @@ class Window:
 def cut_windows(clips: Sequence[Clip], grid: Grid, seed: int, most_of_a_clip: int) -> list[Window]:
     """The windows of all clips: first windows before second ones, clips by the rank of a path.
 
-    `most_of_a_clip` bounds what a header can claim.
+    Windows lie wholly inside of their clip; one that is shorter than a window has a single one, to
+    be filled up. `most_of_a_clip` bounds what a header can claim.
     """
     windows = []
     for clip in sorted(clips, key=lambda clip: rank(seed, "clip", clip.path)):
-        count = min(count_windows(clip, grid), most_of_a_clip)
+        beyond_first = clip.facts.samples_at(grid.sample_rate_hz) - grid.window_samples
+        count = min(1 + max(0, beyond_first) // grid.step_samples, most_of_a_clip)
         windows += [Window(clip, i * grid.step_samples) for i in range(count)]
     return sorted(windows, key=lambda window: window.start_samples)  # stable
-
-
-def count_windows(clip: Clip, grid: Grid) -> int:
-    """Windows that lie wholly inside of a clip; 1, to be filled up, if it is shorter than one."""
-    beyond_first = clip.facts.samples_at(grid.sample_rate_hz) - grid.window_samples
-    return 1 + max(0, beyond_first) // grid.step_samples

@@ -1,0 +1,1 @@
+"""What a corpus holds: people, their media files, and splits that others made."""

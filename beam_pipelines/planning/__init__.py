@@ -1,0 +1,1 @@
+"""What becomes of a corpus, before anything is decoded: pure functions on references."""
