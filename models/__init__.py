@@ -4,6 +4,7 @@ Imports keras alone, so that any of its backends can train them.
 """
 
 from models.encoders import ModelError
-from models.registry import MODELS, Inputs, build_model
+from models.heads import EMBEDDING
+from models.registry import MODELS, Inputs, ModelSpec, build_model
 
-__all__ = ["MODELS", "Inputs", "ModelError", "build_model"]
+__all__ = ["EMBEDDING", "MODELS", "Inputs", "ModelError", "ModelSpec", "build_model"]

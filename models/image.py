@@ -5,50 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-from keras import layers, regularizers
+from keras import layers
 
-from models.encoders import cnn_encoder
+from models.encoders import IMAGE_FILTERS, IMAGE_POOLS, L2, cnn_encoder
+from models.heads import EMBEDDING, classifier, probabilities
 
 
 def cnn_image(
     image_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: Sequence[int] = (64, 64),
-    pool_sizes: Sequence[int] = (2, 4),
+    filters: Sequence[int] = IMAGE_FILTERS,
+    pool_sizes: Sequence[int] = IMAGE_POOLS,
     dense_units: int = 64,
     dropout: float = 0.25,
-    l2: float = 1e-3,
+    l2: float = L2,
 ) -> keras.Model:
     """The study's face model: 3,727,784 parameters at (246, 246, 3) and 40 classes.
 
     Args:
       image_shape: (height, width, 3).
       classes: people to tell apart.
-      filters, pool_sizes, l2: see `cnn_encoder`.
-      dense_units: width of the layer before the answer.
-      dropout: share of that layer's outputs that training drops.
+      filters, pool_sizes: see `cnn_encoder`.
+      dense_units: width of the embedding.
+      dropout: share of the embedding that training drops.
+      l2: weight decay of the convolutions; the study gave the embedding none here.
 
     Returns:
       A model from uint8 [batch, height, width, 3] to probabilities [batch, classes].
+
+    Raises:
+      ModelError: the images are too small for the pooling.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
     x = cnn_encoder(inputs, filters=filters, pool_sizes=pool_sizes, l2=l2, name="image")
-    x = layers.Dense(
-        dense_units, activation="relu", kernel_initializer="he_normal", name="embedding"
-    )(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(classes, activation="softmax", name="person")(x)
+    outputs = classifier(x, classes, units=dense_units, l2=0.0, dropout=dropout)
     return keras.Model(inputs, outputs, name="cnn_image")
 
 
-def linear_image(
-    image_shape: tuple[int, int, int], classes: int, *, l2: float = 1e-3
-) -> keras.Model:
-    """Multinomial logistic regression on raw pixels: what any other model has to beat."""
+def linear_image(image_shape: tuple[int, int, int], classes: int, *, l2: float = L2) -> keras.Model:
+    """Multinomial logistic regression on raw pixels: what any other model has to beat.
+
+    Its embedding is the pixels, from 0 to 1.
+    """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
-    x = layers.Flatten(name="pixels")(layers.Rescaling(1 / 255, name="image_rescaling")(inputs))
-    outputs = layers.Dense(
-        classes, activation="softmax", kernel_regularizer=regularizers.L2(l2), name="person"
-    )(x)
-    return keras.Model(inputs, outputs, name="linear_image")
+    x = layers.Rescaling(1 / 255, name="image_rescaling")(inputs)
+    x = layers.Flatten(name=EMBEDDING)(x)
+    return keras.Model(inputs, probabilities(x, classes, l2=l2), name="linear_image")

@@ -8,7 +8,9 @@ from typing import Any
 
 import keras
 
+from models.audio import cnn_audio, crnn_audio
 from models.encoders import ModelError
+from models.fusion import cnn_cnn, cnn_crnn
 from models.image import cnn_image, linear_image
 
 
@@ -26,25 +28,72 @@ class ModelSpec:
 
     Attributes:
       modality: what the model reads: 'image', 'audio' or 'pair'.
+      description: one line for people who choose.
       build: (shape or shapes, classes, **hyper-parameters) -> model.
       learning_rate: of Adam, by default.
       batch_size: examples a step, by default.
     """
 
     modality: str
+    description: str
     build: Callable[..., keras.Model]
     learning_rate: float
     batch_size: int = 32
 
 
 MODELS: dict[str, ModelSpec] = {
-    "cnn_image": ModelSpec("image", cnn_image, learning_rate=1e-3),
-    "linear_image": ModelSpec("image", linear_image, learning_rate=1e-4),
+    "cnn_image": ModelSpec(
+        "image",
+        "faces: two convolutions",
+        cnn_image,
+        learning_rate=1e-3,
+    ),
+    "cnn_audio": ModelSpec(
+        "audio",
+        "voices: two convolutions over bands and time",
+        cnn_audio,
+        learning_rate=1e-3,
+    ),
+    "crnn_audio": ModelSpec(
+        "audio",
+        "voices: two convolutions and an LSTM along time",
+        crnn_audio,
+        learning_rate=5e-4,
+    ),
+    "cnn_cnn": ModelSpec(
+        "pair",
+        "both: the convolutions of cnn_image and cnn_audio, joined",
+        cnn_cnn,
+        learning_rate=1e-3,
+    ),
+    "cnn_crnn": ModelSpec(
+        "pair",
+        "both: the convolutions of cnn_image and the LSTM of crnn_audio, joined",
+        cnn_crnn,
+        learning_rate=1e-3,
+    ),
+    "linear_image": ModelSpec(
+        "image",
+        "faces: logistic regression on the pixels, the line to beat",
+        linear_image,
+        learning_rate=1e-4,
+    ),
 }
 
 
 def build_model(name: str, inputs: Inputs, classes: int, **hyper_parameters: Any) -> keras.Model:
     """Builds a registered model for the given inputs.
+
+    Args:
+      name: of the registry.
+      inputs: shapes; a model takes those of its modality.
+      classes: people to tell apart.
+      **hyper_parameters: see the model's builder.
+
+    Returns:
+      A functional model from uint8 inputs to probabilities [batch, classes], whose layer
+      `EMBEDDING` holds what the last Dense layer sees. A model of pairs takes a dictionary with
+      'image' and 'spectrogram'.
 
     Raises:
       ModelError: no such model, or inputs too small for its pooling.
