@@ -66,7 +66,7 @@ def examples(output: Path, manifest: Manifest) -> list[Example]:
 
 
 def _homes(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
-    """Number of a shard to the people whose videos belong into it (see `planning.plan.shard_index`).
+    """Number of a shard to the people whose videos belong into it (see `shard_index`).
 
     It says where to look first; a pair whose clip was replaced may lie elsewhere.
     """
