@@ -27,7 +27,7 @@ demo: setup
 	$(BIN)/python train.py --model cnn_image --data data/sample
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow -s

@@ -10,7 +10,16 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PYAV = "av>=14,<19"  # 19 has dropped Python 3.11
-ROOMS = ["beam_pipelines", "features", "models", "reports", "sample_corpus", "tfdata", "training"]
+ROOMS = [
+    "beam_pipelines",
+    "evaluation",
+    "features",
+    "models",
+    "reports",
+    "sample_corpus",
+    "tfdata",
+    "training",
+]
 
 setup(
     name="facevoice",
@@ -21,7 +30,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
-    py_modules=["command_line", "train"],
+    py_modules=["command_line", "evaluate", "train"],
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",
@@ -37,11 +46,12 @@ setup(
         "train": [
             "keras>=3,<4",
             "matplotlib>=3.8",
+            "scikit-learn>=1.5",
             "setuptools<81",  # TensorBoard 2.16 still imports pkg_resources
             "tensorflow==2.16.2",
             "tensorflow-io==0.37.1",
         ],
         "m4a": [PYAV],
-        "dev": [PYAV, "mypy", "pytest", "ruff"],
+        "dev": [PYAV, "mypy", "pytest", "pytest-xdist", "ruff"],
     },
 )

@@ -1,7 +1,8 @@
-"""Trains a model: `python train.py --model cnn_image`.
+"""Trains a model: `python train.py --model cnn_image`; `--model all` trains and compares the five.
 
 Without --data it takes data/dataset, where the build puts a corpus of yours, or else data/sample,
-which it builds from the sample corpus when it is not there.
+which it builds from the sample corpus when it is not there. A run that was stopped or killed goes
+on from its last epoch when the same command is given again.
 """
 
 from __future__ import annotations
@@ -12,27 +13,43 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
-from tfdata.schema import MANIFEST_NAME, DatasetError, load_manifest
+from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
+
+ALL = "all"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(prog="train.py", description=__doc__)
-    parser.add_argument("--model", required=True, help="a name such as cnn_image")
+    parser.add_argument("--model", required=True, help="a name such as cnn_image, or 'all'")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a data set's folder")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: runs/MODEL")
-    parser.add_argument("--epochs", type=positive_int, default=40, help="at most (%(default)s)")
-    parser.add_argument("--batch_size", type=positive_int, help="default: the model's own")
-    parser.add_argument("--learning_rate", type=positive_float, help="default: the model's own")
     parser.add_argument(
-        "--patience",
-        type=positive_int,
-        default=6,
-        help="epochs without a better validation loss before it stops (%(default)s)",
+        "--recipe",
+        choices=("ours", "study"),
+        default="ours",
+        help="how to train where the flags below do not say (%(default)s)",
+    )
+    parser.add_argument("--epochs", type=positive_int, help="at most")
+    parser.add_argument("--batch_size", type=positive_int)
+    parser.add_argument("--learning_rate", type=positive_float)
+    parser.add_argument(
+        "--patience", type=positive_int, help="epochs without a better one before it stops"
     )
     parser.add_argument("--seed", type=seed, default=0, help="of weights and order (%(default)s)")
+    parser.add_argument(
+        "--mixed_precision", action="store_true", help="float16 where it is safe, for GPUs"
+    )
+    parser.add_argument("--jit_compile", action="store_true", help="compile the step with XLA")
+    parser.add_argument(
+        "--strategy",
+        choices=("none", "mirrored"),
+        default="none",
+        help="'mirrored': a copy of the model on each GPU (%(default)s)",
+    )
     found = parser.parse(argv)
     try:
         return _train(found, parser)
@@ -43,41 +60,32 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{error.name} is missing; training needs 'make setup', or pip install -e '.[train]'."
         )
     except KeyboardInterrupt:
-        print("Stopped; this run is not finished.", file=sys.stderr)
+        print("Stopped; the same command goes on from the last whole epoch.", file=sys.stderr)
         return 130
 
 
 def _train(found: argparse.Namespace, parser: Parser) -> int:
     data_dir = found.data or _default_data()
     manifest = load_manifest(data_dir)  # before the seconds that importing TensorFlow takes
+    _check_splits(data_dir, manifest)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     from models import MODELS, ModelError
-    from training.fit import Recipe, TrainingError, fit
-    from training.run_folder import new_run_dir, write_run
+    from training.fit import TrainingError
+    from training.recipes import OURS, STUDY
 
-    if found.model not in MODELS:
-        parser.error(f"--model is {found.model!r}; there are {', '.join(MODELS)}.")
-    recipe = Recipe(
-        model=found.model,
-        epochs=found.epochs,
-        batch_size=found.batch_size or MODELS[found.model].batch_size,
-        learning_rate=found.learning_rate or MODELS[found.model].learning_rate,
-        patience=found.patience,
-        seed=found.seed,
-    )
-    _check_splits(data_dir, {name: split.pairs for name, split in manifest.splits.items()})
+    recipes = STUDY if found.recipe == "study" else OURS
+    if found.model != ALL and found.model not in MODELS:
+        parser.error(f"--model is {found.model!r}; there are {', '.join([*MODELS, ALL])}.")
+    if found.model != ALL and found.model not in recipes:
+        parser.error(f"--recipe {found.recipe} has no {found.model}; it has {', '.join(recipes)}.")
     try:
-        run_dir = new_run_dir(found.output, recipe.model)
-        print(
-            f"Training {recipe.model} on {data_dir}: {len(manifest.people)} people, "
-            f"{manifest.splits['train'].pairs} pairs.",
-            flush=True,
-        )
-        fitted = fit(data_dir, manifest, recipe, run_dir)
-        test = write_run(run_dir, data_dir, manifest, recipe, fitted)
+        if found.model == ALL:
+            _train_all(found, data_dir, manifest, recipes)
+        else:
+            _train_one(found, found.model, found.output, data_dir, manifest, recipes)
     except (ModelError, TrainingError) as error:
         return _fail(str(error))
     except tf.errors.DataLossError as error:
@@ -87,13 +95,67 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
         )
     except tf.errors.OpError as error:  # a full disk under TensorBoard's logs, say
         return _fail(f"TensorFlow stopped: {error.message.splitlines()[0]}.")
+    return 0
+
+
+def _train_one(
+    found: argparse.Namespace,
+    model: str,
+    output: Path | None,
+    data_dir: Path,
+    manifest: Manifest,
+    recipes: Any,
+) -> dict[str, Any]:
+    """Trains one model, or goes on with it; returns its metrics."""
+    from dataclasses import replace
+
+    from training.fit import fit
+    from training.recipes import Execution
+    from training.run_folder import finished_metrics, open_run_dir, run_settings, write_run
+
+    given = {
+        name: getattr(found, name)
+        for name in ("epochs", "batch_size", "learning_rate", "patience", "seed")
+        if getattr(found, name) is not None
+    }
+    recipe = replace(recipes[model], **given)
+    execution = Execution(found.mixed_precision, found.jit_compile, found.strategy)
+    settings = run_settings(model, data_dir, manifest, recipe, execution)
+    if output and (metrics := finished_metrics(output, settings)) and found.model == ALL:
+        print(f"{model} is finished in {output}.")
+        return metrics
+    run_dir = open_run_dir(output, settings)
     print(
-        f"Test accuracy of {recipe.model}: {test.accuracy:.1%} ({test.correct} of {test.pairs}, "
-        f"95 % interval {test.low:.1%} to {test.high:.1%}); chance is "
-        f"{1 / len(manifest.people):.1%}."
+        f"Training {model} on {data_dir}: {len(manifest.people)} people, "
+        f"{manifest.splits['train'].pairs} pairs.",
+        flush=True,
+    )
+    fitted = fit(model, data_dir, manifest, recipe, execution, run_dir)
+    metrics = write_run(run_dir, data_dir, manifest, settings, fitted)
+    test = metrics["test"]
+    print(
+        f"Test accuracy of {model}: {test['accuracy']:.1%} ({test['correct']} of "
+        f"{test['pairs']}, 95 % interval {test['low']:.1%} to {test['high']:.1%}); chance is "
+        f"{metrics['chance']:.1%}."
     )
     print(f"The report is {run_dir / 'report.html'}.")
-    return 0
+    return metrics
+
+
+def _train_all(found: argparse.Namespace, data_dir: Path, manifest: Manifest, recipes: Any) -> None:
+    """Trains the study's five, one after the other, and compares them; finished ones are kept."""
+    from reports.comparison import comparison_page, comparison_text
+    from training.recipes import STUDY
+
+    folder = found.output or Path("runs") / ALL
+    results = {
+        model: _train_one(found, model, folder / model, data_dir, manifest, recipes)
+        for model in STUDY
+    }
+    page = comparison_page(results, manifest.leakage["test"])
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    print(comparison_text(results))
+    print(f"The comparison is {folder / 'report.html'}.")
 
 
 def _default_data() -> Path:
@@ -108,12 +170,18 @@ def _default_data() -> Path:
     return SAMPLE_DATA
 
 
-def _check_splits(data_dir: Path, pairs: dict[str, int]) -> None:
-    if empty := [name for name, count in pairs.items() if not count]:
+def _check_splits(data_dir: Path, manifest: Manifest) -> None:
+    """Refuses what cannot be trained on: an empty split, or people whom training never meets."""
+    if empty := [name for name in SPLITS if not manifest.splits[name].pairs]:
         raise DatasetError(
             f"{data_dir} has no {' and no '.join(empty)} pairs, and training needs all three "
             f"splits; build it with --split_fractions 80,10,10 from people with three videos or "
             f"more."
+        )
+    if strangers := [who for who, person in manifest.people.items() if not person.pairs["train"]]:
+        raise DatasetError(
+            f"{data_dir} has {len(strangers)} people without a training pair, {strangers[0]} for "
+            f"one, whom no model could learn to know; leave them out with --exclude when building."
         )
 
 

@@ -1,4 +1,4 @@
-"""The models by name: what each reads, how it is built, and how it is trained by default."""
+"""The models by name: what each reads, and how it is built."""
 
 from __future__ import annotations
 
@@ -30,15 +30,11 @@ class ModelSpec:
       modality: what the model reads: 'image', 'audio' or 'pair'.
       description: one line for people who choose.
       build: (shape or shapes, classes, **hyper-parameters) -> model.
-      learning_rate: of Adam, by default.
-      batch_size: examples a step, by default.
     """
 
     modality: str
     description: str
     build: Callable[..., keras.Model]
-    learning_rate: float
-    batch_size: int = 32
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -46,37 +42,31 @@ MODELS: dict[str, ModelSpec] = {
         "image",
         "faces: two convolutions",
         cnn_image,
-        learning_rate=1e-3,
     ),
     "cnn_audio": ModelSpec(
         "audio",
         "voices: two convolutions over bands and time",
         cnn_audio,
-        learning_rate=1e-3,
     ),
     "crnn_audio": ModelSpec(
         "audio",
         "voices: two convolutions and an LSTM along time",
         crnn_audio,
-        learning_rate=5e-4,
     ),
     "cnn_cnn": ModelSpec(
         "pair",
         "both: the convolutions of cnn_image and cnn_audio, joined",
         cnn_cnn,
-        learning_rate=1e-3,
     ),
     "cnn_crnn": ModelSpec(
         "pair",
         "both: the convolutions of cnn_image and the LSTM of crnn_audio, joined",
         cnn_crnn,
-        learning_rate=1e-3,
     ),
     "linear_image": ModelSpec(
         "image",
         "faces: logistic regression on the pixels, the line to beat",
         linear_image,
-        learning_rate=1e-4,
     ),
 }
 

@@ -44,7 +44,7 @@ def whole(output):
 @pytest.mark.parametrize(
     ("kills", "mode"),
     [
-        pytest.param(3, "in_memory"),
+        pytest.param(2, "in_memory"),
         pytest.param(50, "multi_processing", marks=pytest.mark.slow),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_killed_build_leaves_a_whole_data_set_and_ends_with_the_same_bytes(tmp
         shutil.rmtree(output, ignore_errors=True)
         shutil.copytree(tmp_path / "old", output)
         with start_build(corpus, output, *new, stdout=subprocess.DEVNULL) as build:
-            if number % 3 == 0:  # at any moment
+            if number % 3 == 1:  # at any moment
                 time.sleep(draw.uniform(0, seconds))
             else:  # while shards are written
                 while files_of(output).keys() == old.keys() and build.poll() is None:

@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_numbers(run_dir, data_set, tmp_path):
         csv.DictReader((tmp_path / "again" / "history.csv").open()),
         strict=True,
     ):
-        assert float(row["loss"]) == pytest.approx(float(same["loss"]), rel=1e-3)
+        assert float(row["loss"]) == pytest.approx(float(same["loss"]), rel=1e-12)
 
 
 def test_a_model_learns_what_can_be_learnt(build, tmp_path):
@@ -179,14 +179,6 @@ def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best_we
     kept, _ = model.evaluate(load(data_set, "validation", "image"), verbose=0)
     assert kept == pytest.approx(min(float(row["val_loss"]) for row in rows), rel=1e-3)
     assert kept < float(rows[-1]["val_loss"]) * 0.99
-
-
-def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch):
-    from training.run_folder import new_run_dir
-
-    monkeypatch.chdir(tmp_path)
-    names = [str(new_run_dir(None, "cnn_image")) for _ in range(3)]
-    assert names == ["runs/cnn_image", "runs/cnn_image-2", "runs/cnn_image-3"]
 
 
 def test_measures_of_a_small_confusion_by_hand():

@@ -1,47 +1,33 @@
-"""Fitting a model to a data set, with early stopping on videos it has not seen."""
+"""Fitting a model to a data set, epoch by epoch, so that a killed run can go on."""
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import math
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 import tfdata
 from models import MODELS, Inputs, build_model
 from tfdata.schema import Manifest
+from training.checkpoint import Checkpoint
+from training.progress import Progress
+from training.recipes import Execution, Recipe
 
 SHUFFLE_BUFFER = 1000
+FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
+MAX_SEED = 2**31
 
 
 class TrainingError(Exception):
     """Training that cannot go on: one sentence."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is trained.
-
-    Attributes:
-      model: name in the registry.
-      epochs: passes over the training split, at most.
-      batch_size: examples a step.
-      learning_rate: of Adam.
-      patience: epochs without a better validation loss before it stops.
-      seed: of weights, dropout and shuffling.
-    """
-
-    model: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -54,55 +40,101 @@ class Fitted:
     seconds: float
 
 
-def fit(data_dir: Path, manifest: Manifest, recipe: Recipe, run_dir: Path) -> Fitted:
-    """Trains a model; writes `history.csv` and TensorBoard logs while it does.
+def fit(
+    name: str,
+    data_dir: Path,
+    manifest: Manifest,
+    recipe: Recipe,
+    execution: Execution,
+    run_dir: Path,
+) -> Fitted:
+    """Trains a model from where its run folder has come to; writes `history.csv` and TensorBoard.
+
+    Each epoch's order and dropout are drawn from (seed, epoch) alone, and operations that could
+    give other sums on another day are not used, so a run that was taken up again ends, on one
+    machine, with the very weights of one that was not interrupted.
 
     Raises:
       TrainingError: the loss stops being a number.
       DatasetError, ModelError: the data set or the model do not allow it.
     """
-    spec = MODELS[recipe.model]
-    keras.utils.set_random_seed(recipe.seed)
+    tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
+    checkpoint = Checkpoint(run_dir)
+    progress = checkpoint.read_progress() or Progress()
+    mirrored = execution.strategy == "mirrored"
+    with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
+        if progress.epoch:
+            model = checkpoint.load_model(progress)
+        else:
+            keras.utils.set_random_seed(recipe.seed)
+            model = _compiled(name, manifest, recipe, execution)
+    modality = MODELS[name].modality
+    stored = tfdata.ReadOptions(recipe.batch_size)
+    validation = tfdata.load(data_dir, "validation", modality, stored)
+    while not progress.is_done(recipe):
+        started = time.monotonic()
+        seed = seed_of_epoch(recipe.seed, progress.epoch)
+        keras.utils.set_random_seed(seed)
+        _seed_dropout(model, seed)
+        shuffled = tfdata.ReadOptions(recipe.batch_size, SHUFFLE_BUFFER, seed)
+        figures = model.fit(
+            tfdata.load(data_dir, "train", modality, shuffled),
+            validation_data=validation,
+            initial_epoch=progress.epoch,
+            epochs=progress.epoch + 1,
+            shuffle=False,  # the input function does
+            callbacks=[
+                keras.callbacks.TerminateOnNaN(),
+                keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
+            ],
+            verbose=1 if sys.stdout.isatty() else 2,
+        ).history
+        if not math.isfinite(figures["loss"][-1]):
+            raise TrainingError(
+                f"The loss is not a number in epoch {progress.epoch + 1}; try a smaller "
+                f"--learning_rate than {recipe.learning_rate:g}."
+            )
+        latest = {figure: float(figures[figure][-1]) for figure in FIGURES}
+        progress = progress.after(latest, recipe.watch, time.monotonic() - started)
+        checkpoint.save(model, progress)
+        _write_history(run_dir / "history.csv", progress)
+    checkpoint.load_best_weights(model, progress)
+    return Fitted(model, dict(progress.history), progress.best_epoch, progress.seconds)
+
+
+def seed_of_epoch(seed: int, epoch: int) -> int:
+    """What one epoch of a run draws from."""
+    return (seed * 1_000_003 + epoch) % MAX_SEED
+
+
+def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Execution) -> keras.Model:
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
-    model = build_model(recipe.model, inputs, classes=len(manifest.people))
+    model = build_model(name, inputs, classes=len(manifest.people))
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        steps_an_epoch = math.ceil(manifest.splits["train"].pairs / recipe.batch_size)
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps_an_epoch * recipe.epochs)
+    optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     model.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        optimizer=optimizers[recipe.optimizer](rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        jit_compile=execution.jit_compile,
     )
-    shuffled = tfdata.ReadOptions(recipe.batch_size, SHUFFLE_BUFFER, recipe.seed)
-    train = tfdata.load(data_dir, "train", spec.modality, shuffled)
-    stored = tfdata.ReadOptions(recipe.batch_size)
-    validation = tfdata.load(data_dir, "validation", spec.modality, stored)
-    started = time.monotonic()
-    history = model.fit(
-        train,
-        validation_data=validation,
-        epochs=recipe.epochs,
-        shuffle=False,  # the input function does
-        callbacks=_callbacks(recipe, run_dir),
-        verbose=1 if sys.stdout.isatty() else 2,
-    ).history
-    if not all(map(math.isfinite, history["loss"])):
-        raise TrainingError(
-            f"The loss is not a number after epoch {len(history['loss'])}; try a smaller "
-            f"--learning_rate than {recipe.learning_rate:g}."
-        )
-    losses: Sequence[float] = history["val_loss"]
-    return Fitted(
-        model=model,
-        history=history,
-        best_epoch=losses.index(min(losses)) + 1,
-        seconds=time.monotonic() - started,
-    )
+    return model
 
 
-def _callbacks(recipe: Recipe, run_dir: Path) -> list[Any]:
-    return [
-        keras.callbacks.TerminateOnNaN(),
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=recipe.patience, restore_best_weights=True
-        ),
-        keras.callbacks.CSVLogger(str(run_dir / "history.csv")),
-        keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
-    ]
+def _seed_dropout(model: keras.Model, seed: int) -> None:
+    """Sets what dropout draws from; a saved model does not keep it."""
+    states = [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]
+    for number, state in enumerate(states):
+        state.assign([seed, number << 32])
+
+
+def _write_history(path: Path, progress: Progress) -> None:
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["epoch", *progress.history])
+        columns = zip(*progress.history.values(), strict=True)
+        rows.writerows([epoch, *values] for epoch, values in enumerate(columns, 1))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,52 +22,124 @@ from reports import figures
 from reports.page import picture_address
 from reports.run_report import run_report
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, Manifest
+from training.checkpoint import Checkpoint
 from training.evaluate import answers_on
-from training.fit import Fitted, Recipe, TrainingError
-from training.measure import Measured, confusion_matrix, measure
+from training.fit import Fitted, TrainingError
+from training.measure import confusion_matrix, measure
+from training.recipes import Execution, Recipe
 
+SETTINGS_NAME, METRICS_NAME = "settings.json", "metrics.json"
 SAMPLES_SHOWN = 12
 # What a run's figures can depend on.
 DECIDING_PACKAGES = ("facevoice", "keras", "numpy", "tensorflow")
 
 
-def new_run_dir(wanted: Path | None, model: str) -> Path:
-    """Makes the folder of a new run; an earlier run is never written over.
+def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
+    """The folder for a run with these settings: an unfinished one to go on with, or a new one.
+
+    Without a wanted folder it is the first of runs/MODEL, runs/MODEL-2, ... that is either; a
+    finished run is never written over.
 
     Raises:
-      TrainingError: the wanted folder holds something, or cannot be made.
+      TrainingError: the wanted folder holds something else; the data set of the unfinished run has
+        changed; or the folder cannot be made.
     """
-    if wanted is not None:
-        if wanted.exists() and (not wanted.is_dir() or any(wanted.iterdir())):
-            raise TrainingError(f"--output {wanted} is not empty; name a new folder.")
-        candidates = iter([wanted])
-    else:
-        names = itertools.chain([model], (f"{model}-{i}" for i in itertools.count(2)))
-        candidates = (Path("runs") / name for name in names)
+    model = settings["model"]
+    names = itertools.chain([model], (f"{model}-{i}" for i in itertools.count(2)))
+    candidates = iter([wanted]) if wanted else (Path("runs") / name for name in names)
     for run_dir in candidates:
         try:
-            run_dir.mkdir(parents=True, exist_ok=wanted is not None)
-        except FileExistsError:
-            continue
+            run_dir.mkdir(parents=True, exist_ok=True)
+            begun = _settings_of(run_dir)
+            if begun is None and not any(run_dir.iterdir()):
+                text = json.dumps(settings, indent=1) + "\n"
+                replace_text(run_dir / SETTINGS_NAME, text)
+                return run_dir
         except OSError as error:
-            raise TrainingError(f"{run_dir} cannot be made: {error.strerror}.") from None
-        return run_dir
+            raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
+        if begun is not None and not is_finished(run_dir):
+            other = _differing(begun, settings)
+            if not other:
+                return run_dir
+            if other == {"manifest_sha256"}:
+                raise TrainingError(
+                    f"The data set {settings['data']} has changed since the run in {run_dir} "
+                    f"began; delete that folder, or name a new --output."
+                )
+        if wanted:
+            raise TrainingError(
+                f"--output {wanted} is not empty, and holds no unfinished run of these settings; "
+                f"name a new folder."
+            )
     raise AssertionError("unreachable: there is always another name")
 
 
-def write_run(
-    run_dir: Path, data_dir: Path, manifest: Manifest, recipe: Recipe, fitted: Fitted
-) -> Measured:
-    """Measures the model on validation and test and writes the folder's files.
+def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The metrics of a run that has come to its end with these settings, if it has."""
+    begun = _settings_of(run_dir)
+    if not is_finished(run_dir) or begun is None or _differing(begun, settings):
+        return None
+    return json.loads((run_dir / METRICS_NAME).read_text(encoding="utf-8"))
 
-    `model.keras`, `dataset.json` (the manifest that it was trained on), `settings.json`,
-    `metrics.json`, `curves.png`, `confusion.png`, `samples.png`, `report.html`.
+
+def is_finished(run_dir: Path) -> bool:
+    return (run_dir / METRICS_NAME).is_file()
+
+
+def run_settings(
+    model: str, data_dir: Path, manifest: Manifest, recipe: Recipe, execution: Execution
+) -> dict[str, Any]:
+    """All that a run depends on, and where its data were: what `settings.json` says."""
+    manifest_text = manifest.to_json()
+    return {
+        "model": model,
+        **asdict(recipe),
+        **asdict(execution),
+        "data": str(data_dir.absolute()),
+        "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
+        "split_by": manifest.plan["split_by"],
+        "backend": keras.backend.backend(),
+        "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
+    }
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old one or the whole new one."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _differing(begun: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
+    """The names of the settings that differ; where the data lie does not count."""
+    return {name for name in settings if begun.get(name) != settings[name]} - {"data"}
+
+
+def _settings_of(run_dir: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((run_dir / SETTINGS_NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write_run(
+    run_dir: Path,
+    data_dir: Path,
+    manifest: Manifest,
+    settings: Mapping[str, Any],
+    fitted: Fitted,
+) -> dict[str, Any]:
+    """Measures the model on validation and test and writes the folder's files; returns the metrics.
+
+    `model.keras`, `dataset.json` (the manifest that it was trained on), `metrics.json`,
+    `curves.png`, `confusion.png`, `samples.png`, `report.html`.
     """
     people = list(manifest.people)
-    modality = MODELS[recipe.model].modality
+    model_name, batch_size = settings["model"], settings["batch_size"]
+    modality = MODELS[model_name].modality
     measured, confusions = {}, {}
     for split in ("validation", "test"):
-        labels, answers = answers_on(fitted.model, data_dir, split, modality, recipe.batch_size)
+        labels, answers = answers_on(fitted.model, data_dir, split, modality, batch_size)
         confusions[split] = confusion_matrix(labels, answers, len(people))
         measured[split] = measure(confusions[split], people)
 
@@ -79,18 +153,8 @@ def write_run(
         "best_epoch": fitted.best_epoch,
         "seconds": round(fitted.seconds, 1),
     }
-    manifest_text = manifest.to_json()
-    settings = asdict(recipe) | {
-        "data": str(data_dir.absolute()),
-        "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
-        "split_by": manifest.plan["split_by"],
-        "optimizer": fitted.model.optimizer.name,
-        "backend": keras.backend.backend(),
-        "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
-    }
     fitted.model.save(run_dir / "model.keras")
-    (run_dir / MANIFEST_NAME).write_text(manifest_text, encoding="utf-8")
-    (run_dir / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
+    (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     pictures = {
         "curves.png": figures.learning_curves(fitted.history, fitted.best_epoch),
         "confusion.png": figures.confusion(confusions["test"], people),
@@ -99,7 +163,7 @@ def write_run(
     for name, png in pictures.items():
         (run_dir / name).write_bytes(png)
     html = run_report(
-        recipe.model,
+        model_name,
         metrics,
         settings,
         manifest.features,
@@ -108,8 +172,9 @@ def write_run(
     )
     (run_dir / "report.html").write_text(html, encoding="utf-8")
     text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
-    (run_dir / "metrics.json").write_text(text, encoding="utf-8")  # last: a run with it is whole
-    return measured["test"]
+    replace_text(run_dir / METRICS_NAME, text)  # last: a run with it is whole
+    Checkpoint(run_dir).remove()
+    return metrics
 
 
 def _samples(data_dir: Path, manifest: Manifest) -> bytes:

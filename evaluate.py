@@ -1,0 +1,126 @@
+"""Says what a trained model is worth: `python evaluate.py --run runs/cnn_image`.
+
+Without --data it takes the data set that the run was trained on. It prints the main figures, and
+leaves all of them, with scores and pictures, in RUN/evaluation-SPLIT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from command_line import Parser, fraction
+from tfdata.schema import SPLITS, DatasetError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = Parser(prog="evaluate.py", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a run's folder")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="a data set (default: the run's own)"
+    )
+    parser.add_argument("--split", choices=SPLITS, default="test", help="(default: %(default)s)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: RUN/evaluation-SPLIT")
+    parser.add_argument(
+        "--compare", type=Path, metavar="DIR", help="another run, asked about the same examples"
+    )
+    parser.add_argument(
+        "--trials",
+        type=Path,
+        metavar="FILE",
+        help="pairs of files to verify, one '<1|0> path path' a line, as VoxCeleb's veri_test.txt",
+    )
+    parser.add_argument(
+        "--media", type=Path, metavar="DIR", help="folder that the paths of --trials begin in"
+    )
+    parser.add_argument(
+        "--unknown",
+        type=Path,
+        metavar="DIR",
+        help="a data set with people whom the run was not trained on: all that it has of them, in "
+        "any split, is what the model should not know",
+    )
+    parser.add_argument(
+        "--false_accept_rate",
+        type=fraction,
+        metavar="X",
+        help="share of --unknown that may be taken for known; sets RUN/threshold.json "
+        "(default: 0.05)",
+    )
+    found = parser.parse(argv)
+    if (found.trials is None) != (found.media is None):
+        parser.error("--trials and --media belong together; give both.")
+    if found.false_accept_rate is not None and found.unknown is None:
+        parser.error("--false_accept_rate is of --unknown; give that too.")
+    # Before anything imports TensorFlow, which takes seconds.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from evaluation.errors import EvaluationError
+
+        try:
+            _evaluate(found)
+        except (DatasetError, EvaluationError, OSError) as error:
+            return _fail(str(error))
+    except ModuleNotFoundError as error:
+        return _fail(
+            f"{error.name} is missing; evaluation needs 'make setup', or pip install -e '.[train]'."
+        )
+    except KeyboardInterrupt:
+        print("Stopped; this evaluation is not finished.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _evaluate(found: argparse.Namespace) -> None:
+    from evaluation import parts
+    from evaluation.answers import read_answers
+    from evaluation.folder import check_folder, write_folder, write_threshold
+    from evaluation.runs import open_run
+    from evaluation.trials import embed, read_trials
+    from reports.evaluation_words import notes, table
+
+    run = open_run(found.run)
+    other = open_run(found.compare) if found.compare else None
+    trials = read_trials(found.trials) if found.trials else None
+    folder = found.output or run.folder / f"evaluation-{found.split}"
+    check_folder(folder)
+    data_dir = found.data or run.data
+    print(f"Asking {run.model} about the {found.split} split of {data_dir}.", flush=True)
+    manifest, answers = read_answers(run, data_dir, [found.split])
+
+    known = answers.known
+    results = [
+        parts.head_part(run, data_dir, found.split, answers),
+        parts.identification_part(run, known, manifest),
+        parts.verification_part(run, answers),
+    ]
+    if other:
+        _, others = read_answers(other, data_dir, [found.split])
+        results.append(parts.comparison_part(run, known, other, others.known))
+    if trials:
+        results.append(parts.trials_part(run, trials, embed(run, trials.files, found.media)))
+    if found.unknown:
+        _, strangers = read_answers(run, found.unknown, SPLITS, strangers_only=True)
+        rate = 0.05 if found.false_accept_rate is None else found.false_accept_rate
+        results.append(parts.unknown_part(run, known, strangers, rate))
+    metrics = write_folder(folder, run, answers, results)
+
+    print(table(metrics))
+    for note in notes(metrics):
+        print(note)
+    if found.unknown:
+        print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
+    print(f"The report is {folder / 'report.html'}.")
+
+
+def _fail(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,107 @@
+"""The folder of one evaluation, RUN/evaluation-SPLIT: what goes into it.
+
+`metrics.json`, `report.html`, pictures, and `scores.npz`: every figure can be recomputed from its
+arrays, and they hold no picture and no sound.
+
+    classes                              str [classes], the people whom the model knows
+    labels, probabilities, embeddings, identities, sessions, clips, window_starts, keys
+                                         a row an example, see `evaluation.answers.Answers`
+    confusion                            int64 [classes, classes], who it was by who was named
+    pair_first, pair_second              int32 [pairs], rows of the examples that are compared
+    pair_same, pair_scores               bool and float32 [pairs], one person or two, cosine
+    trial_lines, trial_same, trial_scores
+                                         of --trials; lines count from 1
+    unknown_scores, unknown_identities, unknown_keys
+                                         of --unknown, a row an example
+    right, other_right                   of --compare: bool, of the examples whose label is not -1
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.answers import Answers
+from evaluation.errors import EvaluationError
+from evaluation.parts import Part
+from evaluation.runs import Run
+from reports.evaluation import evaluation_report
+from reports.page import picture_address
+
+SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
+PICTURE_NAMES = ("confusion.png", "reliability.png", "det.png", "trials_det.png")
+THRESHOLD_NAME = "threshold.json"
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses a folder with what no evaluation has left there.
+
+    Raises:
+      EvaluationError: names the folder.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder} is not a folder; name a new one with --output.")
+    own = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *PICTURE_NAMES}
+    found = {path.name for path in folder.iterdir()}
+    if strange := sorted(found - own):
+        raise EvaluationError(
+            f"{folder} holds {strange[0]}, which is not of an evaluation; name a new folder with "
+            f"--output."
+        )
+
+
+def write_folder(folder: Path, run: Run, answers: Answers, parts: Iterable[Part]) -> dict[str, Any]:
+    """Writes an evaluation, over an earlier one in the same folder; returns its metrics.
+
+    The same arguments give the same bytes. `metrics.json` comes last: a folder with it is whole.
+    """
+    metrics: dict[str, Any] = {}
+    arrays: dict[str, NDArray[Any]] = {"classes": np.array(run.people)}
+    arrays |= {field.name: getattr(answers, field.name) for field in fields(answers)}
+    pictures: dict[str, bytes] = {}
+    for part in parts:
+        metrics |= part.metrics
+        arrays |= part.arrays
+        pictures |= part.pictures
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *PICTURE_NAMES):
+        (folder / name).unlink(missing_ok=True)
+    np.savez_compressed(folder / SCORES_NAME, **arrays)
+    for name, png in pictures.items():
+        (folder / name).write_bytes(png)
+    html = evaluation_report(metrics, {name: picture_address(p) for name, p in pictures.items()})
+    (folder / REPORT_NAME).write_text(html, encoding="utf-8")
+    _write_json(folder / METRICS_NAME, metrics)
+    return metrics
+
+
+def write_threshold(run: Run, unknown: dict[str, Any]) -> Path:
+    """Keeps the threshold of 'nobody I know' with the run, for whoever asks it later.
+
+    An answer whose largest probability is not above `threshold` is nobody whom the model knows.
+    """
+    path = run.folder / THRESHOLD_NAME
+    _write_json(
+        path,
+        {
+            "score": "max_probability",
+            "threshold": unknown["threshold"],
+            "false_accept_rate": unknown["false_accept_rate"],
+            "unknown_people": unknown["people"],
+            "unknown_examples": unknown["false_accepts"]["total"],
+        },
+    )
+    return path
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")

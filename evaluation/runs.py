@@ -1,0 +1,154 @@
+"""A finished run, opened to be asked: its model, the people it knows, and what it was fed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import EvaluationError
+from features import FeatureSettings
+from models import EMBEDDING, MODELS
+from tfdata.schema import MANIFEST_NAME, Manifest
+
+MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
+Batch = Mapping[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model and what it has to be told of its training.
+
+    Attributes:
+      folder: of the run.
+      model: name in the registry.
+      modality: 'image', 'audio' or 'pair'.
+      people: identity of each class, in the order of the classes.
+      meta: identity to what the meta file said of the person.
+      videos: (identity, video) of all that training has seen.
+      features: preprocessing that the model was trained with.
+      image_shape, spectrogram_shape: of one example.
+      data: folder of the data set that it was trained on.
+      network: from inputs to [probabilities, embeddings].
+    """
+
+    folder: Path
+    model: str
+    modality: str
+    people: tuple[str, ...]
+    meta: Mapping[str, Mapping[str, str]]
+    videos: frozenset[tuple[str, str]]
+    features: FeatureSettings
+    image_shape: tuple[int, ...]
+    spectrogram_shape: tuple[int, ...]
+    data: Path
+    network: keras.Model
+
+    @property
+    def embedding_size(self) -> int:
+        return int(self.network.outputs[1].shape[-1])
+
+    def answer(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities [batch, classes] and embeddings [batch, size] of uint8 inputs by name.
+
+        Raises:
+          EvaluationError: the model answers with what is no number.
+        """
+        (alone,) = batch.values() if len(batch) == 1 else (batch,)
+        found = [np.asarray(x, np.float32) for x in self.network.predict_on_batch(alone)]
+        if not all(np.isfinite(x).all() for x in found):
+            raise EvaluationError(
+                f"The model of {self.folder} answers with what is no number; train it again, with "
+                f"a smaller --learning_rate."
+            )
+        return found[0], found[1]
+
+    def check_fits(self, data_dir: Path, manifest: Manifest) -> None:
+        """Refuses a data set whose examples are not made as those that the model has learnt from.
+
+        Raises:
+          EvaluationError: names the settings that differ.
+        """
+        mine, theirs = asdict(self.features), asdict(FeatureSettings(**manifest.features))
+        differing = [
+            f"{name} {theirs[name]} instead of {value}"
+            for name, value in mine.items()
+            if theirs[name] != value
+        ]
+        if differing:
+            raise EvaluationError(
+                f"{data_dir} does not fit {self.folder}: it was built with "
+                f"{', '.join(differing)}; build it again as the run's own data set was."
+            )
+
+
+def open_run(run_dir: Path) -> Run:
+    """Opens a finished run.
+
+    Raises:
+      EvaluationError: no folder, no finished run, files that cannot be read, an unknown model.
+    """
+    if not run_dir.is_dir():
+        found = "is not a folder" if run_dir.exists() else "does not exist"
+        raise EvaluationError(f"--run {run_dir} {found}; {_MEND}.")
+    for name in (MODEL_NAME, MANIFEST_NAME, SETTINGS_NAME, METRICS_NAME):
+        if not (run_dir / name).is_file():
+            raise EvaluationError(
+                f"--run {run_dir} holds no {name}, so is no finished run; {_MEND}."
+            )
+    try:
+        settings = json.loads((run_dir / SETTINGS_NAME).read_text(encoding="utf-8"))
+        manifest = json.loads((run_dir / MANIFEST_NAME).read_text(encoding="utf-8"))
+        name, data = settings["model"], Path(settings["data"])
+        described = _described(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(
+            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({error}); {_MEND}."
+        ) from None
+    if name not in MODELS:
+        raise EvaluationError(
+            f"{run_dir} holds a model {name!r}; this software knows {', '.join(MODELS)}."
+        )
+    network = _network(run_dir)
+    if network.outputs[0].shape[-1] != len(described["people"]):
+        raise EvaluationError(
+            f"The model of {run_dir} knows {network.outputs[0].shape[-1]} people, and its "
+            f"{MANIFEST_NAME} has {len(described['people'])}; {_MEND}."
+        )
+    return Run(run_dir, name, MODELS[name].modality, **described, data=data, network=network)
+
+
+_MEND = "train one with 'python train.py --model NAME'"
+
+
+def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says; the shards that it names are not in a run's folder."""
+    people = manifest["people"]
+    seen = manifest["splits"]["train"]["sessions"]
+    return {
+        "people": tuple(sorted(people, key=lambda who: people[who]["label"])),
+        "meta": {who: person["meta"] for who, person in people.items()},
+        "videos": frozenset((who, video) for who, videos in seen.items() for video in videos),
+        "features": FeatureSettings(**manifest["features"]),
+        "image_shape": tuple(manifest["image_shape"]),
+        "spectrogram_shape": (*manifest["spectrogram_shape"], 1),
+    }
+
+
+def _network(run_dir: Path) -> keras.Model:
+    try:
+        model = keras.models.load_model(run_dir / MODEL_NAME, compile=False)
+        embedding = model.get_layer(EMBEDDING).output
+        return keras.Model(model.input, [model.output, embedding])
+    # A damaged archive raises BadZipFile, KeyError, OSError, ValueError and more.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise EvaluationError(
+            f"{MODEL_NAME} of {run_dir} cannot be used ({reason}); {_MEND}."
+        ) from None

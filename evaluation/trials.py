@@ -1,0 +1,181 @@
+"""Trials that somebody else listed, such as VoxCeleb's `veri_test.txt`, and their embeddings.
+
+One line a trial, `<1|0> path path`: 1 where both are of one person, 0 where they are of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from evaluation.answers import BATCH_SIZE, batches
+from evaluation.errors import EvaluationError
+from evaluation.runs import Run
+from evaluation.verification import unit
+from features import (
+    FeatureSettings,
+    MediaError,
+    probe_audio,
+    read_face,
+    read_window,
+    spectrogram,
+)
+from tfdata.reading import MODALITIES
+
+WINDOWS = 5  # of one clip
+MAX_UNREADABLE = 0.05  # of the files; more, and the figure is no longer one of this list
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Pairs of files.
+
+    Attributes:
+      same: bool [trials], one person or two.
+      first, second: int [trials], places in `files`.
+      files: every path once, as listed, in order of appearance.
+      lines: int [trials], where in the list each stands, from 1.
+    """
+
+    same: NDArray[np.bool_]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    files: tuple[str, ...]
+    lines: NDArray[np.int64]
+
+    @property
+    def speakers(self) -> set[str]:
+        """The first folder of each path."""
+        return {PurePosixPath(file).parts[0] for file in self.files}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The files of trials.
+
+    Attributes:
+      embeddings: float32 [files, size], the mean over a file's windows of their embeddings, each
+        scaled to length 1 before.
+      unreadable: path to reason, of files that could not be used; their rows are zeros.
+      passed_over: windows without a usable sound, in files that have others.
+    """
+
+    embeddings: NDArray[np.float32]
+    unreadable: dict[str, str]
+    passed_over: int
+
+
+def read_trials(path: Path) -> Trials:
+    """Reads a list of trials; empty lines do not count.
+
+    Raises:
+      EvaluationError: it cannot be read, has a line of another form, or has not both kinds.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvaluationError(f"--trials {path} cannot be read: {error}.") from None
+    rows: list[tuple[bool, int, int, int]] = []
+    places: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        kind, *files = line.split()
+        if kind not in ("0", "1") or len(files) != 2:
+            raise EvaluationError(
+                f"--trials {path} has {line[:80]!r} in line {number}; a line is 1 or 0 (one "
+                f"person, or two) and two paths, such as 1 id10270/5r0dWxy17C8/00001.wav "
+                f"id10270/8jEAjG6SegY/00002.wav."
+            )
+        first, second = (places.setdefault(file, len(places)) for file in files)
+        rows.append((kind == "1", first, second, number))
+    same, firsts, seconds, numbers = np.array(rows, np.int64).reshape(-1, 4).T
+    if not 0 < same.sum() < len(rows):
+        raise EvaluationError(
+            f"--trials {path} has {int(same.sum())} trials of one person and "
+            f"{len(rows) - int(same.sum())} of two; error rates need both."
+        )
+    return Trials(same.astype(bool), firsts, seconds, tuple(places), numbers)
+
+
+def embed(run: Run, files: tuple[str, ...], root: Path) -> Embedded:
+    """Embeds media files by the run's own preprocessing.
+
+    A clip gives up to WINDOWS windows, spread evenly from its start to its end; one that is no
+    longer than a window gives one. An image gives one face.
+
+    Raises:
+      EvaluationError: the model wants a face and a voice, or too many files cannot be read.
+    """
+    if run.modality == "pair":
+        raise EvaluationError(
+            f"{run.model} wants a face and a voice, and a trial names one file each; verify "
+            f"trials with a model of images or of audio alone."
+        )
+    sums = np.zeros((len(files), run.embedding_size), np.float32)
+    taken = np.zeros(len(files), np.int64)
+    reasons: dict[int, str] = {}
+    passed_over = 0
+    (name,) = MODALITIES[run.modality]
+
+    def readable() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        nonlocal passed_over
+        shown = tqdm(files, "Embedding", unit="file", leave=False, disable=None)
+        for place, file in enumerate(shown):
+            found, errors = _arrays(root / file, run)
+            if found:
+                passed_over += len(errors)
+                yield from ((place, array) for array in found)
+            else:
+                reasons[place] = errors[0]
+
+    for batch in batches(readable(), BATCH_SIZE):
+        places = [place for place, _ in batch]
+        _, embeddings = run.answer({name: np.stack([array for _, array in batch])})
+        np.add.at(sums, places, unit(embeddings))
+        np.add.at(taken, places, 1)
+    if len(reasons) > MAX_UNREADABLE * len(files):
+        worst = min(reasons)
+        raise EvaluationError(
+            f"Of {len(files)} files that the trials list, {len(reasons)} cannot be used, the first "
+            f"being {root / files[worst]} ({reasons[worst]}); --media DIR names the folder that "
+            f"the paths begin in."
+        )
+    return Embedded(
+        embeddings=sums / np.maximum(taken, 1)[:, None].astype(np.float32),
+        unreadable={files[place]: reasons[place] for place in sorted(reasons)},
+        passed_over=passed_over,
+    )
+
+
+def window_starts(samples: int, settings: FeatureSettings) -> list[int]:
+    """Where the windows of a clip begin, samples at `settings.sample_rate_hz`."""
+    last = samples - settings.window_samples
+    if last <= 0:
+        return [0]
+    return sorted(set(np.linspace(0, last, WINDOWS).round().astype(int).tolist()))
+
+
+def _arrays(path: Path, run: Run) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """What a model can be given of a file, and why the rest is of no use."""
+    settings = run.features
+    try:
+        if run.modality == "image":
+            return [read_face(path, settings)], []
+        starts = window_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
+    except MediaError as error:
+        return [], [str(error)]
+    found, errors = [], []
+    for start in starts:
+        try:
+            window = read_window(path, start, settings)
+        except MediaError as error:
+            errors.append(str(error))
+        else:
+            found.append(spectrogram(window, settings)[..., None])
+    return found, errors

@@ -1,0 +1,156 @@
+"""Runs that are stopped and taken up again, and the small arithmetic behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import train
+from tests.conftest import write_corpus
+from training.progress import Progress
+from training.recipes import OURS, STUDY, Execution, Recipe
+from training.run_folder import open_run_dir, run_settings
+
+FLAGS = ["--model=cnn_image", "--batch_size=4", "--learning_rate=0.003", "--patience=3"]
+
+
+def weights_of(run_dir):
+    return keras.models.load_model(run_dir / "model.keras").get_weights()
+
+
+def test_a_run_that_was_killed_again_and_again_ends_with_the_weights_of_one_that_was_not(
+    data_set, tmp_path
+):
+    flags = [*FLAGS, f"--data={data_set}", "--epochs=6", "--seed=3"]
+    assert train.main([*flags, f"--output={tmp_path / 'whole'}"]) == 0
+    run_dir = tmp_path / "killed"
+    command = [sys.executable, "train.py", *flags, f"--output={run_dir}"]
+    switch = run_dir / "checkpoint" / "progress.json"
+    for epoch in (1, 3):  # kill -9 once this many epochs are whole
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            while not switch.exists() or Progress.from_json(switch.read_text()).epoch < epoch:
+                assert process.poll() is None
+                time.sleep(0.005)
+            os.kill(process.pid, signal.SIGKILL)
+        assert not (run_dir / "metrics.json").exists()
+    assert train.main([*flags, f"--output={run_dir}"]) == 0
+    for one, other in zip(weights_of(tmp_path / "whole"), weights_of(run_dir), strict=True):
+        np.testing.assert_array_equal(one, other)
+    histories = [(tmp_path / name / "history.csv").read_text() for name in ("whole", "killed")]
+    assert histories[0] == histories[1]
+    whole, killed = (
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "killed")
+    )
+    assert whole | {"seconds": 0} == killed | {"seconds": 0}
+    assert not (run_dir / "checkpoint").exists()
+
+
+def test_patience_is_not_forgotten_by_a_run_that_is_taken_up_again():
+    recipe = Recipe(epochs=50, patience=3)
+    losses = [1.0, 0.5, 0.6, 0.7, 0.8, 0.1]
+    progress = Progress()
+    stops = []
+    for loss in losses:
+        progress = Progress.from_json(progress.to_json())  # as if killed after every epoch
+        stops.append(progress.is_done(recipe))
+        progress = progress.after({"val_loss": loss}, recipe.watch, seconds=2.0)
+    assert stops == [False, False, False, False, False, True]
+    assert (progress.best_epoch, progress.seconds) == (6, 12.0)
+
+
+def test_a_watched_accuracy_is_better_when_it_is_higher():
+    progress = Progress()
+    for accuracy in (0.5, 0.9, 0.9, 0.7):
+        progress = progress.after({"accuracy": accuracy}, "accuracy", 1.0)
+    assert progress.best_epoch == 2
+    assert progress.is_done(Recipe(patience=2, epochs=99))
+    assert not progress.is_done(Recipe(patience=3, epochs=99))
+    assert progress.is_done(Recipe(patience=99, epochs=4))
+
+
+@pytest.fixture
+def unfinished(data_set, tmp_path):
+    """A run of one epoch of three, and its data set, which may be changed."""
+    copy = shutil.copytree(data_set, tmp_path / "set")
+    run_dir = tmp_path / "run"
+    flags = [*FLAGS, f"--data={copy}", f"--output={run_dir}", "--epochs=3"]
+    command = [sys.executable, "train.py", *flags]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not (run_dir / "checkpoint" / "progress.json").exists():
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.kill()
+    return copy, run_dir, flags
+
+
+def test_a_data_set_that_changed_since_is_refused(unfinished, build, tmp_path, capsys):
+    copy, run_dir, flags = unfinished
+    corpus = write_corpus(tmp_path / "other")
+    assert build(*corpus.flags, "--seed=9", f"--output={copy}") == 0
+    capsys.readouterr()
+    assert train.main(flags) == 1
+    error = capsys.readouterr().err
+    assert f"The data set {copy} has changed since the run in {run_dir} began" in error
+    assert train.main([*flags, "--patience=5"]) == 1
+    assert "no unfinished run of these settings" in capsys.readouterr().err
+
+
+def test_a_data_set_that_was_moved_is_the_same(unfinished, tmp_path):
+    copy, run_dir, flags = unfinished
+    copy.rename(tmp_path / "moved")
+    flags = [flag.replace(str(copy), str(tmp_path / "moved")) for flag in flags]
+    assert train.main(flags) == 0
+    assert json.loads((run_dir / "metrics.json").read_text())["epochs"] == 3
+
+
+def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch, data_set):
+    from tfdata import load_manifest
+
+    monkeypatch.chdir(tmp_path)
+    manifest = load_manifest(data_set)
+
+    def name(model, **changes):
+        recipe = Recipe(**changes)
+        settings = run_settings(model, data_set, manifest, recipe, Execution())
+        return str(open_run_dir(None, settings))
+
+    assert name("cnn_image") == "runs/cnn_image"
+    assert name("cnn_image", seed=1) == "runs/cnn_image-2"
+    assert name("cnn_image") == "runs/cnn_image"  # unfinished, so taken up again
+    (tmp_path / "runs/cnn_image/metrics.json").write_text("{}")
+    assert name("cnn_image") == "runs/cnn_image-3"
+    assert name("cnn_audio") == "runs/cnn_audio"
+
+
+def test_people_whom_training_never_meets_are_refused(build, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, people=3, videos=3)
+    clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
+    table = tmp_path / "split.txt"
+    table.write_text(
+        "\n".join(f"{3 if c.parts[0] == 'id10002' else 1 + i % 3} {c}" for i, c in enumerate(clips))
+    )
+    assert build(*corpus.flags, f"--split_file={table}", f"--output={tmp_path / 'set'}") == 0
+    assert train.main(["--model=cnn_image", f"--data={tmp_path / 'set'}"]) == 1
+    assert "1 people without a training pair, Person_2 for one" in capsys.readouterr().err
+
+
+def test_the_studys_recipe_is_the_studys():
+    assert set(STUDY) == {"cnn_image", "cnn_audio", "crnn_audio", "cnn_cnn", "cnn_crnn"}
+    assert STUDY.keys() < OURS.keys()
+    found = {name: (r.optimizer, r.batch_size, r.watch, r.patience) for name, r in STUDY.items()}
+    assert found == {
+        "cnn_image": ("sgd", 32, "accuracy", 3),
+        "cnn_audio": ("sgd", 64, "val_loss", 5),
+        "crnn_audio": ("sgd", 64, "val_loss", 15),
+        "cnn_cnn": ("adam", 64, "val_loss", 5),
+        "cnn_crnn": ("adam", 64, "val_loss", 5),
+    }

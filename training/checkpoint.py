@@ -1,0 +1,67 @@
+"""What a killed run goes on from: model, optimiser and progress of its last whole epoch.
+
+RUN/checkpoint/progress.json            the switch: the epoch whose files count
+RUN/checkpoint/epoch-0007.keras         model and optimiser after it
+RUN/checkpoint/best-0005.weights.h5     the weights of the best epoch so far
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import keras
+
+from training.progress import Progress
+
+
+class Checkpoint:
+    """The checkpoint of one run folder."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._folder = run_dir / "checkpoint"
+
+    def read_progress(self) -> Progress | None:
+        """How far the run has come; None if it has no whole epoch behind it."""
+        try:
+            return Progress.from_json(self._switch.read_text())
+        except FileNotFoundError:
+            return None
+
+    def load_model(self, progress: Progress) -> keras.Model:
+        """The model, compiled, with its optimiser where it was."""
+        return keras.models.load_model(self._model(progress))
+
+    def load_best_weights(self, model: keras.Model, progress: Progress) -> None:
+        model.load_weights(self._best(progress))
+
+    def save(self, model: keras.Model, progress: Progress) -> None:
+        """Keeps the state after an epoch; until it is whole, the one before counts."""
+        self._folder.mkdir(exist_ok=True)
+        model.save(self._model(progress))
+        if progress.best_epoch == progress.epoch:
+            model.save_weights(self._best(progress))
+        temporary = self._switch.with_suffix(".tmp")
+        temporary.write_text(progress.to_json())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(self._switch)
+        needed = {self._switch, self._model(progress), self._best(progress)}
+        for path in self._folder.iterdir():
+            if path not in needed:
+                path.unlink()
+
+    def remove(self) -> None:
+        """A finished run needs none."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _switch(self) -> Path:
+        return self._folder / "progress.json"
+
+    def _model(self, progress: Progress) -> Path:
+        return self._folder / f"epoch-{progress.epoch:04d}.keras"
+
+    def _best(self, progress: Progress) -> Path:
+        return self._folder / f"best-{progress.best_epoch:04d}.weights.h5"

@@ -1,0 +1,59 @@
+"""How far a training run has come, and when it should stop: pure, and kept in a small file.
+
+Keras' own EarlyStopping forgets what it counted when a run is taken up again, and its
+BackupAndRestore does not tell it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After `epoch` whole epochs and `step` steps of the next (0: stops are between epochs).
+
+    Attributes:
+      history: name of a figure to its value after each epoch.
+      best_epoch: the epoch of the best watched figure, counted from 1; 0 before the first.
+      seconds: spent so far.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    seconds: float = 0.0
+    history: Mapping[str, list[float]] = field(default_factory=dict)
+
+    def after(self, figures: Mapping[str, float], watch: str, seconds: float) -> Progress:
+        """One epoch later."""
+        history = {name: [*self.history.get(name, []), figures[name]] for name in figures}
+        seen = history[watch]
+        better = not self.best_epoch or _goodness(seen[-1], watch) > _goodness(
+            seen[self.best_epoch - 1], watch
+        )
+        return Progress(
+            epoch=self.epoch + 1,
+            best_epoch=self.epoch + 1 if better else self.best_epoch,
+            seconds=self.seconds + seconds,
+            history=history,
+        )
+
+    def is_done(self, recipe: Recipe) -> bool:
+        """Whether there is no more to train: no epoch left, or no patience."""
+        return self.epoch >= recipe.epochs or self.epoch - self.best_epoch >= recipe.patience
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Progress:
+        return Progress(**json.loads(text))
+
+
+def _goodness(value: float, watch: str) -> float:
+    return -value if watch.endswith("loss") else value
