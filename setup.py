@@ -30,7 +30,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
-    py_modules=["command_line", "evaluate", "train"],
+    py_modules=["command_line", "evaluate", "predict", "train"],
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",

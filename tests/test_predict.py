@@ -1,0 +1,317 @@
+"""Prediction, run for real: tiny trained models asked about media outside of the data set."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+
+import predict
+import train
+from beam_pipelines.corpus.media import Clip
+from beam_pipelines.planning.windows import Grid, cut_windows
+from evaluation.prediction import MOST_WINDOWS, Question, inputs_of, window_starts
+from evaluation.runs import open_run
+from features import AudioFacts, FeatureSettings
+from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
+from tests.tools import read_records
+from tfdata.schema import SPLITS
+
+
+@pytest.fixture(scope="module")
+def made(build, tmp_path_factory):
+    """A data set, and its media in a place that the build has not seen; clips of three windows."""
+    root = tmp_path_factory.mktemp("made")
+    corpus = write_corpus(root / "corpus", people=3, videos=4, per_video=3, seconds=1.6)
+    for i, clip in enumerate(sorted(corpus.audio.rglob("*.wav"))):
+        if i % 3:  # a face is used once, so the one clip of a video gives a window to each of three
+            clip.unlink()
+        elif i % 2:
+            write_clip(clip, seed=1000 + i, seconds=1.6, rate_hz=22050)
+    flags = [f"--output={root / 'set'}", "--split_fractions=50,25,25", "--frames=16"]
+    assert build(*corpus.flags, *flags) == 0
+    media = root / "elsewhere"
+    shutil.move(root / "corpus", media)
+    return root / "set", media
+
+
+@pytest.fixture(scope="module")
+def run_of(made, tmp_path_factory):
+    """The folder of a run of any model, trained for an epoch, once."""
+    root, runs = tmp_path_factory.mktemp("runs"), {}
+
+    def trained(model):
+        if model not in runs:
+            flags = [f"--model={model}", f"--data={made[0]}", f"--output={root / model}"]
+            assert train.main([*flags, "--epochs=1", "--learning_rate=0.01"]) == 0
+            runs[model] = root / model
+        return runs[model]
+
+    return trained
+
+
+@pytest.fixture(scope="module")
+def records(made):
+    """Every record of the data set, with where its media lie now."""
+    found = [record for split in SPLITS for record in read_records(made[0], split)]
+    for record in found:
+        record["face"] = str(made[1] / "faces" / record["face_source"].decode())
+        record["audio"] = str(made[1] / "wav" / record["audio_source"].decode())
+        record["start_seconds"] = record["window_start_samples"] / RATE_HZ
+    return found
+
+
+@pytest.fixture
+def ask(capsys):
+    """Runs the command with --json; returns its exit code, its answers and its complaints."""
+
+    def run(folder, *flags):
+        capsys.readouterr()
+        code = predict.main([f"--run={folder}", "--json", *flags])
+        printed = capsys.readouterr()
+        return code, json.loads(printed.out), printed.err
+
+    return run
+
+
+def model_says(folder, records):
+    """Probabilities [records, people] of the saved model for the arrays as they are stored."""
+    model = keras.models.load_model(folder / "model.keras")
+    shapes = {"image": (16, 16, 3), "spectrogram": (16, 16, 1)}
+    arrays = {
+        name: np.stack([np.frombuffer(r[name], np.uint8).reshape(shape) for r in records])
+        for name, shape in shapes.items()
+    }
+    one = {"cnn_image": "image", "cnn_audio": "spectrogram"}.get(folder.name)
+    return np.asarray(model(arrays[one] if one else arrays))
+
+
+def probabilities(folder, answer):
+    """Of one answer, in the order of the model's classes."""
+    people = json.loads((folder / "dataset.json").read_text())["people"]
+    found = {person["name"]: person["probability"] for person in answer["people"]}
+    return [found[who] for who in sorted(people, key=lambda who: people[who]["label"])]
+
+
+def test_inputs_are_the_bytes_that_the_build_makes_of_the_same_media(run_of, records):
+    run = open_run(run_of("cnn_cnn"))
+    assert len(records) == 36
+    assert {record["start_seconds"] for record in records} == {0, 0.5, 1}
+    for record in records:
+        question = Question(record["face"], record["audio"], record["start_seconds"])
+        inputs = inputs_of(run, question)
+        assert inputs["image"].shape == (1, 16, 16, 3)
+        assert inputs["spectrogram"].shape == (1, 16, 16, 1)
+        for name in ("image", "spectrogram"):
+            assert inputs[name].dtype == np.uint8
+            assert inputs[name].tobytes() == record[name]
+
+
+@pytest.mark.parametrize("model", ["cnn_image", "cnn_audio", "cnn_cnn"])
+def test_probabilities_are_those_of_the_model_on_the_records(run_of, records, ask, model):
+    folder = run_of(model)
+    chosen = [record for record in records if record["start_seconds"] == 0.5]
+    flags = []
+    if model != "cnn_audio":
+        flags += ["--face", *(record["face"] for record in chosen)]
+    if model != "cnn_image":
+        flags += ["--audio", *(record["audio"] for record in chosen), "--start_seconds=0.5"]
+    code, answers, errors = ask(folder, *flags)
+    assert (code, errors, len(answers)) == (0, "", len(chosen))
+    for record, row, answer in zip(chosen, model_says(folder, chosen), answers, strict=True):
+        assert probabilities(folder, answer) == pytest.approx(row.tolist(), abs=1e-5)
+        assert sum(person["probability"] for person in answer["people"]) == pytest.approx(1)
+        assert answer["answer"] == answer["people"][0]["name"]
+        assert answer["known"] is True
+        assert answer["face"] == (record["face"] if model != "cnn_audio" else None)
+        assert answer["audio"] == (record["audio"] if model != "cnn_image" else None)
+
+
+def test_a_whole_clip_is_the_mean_of_the_windows_that_the_build_cuts(run_of, records, ask):
+    clip = records[0]["audio"]
+    windows = [record for record in records if record["audio"] == clip]
+    assert len(windows) == 3
+    folder = run_of("cnn_audio")
+    _, (answer,), _ = ask(folder, "--audio", clip)
+    mean = model_says(folder, windows).mean(axis=0)
+    assert probabilities(folder, answer) == pytest.approx(mean.tolist(), abs=1e-5)
+
+    folder = run_of("cnn_cnn")
+    _, (answer,), _ = ask(folder, "--face", records[0]["face"], "--audio", clip)
+    same_face = [record | {"image": records[0]["image"]} for record in windows]
+    mean = model_says(folder, same_face).mean(axis=0)
+    assert probabilities(folder, answer) == pytest.approx(mean.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.9, 3, 5.9, 6, 7, 59.9, 60, 62.9])
+def test_windows_of_a_clip_are_those_of_a_build_without_overlap(seconds):
+    settings, samples = FeatureSettings(), round(seconds * RATE_HZ)
+    clip = Clip("a.wav", "video", "", AudioFacts(RATE_HZ, samples))
+    cut = cut_windows([clip], Grid(RATE_HZ, settings.window_samples), 0, 1000)
+    assert window_starts(samples, settings) == [window.start_samples for window in cut]
+
+
+@pytest.mark.parametrize("seconds", [63, 64, 100, 3600])
+def test_a_long_clip_is_listened_to_from_its_start_to_its_end(seconds):
+    settings = FeatureSettings()
+    starts = window_starts(seconds * RATE_HZ, settings)
+    assert len(set(starts)) == len(starts) == MOST_WINDOWS
+    assert all(start % settings.window_samples == 0 for start in starts)
+    assert starts[0] == 0
+    assert starts[-1] == (seconds // 3 - 1) * settings.window_samples
+    gaps = np.diff(starts) / settings.window_samples
+    assert gaps.max() - gaps.min() <= 1
+
+
+def test_a_window_without_a_sound_is_passed_over(run_of, tmp_path, ask):
+    folder = run_of("cnn_audio")
+    noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    soundfile.write(tmp_path / "half.wav", np.concatenate([noise, np.zeros(8000)]), RATE_HZ)
+    soundfile.write(tmp_path / "whole.wav", noise, RATE_HZ)
+    soundfile.write(tmp_path / "none.wav", np.zeros(16000), RATE_HZ)
+    clips = [str(tmp_path / f"{name}.wav") for name in ("half", "whole", "none")]
+    code, (half, whole, none), errors = ask(folder, "--audio", *clips)
+    assert half["people"] == whole["people"]
+    assert code == 1
+    assert none["error"].startswith(f"{clips[2]} cannot be used (silent: ")
+    assert errors == f"error: {none['error']}\n"
+
+
+def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
+    run_of, records, tmp_path, ask, capsys
+):
+    folder, good = run_of("cnn_image"), records[0]["face"]
+    (tmp_path / "letter.jpg").write_text("dear")
+    broken = [str(tmp_path / "letter.jpg"), str(tmp_path / "none.jpg"), str(tmp_path)]
+    code, answers, errors = ask(folder, "--face", *broken, good)
+    assert code == 1
+    assert [answer["face"] for answer in answers] == [*broken, good]
+    assert errors == "".join(f"error: {answer['error']}\n" for answer in answers[:3])
+    for path, answer in zip(broken, answers, strict=False):
+        assert answer["error"].startswith(f"{path} cannot be used (unreadable: ")
+        assert (answer["answer"], answer["known"], answer["people"]) == (None, None, [])
+    assert answers[3]["error"] is None
+    assert len(answers[3]["people"]) == 3
+
+    assert predict.main([f"--run={folder}", "--face", *broken, good]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == errors
+    assert printed.out.startswith(f"{good}: Person ")
+
+
+def test_the_table_has_names_as_one_writes_them_and_only_so_many(run_of, records, ask, capsys):
+    folder = run_of("cnn_cnn")
+    flags = ["--face", records[0]["face"], "--audio", records[0]["audio"], "--top=2"]
+    _, (answer,), _ = ask(folder, *flags)
+    assert len(answer["people"]) == 2
+    assert predict.main([f"--run={folder}", *flags]) == 0
+    title, *people, note = capsys.readouterr().out.splitlines()
+    name = answer["answer"].replace("_", " ")
+    assert title == f"{records[0]['face']} and {records[0]['audio']}: {name}"
+    assert [line.split() for line in people] == [
+        [f"{person['probability']:.1%}", *person["name"].split("_")] for person in answer["people"]
+    ]
+    assert "evaluate.py" in note
+
+
+def test_a_name_on_disk_that_is_no_text_stops_nothing(run_of, tmp_path, ask, capsys):
+    path = f"{tmp_path}/gr\udcfcn.jpg"  # a Latin-1 name, as Python hands it on
+    write_face(Path(path), seed=1)
+    flags = ["--face", path]
+    _, (answer,), _ = ask(run_of("cnn_image"), *flags)
+    assert answer["face"] == path
+    assert predict.main([f"--run={run_of('cnn_image')}", *flags]) == 0
+    assert "gr\\xfcn.jpg: Person" in capsys.readouterr().out
+
+
+def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp_path, ask, capsys):
+    folder = shutil.copytree(run_of("cnn_image"), tmp_path / "run")
+    flags = ["--face", records[0]["face"]]
+    _, (free,), _ = ask(folder, *flags)
+    largest = free["people"][0]["probability"]
+    for threshold, known in [(largest, False), (math.nextafter(largest, 0), True)]:
+        (folder / "threshold.json").write_text(json.dumps({"threshold": threshold}))
+        code, (answer,), _ = ask(folder, *flags)
+        assert code == 0
+        assert answer["known"] is known
+        assert answer["answer"] == (free["answer"] if known else None)
+        assert answer["people"] == free["people"]
+        assert predict.main([f"--run={folder}", *flags]) == 0
+        printed = capsys.readouterr().out
+        assert ("nobody I know (no probability above" in printed) is not known
+        assert "evaluate.py" not in printed
+    for damaged in ("{", "{}", "[]", '{"threshold": NaN}', '{"threshold": "x"}'):
+        (folder / "threshold.json").write_text(damaged)
+        assert predict.main([f"--run={folder}", *flags]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {folder / 'threshold.json'} is damaged (")
+        assert error.count("\n") == 1
+
+
+def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
+    script = Path(predict.__file__)
+    command = [sys.executable, str(script), f"--run={run_of('cnn_image')}", "--json", "--face"]
+    done = subprocess.run([*command, records[0]["face"]], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    (answer,) = json.loads(done.stdout)
+    assert set(answer) == {"face", "audio", "answer", "known", "people", "error"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--face", "a"], "--run"),
+        (["--run=r"], "give --face, --audio, or both"),
+        (["--run=r", "--face"], "--face"),
+        (["--run=r", "--faces", "a"], "did you mean --face?"),
+        (["--run=r", "--face", "a", "--top=0"], "1 or more"),
+        (["--run=r", "--face", "a", "--top=some"], "1 or more"),
+        (["--run=r", "--face", "a", "b", "--audio", "c"], "2 faces and 1 clip"),
+        (["--run=r", "--face", "a", "--start_seconds=1"], "--audio"),
+        (["--run=r", "--audio", "a", "--start_seconds=-1"], "from 0 to 14400"),
+        (["--run=r", "--audio", "a", "--start_seconds=nan"], "from 0 to 14400"),
+    ],
+)
+def test_wrong_flags_are_one_sentence(capsys, flags, words):
+    assert words in refused(capsys, flags)
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "words"),
+    [
+        ("cnn_image", ["--audio", "a"], "needs --face alone, and was given --audio"),
+        ("cnn_image", ["--face", "a", "--audio", "b"], "alone, and was given --face and --audio"),
+        ("cnn_audio", ["--face", "a"], "needs --audio alone, and was given --face"),
+        ("cnn_cnn", ["--face", "a"], "needs --face and --audio, and was given --face"),
+    ],
+)
+def test_a_model_is_asked_with_what_it_reads(run_of, capsys, model, flags, words):
+    folder = run_of(model)
+    capsys.readouterr()
+    assert words in refused(capsys, [f"--run={folder}", *flags])
+
+
+def refused(capsys, flags):
+    """What the command says of flags that it does not take."""
+    with pytest.raises(SystemExit) as stop:
+        predict.main(flags)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_run_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert predict.main([f"--run={tmp_path / 'none'}", "--face", "a.jpg"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: --run {tmp_path / 'none'} does not exist")
+    assert (printed.err.count("\n"), printed.out) == (1, "")
