@@ -52,12 +52,12 @@ class Execution:
 
 # Settled on video-disjoint validation; see docs/models.md.
 OURS: Mapping[str, Recipe] = {
-    "cnn_image": Recipe(),
-    "cnn_audio": Recipe(),
+    "cnn_image": Recipe(epochs=60, patience=10),
+    "cnn_audio": Recipe(learning_rate=3e-4, patience=10),
     "crnn_audio": Recipe(learning_rate=5e-4, epochs=60),
     "cnn_cnn": Recipe(),
     "cnn_crnn": Recipe(),
-    "linear_image": Recipe(learning_rate=1e-4),
+    "linear_image": Recipe(learning_rate=1e-4, epochs=100),
 }
 
 # The study names optimiser, batch and early stopping. The rates are Keras' defaults of that
