@@ -1,4 +1,4 @@
-"""Trains a model: `python train.py --model cnn_image`; `--model all` trains and compares the five.
+"""Trains a model: `python train.py --model cnn_image`; `--model all` trains and compares all.
 
 Without --data it takes data/dataset, where the build puts a corpus of yours, or else data/sample,
 which it builds from the sample corpus when it is not there. A run that was stopped or killed goes
@@ -13,12 +13,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
 from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
 
+if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
+    from training.session import Session
+
 ALL = "all"
+BASELINE = "linear_image"  # what 'all' leaves out
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,18 +78,28 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
 
     from models import MODELS, ModelError
     from training.fit import TrainingError
-    from training.recipes import OURS, STUDY
+    from training.recipes import OURS, STUDY, Execution
+    from training.session import Session
 
     recipes = STUDY if found.recipe == "study" else OURS
     if found.model != ALL and found.model not in MODELS:
         parser.error(f"--model is {found.model!r}; there are {', '.join([*MODELS, ALL])}.")
     if found.model != ALL and found.model not in recipes:
         parser.error(f"--recipe {found.recipe} has no {found.model}; it has {', '.join(recipes)}.")
+    given = {
+        name: getattr(found, name)
+        for name in ("epochs", "batch_size", "learning_rate", "patience", "seed")
+        if getattr(found, name) is not None
+    }
+    execution = Execution(found.mixed_precision, found.jit_compile, found.strategy)
+    session = Session(data_dir, manifest, recipes, given, execution)
     try:
         if found.model == ALL:
-            _train_all(found, data_dir, manifest, recipes)
+            _train_all(session, found.output or Path("runs") / ALL)
         else:
-            _train_one(found, found.model, found.output, data_dir, manifest, recipes)
+            run_dir = session.train(found.model, found.output)
+            print(_result(run_dir))
+            print(f"The report is {run_dir / 'report.html'}.")
     except (ModelError, TrainingError) as error:
         return _fail(str(error))
     except tf.errors.DataLossError as error:
@@ -98,64 +112,31 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     return 0
 
 
-def _train_one(
-    found: argparse.Namespace,
-    model: str,
-    output: Path | None,
-    data_dir: Path,
-    manifest: Manifest,
-    recipes: Any,
-) -> dict[str, Any]:
-    """Trains one model, or goes on with it; returns its metrics."""
-    from dataclasses import replace
-
-    from training.fit import fit
-    from training.recipes import Execution
-    from training.run_folder import finished_metrics, open_run_dir, run_settings, write_run
-
-    given = {
-        name: getattr(found, name)
-        for name in ("epochs", "batch_size", "learning_rate", "patience", "seed")
-        if getattr(found, name) is not None
-    }
-    recipe = replace(recipes[model], **given)
-    execution = Execution(found.mixed_precision, found.jit_compile, found.strategy)
-    settings = run_settings(model, data_dir, manifest, recipe, execution)
-    if output and (metrics := finished_metrics(output, settings)) and found.model == ALL:
-        print(f"{model} is finished in {output}.")
-        return metrics
-    run_dir = open_run_dir(output, settings)
-    print(
-        f"Training {model} on {data_dir}: {len(manifest.people)} people, "
-        f"{manifest.splits['train'].pairs} pairs.",
-        flush=True,
-    )
-    fitted = fit(model, data_dir, manifest, recipe, execution, run_dir)
-    metrics = write_run(run_dir, data_dir, manifest, settings, fitted)
-    test = metrics["test"]
-    print(
-        f"Test accuracy of {model}: {test['accuracy']:.1%} ({test['correct']} of "
-        f"{test['pairs']}, 95 % interval {test['low']:.1%} to {test['high']:.1%}); chance is "
-        f"{metrics['chance']:.1%}."
-    )
-    print(f"The report is {run_dir / 'report.html'}.")
-    return metrics
-
-
-def _train_all(found: argparse.Namespace, data_dir: Path, manifest: Manifest, recipes: Any) -> None:
-    """Trains the study's five, one after the other, and compares them; finished ones are kept."""
+def _train_all(session: Session, folder: Path) -> None:
+    """Trains all models, one after the other, and compares them; finished ones are kept."""
     from reports.comparison import comparison_page, comparison_text
-    from training.recipes import STUDY
+    from training.run_folder import read_metrics
 
-    folder = found.output or Path("runs") / ALL
-    results = {
-        model: _train_one(found, model, folder / model, data_dir, manifest, recipes)
-        for model in STUDY
-    }
-    page = comparison_page(results, manifest.leakage["test"])
+    models = [model for model in session.recipes if model != BASELINE]
+    for model in models:
+        print(_result(session.train_once(model, folder / model)), flush=True)
+    results = {model: read_metrics(folder / model) for model in models}
+    page = comparison_page(results, session.manifest.leakage["test"])
     (folder / "report.html").write_text(page, encoding="utf-8")
     print(comparison_text(results))
     print(f"The comparison is {folder / 'report.html'}.")
+
+
+def _result(run_dir: Path) -> str:
+    from training.run_folder import read_metrics
+
+    metrics = read_metrics(run_dir)
+    test = metrics["test"]
+    return (
+        f"Test accuracy of {metrics['model']}: {test['accuracy']:.1%} ({test['correct']} of "
+        f"{test['pairs']}, 95 % interval {test['low']:.1%} to {test['high']:.1%}); chance is "
+        f"{metrics['chance']:.1%}."
+    )
 
 
 def _default_data() -> Path:

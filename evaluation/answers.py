@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from tfdata.schema import (
     load_manifest,
 )
 
+Bytes = NDArray[np.uint8]
 BATCH_SIZE = 32
 NOBODY = -1  # the label of people whom the model does not know
 
@@ -78,7 +78,7 @@ def read_answers(
     splits: Sequence[str],
     *,
     strangers_only: bool = False,
-    drop: AbstractSet[str] = frozenset(),
+    change: Callable[[str, str, Bytes], Bytes] | None = None,
 ) -> tuple[Manifest, Answers]:
     """Asks a run's model about the examples of some splits, a batch at a time.
 
@@ -91,16 +91,14 @@ def read_answers(
       data_dir: a data set that was built with the run's preprocessing.
       splits: some of SPLITS.
       strangers_only: leaves out the people whom the model knows.
-      drop: inputs that the model is not to see ('image' or 'spectrogram'): zeros in their place.
+      change: what becomes of an example's arrays before the model is given them: from (key, name
+        of the input, array) to an array of its shape.
 
     Raises:
       DatasetError: the data set cannot be read.
       EvaluationError: it does not fit the run, or has nothing to ask.
-      ValueError: drop leaves nothing, or names what the model does not read.
     """
     wanted = MODALITIES[run.modality]
-    if not drop < set(wanted):
-        raise ValueError(f"drop is {set(drop)}; use a part of {wanted}, and not all of it.")
     manifest = load_manifest(data_dir)
     run.check_fits(data_dir, manifest)
     classes = {who: label for label, who in enumerate(run.people)}
@@ -113,7 +111,7 @@ def read_answers(
     answers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     facts: list[tuple[Any, ...]] = []
     for batch in batches(shown, BATCH_SIZE):
-        answers.append(run.answer({name: _arrays(batch, name, run, drop) for name in wanted}))
+        answers.append(run.answer({name: _arrays(batch, name, run, change) for name in wanted}))
         facts += [_facts(record) for record in batch]
     if not facts:
         raise EvaluationError(_nothing(run, data_dir, splits, strangers_only))
@@ -145,12 +143,17 @@ def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _arrays(
-    batch: Sequence[dict[str, Any]], name: str, run: Run, drop: AbstractSet[str]
-) -> NDArray[np.uint8]:
+    batch: Sequence[dict[str, Any]],
+    name: str,
+    run: Run,
+    change: Callable[[str, str, Bytes], Bytes] | None,
+) -> Bytes:
     shape = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}[name]
-    if name in drop:
-        return np.zeros((len(batch), *shape), np.uint8)
-    return np.stack([np.frombuffer(record[name], np.uint8).reshape(shape) for record in batch])
+    arrays = [np.frombuffer(record[name], np.uint8).reshape(shape) for record in batch]
+    if change:
+        keys = (record[KEY].decode() for record in batch)
+        arrays = [change(key, name, array) for key, array in zip(keys, arrays, strict=True)]
+    return np.stack(arrays)
 
 
 def _facts(record: dict[str, Any]) -> tuple[Any, ...]:

@@ -21,13 +21,13 @@ from evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
+from evaluation.measure import confusion_matrix
 from evaluation.runs import Run
 from evaluation.trials import Embedded, Trials
 from evaluation.unknown import Rejection, rejection, scores_of
 from evaluation.verification import cosine_scores, curve_of, pairs_of, verified
 from reports import evaluation_figures, figures
 from tfdata.schema import Manifest
-from training.measure import confusion_matrix
 
 MOST_CONFUSIONS = 20
 # A confusion matrix of more people than this is not drawn; its commonest confusions are listed.

@@ -16,7 +16,8 @@ from models.encoders import (
     cnn_encoder,
     crnn_encoder,
 )
-from models.heads import classifier
+from models.heads import classifier, cosine_classifier
+from models.residual import DROPOUT, UNITS, WIDTHS, residual_audio_encoder
 
 
 def cnn_audio(
@@ -84,3 +85,29 @@ def crnn_audio(
     x = crnn_encoder(inputs, filters=filters, pool_sizes=pool_sizes, lstm_units=lstm_units, l2=l2)
     outputs = classifier(x, classes, units=dense_units, l2=l2, dropout=dropout)
     return keras.Model(inputs, outputs, name="crnn_audio")
+
+
+def resnet_audio(
+    spectrogram_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    widths: Sequence[int] = WIDTHS,
+    units: int = UNITS,
+    dropout: float = DROPOUT,
+) -> keras.Model:
+    """A compact residual voice model, of less than half a million parameters.
+
+    Args:
+      spectrogram_shape: (bands, frames, 1).
+      classes: people to tell apart.
+      widths, units, dropout: see `residual_audio_encoder`.
+
+    Returns:
+      A model from uint8 [batch, bands, frames, 1] to probabilities [batch, classes].
+
+    Raises:
+      ModelError: the spectrograms are too small.
+    """
+    inputs = keras.Input(spectrogram_shape, dtype="uint8", name="spectrogram")
+    unit = residual_audio_encoder(inputs, widths=widths, units=units, dropout=dropout)
+    return keras.Model(inputs, cosine_classifier(unit, classes), name="resnet_audio")

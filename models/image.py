@@ -8,7 +8,8 @@ import keras
 from keras import layers
 
 from models.encoders import IMAGE_FILTERS, IMAGE_POOLS, L2, cnn_encoder
-from models.heads import EMBEDDING, classifier, probabilities
+from models.heads import EMBEDDING, classifier, cosine_classifier, probabilities
+from models.residual import DROPOUT, UNITS, WIDTHS, residual_image_encoder
 
 
 def cnn_image(
@@ -41,6 +42,32 @@ def cnn_image(
     x = cnn_encoder(inputs, filters=filters, pool_sizes=pool_sizes, l2=l2, name="image")
     outputs = classifier(x, classes, units=dense_units, l2=0.0, dropout=dropout)
     return keras.Model(inputs, outputs, name="cnn_image")
+
+
+def resnet_image(
+    image_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    widths: Sequence[int] = WIDTHS,
+    units: int = UNITS,
+    dropout: float = DROPOUT,
+) -> keras.Model:
+    """A compact residual face model, of less than half a million parameters.
+
+    Args:
+      image_shape: (height, width, 3).
+      classes: people to tell apart.
+      widths, units, dropout: see `residual_image_encoder`.
+
+    Returns:
+      A model from uint8 [batch, height, width, 3] to probabilities [batch, classes].
+
+    Raises:
+      ModelError: the images are too small.
+    """
+    inputs = keras.Input(image_shape, dtype="uint8", name="image")
+    unit = residual_image_encoder(inputs, widths=widths, units=units, dropout=dropout)
+    return keras.Model(inputs, cosine_classifier(unit, classes), name="resnet_image")
 
 
 def linear_image(image_shape: tuple[int, int, int], classes: int, *, l2: float = L2) -> keras.Model:

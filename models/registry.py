@@ -8,10 +8,11 @@ from typing import Any
 
 import keras
 
-from models.audio import cnn_audio, crnn_audio
+from models.audio import cnn_audio, crnn_audio, resnet_audio
 from models.encoders import ModelError
 from models.fusion import cnn_cnn, cnn_crnn
-from models.image import cnn_image, linear_image
+from models.image import cnn_image, linear_image, resnet_image
+from models.product import resnet_fusion
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,21 @@ MODELS: dict[str, ModelSpec] = {
         "pair",
         "both: the convolutions of cnn_image and the LSTM of crnn_audio, joined",
         cnn_crnn,
+    ),
+    "resnet_image": ModelSpec(
+        "image",
+        "faces: three residual blocks, trained with augmentation",
+        resnet_image,
+    ),
+    "resnet_audio": ModelSpec(
+        "audio",
+        "voices: three residual blocks, trained with augmentation",
+        resnet_audio,
+    ),
+    "resnet_fusion": ModelSpec(
+        "pair",
+        "both, or one alone: the product of resnet_image and resnet_audio",
+        resnet_fusion,
     ),
     "linear_image": ModelSpec(
         "image",

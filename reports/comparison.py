@@ -81,12 +81,12 @@ def _rows(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
     return [
         (
             model,
-            f"{found['train_accuracy']:.1%}",
+            f"{found['train']['accuracy']:.1%}",
             f"{found['validation']['accuracy']:.1%}",
             f"{found['test']['accuracy']:.1%}",
             f"{found['test']['low']:.1%} to {found['test']['high']:.1%}",
             f"{found['parameters']:,}",
-            str(found["epochs"]),
+            str(found["epochs"] or "-"),
             f"{found['seconds']:.0f}",
             *(f"{share:.1%}" for share in PUBLISHED.get(model, ())),
         )

@@ -36,16 +36,18 @@ def run_report(
         ),
         (f"{metrics['chance']:.1%}", f"chance, of {metrics['people']} people"),
         (f"{validation['accuracy']:.1%}", "validation accuracy"),
-        (f"{metrics['train_accuracy']:.1%}", "training accuracy, while training"),
+        (f"{metrics['train']['accuracy']:.1%}", "training accuracy"),
     ]
     by_person = sorted(test["by_person"].items(), key=lambda item: -item[1])
     body = [
         f"<h1>{escape(model)}</h1>",
-        f"<p>{metrics['parameters']:,} parameters, {metrics['epochs']} epochs in "
-        f"{metrics['seconds']:.0f} s; the weights of epoch {metrics['best_epoch']} were kept. "
-        f"{_measured_on(leak)}</p>",
+        f"<p>{metrics['parameters']:,} parameters, {_trained(metrics)} {_measured_on(leak)}</p>",
         tiles(figures),
-        figure("Learning", pictures["curves.png"], "Loss and accuracy by epoch."),
+        *(
+            [figure("Learning", pictures["curves.png"], "Loss and accuracy by epoch.")]
+            if "curves.png" in pictures
+            else []
+        ),
         figure(
             "Who is taken for whom",
             pictures["confusion.png"],
@@ -62,6 +64,15 @@ def run_report(
         table({**settings, **features}),
     ]
     return page(f"FaceVoice: {model}", body)
+
+
+def _trained(metrics: Mapping[str, Any]) -> str:
+    if not metrics["epochs"]:
+        return f"joined from experts that were trained in {metrics['seconds']:.0f} s."
+    return (
+        f"{metrics['epochs']} epochs in {metrics['seconds']:.0f} s; the weights of epoch "
+        f"{metrics['best_epoch']} were kept."
+    )
 
 
 def _measured_on(leak: Leak) -> str:

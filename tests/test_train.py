@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import train
+from evaluation.measure import confusion_matrix, measure, wilson_interval
 from tests.conftest import write_corpus
 from tfdata import load, load_manifest
-from training.measure import confusion_matrix, measure, wilson_interval
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfdata.augmentation import Draws, augment
 from tfdata.schema import (
     IDENTITY,
     IMAGE,
+    KEY,
     SPECTROGRAM,
     SPLITS,
     DatasetError,
@@ -35,11 +37,16 @@ class ReadOptions:
       batch_size: examples a batch; the last one may be smaller.
       shuffle_buffer: examples held for shuffling; 0 reads in stored order.
       seed: of the shuffle; equal seeds give equal orders, and each epoch its own.
+      augment: change each example as `tfdata.augmentation` does, by draws from the seed, `epoch`
+        and its key; for training alone.
+      epoch: counted from 0.
     """
 
     batch_size: int = 32
     shuffle_buffer: int = 0
     seed: int = 0
+    augment: bool = False
+    epoch: int = 0
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -86,7 +93,7 @@ def load(
     # The count comes from the manifest, so that progress bars know the end from the first step.
     count = tf.data.experimental.assert_cardinality(manifest.splits[split].pairs)
     batches = _records(files, options).apply(count).batch(options.batch_size)
-    parse = _parser(manifest, modality)
+    parse = _parser(manifest, modality, options)
     return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
@@ -104,11 +111,11 @@ def _records(files: list[str], options: ReadOptions) -> tf.data.Dataset:
     return records.shuffle(options.shuffle_buffer, seed=options.seed)
 
 
-def _parser(manifest: Manifest, modality: str) -> Any:
+def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     """One vectorised step from a batch of serialized examples; it touches what it returns."""
     wanted = MODALITIES[modality]
     shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
-    layout = {name: tf.io.FixedLenFeature([], tf.string) for name in (*wanted, IDENTITY)}
+    layout = {name: tf.io.FixedLenFeature([], tf.string) for name in (*wanted, IDENTITY, KEY)}
     labels = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(
             tf.constant(list(manifest.people)),
@@ -123,6 +130,9 @@ def _parser(manifest: Manifest, modality: str) -> Any:
             name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
             for name in wanted
         }
+        if options.augment:
+            draws = Draws(parsed[KEY], options.seed, options.epoch)
+            arrays = augment(arrays, draws, manifest.features["floor_db"])
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
         return features, labels.lookup(parsed[IDENTITY])
 

@@ -12,11 +12,11 @@ import tfdata
 
 
 def answers_on(
-    model: keras.Model, data_dir: Path, split: str, modality: str, batch_size: int
+    model: keras.Model, data_dir: Path, split: str, modality: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels, and the classes that a model names, for each example in stored order."""
     labels, answers = [], []
-    for inputs, truth in tfdata.load(data_dir, split, modality, tfdata.ReadOptions(batch_size)):
+    for inputs, truth in tfdata.load(data_dir, split, modality):
         labels.append(truth.numpy())
         answers.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
     return np.concatenate(labels), np.concatenate(answers)

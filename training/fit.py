@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from training.progress import Progress
 from training.recipes import Execution, Recipe
 
 SHUFFLE_BUFFER = 1000
+WARM_UP_EPOCHS = 2  # of the cosine schedule
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 MAX_SEED = 2**31
 
@@ -32,11 +34,18 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model, with the weights of its best epoch."""
+    """A trained model.
+
+    Attributes:
+      model: with the weights of its best epoch.
+      history: name of a figure to its value after each epoch; empty where experts were joined.
+      best_epoch: counted from 1; 0 where experts were joined.
+      seconds: that training took, that of experts included.
+    """
 
     model: keras.Model
     history: dict[str, list[float]]
-    best_epoch: int  # counted from 1
+    best_epoch: int
     seconds: float
 
 
@@ -71,15 +80,18 @@ def fit(
             model = _compiled(name, manifest, recipe, execution)
     modality = MODELS[name].modality
     stored = tfdata.ReadOptions(recipe.batch_size)
-    validation = tfdata.load(data_dir, "validation", modality, stored)
+    people = len(manifest.people)
+    validation = _one_hot(tfdata.load(data_dir, "validation", modality, stored), people)
     while not progress.is_done(recipe):
         started = time.monotonic()
         seed = seed_of_epoch(recipe.seed, progress.epoch)
         keras.utils.set_random_seed(seed)
         _seed_dropout(model, seed)
-        shuffled = tfdata.ReadOptions(recipe.batch_size, SHUFFLE_BUFFER, seed)
+        shuffled = tfdata.ReadOptions(
+            recipe.batch_size, SHUFFLE_BUFFER, seed, recipe.augment, progress.epoch
+        )
         figures = model.fit(
-            tfdata.load(data_dir, "train", modality, shuffled),
+            _one_hot(tfdata.load(data_dir, "train", modality, shuffled), people),
             validation_data=validation,
             initial_epoch=progress.epoch,
             epochs=progress.epoch + 1,
@@ -114,15 +126,30 @@ def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Executio
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
         steps_an_epoch = math.ceil(manifest.splits["train"].pairs / recipe.batch_size)
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps_an_epoch * recipe.epochs)
-    optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+        rising = steps_an_epoch * min(WARM_UP_EPOCHS, recipe.epochs - 1)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, steps_an_epoch * recipe.epochs - rising, warmup_target=rate, warmup_steps=rising
+        )
+    optimizers = {
+        "adam": keras.optimizers.Adam,
+        "adamw": partial(keras.optimizers.AdamW, weight_decay=recipe.weight_decay),
+        "sgd": keras.optimizers.SGD,
+    }
+    optimizer = optimizers[recipe.optimizer](rate)
+    if recipe.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
-        optimizer=optimizers[recipe.optimizer](rate),
-        loss="sparse_categorical_crossentropy",
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
         jit_compile=execution.jit_compile,
     )
     return model
+
+
+def _one_hot(examples: tf.data.Dataset, people: int) -> tf.data.Dataset:
+    """Labels as probabilities, which can be smoothed."""
+    return examples.map(lambda inputs, label: (inputs, tf.one_hot(label, people)))
 
 
 def _seed_dropout(model: keras.Model, seed: int) -> None:

@@ -16,19 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from evaluation.measure import confusion_matrix, measure
+from evaluation.runs import METRICS_NAME, MODEL_NAME, SETTINGS_NAME
 from features import FeatureSettings, band_centres_hz
 from models import MODELS
 from reports import figures
 from reports.page import picture_address
 from reports.run_report import run_report
-from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, Manifest
+from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
 from training.evaluate import answers_on
 from training.fit import Fitted, TrainingError
-from training.measure import confusion_matrix, measure
-from training.recipes import Execution, Recipe
+from training.recipes import Execution
 
-SETTINGS_NAME, METRICS_NAME = "settings.json", "metrics.json"
 SAMPLES_SHOWN = 12
 # What a run's figures can depend on.
 DECIDING_PACKAGES = ("facevoice", "keras", "numpy", "tensorflow")
@@ -79,6 +79,11 @@ def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, An
     begun = _settings_of(run_dir)
     if not is_finished(run_dir) or begun is None or _differing(begun, settings):
         return None
+    return read_metrics(run_dir)
+
+
+def read_metrics(run_dir: Path) -> dict[str, Any]:
+    """What a finished run has come to."""
     return json.loads((run_dir / METRICS_NAME).read_text(encoding="utf-8"))
 
 
@@ -87,13 +92,17 @@ def is_finished(run_dir: Path) -> bool:
 
 
 def run_settings(
-    model: str, data_dir: Path, manifest: Manifest, recipe: Recipe, execution: Execution
+    model: str,
+    data_dir: Path,
+    manifest: Manifest,
+    recipe: Mapping[str, Any],
+    execution: Execution,
 ) -> dict[str, Any]:
     """All that a run depends on, and where its data were: what `settings.json` says."""
     manifest_text = manifest.to_json()
     return {
         "model": model,
-        **asdict(recipe),
+        **recipe,
         **asdict(execution),
         "data": str(data_dir.absolute()),
         "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
@@ -129,37 +138,39 @@ def write_run(
     settings: Mapping[str, Any],
     fitted: Fitted,
 ) -> dict[str, Any]:
-    """Measures the model on validation and test and writes the folder's files; returns the metrics.
+    """Measures the model on all splits and writes the folder's files; returns the metrics.
 
     `model.keras`, `dataset.json` (the manifest that it was trained on), `metrics.json`,
     `curves.png`, `confusion.png`, `samples.png`, `report.html`.
     """
     people = list(manifest.people)
-    model_name, batch_size = settings["model"], settings["batch_size"]
+    model_name = settings["model"]
     modality = MODELS[model_name].modality
     measured, confusions = {}, {}
-    for split in ("validation", "test"):
-        labels, answers = answers_on(fitted.model, data_dir, split, modality, batch_size)
+    for split in SPLITS:
+        labels, answers = answers_on(fitted.model, data_dir, split, modality)
         confusions[split] = confusion_matrix(labels, answers, len(people))
         measured[split] = measure(confusions[split], people)
 
     metrics = {
+        "model": model_name,
         "people": len(people),
         "chance": 1 / len(people),
-        "train_accuracy": fitted.history["accuracy"][fitted.best_epoch - 1],
         **{split: asdict(values) for split, values in measured.items()},
         "parameters": fitted.model.count_params(),
-        "epochs": len(fitted.history["loss"]),
+        "epochs": len(fitted.history.get("loss", ())),
         "best_epoch": fitted.best_epoch,
         "seconds": round(fitted.seconds, 1),
     }
-    fitted.model.save(run_dir / "model.keras")
+    fitted.model.save(run_dir / MODEL_NAME)
     (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     pictures = {
-        "curves.png": figures.learning_curves(fitted.history, fitted.best_epoch),
         "confusion.png": figures.confusion(confusions["test"], people),
         "samples.png": _samples(data_dir, manifest),
     }
+    if fitted.history:
+        curves = figures.learning_curves(fitted.history, fitted.best_epoch)
+        pictures["curves.png"] = curves
     for name, png in pictures.items():
         (run_dir / name).write_bytes(png)
     html = run_report(

@@ -1,0 +1,113 @@
+"""Faces as they might have been taken: float32 [batch, height, width, 3], levels 0 to 255.
+
+Each function changes every example by draws of its own, and keeps the shape.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfdata.augmentation.draws import Draws
+
+
+def move(
+    images: tf.Tensor,
+    draws: Draws,
+    *,
+    shift: float = 0.08,
+    zoom: float = 0.15,
+    turn: float = 0.15,
+) -> tf.Tensor:
+    """Mirrors half of the faces, and shifts, zooms and turns all of them, in one resampling.
+
+    Args:
+      images: see above.
+      draws: of the batch.
+      shift: at most, as a fraction of the side.
+      zoom: at most, as a natural logarithm of the scale.
+      turn: at most, radians.
+    """
+    height, width = images.shape[1:3]
+    angle = draws.uniform("face.turn", -turn, turn)
+    scale = tf.exp(draws.uniform("face.zoom", -zoom, zoom))
+    mirror = tf.where(draws.chosen("face.mirror", 0.5), -1.0, 1.0)
+    right = draws.uniform("face.right", -shift, shift) * width
+    down = draws.uniform("face.down", -shift, shift) * height
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    a, b = scale * tf.cos(angle) * mirror, -scale * tf.sin(angle)
+    c, d = scale * tf.sin(angle) * mirror, scale * tf.cos(angle)
+    nothing = tf.zeros_like(angle)
+    # Rows of a projective map from places of the result to places of the picture.
+    maps = [
+        *(a, b, middle_x - a * middle_x - b * middle_y + right),
+        *(c, d, middle_y - c * middle_x - d * middle_y + down),
+        *(nothing, nothing),
+    ]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack(maps, axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+
+
+def relight(
+    images: tf.Tensor,
+    draws: Draws,
+    *,
+    brightness: float = 50.0,
+    contrast: float = 0.3,
+    saturation: float = 1.0,
+    tint: float = 0.15,
+) -> tf.Tensor:
+    """Another light and another camera.
+
+    Args:
+      images: see above.
+      draws: of the batch.
+      brightness: added, levels at most.
+      contrast: at most, as a natural logarithm of the factor.
+      saturation: largest share of the colour that is taken away; a third of it is added at most.
+      tint: of each colour, at most, as a share of it.
+    """
+    colour = draws.uniform("face.saturation", 1 - saturation, 1 + saturation / 3, rank=4)
+    grey = tf.reduce_mean(images, axis=3, keepdims=True)
+    images = grey + (images - grey) * colour
+    tints = [draws.uniform(f"face.tint.{i}", -tint, tint, rank=4) for i in range(3)]
+    images *= 1 + tf.concat(tints, axis=3) * tf.minimum(colour, 1.0)
+    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    factor = tf.exp(draws.uniform("face.contrast", -contrast, contrast, rank=4))
+    return (
+        mean
+        + (images - mean) * factor
+        + draws.uniform("face.brightness", -brightness, brightness, rank=4)
+    )
+
+
+def defocus(images: tf.Tensor, draws: Draws, *, share: float = 0.3) -> tf.Tensor:
+    """Takes the detail out of a share of the faces: that of a 32nd or of a 16th of their side."""
+    side = images.shape[1:3]
+    for places in (32, 16):
+        step = max(1, side[0] // places)
+        coarse = tf.nn.avg_pool2d(images, step, step, "SAME")
+        blurred = tf.image.resize(coarse, side)
+        images = tf.where(
+            draws.chosen(f"face.defocus.{places}", share / 2, rank=4), blurred, images
+        )
+    return images
+
+
+def cover(images: tf.Tensor, draws: Draws, *, largest: float = 0.4) -> tf.Tensor:
+    """Hides a rectangle of each face under its mean level (cut-out).
+
+    `largest`: of either side, as a fraction of the picture's.
+    """
+    inside = tf.constant(True)
+    for axis, side in ((1, images.shape[1]), (2, images.shape[2])):
+        length = draws.uniform(f"face.cover.length.{axis}", 0, largest, rank=4) * side
+        start = draws.uniform(f"face.cover.start.{axis}", rank=4) * (side - length)
+        place = tf.reshape(tf.range(side, dtype=tf.float32), [-1, 1, 1] if axis == 1 else [-1, 1])
+        inside &= (place >= start) & (place < start + length)
+    return tf.where(inside, tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), images)
