@@ -10,13 +10,13 @@ from typing import Any
 
 import keras
 
+from evaluation.runs import MODEL_NAME
 from models import Inputs, build_model
 from tfdata.schema import Manifest
 from training.experts import join, weigh
 from training.fit import Fitted, fit
 from training.recipes import Execution, Experts, Recipe
 from training.run_folder import (
-    MODEL_NAME,
     finished_metrics,
     open_run_dir,
     read_metrics,

@@ -25,7 +25,7 @@ def shift_time(levels: tf.Tensor, draws: Draws) -> tf.Tensor:
 def recolour(
     levels: tf.Tensor, draws: Draws, *, floor_db: float, most_db: float = 4.0
 ) -> tf.Tensor:
-    """Another microphone: a smooth curve over the bands, each of its three waves up to `most_db`."""
+    """Another microphone: a smooth curve over the bands, three waves of up to `most_db` each."""
     place = tf.reshape(tf.linspace(0.0, 1.0, levels.shape[1]), [1, -1, 1, 1])
     curve_db = tf.zeros_like(levels[:, :, :1])
     for wave in (1, 2, 3):
