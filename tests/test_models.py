@@ -66,9 +66,9 @@ def test_a_model_is_functional_and_each_input_is_bytes_that_are_rescaled_first(n
     assert isinstance(model, keras.Model)
     assert not isinstance(model, keras.Sequential)
     assert model.name == name
-    rescalings = [at for at in model.layers if isinstance(at, keras.layers.Rescaling)]
-    assert {id(at.input) for at in rescalings} == {id(at) for at in model.inputs}
-    assert all(at.scale == 1 / 255 for at in rescalings)
+    first = [at for at in model.layers if getattr(at, "scale", None) == 1 / 255]
+    assert all(isinstance(at, keras.layers.Rescaling) for at in first)
+    assert {id(at.input) for at in first} == {id(at) for at in model.inputs}
     assert {at.dtype for at in model.inputs} == {"uint8"}
 
 
@@ -123,6 +123,26 @@ def test_the_embedding_is_what_the_last_layer_sees(name):
     embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(batch)
     assert model.layers[-1].name == "person"
     np.testing.assert_allclose(model.layers[-1](embedded), model(batch), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["resnet_image", "resnet_audio"])
+def test_a_residual_model_has_less_than_half_a_million_parameters(name):
+    inputs = Inputs((128, 128, 3), (128, 128, 1))
+    assert build_model(name, inputs, 40).count_params() < 500_000
+
+
+@pytest.mark.parametrize("name", ["resnet_image", "resnet_audio"])
+def test_embeddings_of_the_residual_models_are_directions(name):
+    model = build_model(name, SMALL, 5)
+    embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(a_batch(name, SMALL))
+    np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 16, rtol=1e-3)
+
+
+def test_the_residual_models_are_blind_to_light_and_deaf_to_loudness():
+    for name in ("resnet_image", "resnet_audio"):
+        model = build_model(name, SMALL, 5)
+        batch = a_batch(name, SMALL) // 2
+        np.testing.assert_allclose(model(batch), model(batch + 100), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)

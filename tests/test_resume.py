@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -77,6 +78,22 @@ def test_a_watched_accuracy_is_better_when_it_is_higher():
     assert progress.is_done(Recipe(patience=99, epochs=4))
 
 
+def test_a_small_split_is_passed_more_often_until_there_are_steps_enough():
+    recipe = Recipe(batch_size=32, epochs=40, min_steps=1500)
+    assert recipe.for_pairs(3200).epochs == 40  # 100 steps each
+    assert recipe.for_pairs(379).epochs == 125  # 12 steps each
+    assert Recipe(epochs=40).for_pairs(1).epochs == 40
+
+
+def test_without_patience_training_goes_on_to_the_end():
+    progress = Progress()
+    for loss in (0.1, *[1.0] * 30):
+        progress = progress.after({"val_loss": loss}, "val_loss", 1.0)
+    assert not progress.is_done(Recipe(patience=None, epochs=32))
+    assert progress.is_done(Recipe(patience=None, epochs=31))
+    assert progress.best_epoch == 1
+
+
 @pytest.fixture
 def unfinished(data_set, tmp_path):
     """A run of one epoch of three, and its data set, which may be changed."""
@@ -119,7 +136,7 @@ def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch, data_
     manifest = load_manifest(data_set)
 
     def name(model, **changes):
-        recipe = Recipe(**changes)
+        recipe = asdict(Recipe(**changes))
         settings = run_settings(model, data_set, manifest, recipe, Execution())
         return str(open_run_dir(None, settings))
 
@@ -146,6 +163,7 @@ def test_people_whom_training_never_meets_are_refused(build, tmp_path, capsys):
 def test_the_studys_recipe_is_the_studys():
     assert set(STUDY) == {"cnn_image", "cnn_audio", "crnn_audio", "cnn_cnn", "cnn_crnn"}
     assert STUDY.keys() < OURS.keys()
+    assert all(not r.augment and not r.label_smoothing for r in STUDY.values())
     found = {name: (r.optimizer, r.batch_size, r.watch, r.patience) for name, r in STUDY.items()}
     assert found == {
         "cnn_image": ("sgd", 32, "accuracy", 3),

@@ -18,8 +18,8 @@ import tfdata
 from models import EMBEDDING
 
 PERSON = "person"
-# A weight beyond these says "always right" or "never": more than a validation split can show.
-BOUNDS = (0.0, 256.0)
+# Beyond these a weight says "never" or "always right", which no validation split can show.
+BOUNDS = (0.1, 256.0)
 
 Floats = NDArray[np.float64]
 

@@ -125,7 +125,7 @@ def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Executio
     model = build_model(name, inputs, classes=len(manifest.people))
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
-        steps_an_epoch = math.ceil(manifest.splits["train"].pairs / recipe.batch_size)
+        steps_an_epoch = recipe.steps_an_epoch(manifest.splits["train"].pairs)
         rising = steps_an_epoch * min(WARM_UP_EPOCHS, recipe.epochs - 1)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, steps_an_epoch * recipe.epochs - rising, warmup_target=rate, warmup_steps=rising

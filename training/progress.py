@@ -45,7 +45,9 @@ class Progress:
 
     def is_done(self, recipe: Recipe) -> bool:
         """Whether there is no more to train: no epoch left, or no patience."""
-        return self.epoch >= recipe.epochs or self.epoch - self.best_epoch >= recipe.patience
+        waited = self.epoch - self.best_epoch
+        out_of_patience = recipe.patience is not None and waited >= recipe.patience
+        return self.epoch >= recipe.epochs or out_of_patience
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,9 @@ class Recipe:
       schedule: 'constant', or 'cosine': down to 0 over `epochs`, after a rise over the first two.
       batch_size: examples a step.
       epochs: passes over the training split, at most.
-      patience: epochs without a better `watch` before it stops.
+      min_steps: where so many passes over a small split are fewer steps than this, there are more
+        of them: see `for_pairs`.
+      patience: epochs without a better `watch` before it stops; None goes on to the end.
       watch: 'val_loss' of unseen videos, or the training 'accuracy'.
       weight_decay: of 'adamw', as a share of the rate; kernels alone decay.
       label_smoothing: share of each answer that is spread over all people.
@@ -33,12 +36,21 @@ class Recipe:
     schedule: str = "constant"
     batch_size: int = 32
     epochs: int = 40
-    patience: int = 6
+    min_steps: int = 0
+    patience: int | None = 6
     watch: str = "val_loss"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augment: bool = False
     seed: int = 0
+
+    def steps_an_epoch(self, pairs: int) -> int:
+        return math.ceil(pairs / self.batch_size)
+
+    def for_pairs(self, pairs: int) -> Recipe:
+        """The recipe with as many epochs as a training split of that size wants."""
+        wanted = math.ceil(self.min_steps / self.steps_an_epoch(pairs))
+        return replace(self, epochs=max(self.epochs, wanted))
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,8 @@ _RESIDUAL = Recipe(
     learning_rate=2e-3,
     schedule="cosine",
     epochs=40,
-    patience=40,
+    min_steps=1500,
+    patience=None,
     weight_decay=0.05,
     label_smoothing=0.1,
     augment=True,

@@ -92,7 +92,12 @@ class Session:
 
     def _recipe(self, model: str) -> Recipe | Experts:
         recipe = self.recipes[model]
-        return recipe if isinstance(recipe, Experts) else replace(recipe, **self.given)
+        if isinstance(recipe, Experts):
+            return recipe
+        recipe = replace(recipe, **self.given)
+        if "epochs" in self.given:
+            return recipe
+        return recipe.for_pairs(self.manifest.splits["train"].pairs)
 
     def _settings(self, model: str) -> dict[str, Any]:
         recipe = self._recipe(model)

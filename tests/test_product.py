@@ -1,0 +1,152 @@
+"""The fusion of experts: what it is given by each, and how far it trusts them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+import train
+from evaluation.runs import open_run
+from models import EMBEDDING, Inputs, build_model
+from tests.conftest import write_corpus
+from tfdata import load
+from training.experts import fitted, join
+
+SMALL = Inputs((16, 18, 3), (17, 27, 1))
+
+
+@pytest.fixture
+def experts():
+    """Untrained experts, and the fusion of them."""
+    keras.utils.set_random_seed(3)
+    image, audio, fusion = (
+        build_model(f"resnet_{name}", SMALL, 5) for name in ("image", "audio", "fusion")
+    )
+    join(fusion, image, audio)
+    return image, audio, fusion
+
+
+def a_batch(examples=4):
+    draw = np.random.default_rng(0)
+    return {
+        "image": draw.integers(0, 256, (examples, *SMALL.image_shape), dtype=np.uint8),
+        "spectrogram": draw.integers(0, 256, (examples, *SMALL.spectrogram_shape), dtype=np.uint8),
+    }
+
+
+def without(medium, batch):
+    return batch | {medium: np.zeros_like(batch[medium])}
+
+
+def test_the_fusion_of_two_experts_is_the_product_of_their_answers(experts):
+    image, audio, fusion = experts
+    batch = a_batch()
+    product = np.asarray(image(batch["image"])) * np.asarray(audio(batch["spectrogram"]))
+    wanted = product / product.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(fusion(batch), wanted, atol=1e-5)
+
+
+def test_with_half_of_the_evidence_the_answer_is_that_of_the_other_expert(experts):
+    image, audio, fusion = experts
+    batch = a_batch()
+    faces, voices = image(batch["image"]), audio(batch["spectrogram"])
+    np.testing.assert_allclose(fusion(without("spectrogram", batch)), faces, atol=1e-5)
+    np.testing.assert_allclose(fusion(without("image", batch)), voices, atol=1e-5)
+    mixed = {
+        name: np.concatenate([a_batch()[name], x]) for name, x in without("image", batch).items()
+    }
+    np.testing.assert_allclose(fusion(mixed)[4:], voices, atol=1e-5)
+
+
+def test_an_expert_weighs_as_much_as_it_is_told_alone_and_together(experts):
+    image, audio, fusion = experts
+    fusion.get_layer(EMBEDDING).alone.assign([8.0, 4.0])  # 16 is what the experts learn with
+    fusion.get_layer(EMBEDDING).together.assign([32.0, 0.0])
+    batch = a_batch()
+    faces, voices = (
+        np.log(model(batch[name])) for model, name in ((image, "image"), (audio, "spectrogram"))
+    )
+    alone = softmax(0.5 * faces, axis=1), softmax(0.25 * voices, axis=1)
+    np.testing.assert_allclose(fusion(without("spectrogram", batch)), alone[0], atol=1e-5)
+    np.testing.assert_allclose(fusion(without("image", batch)), alone[1], atol=1e-5)
+    np.testing.assert_allclose(fusion(batch), softmax(2 * faces, axis=1), atol=1e-5)
+
+
+def test_with_neither_face_nor_voice_everybody_is_as_likely(experts):
+    *_, fusion = experts
+    nothing = without("image", without("spectrogram", a_batch()))
+    np.testing.assert_allclose(fusion(nothing), 0.2, atol=1e-6)
+
+
+def test_weights_of_experts_whose_logits_are_true_are_1_and_of_a_useless_one_0():
+    """Labels are drawn from the softmax of the sum of two; the third is noise."""
+    draw = np.random.default_rng(1)
+    experts = [draw.normal(0, 2, (20_000, 6)) for _ in range(3)]
+    chances = softmax(experts[0] + experts[1], axis=1)
+    labels = (chances.cumsum(axis=1) > draw.random((20_000, 1))).argmax(axis=1)
+    np.testing.assert_allclose(fitted(experts, labels), [1, 1, 0.1], atol=0.05)
+
+
+def test_an_expert_that_misleads_is_not_turned_round():
+    draw = np.random.default_rng(1)
+    good, labels = draw.normal(0, 1, (500, 4)), draw.integers(0, 4, 500)
+    good[np.arange(500), labels] += 2
+    bad = draw.normal(0, 1, (500, 4))
+    bad[np.arange(500), labels] -= 1
+    weights = fitted([good, bad], labels)
+    assert weights[0] > 1
+    assert weights[1] == 0.1
+
+
+@pytest.mark.parametrize("examples", [20, 200])
+def test_an_expert_that_is_always_right_is_as_sure_as_that_many_answers_allow(examples):
+    """Platt's target: (n + 1) / (n + 2)."""
+    labels = np.arange(examples) % 4
+    weight = fitted([np.eye(4)[labels]], labels)[0]
+    sure = softmax([weight, 0, 0, 0])[0]
+    assert sure == pytest.approx((examples + 1) / (examples + 2), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def run_dir(build, tmp_path_factory):
+    """A run of the fusion, of few and short epochs."""
+    root = tmp_path_factory.mktemp("fusion")
+    corpus = write_corpus(root / "corpus")
+    assert build(*corpus.flags, f"--output={root / 'set'}") == 0
+    flags = ["--model=resnet_fusion", f"--data={root / 'set'}", f"--output={root / 'run'}"]
+    assert train.main([*flags, "--epochs=2", "--batch_size=8"]) == 0
+    return root / "run"
+
+
+def test_a_run_of_the_fusion_holds_the_runs_of_its_experts(run_dir):
+    for name in ("resnet_image", "resnet_audio"):
+        assert open_run(run_dir / name).model == name
+        assert (run_dir / name / "report.html").is_file()
+    assert not (run_dir / "curves.png").exists()
+    assert (run_dir / "report.html").is_file()
+
+
+def test_each_expert_of_a_run_ranks_people_as_it_does_in_the_fusion(run_dir):
+    fusion = open_run(run_dir)
+    for name, medium, other in (
+        ("resnet_image", "image", "spectrogram"),
+        ("resnet_audio", "spectrogram", "image"),
+    ):
+        expert = open_run(run_dir / name)
+        for inputs, _ in load(fusion.data, "test", "pair"):
+            batch = {key: array.numpy() for key, array in inputs.items()}
+            alone, _ = expert.answer({medium: batch[medium]})
+            joined, _ = fusion.answer(without(other, batch))
+            np.testing.assert_array_equal(np.argsort(alone), np.argsort(joined))
+
+
+def test_finished_experts_are_taken_as_they_are(run_dir, tmp_path, capsys):
+    """A second command with the same settings trains nothing, as after a kill between them."""
+    (run_dir / "metrics.json").unlink()
+    flags = ["--model=resnet_fusion", f"--data={run_dir.parent / 'set'}", f"--output={run_dir}"]
+    assert train.main([*flags, "--epochs=2", "--batch_size=8"]) == 0
+    shown = capsys.readouterr().out
+    assert f"resnet_image is finished in {run_dir / 'resnet_image'}." in shown
+    assert "Training" not in shown
