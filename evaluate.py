@@ -51,6 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="share of --unknown that may be taken for known; sets RUN/threshold.json "
         "(default: 0.05)",
     )
+    parser.add_argument(
+        "--skip_robustness",
+        action="store_true",
+        help="do not ask again with evidence missing or damaged, about ten times the split",
+    )
     found = parser.parse(argv)
     if (found.trials is None) != (found.media is None):
         parser.error("--trials and --media belong together; give both.")
@@ -80,8 +85,10 @@ def _evaluate(found: argparse.Namespace) -> None:
     from evaluation.answers import read_answers
     from evaluation.folder import check_folder, write_folder, write_threshold
     from evaluation.runs import open_run
+    from evaluation.strength import strength_parts
     from evaluation.trials import embed, read_trials
     from reports.evaluation_words import notes, table
+    from reports.strength_words import weighing_sentences
 
     run = open_run(found.run)
     other = open_run(found.compare) if found.compare else None
@@ -98,6 +105,9 @@ def _evaluate(found: argparse.Namespace) -> None:
         parts.identification_part(run, known, manifest),
         parts.verification_part(run, answers),
     ]
+    if len(known.keys):
+        robust = not found.skip_robustness
+        results += strength_parts(run, data_dir, found.split, known, robust=robust)
     if other:
         _, others = read_answers(other, data_dir, [found.split])
         results.append(parts.comparison_part(run, known, other, others.known))
@@ -110,7 +120,7 @@ def _evaluate(found: argparse.Namespace) -> None:
     metrics = write_folder(folder, run, answers, results)
 
     print(table(metrics))
-    for note in notes(metrics):
+    for note in [*weighing_sentences(metrics.get("weighing")), *notes(metrics)]:
         print(note)
     if found.unknown:
         print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")

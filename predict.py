@@ -1,12 +1,13 @@
 """Says who somebody is: `python predict.py --run runs/cnn_image --face photo.jpg`.
 
-A model of faces takes --face, one of voices --audio, one of both takes both. Many files may be
-given at once; of a model of both, the first face belongs to the first clip, and so on. Media are
-read by the functions and with the settings that built the data set of the run.
+A model of faces takes --face, one of voices --audio, one of both takes both; resnet_fusion takes
+a face alone, a voice alone, or both. Many files may be given at once; where both are, the first
+face belongs to the first clip, and so on. Media are read by the functions and with the settings
+that built the data set of the run.
 
 --json writes a list with an object a question, in the order of the files:
 
-  face, audio  the files, as given, or null
+  face, audio  the files that the answer is from, as given; null for a medium that was not given
   answer       the identity of the likeliest person; null for nobody whom the run knows
   known        false for nobody whom the run knows; null where a file cannot be used
   people       the likeliest --top people: [{"name": identity, "probability": 0 to 1}, ...]
@@ -14,7 +15,8 @@ read by the functions and with the settings that built the data set of the run.
 
 Nobody whom the run knows is somebody whose largest probability is not above the threshold in
 RUN/threshold.json, which 'evaluate.py --unknown' sets; without that file, everybody is known.
-The exit code is 1 if a file cannot be used; all others are answered.
+The exit code is 1 if a file cannot be used. The file that belongs to it is not asked about alone;
+all others are answered.
 """
 
 from __future__ import annotations
@@ -104,10 +106,10 @@ def _predict(found: argparse.Namespace, parser: Parser) -> int:
         if prediction.error:
             _fail(prediction.error)
         elif not found.json:
-            print(_table(prediction, threshold), flush=True)
+            print(_table(prediction, threshold, run), flush=True)
     if found.json:
         print(json.dumps([asdict(prediction) for prediction in predictions], indent=1))
-    elif threshold is None:
+    elif threshold is None and any(prediction.people for prediction in predictions):
         print(
             f"Strangers are given names, too: 'python evaluate.py --run {found.run} --unknown DIR' "
             f"sets the threshold below which a face or a voice is nobody's."
@@ -119,11 +121,12 @@ def _check_flags(found: argparse.Namespace, parser: Parser, run: Run) -> None:
     """Refuses media that the model does not read, and the lack of those that it does."""
     needed = FLAGS[run.modality]
     given = tuple(flag for flag in ("--face", "--audio") if getattr(found, flag[2:]))
-    if given != needed:
-        alone = "" if len(needed) > 1 else " alone"
-        parser.error(
-            f"the model {run.model} needs {listed(needed)}{alone}, and was given {listed(given)}."
-        )
+    if given == needed or run.takes_halves:
+        return
+    alone, hint = ("", "; resnet_fusion takes either alone") if len(needed) > 1 else (" alone", "")
+    parser.error(
+        f"the model {run.model} needs {listed(needed)}{alone}, and was given {listed(given)}{hint}."
+    )
 
 
 def _questions(found: argparse.Namespace) -> Iterator[Question]:
@@ -133,11 +136,13 @@ def _questions(found: argparse.Namespace) -> Iterator[Question]:
         yield Question(face, audio, found.start_seconds)
 
 
-def _table(prediction: Prediction, threshold: float | None) -> str:
+def _table(prediction: Prediction, threshold: float | None, run: Run) -> str:
     """The files, the answer, and the likeliest people below, as text."""
     files = listed([file for file in (prediction.face, prediction.audio) if file is not None])
     # A name on disk need not be UTF-8, and printing must not stop at it.
     files = files.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if run.takes_halves and None in (prediction.face, prediction.audio):
+        files += " (the voice alone)" if prediction.face is None else " (the face alone)"
     if prediction.answer is not None:
         answer = readable(prediction.answer)
     else:

@@ -13,6 +13,8 @@ arrays, and they hold no picture and no sound.
                                          of --trials; lines count from 1
     unknown_scores, unknown_identities, unknown_keys
                                          of --unknown, a row an example
+    face_margin, voice_margin            float64, nats, of a product of experts, see
+                                         `evaluation.weighing`; of examples whose label is not -1
     right, other_right                   of --compare: bool, of the examples whose label is not -1
 """
 
@@ -35,7 +37,15 @@ from reports.evaluation import evaluation_report
 from reports.page import picture_address
 
 SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
-PICTURE_NAMES = ("confusion.png", "reliability.png", "det.png", "trials_det.png")
+PICTURE_NAMES = (
+    "confusion.png",
+    "confused.png",
+    "weighing.png",
+    "robustness.png",
+    "reliability.png",
+    "det.png",
+    "trials_det.png",
+)
 THRESHOLD_NAME = "threshold.json"
 
 

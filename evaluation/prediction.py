@@ -4,7 +4,8 @@ A face is one example. A clip is as many as it has whole windows, one behind the
 start, as a build without overlap cuts them; of a clip longer than MOST_WINDOWS of them, that many,
 spread evenly. One that is shorter than a window is a single one, repeated until it is full. The
 answer is the mean of the windows' probabilities; a window without a usable sound, which a build
-would reject, is passed over where others have one.
+would reject, is passed over where others have one. A model of both that takes halves answers of
+one alone, too.
 """
 
 from __future__ import annotations
@@ -20,16 +21,11 @@ from numpy.typing import NDArray
 from evaluation.errors import EvaluationError
 from evaluation.folder import THRESHOLD_NAME
 from evaluation.runs import Run
-from features import (
-    FeatureSettings,
-    MediaError,
-    probe_audio,
-    read_face,
-    read_window,
-    spectrogram,
-)
+from evaluation.trials import spectrograms, with_missing
+from features import FeatureSettings, MediaError, probe_audio, read_face
 from tfdata.schema import IMAGE, SPECTROGRAM
 
+Bytes = NDArray[np.uint8]
 MOST_WINDOWS = 20  # of one clip: a minute, at 3 s each
 
 
@@ -39,7 +35,7 @@ class UnusableError(EvaluationError):
 
 @dataclass(frozen=True)
 class Question:
-    """Media of one person: the paths of those that the model reads.
+    """Media of one person: the paths of those that the model reads, or of a half of them.
 
     `start_seconds` names a single window of the clip; without it, the whole clip is meant.
     """
@@ -82,7 +78,7 @@ def predict(run: Run, question: Question, threshold: float | None, top: int) -> 
 
     Args:
       run: the model.
-      question: has what the model's modality needs.
+      question: has what the model's modality needs; one of the two, of a run that takes halves.
       threshold: of `read_threshold`; None takes everybody for somebody whom the model knows.
       top: how many people are wanted; more than the model knows gives all.
 
@@ -102,15 +98,15 @@ def predict(run: Run, question: Question, threshold: float | None, top: int) -> 
     return Prediction(question.face, question.audio, answer, known, people)
 
 
-def inputs_of(run: Run, question: Question) -> dict[str, NDArray[np.uint8]]:
+def inputs_of(run: Run, question: Question) -> dict[str, Bytes]:
     """What the model is given: uint8 arrays [windows, ...] by name, made with the run's settings.
 
-    A face beside several windows is repeated for each.
+    A face beside several windows is repeated for each, and a medium that is missing is zeros.
 
     Raises:
       UnusableError: names the file that cannot be used, and why.
     """
-    found: dict[str, NDArray[np.uint8]] = {}
+    found: dict[str, Bytes] = {}
     if question.face is not None:
         with _naming(question.face):
             found[IMAGE] = read_face(question.face, run.features)[None]
@@ -118,7 +114,9 @@ def inputs_of(run: Run, question: Question) -> dict[str, NDArray[np.uint8]]:
         with _naming(question.audio):
             found[SPECTROGRAM] = _windows(question.audio, question.start_seconds, run.features)
     most = max(map(len, found.values()))
-    return {name: np.broadcast_to(x, (most, *x.shape[1:])) for name, x in found.items()}
+    return with_missing(
+        run, {name: np.broadcast_to(x, (most, *x.shape[1:])) for name, x in found.items()}
+    )
 
 
 def window_starts(samples: int, settings: FeatureSettings) -> list[int]:
@@ -133,6 +131,7 @@ def read_threshold(run: Run) -> float | None:
 
     None where nothing has set it (`evaluate.py --unknown` does). It was set on single windows; of
     several, the largest mean is never above the mean of the largest, so a clip is held to more.
+    For a model of both it was set on pairs, and promises nothing of a face or a voice alone.
 
     Raises:
       EvaluationError: the file is damaged.
@@ -152,9 +151,7 @@ def read_threshold(run: Run) -> float | None:
     return float(threshold)
 
 
-def _windows(
-    path: str, start_seconds: float | None, settings: FeatureSettings
-) -> NDArray[np.uint8]:
+def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) -> Bytes:
     """Spectrograms [windows, bands, frames, 1] of a clip, or of one window of it.
 
     Raises:
@@ -164,15 +161,10 @@ def _windows(
         starts = window_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     else:
         starts = [round(start_seconds * settings.sample_rate_hz)]
-    found, errors = [], []
-    for start in starts:
-        try:
-            found.append(spectrogram(read_window(path, start, settings), settings))
-        except MediaError as error:
-            errors.append(error)
+    found, errors = spectrograms(path, starts, settings)
     if not found:
         raise errors[0]
-    return np.stack(found)[..., None]
+    return np.stack(found)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evaluation.errors import EvaluationError
 from features import FeatureSettings
 from models import EMBEDDING, MODELS
+from models.product import Evidence
 from tfdata.schema import MANIFEST_NAME, Manifest
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
@@ -53,6 +54,11 @@ class Run:
     @property
     def embedding_size(self) -> int:
         return int(self.network.outputs[1].shape[-1])
+
+    @property
+    def takes_halves(self) -> bool:
+        """Whether a model of pairs answers of a face alone or a voice alone, too."""
+        return isinstance(self.network.get_layer(EMBEDDING), Evidence)
 
     def answer(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities [batch, classes] and embeddings [batch, size] of uint8 inputs by name.
@@ -102,6 +108,15 @@ def open_run(run_dir: Path) -> Run:
             raise EvaluationError(
                 f"--run {run_dir} holds no {name}, so is no finished run; {_MEND}."
             )
+    return read_run(run_dir)
+
+
+def read_run(run_dir: Path) -> Run:
+    """Opens a run that has its model and need not have its metrics yet.
+
+    Raises:
+      EvaluationError: files that cannot be read, an unknown model.
+    """
     try:
         settings = json.loads((run_dir / SETTINGS_NAME).read_text(encoding="utf-8"))
         manifest = json.loads((run_dir / MANIFEST_NAME).read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ One line a trial, `<1|0> path path`: 1 where both are of one person, 0 where the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from beam_pipelines.corpus.media import IMAGE_SUFFIXES
 from evaluation.answers import BATCH_SIZE, batches
 from evaluation.errors import EvaluationError
 from evaluation.runs import Run
@@ -26,7 +27,9 @@ from features import (
     spectrogram,
 )
 from tfdata.reading import MODALITIES
+from tfdata.schema import IMAGE, SPECTROGRAM
 
+Bytes = NDArray[np.uint8]
 WINDOWS = 5  # of one clip
 MAX_UNREADABLE = 0.05  # of the files; more, and the figure is no longer one of this list
 
@@ -107,36 +110,34 @@ def embed(run: Run, files: tuple[str, ...], root: Path) -> Embedded:
     """Embeds media files by the run's own preprocessing.
 
     A clip gives up to WINDOWS windows, spread evenly from its start to its end; one that is no
-    longer than a window gives one. An image gives one face.
+    longer than a window gives one. An image gives one face. A model of both that takes halves is
+    given zeros for the other medium.
 
     Raises:
-      EvaluationError: the model wants a face and a voice, or too many files cannot be read.
+      EvaluationError: the model wants a face and a voice, the list names both kinds, or too many
+        files cannot be read.
     """
-    if run.modality == "pair":
-        raise EvaluationError(
-            f"{run.model} wants a face and a voice, and a trial names one file each; verify "
-            f"trials with a model of images or of audio alone."
-        )
+    medium = _medium(run, files)
     sums = np.zeros((len(files), run.embedding_size), np.float32)
     taken = np.zeros(len(files), np.int64)
     reasons: dict[int, str] = {}
     passed_over = 0
-    (name,) = MODALITIES[run.modality]
 
-    def readable() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def readable() -> Iterator[tuple[int, Bytes]]:
         nonlocal passed_over
         shown = tqdm(files, "Embedding", unit="file", leave=False, disable=None)
         for place, file in enumerate(shown):
-            found, errors = _arrays(root / file, run)
+            found, errors = _arrays(root / file, medium, run.features)
             if found:
                 passed_over += len(errors)
                 yield from ((place, array) for array in found)
             else:
-                reasons[place] = errors[0]
+                reasons[place] = str(errors[0])
 
     for batch in batches(readable(), BATCH_SIZE):
         places = [place for place, _ in batch]
-        _, embeddings = run.answer({name: np.stack([array for _, array in batch])})
+        found = {medium: np.stack([array for _, array in batch])}
+        _, embeddings = run.answer(with_missing(run, found))
         np.add.at(sums, places, unit(embeddings))
         np.add.at(taken, places, 1)
     if len(reasons) > MAX_UNREADABLE * len(files):
@@ -161,21 +162,67 @@ def window_starts(samples: int, settings: FeatureSettings) -> list[int]:
     return sorted(set(np.linspace(0, last, WINDOWS).round().astype(int).tolist()))
 
 
-def _arrays(path: Path, run: Run) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """What a model can be given of a file, and why the rest is of no use."""
-    settings = run.features
-    try:
-        if run.modality == "image":
-            return [read_face(path, settings)], []
-        starts = window_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
-    except MediaError as error:
-        return [], [str(error)]
+def spectrograms(
+    path: Path | str, starts: Sequence[int], settings: FeatureSettings
+) -> tuple[list[Bytes], list[MediaError]]:
+    """A clip's windows [bands, frames, 1] that begin there, and what is wrong with the others.
+
+    Args:
+      path: of the clip.
+      starts: samples at `settings.sample_rate_hz`.
+      settings: of the run.
+    """
     found, errors = [], []
     for start in starts:
         try:
-            window = read_window(path, start, settings)
+            found.append(spectrogram(read_window(path, start, settings), settings)[..., None])
         except MediaError as error:
-            errors.append(str(error))
-        else:
-            found.append(spectrogram(window, settings)[..., None])
+            errors.append(error)
     return found, errors
+
+
+def with_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:
+    """All inputs of a model: those that were found, and zeros for the others.
+
+    Only a run that takes halves understands them (`models.product.Evidence`).
+    """
+    shapes = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}
+    (length,) = {len(array) for array in found.values()}
+    return {
+        name: found[name] if name in found else np.zeros((length, *shapes[name]), np.uint8)
+        for name in MODALITIES[run.modality]
+    }
+
+
+def _medium(run: Run, files: tuple[str, ...]) -> str:
+    """What the files hold: IMAGE or SPECTROGRAM; a model of both goes by their names."""
+    media = MODALITIES[run.modality]
+    if len(media) == 1:
+        return media[0]
+    if not run.takes_halves:
+        raise EvaluationError(
+            f"{run.model} wants a face and a voice, and a trial names one file each; verify "
+            f"trials with resnet_fusion, or with a model of images or of audio alone."
+        )
+    images = [Path(file).suffix.lower() in IMAGE_SUFFIXES for file in files]
+    if all(images):
+        return IMAGE
+    if any(images):
+        raise EvaluationError(
+            f"The trials name images ({files[images.index(True)]}) and clips "
+            f"({files[images.index(False)]}), which do not compare; make a list of either kind."
+        )
+    return SPECTROGRAM
+
+
+def _arrays(
+    path: Path, medium: str, settings: FeatureSettings
+) -> tuple[list[Bytes], list[MediaError]]:
+    """What a model can be given of a file, and why the rest is of no use."""
+    try:
+        if medium == IMAGE:
+            return [read_face(path, settings)], []
+        starts = window_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
+    except MediaError as error:
+        return [], [error]
+    return spectrograms(path, starts, settings)

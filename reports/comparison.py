@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from reports.page import page
+from reports.page import interval_bars, page
 from reports.words import counted
 from tfdata.schema import Leak
 
@@ -30,6 +30,13 @@ HEADS = (
     "study: train",
     "study: validation",
 )
+STYLE = """
+.wide { overflow-x: auto; }
+.wide td, .wide th { white-space: nowrap; overflow-wrap: normal; text-align: right;
+  font-variant-numeric: tabular-nums; }
+.wide tr > :first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
+a { color: inherit; }
+"""
 CAVEAT = (
     "The study's figures are of another corpus and of a random split, in which nearly every "
     "validation window shares samples with a training window: they are no measure of these."
@@ -47,14 +54,16 @@ def comparison_text(results: Mapping[str, Mapping[str, Any]]) -> str:
         ).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, CAVEAT])
+    caveat = [CAVEAT] if results.keys() & PUBLISHED.keys() else []
+    return "\n".join([*lines, *caveat])
 
 
 def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str:
-    """The same as a page.
+    """The same as a page, above it the tests as bars.
 
     Args:
-      results: model to what its run's `metrics.json` says; of runs on one data set.
+      results: model to what its run's `metrics.json` says; of runs on one data set, each in a
+        folder beside the page that has the model's name.
       leak: what the data set's training gives away of its test.
     """
     first = next(iter(results.values()))
@@ -67,14 +76,28 @@ def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str
         for row in _rows(results)
     )
     body = [
-        f"<h1>{counted(len(results), 'model')} compared</h1>",
-        f"<p>{first['people']} people, {first['test']['pairs']} test pairs; chance is "
-        f"{first['chance']:.1%}. {measured}</p>",
+        f"<p>FaceVoice training runs</p><h1>{counted(len(results), 'model')} compared</h1>",
+        f"<p>{first['people']} people, {first['test']['pairs']} test pairs. {measured}</p>",
+        "<h2>Test accuracy</h2>",
+        interval_bars(
+            ((_link(model), _share(found["test"])) for model, found in results.items()),
+            ("chance", first["chance"]),
+        ),
+        "<h2>All figures</h2>",
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>',
         f"<tbody>{rows}</tbody></table></div>",
-        f"<p>{CAVEAT}</p>",
     ]
-    return page("FaceVoice: models compared", body, ".wide { overflow-x: auto; }")
+    if results.keys() & PUBLISHED.keys():
+        body.append(f"<p>{CAVEAT}</p>")
+    return page("FaceVoice: models compared", body, STYLE)
+
+
+def _link(model: str) -> str:
+    return f'<a href="{escape(model)}/report.html">{escape(model)}</a>'
+
+
+def _share(measured: Mapping[str, Any]) -> dict[str, float]:
+    return {"share": measured["accuracy"], "low": measured["low"], "high": measured["high"]}
 
 
 def _rows(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
@@ -88,7 +111,7 @@ def _rows(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
             f"{found['parameters']:,}",
             str(found["epochs"] or "-"),
             f"{found['seconds']:.0f}",
-            *(f"{share:.1%}" for share in PUBLISHED.get(model, ())),
+            *([f"{share:.1%}" for share in PUBLISHED.get(model, ())] or ["-", "-"]),
         )
         for model, found in results.items()
     ]

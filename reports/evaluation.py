@@ -6,34 +6,22 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from reports.evaluation_words import interval, notes, rows
-from reports.page import bars, figure, page, tiles
-from reports.words import readable
+from reports.evaluation_words import notes, rows
+from reports.page import page, tiles
+from reports.sections import sections
+from reports.words import interval
 
 STYLE = """
 .measures { overflow-x: auto; }
 .measures td:nth-child(2) { text-align: right; font-variant-numeric: tabular-nums;
   font-weight: 600; white-space: nowrap; }
 .measures td:last-child { color: var(--soft); }
+@media (max-width: 44rem) {
+  .measures tr { display: grid; grid-template-columns: 1fr auto; padding: .3rem 0;
+    border-bottom: 1px solid var(--line); }
+  .measures td { border: 0; padding: 0; }
+  .measures td:last-child { grid-column: 1 / -1; font-size: .85rem; } }
 """
-_PICTURES = {
-    "confusion.png": (
-        "Who is taken for whom",
-        "Pairs: rows are who it was, columns who the model named.",
-    ),
-    "reliability.png": (
-        "Does it know how sure it may be",
-        "On the line, the model is right as often as it says; below, it is too sure.",
-    ),
-    "det.png": (
-        "Are these two the same person",
-        "Detection error trade-off of the embeddings' cosine, over the pairs of the split.",
-    ),
-    "trials_det.png": (
-        "The listed trials",
-        "Detection error trade-off of the embeddings' cosine, over the trials of the list.",
-    ),
-}
 
 
 def evaluation_report(metrics: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
@@ -50,23 +38,10 @@ def evaluation_report(metrics: Mapping[str, Any], pictures: Mapping[str, str]) -
         f"<p>{escape(metrics['run'])} on {escape(metrics['data'])}.</p>",
         *(f"<p>{escape(note)}</p>" for note in notes(metrics)),
         tiles(_key_figures(metrics)),
-        "<h2>Measures</h2>",
-        _measures(metrics),
     ]
-    body += [
-        figure(title, pictures[name], caption)
-        for name, (title, caption) in _PICTURES.items()
-        if name in pictures
-    ]
-    if found:
-        by_person = sorted(found["by_person"].items(), key=lambda item: -item[1]["share"])
-        body += [
-            "<h2>Person by person</h2>",
-            bars(
-                (readable(name), share["share"], f"{share['share']:.0%}")
-                for name, share in by_person
-            ),
-        ]
+    by_person = found["by_person"].items() if found else ()
+    body += sections(metrics, {name: share["share"] for name, share in by_person}, pictures)
+    body += ["<h2>Measures</h2>", _measures(metrics)]
     return page(f"FaceVoice evaluation: {metrics['model']}, {metrics['split']}", body, STYLE)
 
 

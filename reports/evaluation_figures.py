@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from reports.figures import DPI, FAINT, STYLE, TRAIN, UNSEEN
+from reports.figures import BLUE, FAINT, ORANGE, STYLE, WIDTH, png_of
 
-COLOURS = (UNSEEN, TRAIN)
+COLOURS = (ORANGE, BLUE)
 MARKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # of the axes of a DET curve
 RATES = (0.0005, 0.9)  # its ends
 LONG_LINES: Any = {"agg.path.chunksize": 10_000}
@@ -30,7 +28,7 @@ def det(curves: Mapping[str, Points]) -> bytes:
     (Martin et al., 1997).
     """
     with mpl.rc_context(STYLE | LONG_LINES):
-        figure = Figure(figsize=(5.4, 5.2), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         axes = figure.subplots()
         low, high = norm.ppf(RATES)
         axes.plot((low, high), (low, high), color=FAINT, linestyle="--", linewidth=1)
@@ -47,7 +45,7 @@ def det(curves: Mapping[str, Points]) -> bytes:
         axes.grid(color=FAINT, linewidth=0.5)
         if len(curves) > 1:
             axes.legend()
-        return _png(figure)
+        return png_of(figure)
 
 
 def reliability(bins: Mapping[str, Any]) -> bytes:
@@ -60,26 +58,19 @@ def reliability(bins: Mapping[str, Any]) -> bytes:
     edges = np.linspace(0, 1, len(counts) + 1)
     filled = counts > 0
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.4, 5.2), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         upper.plot((0, 1), (0, 1), color=FAINT, linestyle="--", linewidth=1)
         upper.plot(
             np.array(bins["confidence"])[filled],
             np.array(bins["accuracy"])[filled],
-            color=UNSEEN,
+            color=ORANGE,
             marker="o",
             markersize=4,
             clip_on=False,
         )
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="how often it is right")
-        lower.bar(edges[:-1], counts, np.diff(edges), align="edge", color=TRAIN)
+        lower.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BLUE)
         lower.set(xlabel="how sure the model is", ylabel="examples")
         lower.yaxis.get_major_locator().set_params(integer=True)
-        return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    FigureCanvasAgg(figure)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=DPI)
-    return out.getvalue()
+        return png_of(figure)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.words import counted
+from reports.strength_words import robustness_rows
+from reports.words import counted, interval
 
 Metrics = Mapping[str, Any]
 Row = tuple[str, str, str]  # what, how much, of what
@@ -16,6 +17,7 @@ _MOST_VALUES = 8  # of one fact, such as nationality; metrics.json has all
 def rows(metrics: Metrics) -> list[Row]:
     """The main figures, in the order in which one asks for them."""
     found = list(_identified(metrics["identification"])) if metrics["identification"] else []
+    found += robustness_rows(metrics.get("robustness") or ())
     if comparison := metrics.get("comparison"):
         found.append(
             (
@@ -60,14 +62,6 @@ def notes(metrics: Metrics) -> list[str]:
     if unknown := metrics.get("unknown"):
         found.append(_unknown_note(unknown))
     return found
-
-
-def interval(share: Metrics) -> str:
-    """A proportion's counts and its interval."""
-    return (
-        f"{share['correct']:,} of {share['total']:,}; 95 % interval {share['low']:.1%} to "
-        f"{share['high']:.1%}"
-    )
 
 
 def _identified(found: Metrics) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Figures as PNG bytes."""
+"""Charts as PNG bytes: how a model has learnt, and whom it takes for whom."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-INK, FAINT, TRAIN, UNSEEN = "#22303c", "#c9d1d8", "#8aa4b8", "#c2410c"
+INK, FAINT, BLUE, ORANGE = "#22303c", "#c9d1d8", "#1d6fa5", "#c2410c"
 DPI = 130
+WIDTH = 5.4  # inches; no wider than this, so that its words can be read on a phone
 STYLE: Any = {  # Matplotlib types this as a dictionary of 300 literals
     "font.size": 10,
     "axes.edgecolor": FAINT,
@@ -26,19 +26,18 @@ STYLE: Any = {  # Matplotlib types this as a dictionary of 300 literals
     "text.color": INK,
     "legend.frameon": False,
 }
-COLUMNS = 6
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> bytes:
     """Loss and accuracy by epoch; the epoch whose weights were kept is marked."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         epochs = range(1, len(history["loss"]) + 1)
-        for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-            axes.plot(epochs, history[name], color=TRAIN, label="training")
-            axes.plot(epochs, history[f"val_{name}"], color=UNSEEN, label="validation")
-            axes.axvline(best_epoch, color=FAINT, linestyle="--", linewidth=1, zorder=0)
-            axes.set(xlabel="epoch", ylabel=name, xlim=(1, max(2, len(epochs))))
+        for axes, name in zip(figure.subplots(2, 1), ("loss", "accuracy"), strict=True):
+            axes.plot(epochs, history[name], color=BLUE, label="training")
+            axes.plot(epochs, history[f"val_{name}"], color=ORANGE, label="validation")
+            axes.axvline(best_epoch, color=INK, alpha=0.5, linestyle="--", linewidth=1, zorder=0)
+            axes.set(ylabel=name, xlim=(1, max(2, len(epochs))))
             axes.xaxis.get_major_locator().set_params(integer=True)
             if name == "accuracy":
                 axes.set_ylim(0, 1.02)
@@ -50,8 +49,9 @@ def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> 
                 textcoords="offset points",
                 fontsize=8,
             )
+        axes.set_xlabel("epoch")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-        return _png(figure)
+        return png_of(figure)
 
 
 def confusion(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
@@ -79,53 +79,11 @@ def confusion(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
                     fontsize=8,
                     color="white" if shares[row, column] > 0.5 else INK,
                 )
-        return _png(figure)
+        return png_of(figure)
 
 
-def samples(
-    examples: Sequence[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]],
-    row_hz: NDArray[np.float64],
-    window_seconds: float,
-) -> bytes:
-    """A face above its spectrogram for each (name, image, levels)."""
-    columns = min(COLUMNS, len(examples))
-    rows = -(-len(examples) // columns)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(1.9 * columns + 0.5, 3.7 * rows), layout="constrained")
-        grid = figure.subplots(2 * rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.set_axis_off()
-        for i, (name, image, levels) in enumerate(examples):
-            row, column = divmod(i, columns)
-            face = grid[2 * row, column]
-            face.imshow(image)
-            face.set_title(name.replace("_", " "), fontsize=9)
-            voice = grid[2 * row + 1, column]
-            _draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=column == 0)
-        return _png(figure)
-
-
-def _draw_spectrogram(
-    axes: Axes,
-    levels: NDArray[np.uint8],
-    row_hz: NDArray[np.float64],
-    window_seconds: float,
-    *,
-    labelled: bool,
-) -> None:
-    bands = len(row_hz)
-    axes.set_axis_on()
-    axes.imshow(
-        levels, origin="lower", aspect="auto", cmap="magma", extent=(0, window_seconds, 0, bands)
-    )
-    marks_hz = [hz for hz in (100, 300, 1000, 3000) if row_hz[0] <= hz <= row_hz[-1]]
-    places = np.interp(marks_hz, row_hz, np.arange(bands) + 0.5)
-    axes.set_yticks(places, [f"{hz} Hz" for hz in marks_hz] if labelled else [])
-    axes.set_xticks([0, window_seconds], ["0 s", f"{window_seconds:g} s"])
-    axes.tick_params(labelsize=7, length=2)
-
-
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure) -> bytes:
+    """A finished figure, drawn without a window."""
     FigureCanvasAgg(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=DPI)

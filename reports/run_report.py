@@ -2,63 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
+from pathlib import PurePath
 from typing import Any
 
-from reports.page import bars, figure, page, table, tiles
+from reports.page import figure, page, table, tiles
+from reports.sections import sections
+from reports.words import counted, duration
 from tfdata.schema import Leak
+
+Values = Mapping[str, Any]
 
 
 def run_report(
-    model: str,
-    metrics: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    features: Mapping[str, Any],
+    description: str,
+    metrics: Values,
+    settings: Values,
+    features: Values,
     leak: Leak,
     pictures: Mapping[str, str],
 ) -> str:
     """The page of one training run.
 
     Args:
-      model: name in the registry.
+      description: of the model, one line.
       metrics, settings: what the run's `metrics.json` and `settings.json` say.
       features: the preprocessing settings of the data set.
       leak: what the data set's training gives away of its test.
-      pictures: file name to image address, for `curves.png`, `confusion.png`, `samples.png`.
+      pictures: file name to image address, of those that there are.
     """
-    test, validation = metrics["test"], metrics["validation"]
-    figures = [
-        (
-            f"{test['accuracy']:.1%}",
-            f"test accuracy ({test['correct']} of {test['pairs']}; "
-            f"95 % interval {test['low']:.1%} to {test['high']:.1%})",
-        ),
-        (f"{metrics['chance']:.1%}", f"chance, of {metrics['people']} people"),
-        (f"{validation['accuracy']:.1%}", "validation accuracy"),
-        (f"{metrics['train']['accuracy']:.1%}", "training accuracy"),
-    ]
-    by_person = sorted(test["by_person"].items(), key=lambda item: -item[1])
+    model = metrics["model"]
     body = [
-        f"<h1>{escape(model)}</h1>",
-        f"<p>{metrics['parameters']:,} parameters, {_trained(metrics)} {_measured_on(leak)}</p>",
-        tiles(figures),
-        *(
-            [figure("Learning", pictures["curves.png"], "Loss and accuracy by epoch.")]
-            if "curves.png" in pictures
-            else []
-        ),
-        figure(
-            "Who is taken for whom",
-            pictures["confusion.png"],
-            "Test pairs: rows are who it was, columns who the model named.",
-        ),
-        "<h2>Person by person</h2>",
-        bars((name.replace("_", " "), share, f"{share:.0%}") for name, share in by_person),
+        f"<p>FaceVoice training run</p><h1>{escape(model)}</h1>",
+        f"<p>{escape(' '.join(_introduction(description, metrics, settings)))} "
+        f"{_measured_on(leak)}</p>",
+        tiles(_key_figures(metrics)),
+    ]
+    if "curves.png" in pictures:
+        caption = "By epoch; the dashed line is the epoch whose weights were kept."
+        body.append(figure("Loss and accuracy while it learnt", pictures["curves.png"], caption))
+    body += sections(metrics, metrics["test"]["by_person"], pictures)
+    body += [
         figure(
             "What the model is given",
             pictures["samples.png"],
             "Test faces, each above the voice that it is paired with; one pair a person.",
+            "slides",
         ),
         "<h2>Settings</h2>",
         table({**settings, **features}),
@@ -66,13 +56,34 @@ def run_report(
     return page(f"FaceVoice: {model}", body)
 
 
-def _trained(metrics: Mapping[str, Any]) -> str:
-    if not metrics["epochs"]:
-        return f"joined from experts that were trained in {metrics['seconds']:.0f} s."
-    return (
-        f"{metrics['epochs']} epochs in {metrics['seconds']:.0f} s; the weights of epoch "
-        f"{metrics['best_epoch']} were kept."
+def _introduction(description: str, metrics: Values, settings: Values) -> Iterator[str]:
+    """What was trained, on what, and for how long."""
+    yield f"{description[:1].upper()}{description[1:]}; {metrics['parameters']:,} parameters."
+    yield (
+        f"Trained on {counted(metrics['train']['pairs'], 'pair')} of "
+        f"{counted(metrics['people'], 'person', 'people')} of the data set "
+        f"{PurePath(settings['data']).name}"
     )
+    took = duration(metrics["seconds"])
+    if metrics["epochs"]:
+        yield (
+            f"for {counted(metrics['epochs'], 'epoch')} in {took}; the weights of epoch "
+            f"{metrics['best_epoch']} were kept."
+        )
+    else:
+        yield f"as two experts, in {took}, and joined by weights fitted on its validation split."
+
+
+def _key_figures(metrics: Values) -> Iterator[tuple[str, str]]:
+    test = metrics["test"]
+    yield (
+        f"{test['accuracy']:.1%}",
+        f"test accuracy ({test['correct']} of {test['pairs']}; "
+        f"95 % interval {test['low']:.1%} to {test['high']:.1%})",
+    )
+    yield f"{metrics['chance']:.1%}", f"chance, of {metrics['people']} people"
+    yield f"{metrics['validation']['accuracy']:.1%}", "validation accuracy"
+    yield f"{metrics['train']['accuracy']:.1%}", "training accuracy"
 
 
 def _measured_on(leak: Leak) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -36,3 +37,11 @@ def listed(names: Sequence[str], link: str = "and") -> str:
 def readable(name: str) -> str:
     """A person's name as one would write it."""
     return name.replace("_", " ")
+
+
+def interval(share: Mapping[str, Any]) -> str:
+    """A proportion's counts and its interval."""
+    return (
+        f"{share['correct']:,} of {share['total']:,}; 95 % interval {share['low']:.1%} to "
+        f"{share['high']:.1%}"
+    )

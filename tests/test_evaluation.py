@@ -98,6 +98,8 @@ def test_an_evaluation_leaves_all_that_it_promises(evaluation):
         "metrics.json",
         "report.html",
         "confusion.png",
+        "confused.png",
+        "robustness.png",
         "reliability.png",
         "det.png",
     }
@@ -109,7 +111,7 @@ def test_an_evaluation_leaves_all_that_it_promises(evaluation):
     assert "Person 3" in page
     assert "<script" not in page
     assert "http" not in page
-    assert page.count("src=") == page.count('src="data:image/png;base64,') == 3
+    assert page.count("src=") == page.count('src="data:image/png;base64,') == 5
 
 
 def test_top_k_is_recomputed_from_the_scores_by_plain_loops(evaluation):
@@ -313,19 +315,61 @@ def test_models_of_pairs_are_evaluated_and_can_be_denied_a_modality(
     assert levels["clips"]["top_1"]["total"] <= levels["pairs"]["top_1"]["total"]
 
     run, data_set = open_run(folder), everybody[1]
-    _, deaf = read_answers(run, data_set, ["test"], drop={"spectrogram"})
+
+    def silenced(key, medium, array):
+        return array if medium == "image" else np.zeros_like(array)
+
+    _, deaf = read_answers(run, data_set, ["test"], change=silenced)
     model = keras.models.load_model(folder / "model.keras")
     (inputs, _), *_ = load(data_set, "test", "pair")
     silence = np.zeros_like(inputs["spectrogram"])
     expected = model.predict_on_batch({"image": inputs["image"], "spectrogram": silence})
     assert deaf.probabilities[: len(expected)] == pytest.approx(expected, abs=1e-5)
-    with pytest.raises(ValueError, match="not all of it"):
-        read_answers(run, data_set, ["test"], drop={"image", "spectrogram"})
+    missing = {
+        each["medium"]: each["top_1"]["correct"]
+        for each in metrics_of(folder / "evaluation-test")["robustness"]
+        if each["kind"] == "missing"
+    }
+    assert missing["spectrogram"] == (deaf.probabilities.argmax(axis=1) == deaf.labels).sum()
+    assert missing.keys() == {"image", "spectrogram"}
 
     trials = tmp_path / "trials.txt"
     trials.write_text("1 a b\n0 a c\n")
     assert evaluate.main([f"--run={folder}", f"--trials={trials}", f"--media={tmp_path}"]) == 1
     assert "a face and a voice" in capsys.readouterr().err
+
+
+def test_a_product_of_experts_is_taken_apart(raw_run, tmp_path, capsys):
+    folder = raw_run("resnet_fusion")
+    assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
+    printed = capsys.readouterr().out
+    assert "both experts have" in printed
+    assert "less that of the face alone" in printed
+    metrics, scores = metrics_of(tmp_path / "out"), np.load(tmp_path / "out" / "scores.npz")
+    right = scores["probabilities"].argmax(axis=1) == scores["labels"]
+    assert ((scores["face_margin"] + scores["voice_margin"] > 0) == right).all()
+    assert metrics["weighing"]["right"] == right.sum()
+    assert (tmp_path / "out" / "weighing.png").is_file()
+
+
+def test_robustness_can_be_skipped(raw_run, tmp_path):
+    flags = [f"--run={raw_run('linear_image')}", f"--output={tmp_path / 'out'}"]
+    assert evaluate.main([*flags, "--skip_robustness"]) == 0
+    assert "robustness" not in metrics_of(tmp_path / "out")
+    assert not (tmp_path / "out" / "robustness.png").exists()
+
+
+def test_the_confused_are_shown_by_one_mistake_and_one_example_beside_it(evaluation):
+    scores, found = np.load(evaluation / "scores.npz"), metrics_of(evaluation)["confused"]
+    rows = {key: i for i, key in enumerate(scores["keys"].tolist())}
+    named = scores["classes"][scores["probabilities"].argmax(axis=1)]
+    assert found
+    for each in found:
+        mistaken, beside = rows[each["mistaken"]], rows[each["beside"]]
+        assert (scores["identities"][mistaken], named[mistaken]) == (each["person"], each["named"])
+        assert scores["identities"][beside] == each["named"]
+        mistakes = (scores["identities"] == each["person"]) & (named == each["named"])
+        assert mistakes.sum() == each["pairs"]
 
 
 def test_two_models_are_compared_on_the_same_pairs(raw_run, audio_run, tmp_path):

@@ -18,8 +18,10 @@ import predict
 import train
 from beam_pipelines.corpus.media import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
+from evaluation.errors import EvaluationError
 from evaluation.prediction import MOST_WINDOWS, Question, inputs_of, window_starts
 from evaluation.runs import open_run
+from evaluation.trials import embed
 from features import AudioFacts, FeatureSettings
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records
@@ -151,6 +153,62 @@ def test_a_whole_clip_is_the_mean_of_the_windows_that_the_build_cuts(run_of, rec
     assert probabilities(folder, answer) == pytest.approx(mean.tolist(), abs=1e-5)
 
 
+@pytest.mark.parametrize("given", ["face", "audio", "face and audio"])
+def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, capsys, given):
+    folder = run_of("resnet_fusion")
+    chosen = [record for record in records if record["start_seconds"] == 0.5][:4]
+    missing = {"face": {"spectrogram": bytes(16 * 16)}, "audio": {"image": bytes(16 * 16 * 3)}}
+    seen = [record | missing.get(given, {}) for record in chosen]
+    flags = []
+    for medium in given.split(" and "):
+        flags += [f"--{medium}", *(record[medium] for record in chosen)]
+    if "audio" in given:
+        flags += ["--start_seconds=0.5"]
+    code, answers, errors = ask(folder, *flags)
+    assert (code, errors, len(answers)) == (0, "", 4)
+    for record, row, answer in zip(chosen, model_says(folder, seen), answers, strict=True):
+        assert probabilities(folder, answer) == pytest.approx(row.tolist(), abs=1e-5)
+        assert answer["face"] == (record["face"] if "face" in given else None)
+        assert answer["audio"] == (record["audio"] if "audio" in given else None)
+
+    predict.main([f"--run={folder}", *flags])
+    said = {"face": " (the face alone): ", "audio": " (the voice alone): "}.get(given, ": ")
+    files = " and ".join(chosen[0][medium] for medium in given.split(" and "))
+    assert capsys.readouterr().out.startswith(f"{files}{said}Person ")
+    if given in missing:  # one expert alone puts people in the order in which he does by himself
+        expert = folder / {"face": "resnet_image", "audio": "resnet_audio"}[given]
+        _, alone, _ = ask(expert, *flags)
+        for ours, theirs in zip(answers, alone, strict=True):
+            names = [[person["name"] for person in answer["people"]] for answer in (ours, theirs)]
+            assert names[0] == names[1]
+
+
+def test_a_pair_with_a_broken_half_is_not_answered_from_the_other(run_of, records, tmp_path, ask):
+    (tmp_path / "letter.wav").write_text("dear")
+    faces = ["--face", records[0]["face"], records[0]["face"]]
+    clips = ["--audio", str(tmp_path / "letter.wav"), records[0]["audio"]]
+    code, (broken, whole), errors = ask(run_of("resnet_fusion"), *faces, *clips)
+    assert code == 1
+    assert errors == f"error: {broken['error']}\n"
+    assert broken["error"].startswith(f"{clips[1]} cannot be used (unreadable: ")
+    assert (broken["answer"], broken["known"], broken["people"]) == (None, None, [])
+    assert whole["error"] is None
+
+
+def test_resnet_fusion_embeds_listed_files_of_either_kind(run_of, records):
+    run = open_run(run_of("resnet_fusion"))
+    for medium, half in [("face", np.s_[:128]), ("audio", np.s_[128:])]:
+        files = tuple(sorted({record[medium] for record in records[:6]}))
+        embeddings = embed(run, files, Path("/")).embeddings
+        assert np.linalg.norm(embeddings[:, half], axis=1) == pytest.approx(1, abs=0.2)
+        embeddings[:, half] = 0
+        assert not embeddings.any()
+    with pytest.raises(
+        EvaluationError, match=r"images \(.*jpg\) and clips \(.*wav\), which do not"
+    ):
+        embed(run, (records[0]["face"], records[0]["audio"]), Path("/"))
+
+
 @pytest.mark.parametrize("seconds", [0.3, 2.9, 3, 5.9, 6, 7, 59.9, 60, 62.9])
 def test_windows_of_a_clip_are_those_of_a_build_without_overlap(seconds):
     settings, samples = FeatureSettings(), round(seconds * RATE_HZ)
@@ -205,6 +263,11 @@ def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
     printed = capsys.readouterr()
     assert printed.err == errors
     assert printed.out.startswith(f"{good}: Person ")
+    assert "Strangers" in printed.out
+
+    assert predict.main([f"--run={folder}", "--face", *broken]) == 1
+    printed = capsys.readouterr()
+    assert (printed.err, printed.out) == (errors, "")
 
 
 def test_the_table_has_names_as_one_writes_them_and_only_so_many(run_of, records, ask, capsys):
@@ -290,7 +353,11 @@ def test_wrong_flags_are_one_sentence(capsys, flags, words):
         ("cnn_image", ["--audio", "a"], "needs --face alone, and was given --audio"),
         ("cnn_image", ["--face", "a", "--audio", "b"], "alone, and was given --face and --audio"),
         ("cnn_audio", ["--face", "a"], "needs --audio alone, and was given --face"),
-        ("cnn_cnn", ["--face", "a"], "needs --face and --audio, and was given --face"),
+        (
+            "cnn_cnn",
+            ["--face", "a"],
+            "needs --face and --audio, and was given --face; resnet_fusion takes either alone.",
+        ),
     ],
 )
 def test_a_model_is_asked_with_what_it_reads(run_of, capsys, model, flags, words):

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from features import FeatureSettings, band_centres_hz
+from reports.comparison import comparison_page, comparison_text
 from reports.examples import Example, examples_grid, hz_marks, second_marks
+from reports.page import table
 from reports.pictures import colour_map
 from reports.run_report import run_report
 from reports.words import duration
@@ -97,18 +99,60 @@ def test_louder_is_always_lighter():
 def test_the_report_of_a_run_says_what_leaks_into_its_test(leak, words):
     test = {"accuracy": 0.5, "correct": 30, "pairs": 60, "low": 0.4, "high": 0.6}
     metrics = {
+        "model": "cnn_image",
         "test": test | {"by_person": {"Ann": 0.5}},
         "validation": {"accuracy": 0.5},
         "chance": 0.5,
         "people": 2,
-        "train_accuracy": 0.9,
+        "train": {"accuracy": 0.9, "pairs": 400},
         "parameters": 10,
         "epochs": 3,
         "best_epoch": 2,
         "seconds": 1.0,
     }
     pictures = dict.fromkeys(("curves.png", "confusion.png", "samples.png"), "data:,")
-    assert words in run_report("cnn_image", metrics, {}, {}, leak, pictures)
+    page = run_report(
+        "faces: rows of pixels", metrics, {"data": "/data/sample"}, {}, leak, pictures
+    )
+    assert words in page
+    assert (
+        "Faces: rows of pixels; 10 parameters. Trained on 400 pairs of 2 people of the data set "
+        "sample for 3 epochs in 1 s; the weights of epoch 2 were kept."
+    ) in page
+    fusion = metrics | {"epochs": 0, "seconds": 90}
+    page = run_report("both", fusion, {"data": "sample"}, {}, leak, pictures)
+    assert "as two experts, in 1 min 30 s, and joined by weights" in page
+
+
+def results_of(*models):
+    test = {"accuracy": 0.75, "low": 0.5, "high": 0.875, "pairs": 60}
+    found = {"test": test, "validation": {"accuracy": 0.5}, "train": {"accuracy": 0.9}}
+    found |= {"chance": 0.25, "people": 4, "parameters": 1000, "epochs": 0, "seconds": 90.0}
+    return dict.fromkeys(models, found)
+
+
+def test_compared_models_are_bars_with_intervals_from_0_to_1_and_a_line_of_chance():
+    page = comparison_page(results_of("cnn_image", "resnet_fusion"), Leak(60, 0, 0))
+    assert page.count('<i style="width:75.00%"></i>') == 2
+    assert page.count('<s style="left:50.00%;width:37.50%"></s>') == 2
+    assert page.count('<u style="left:25.00%"></u>') == 2
+    assert 'href="resnet_fusion/report.html"' in page
+
+
+def test_the_study_is_quoted_of_its_own_models_alone():
+    text = comparison_text(results_of("cnn_image", "resnet_fusion"))
+    head, own, new, caveat = text.splitlines()
+    assert own.split()[-2:] == ["100.0%", "84.5%"]
+    assert new.split()[-2:] == ["-", "-"]
+    assert len(head) == len(own)
+    assert caveat.startswith("The study's figures")
+    assert "The study's" not in comparison_text(results_of("resnet_fusion"))
+
+
+def test_settings_within_settings_have_a_row_of_their_own():
+    rows = table({"experts": {"a": {"rate": 1}, "b": {"rate": 2}}, "software": {"keras": "3"}})
+    assert "<th>experts, b</th><td>rate 2</td>" in rows
+    assert "<th>software</th><td>keras 3</td>" in rows
 
 
 @pytest.mark.parametrize(

@@ -74,24 +74,6 @@ def test_one_modality_alone_is_that_part_of_the_pair(data_set, modality, name, s
         np.testing.assert_array_equal(label, same)
 
 
-def images(dataset):
-    return [image.tobytes() for batch, _ in dataset for image in batch.numpy()]
-
-
-def test_shuffling_is_drawn_from_the_seed_and_differs_by_epoch(data_set):
-    def shuffled(seed):
-        return load(data_set, "train", "image", ReadOptions(4, shuffle_buffer=100, seed=seed))
-
-    stored = images(load(data_set, "train", "image"))
-    again = shuffled(1)
-    first, second = images(again), images(again)
-    assert first == images(shuffled(1))
-    assert first != stored
-    assert first != second
-    assert first != images(shuffled(2))
-    assert sorted(first) == sorted(second) == sorted(stored)
-
-
 def test_the_number_of_batches_is_known_before_reading(data_set):
     assert load(data_set, "train", "image", ReadOptions(5)).cardinality() == 4  # 18 pairs
 

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 from tfdata.schema import DatasetError, Manifest, load_manifest
 
 if TYPE_CHECKING:
-    from tfdata.reading import ReadOptions, load
+    from tfdata.options import ReadOptions
+    from tfdata.reading import load
 
 __all__ = ["DatasetError", "Manifest", "ReadOptions", "load", "load_manifest"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ReadOptions", "load"):
-        from tfdata import reading
+    if name == "ReadOptions":
+        from tfdata.options import ReadOptions
 
-        return getattr(reading, name)
+        return ReadOptions
+    if name == "load":
+        from tfdata.reading import load
+
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfdata.augmentation import Draws, augment
+from tfdata.options import IN_MEMORY, ReadOptions
+from tfdata.order import Source, epoch_of_records
 from tfdata.schema import (
     IDENTITY,
     IMAGE,
@@ -19,6 +21,7 @@ from tfdata.schema import (
     Manifest,
     load_manifest,
 )
+from tfdata.sources import copied, from_files, from_memory
 
 # What each modality reads of a record.
 MODALITIES = {
@@ -26,33 +29,6 @@ MODALITIES = {
     "audio": (SPECTROGRAM,),
     "pair": (IMAGE, SPECTROGRAM),
 }
-MAX_OPEN_SHARDS = 16
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How a split is read.
-
-    Attributes:
-      batch_size: examples a batch; the last one may be smaller.
-      shuffle_buffer: examples held for shuffling; 0 reads in stored order.
-      seed: of the shuffle; equal seeds give equal orders, and each epoch its own.
-      augment: change each example as `tfdata.augmentation` does, by draws from the seed, `epoch`
-        and its key; for training alone.
-      epoch: counted from 0.
-    """
-
-    batch_size: int = 32
-    shuffle_buffer: int = 0
-    seed: int = 0
-    augment: bool = False
-    epoch: int = 0
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; use 1 or more.")
-        if self.shuffle_buffer < 0:
-            raise ValueError(f"shuffle_buffer is {self.shuffle_buffer}; use 0 or more.")
 
 
 def load(
@@ -67,12 +43,12 @@ def load(
       data_dir: folder with a manifest.
       split: 'train', 'validation' or 'test'.
       modality: 'image', 'audio' or 'pair'.
-      options: batching and shuffling.
+      options: batching, order, and more.
 
     Returns:
       Batches of `(features, label)`. `image`: uint8 [batch, height, width, 3]; `audio`: uint8
       [batch, bands, frames, 1]; `pair`: both as {'image': ..., 'spectrogram': ...}. `label`:
-      int64 [batch], by the manifest's numbers.
+      int64 [batch], by the manifest's numbers. No batch holds examples of two epochs.
 
     Raises:
       DatasetError: the data set cannot be read, or the split is empty.
@@ -84,31 +60,72 @@ def load(
     if modality not in MODALITIES:
         raise ValueError(f"modality is {modality!r}; use one of {', '.join(MODALITIES)}.")
     manifest = load_manifest(data_dir)
-    files = [str(Path(data_dir) / shard.file) for shard in manifest.splits[split].shards]
-    if not files:
+    if not manifest.splits[split].shards:
         raise DatasetError(
             f"The {split} split of {data_dir} is empty; build it with --split_fractions that "
             f"leave something for it, from people with enough videos."
         )
-    # The count comes from the manifest, so that progress bars know the end from the first step.
-    count = tf.data.experimental.assert_cardinality(manifest.splits[split].pairs)
-    batches = _records(files, options).apply(count).batch(options.batch_size)
+    source, counts = _source(Path(data_dir), manifest, split, options)
     parse = _parser(manifest, modality, options)
-    return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    parallel_calls = options.parallel_calls or tf.data.AUTOTUNE
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        records = epoch_of_records(source, counts, epoch, options)
+        records = records.skip(
+            tf.where(epoch == options.epoch, tf.constant(options.skip, tf.int64), 0)
+        )
+        if options.take is not None:
+            records = records.take(options.take)
+        batches = records.batch(options.batch_size, options.drop_remainder)
+        return batches.map(lambda batch: parse(batch, epoch), num_parallel_calls=parallel_calls)
+
+    last = None if options.epochs is None else options.epoch + options.epochs
+    epochs = tf.data.Dataset.range(options.epoch, last or tf.int64.max)
+    batches = epochs.flat_map(one_epoch)
+    # The count comes from the manifest, so that progress bars know the end from the first step.
+    batches = batches.apply(tf.data.experimental.assert_cardinality(_batches(counts, options)))
+    return batches.prefetch(options.prefetch or tf.data.AUTOTUNE).with_options(_behaviour(options))
 
 
-def _records(files: list[str], options: ReadOptions) -> tf.data.Dataset:
-    """Serialized examples: as stored, or shards in a drawn order, interleaved and shuffled."""
-    if not options.shuffle_buffer:
-        return tf.data.TFRecordDataset(files)
-    shards = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=options.seed)
-    records = shards.interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(len(files), MAX_OPEN_SHARDS),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+def _source(
+    data_dir: Path, manifest: Manifest, split: str, options: ReadOptions
+) -> tuple[Source, list[int]]:
+    """Where the records come from, and how many there are in each shard."""
+    shards = list(manifest.splits[split].shards)
+    files = [str(data_dir / shard.file) for shard in shards]
+    if options.cache == IN_MEMORY:
+        return from_memory(
+            [list(tf.data.TFRecordDataset(file).as_numpy_iterator()) for file in files]
+        ), [shard.records for shard in shards]
+    if options.cache:
+        files = copied(files, shards, Path(options.cache))
+    return from_files(files), [shard.records for shard in shards]
+
+
+def _batches(counts: list[int], options: ReadOptions) -> int:
+    """How many batches there will be."""
+    if options.epochs is None:
+        return tf.data.INFINITE_CARDINALITY
+    total = sum(counts)
+    share = (
+        total * (options.host_index + 1) // options.host_count
+        - total * options.host_index // options.host_count
     )
-    return records.shuffle(options.shuffle_buffer, seed=options.seed)
+    rounded = math.floor if options.drop_remainder else math.ceil
+
+    def batches(examples: int) -> int:
+        wanted = examples if options.take is None else min(options.take, examples)
+        return rounded(wanted / options.batch_size)
+
+    return batches(max(share - options.skip, 0)) + (options.epochs - 1) * batches(share)
+
+
+def _behaviour(options: ReadOptions) -> tf.data.Options:
+    behaviour = tf.data.Options()
+    behaviour.deterministic = options.deterministic
+    # Readers have their shares already.
+    behaviour.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return behaviour
 
 
 def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
@@ -124,14 +141,14 @@ def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
         default_value=-1,
     )
 
-    def parse(batch: tf.Tensor) -> tuple[Any, tf.Tensor]:
+    def parse(batch: tf.Tensor, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         parsed = tf.io.parse_example(batch, layout)
         arrays = {
             name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
             for name in wanted
         }
         if options.augment:
-            draws = Draws(parsed[KEY], options.seed, options.epoch)
+            draws = Draws(parsed[KEY], options.seed, epoch)
             arrays = augment(arrays, draws, manifest.features["floor_db"])
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
         return features, labels.lookup(parsed[IDENTITY])

@@ -88,7 +88,11 @@ def fit(
         keras.utils.set_random_seed(seed)
         _seed_dropout(model, seed)
         shuffled = tfdata.ReadOptions(
-            recipe.batch_size, SHUFFLE_BUFFER, seed, recipe.augment, progress.epoch
+            batch_size=recipe.batch_size,
+            shuffle_buffer=SHUFFLE_BUFFER,
+            seed=recipe.seed,
+            epoch=progress.epoch,
+            augment=recipe.augment,
         )
         figures = model.fit(
             _one_hot(tfdata.load(data_dir, "train", modality, shuffled), people),

@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from evaluation.answers import read_answers
 from evaluation.measure import confusion_matrix, measure
-from evaluation.runs import METRICS_NAME, MODEL_NAME, SETTINGS_NAME
+from evaluation.parts import MOST_DRAWN
+from evaluation.runs import METRICS_NAME, MODEL_NAME, SETTINGS_NAME, read_run
+from evaluation.strength import strength_parts
 from features import FeatureSettings, band_centres_hz
 from models import MODELS
-from reports import figures
+from reports import figures, media_figures
 from reports.page import picture_address
 from reports.run_report import run_report
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
@@ -141,19 +144,19 @@ def write_run(
     """Measures the model on all splits and writes the folder's files; returns the metrics.
 
     `model.keras`, `dataset.json` (the manifest that it was trained on), `metrics.json`,
-    `curves.png`, `confusion.png`, `samples.png`, `report.html`.
+    `report.html`, and its pictures: `curves.png`, `confusion.png`, `confused.png`,
+    `weighing.png`, `robustness.png`, `samples.png`, those that there is something for.
     """
     people = list(manifest.people)
-    model_name = settings["model"]
-    modality = MODELS[model_name].modality
+    model = MODELS[settings["model"]]
     measured, confusions = {}, {}
     for split in SPLITS:
-        labels, answers = answers_on(fitted.model, data_dir, split, modality)
-        confusions[split] = confusion_matrix(labels, answers, len(people))
+        labels, named = answers_on(fitted.model, data_dir, split, model.modality)
+        confusions[split] = confusion_matrix(labels, named, len(people))
         measured[split] = measure(confusions[split], people)
 
     metrics = {
-        "model": model_name,
+        "model": settings["model"],
         "people": len(people),
         "chance": 1 / len(people),
         **{split: asdict(values) for split, values in measured.items()},
@@ -164,17 +167,21 @@ def write_run(
     }
     fitted.model.save(run_dir / MODEL_NAME)
     (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    pictures = {
-        "confusion.png": figures.confusion(confusions["test"], people),
-        "samples.png": _samples(data_dir, manifest),
-    }
+    pictures = {"samples.png": _samples(data_dir, manifest)}
+    if len(people) <= MOST_DRAWN:
+        pictures["confusion.png"] = figures.confusion(confusions["test"], people)
     if fitted.history:
         curves = figures.learning_curves(fitted.history, fitted.best_epoch)
         pictures["curves.png"] = curves
+    run = read_run(run_dir)  # as it was saved: what is measured is what anybody can open
+    _, answers = read_answers(run, data_dir, ["test"])
+    for part in strength_parts(run, data_dir, "test", answers.known):
+        metrics |= part.metrics
+        pictures |= part.pictures
     for name, png in pictures.items():
         (run_dir / name).write_bytes(png)
     html = run_report(
-        model_name,
+        model.description,
         metrics,
         settings,
         manifest.features,
@@ -202,4 +209,4 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
             break
     settings = FeatureSettings(**manifest.features)
     shown = [(name, *found[name]) for name in wanted]
-    return figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
+    return media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)

@@ -14,13 +14,13 @@ _BUCKETS = 2**53  # what float64 can tell apart between 0 and 1
 class Draws:
     """The draws of one batch."""
 
-    def __init__(self, keys: tf.Tensor, seed: int, epoch: int) -> None:
+    def __init__(self, keys: tf.Tensor, seed: int, epoch: int | tf.Tensor) -> None:
         """Draws for examples with these keys, str [batch], unique in the data set."""
-        self._keys = keys
-        self._salt = [seed, epoch]
+        self._keys = tf.strings.join([tf.strings.as_string(epoch), keys], separator="\0")
+        self._salt = [seed, 0]  # two numbers that the graph has to know
 
     def uniform(self, name: str, low: float = 0.0, high: float = 1.0, rank: int = 1) -> tf.Tensor:
-        """One number an example, low <= x < high: float32 [batch, 1, ..., 1] of that rank.
+        """One number an example, from low to high: float32 [batch, 1, ..., 1] of that rank.
 
         Equal names give equal numbers.
         """

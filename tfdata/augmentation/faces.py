@@ -87,12 +87,17 @@ def relight(
 
 
 def defocus(images: tf.Tensor, draws: Draws, *, share: float = 0.3) -> tf.Tensor:
-    """Takes the detail out of a share of the faces: that of a 32nd or of a 16th of their side."""
+    """Takes the detail out of some faces.
+
+    Half of `share` of them lose what is smaller than a 32nd of their side, and half of it, drawn
+    apart, what is smaller than a 16th. A picture of fewer pixels has nothing to lose.
+    """
     side = images.shape[1:3]
     for places in (32, 16):
         step = max(1, side[0] // places)
         coarse = tf.nn.avg_pool2d(images, step, step, "SAME")
-        blurred = tf.image.resize(coarse, side)
+        whole = [step * cells for cells in coarse.shape[1:3]]  # with the pooling's padding
+        blurred = tf.image.resize_with_crop_or_pad(tf.image.resize(coarse, whole), *side)
         images = tf.where(
             draws.chosen(f"face.defocus.{places}", share / 2, rank=4), blurred, images
         )
@@ -108,6 +113,7 @@ def cover(images: tf.Tensor, draws: Draws, *, largest: float = 0.4) -> tf.Tensor
     for axis, side in ((1, images.shape[1]), (2, images.shape[2])):
         length = draws.uniform(f"face.cover.length.{axis}", 0, largest, rank=4) * side
         start = draws.uniform(f"face.cover.start.{axis}", rank=4) * (side - length)
-        place = tf.reshape(tf.range(side, dtype=tf.float32), [-1, 1, 1] if axis == 1 else [-1, 1])
+        middle = tf.range(side, dtype=tf.float32) + 0.5
+        place = tf.reshape(middle, [-1, 1, 1] if axis == 1 else [-1, 1])
         inside &= (place >= start) & (place < start + length)
     return tf.where(inside, tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), images)

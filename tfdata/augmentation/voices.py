@@ -85,7 +85,7 @@ def mask(
     mean = _mean(levels)
     for axis, most in ((1, most_bands), (2, most_frames)):
         size = levels.shape[axis]
-        place = tf.range(size, dtype=tf.float32)
+        place = tf.range(size, dtype=tf.float32) + 0.5  # the middle of each, so none is favoured
         place = tf.reshape(place, [-1, 1, 1] if axis == 1 else [-1, 1])
         for i in range(masks):
             width = draws.uniform(f"voice.mask.{axis}.{i}.width", 0, most, rank=4) * size

@@ -1,0 +1,56 @@
+"""Where records come from: shards as they lie, copies of them nearby, or memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfdata.order import Source
+from tfdata.schema import Shard
+
+BUFFER_BYTES = 1 << 20  # one read of a shard
+
+
+def from_files(files: list[str]) -> Source:
+    """Records of TFRecord files."""
+    names = tf.constant(files)
+
+    def source(shard: tf.Tensor, first: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
+        records = tf.data.TFRecordDataset(names[shard], buffer_size=BUFFER_BYTES)
+        return records.skip(first).take(number)
+
+    return source
+
+
+def from_memory(shards: list[list[bytes]]) -> Source:
+    """The given records of each shard."""
+    table = tf.constant(np.array([record for shard in shards for record in shard], object))
+    begins = tf.constant(np.cumsum([0, *map(len, shards)])[:-1], tf.int64)
+
+    def source(shard: tf.Tensor, first: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
+        start = begins[shard] + first
+        return tf.data.Dataset.range(start, start + number).map(lambda place: table[place])
+
+    return source
+
+
+def copied(files: list[str], shards: list[Shard], folder: Path) -> list[str]:
+    """Copies of shards in a folder, made where they are not there yet; returns their paths.
+
+    A shard's name has a digest of its content, so a copy is never out of date; it is published
+    when it is whole, so nothing that was interrupted is ever taken for one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copies = [folder / shard.file for shard in shards]
+    for file, copy, shard in zip(files, copies, shards, strict=True):
+        if copy.is_file() and copy.stat().st_size == shard.bytes:
+            continue
+        temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+        with tf.io.gfile.GFile(file, "rb") as far, temporary.open("wb") as near:
+            shutil.copyfileobj(far, near, BUFFER_BYTES)
+        temporary.replace(copy)
+    return [str(copy) for copy in copies]
