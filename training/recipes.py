@@ -84,7 +84,7 @@ _RESIDUAL = Recipe(
     optimizer="adamw",
     learning_rate=2e-3,
     schedule="cosine",
-    epochs=40,
+    epochs=60,
     min_steps=1500,
     patience=None,
     weight_decay=0.05,
@@ -96,7 +96,7 @@ _RESIDUAL = Recipe(
 OURS: Mapping[str, Recipe | Experts] = {
     "cnn_image": Recipe(epochs=60, patience=10),
     "cnn_audio": Recipe(learning_rate=3e-4, patience=10),
-    "crnn_audio": Recipe(learning_rate=5e-4, epochs=60),
+    "crnn_audio": Recipe(schedule="cosine", epochs=60, patience=None),
     "cnn_cnn": Recipe(),
     "cnn_crnn": Recipe(),
     "resnet_image": _RESIDUAL,
