@@ -77,7 +77,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     import tensorflow as tf
 
     from models import MODELS, ModelError
-    from training.fit import TrainingError
+    from training.keeper import TrainingError
     from training.recipes import OURS, STUDY, Execution
     from training.session import Session
 

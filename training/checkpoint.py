@@ -1,7 +1,7 @@
-"""What a killed run goes on from: model, optimiser and progress of its last whole epoch.
+"""What a killed run goes on from: model, optimiser and progress, after an epoch or within one.
 
-RUN/checkpoint/progress.json            the switch: the epoch whose files count
-RUN/checkpoint/epoch-0007.keras         model and optimiser after it
+RUN/checkpoint/progress.json            the switch: the epoch and step whose files count
+RUN/checkpoint/0007-000400.keras        model and optimiser after 7 epochs and 400 steps
 RUN/checkpoint/best-0005.weights.h5     the weights of the best epoch so far
 """
 
@@ -23,7 +23,7 @@ class Checkpoint:
         self._folder = run_dir / "checkpoint"
 
     def read_progress(self) -> Progress | None:
-        """How far the run has come; None if it has no whole epoch behind it."""
+        """How far the run has come; None if nothing of it was kept."""
         try:
             return Progress.from_json(self._switch.read_text())
         except FileNotFoundError:
@@ -37,10 +37,10 @@ class Checkpoint:
         model.load_weights(self._best(progress))
 
     def save(self, model: keras.Model, progress: Progress) -> None:
-        """Keeps the state after an epoch; until it is whole, the one before counts."""
+        """Keeps the state; until it is whole, the one before counts."""
         self._folder.mkdir(exist_ok=True)
         model.save(self._model(progress))
-        if progress.best_epoch == progress.epoch:
+        if progress.best_epoch == progress.epoch and not progress.step:
             model.save_weights(self._best(progress))
         temporary = self._switch.with_suffix(".tmp")
         temporary.write_text(progress.to_json())
@@ -61,7 +61,7 @@ class Checkpoint:
         return self._folder / "progress.json"
 
     def _model(self, progress: Progress) -> Path:
-        return self._folder / f"epoch-{progress.epoch:04d}.keras"
+        return self._folder / f"{progress.epoch:04d}-{progress.step:06d}.keras"
 
     def _best(self, progress: Progress) -> Path:
         return self._folder / f"best-{progress.best_epoch:04d}.weights.h5"

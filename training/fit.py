@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import math
 import sys
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,17 +16,13 @@ import tfdata
 from models import MODELS, Inputs, build_model
 from tfdata.schema import Manifest
 from training.checkpoint import Checkpoint
+from training.keeper import Keeper
 from training.progress import Progress
 from training.recipes import Execution, Recipe
 
 SHUFFLE_BUFFER = 1000
 WARM_UP_EPOCHS = 2  # of the cosine schedule
-FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
-MAX_SEED = 2**31
-
-
-class TrainingError(Exception):
-    """Training that cannot go on: one sentence."""
+CHECKPOINT_STEPS = 1000  # a few minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -56,12 +49,14 @@ def fit(
     recipe: Recipe,
     execution: Execution,
     run_dir: Path,
+    checkpoint_steps: int = CHECKPOINT_STEPS,
 ) -> Fitted:
     """Trains a model from where its run folder has come to; writes `history.csv` and TensorBoard.
 
-    Each epoch's order and dropout are drawn from (seed, epoch) alone, and operations that could
+    Order, augmentation and dropout are drawn from (seed, epoch) alone, and operations that could
     give other sums on another day are not used, so a run that was taken up again ends, on one
-    machine, with the very weights of one that was not interrupted.
+    machine, with the very weights of one that was not interrupted. Its state is kept after each
+    epoch and, within one, every `checkpoint_steps` steps.
 
     Raises:
       TrainingError: the loss stops being a number.
@@ -73,55 +68,46 @@ def fit(
     progress = checkpoint.read_progress() or Progress()
     mirrored = execution.strategy == "mirrored"
     with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
-        if progress.epoch:
+        if progress.epoch or progress.step:
             model = checkpoint.load_model(progress)
         else:
             keras.utils.set_random_seed(recipe.seed)
             model = _compiled(name, manifest, recipe, execution)
     modality = MODELS[name].modality
+    people, pairs = len(manifest.people), manifest.splits["train"].pairs
     stored = tfdata.ReadOptions(recipe.batch_size)
-    people = len(manifest.people)
-    validation = _one_hot(tfdata.load(data_dir, "validation", modality, stored), people)
-    while not progress.is_done(recipe):
-        started = time.monotonic()
-        seed = seed_of_epoch(recipe.seed, progress.epoch)
-        keras.utils.set_random_seed(seed)
-        _seed_dropout(model, seed)
-        shuffled = tfdata.ReadOptions(
-            batch_size=recipe.batch_size,
-            shuffle_buffer=SHUFFLE_BUFFER,
-            seed=recipe.seed,
-            epoch=progress.epoch,
-            augment=recipe.augment,
-        )
-        figures = model.fit(
-            _one_hot(tfdata.load(data_dir, "train", modality, shuffled), people),
-            validation_data=validation,
-            initial_epoch=progress.epoch,
-            epochs=progress.epoch + 1,
+    shuffled = replace(
+        stored, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=recipe.augment
+    )
+    keeper = Keeper(run_dir, progress, recipe, pairs, checkpoint_steps)
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        keeper,
+        keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
+    ]
+
+    def go_on(last_epoch: int, options: tfdata.ReadOptions, steps: int | None) -> None:
+        model.fit(
+            _one_hot(tfdata.load(data_dir, "train", modality, options), people),
+            validation_data=_one_hot(tfdata.load(data_dir, "validation", modality, stored), people),
+            initial_epoch=keeper.progress.epoch,
+            epochs=last_epoch,
+            steps_per_epoch=steps,
             shuffle=False,  # the input function does
-            callbacks=[
-                keras.callbacks.TerminateOnNaN(),
-                keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
-            ],
+            callbacks=callbacks,
             verbose=1 if sys.stdout.isatty() else 2,
-        ).history
-        if not math.isfinite(figures["loss"][-1]):
-            raise TrainingError(
-                f"The loss is not a number in epoch {progress.epoch + 1}; try a smaller "
-                f"--learning_rate than {recipe.learning_rate:g}."
-            )
-        latest = {figure: float(figures[figure][-1]) for figure in FIGURES}
-        progress = progress.after(latest, recipe.watch, time.monotonic() - started)
-        checkpoint.save(model, progress)
-        _write_history(run_dir / "history.csv", progress)
+        )
+
+    if progress.step:  # the rest of the epoch in which the run was killed
+        skipped = progress.step * recipe.batch_size
+        rest = replace(shuffled, epoch=progress.epoch, skip=skipped)
+        go_on(progress.epoch + 1, rest, None)
+    if not keeper.progress.is_done(recipe):
+        whole = replace(shuffled, epoch=keeper.progress.epoch, epochs=None)
+        go_on(recipe.epochs, whole, recipe.steps_an_epoch(pairs))
+    progress = keeper.progress
     checkpoint.load_best_weights(model, progress)
     return Fitted(model, dict(progress.history), progress.best_epoch, progress.seconds)
-
-
-def seed_of_epoch(seed: int, epoch: int) -> int:
-    """What one epoch of a run draws from."""
-    return (seed * 1_000_003 + epoch) % MAX_SEED
 
 
 def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Execution) -> keras.Model:
@@ -154,18 +140,3 @@ def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Executio
 def _one_hot(examples: tf.data.Dataset, people: int) -> tf.data.Dataset:
     """Labels as probabilities, which can be smoothed."""
     return examples.map(lambda inputs, label: (inputs, tf.one_hot(label, people)))
-
-
-def _seed_dropout(model: keras.Model, seed: int) -> None:
-    """Sets what dropout draws from; a saved model does not keep it."""
-    states = [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]
-    for number, state in enumerate(states):
-        state.assign([seed, number << 32])
-
-
-def _write_history(path: Path, progress: Progress) -> None:
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["epoch", *progress.history])
-        columns = zip(*progress.history.values(), strict=True)
-        rows.writerows([epoch, *values] for epoch, values in enumerate(columns, 1))

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from training.recipes import Recipe
 
 
 @dataclass(frozen=True)
 class Progress:
-    """After `epoch` whole epochs and `step` steps of the next (0: stops are between epochs).
+    """After `epoch` whole epochs and `step` steps of the next.
 
     Attributes:
+      means: of the figures of training over these steps.
+      draws: of each generator of random numbers, where it was behind them.
       history: name of a figure to its value after each epoch.
       best_epoch: the epoch of the best watched figure, counted from 1; 0 before the first.
       seconds: spent so far.
@@ -25,9 +27,18 @@ class Progress:
 
     epoch: int = 0
     step: int = 0
+    means: Mapping[str, float] = field(default_factory=dict)
+    draws: list[list[int]] = field(default_factory=list)
     best_epoch: int = 0
     seconds: float = 0.0
     history: Mapping[str, list[float]] = field(default_factory=dict)
+
+    def within(
+        self, step: int, means: Mapping[str, float], draws: list[list[int]], seconds: float
+    ) -> Progress:
+        """So many steps into the next epoch."""
+        seconds += self.seconds
+        return replace(self, step=step, means=means, draws=draws, seconds=seconds)
 
     def after(self, figures: Mapping[str, float], watch: str, seconds: float) -> Progress:
         """One epoch later."""

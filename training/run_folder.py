@@ -29,7 +29,8 @@ from reports.run_report import run_report
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
 from training.evaluate import answers_on
-from training.fit import Fitted, TrainingError
+from training.fit import Fitted
+from training.keeper import TrainingError
 from training.recipes import Execution
 
 SAMPLES_SHOWN = 12
