@@ -17,6 +17,9 @@ import pytest
 
 import train
 from tests.conftest import write_corpus
+from tfdata import load_manifest
+from training.fit import fit
+from training.keeper import Keeper
 from training.progress import Progress
 from training.recipes import OURS, STUDY, Execution, Recipe
 from training.run_folder import open_run_dir, run_settings
@@ -53,6 +56,43 @@ def test_a_run_that_was_killed_again_and_again_ends_with_the_weights_of_one_that
     )
     assert whole | {"seconds": 0} == killed | {"seconds": 0}
     assert not (run_dir / "checkpoint").exists()
+
+
+def test_a_run_that_was_stopped_within_epochs_ends_with_the_weights_of_one_that_was_not(
+    data_set, tmp_path, monkeypatch
+):
+    """With dropout, augmentation, a schedule, and a batch size that does not divide the pairs."""
+    manifest = load_manifest(data_set)
+    recipe = Recipe("adamw", 1e-3, "cosine", 4, 3, augment=True, weight_decay=0.05, seed=2)
+
+    def train_in(folder):
+        folder.mkdir(exist_ok=True)
+        return fit("cnn_image", data_set, manifest, recipe, Execution(), folder, checkpoint_steps=2)
+
+    whole = train_in(tmp_path / "whole")
+    ended = Keeper.on_train_batch_end
+    for steps in (3, 4, 5):  # of 5 an epoch: from what was kept, each takes the run further
+        left = [steps]
+
+        def stop(keeper, batch, logs=None, left=left):
+            ended(keeper, batch, logs)
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Keeper, "on_train_batch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_in(tmp_path / "stopped")
+    progress = Progress.from_json((tmp_path / "stopped/checkpoint/progress.json").read_text())
+    assert (progress.epoch, progress.step) == (1, 4)
+    monkeypatch.setattr(Keeper, "on_train_batch_end", ended)
+    resumed = train_in(tmp_path / "stopped")
+    for one, other in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.best_epoch == whole.best_epoch
+    for name, values in whole.history.items():
+        exactly = name.startswith("val_")
+        assert resumed.history[name] == (values if exactly else pytest.approx(values, rel=1e-5))
 
 
 def test_patience_is_not_forgotten_by_a_run_that_is_taken_up_again():
@@ -130,8 +170,6 @@ def test_a_data_set_that_was_moved_is_the_same(unfinished, tmp_path):
 
 
 def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch, data_set):
-    from tfdata import load_manifest
-
     monkeypatch.chdir(tmp_path)
     manifest = load_manifest(data_set)
 
