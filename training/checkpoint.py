@@ -29,9 +29,16 @@ class Checkpoint:
         except FileNotFoundError:
             return None
 
-    def load_model(self, progress: Progress) -> keras.Model:
-        """The model, compiled, with its optimiser where it was."""
-        return keras.models.load_model(self._model(progress))
+    def restore(self, model: keras.Model, progress: Progress) -> None:
+        """Brings a compiled model of the same recipe, and its optimiser, to where they were.
+
+        The kept model cannot be trained itself: it has forgotten what must not decay.
+        """
+        kept = keras.models.load_model(self._model(progress))
+        model.set_weights(kept.get_weights())
+        model.optimizer.build(model.trainable_variables)
+        for mine, other in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
+            mine.assign(other)
 
     def load_best_weights(self, model: keras.Model, progress: Progress) -> None:
         model.load_weights(self._best(progress))

@@ -68,11 +68,10 @@ def fit(
     progress = checkpoint.read_progress() or Progress()
     mirrored = execution.strategy == "mirrored"
     with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
+        keras.utils.set_random_seed(recipe.seed)
+        model = _compiled(name, manifest, recipe, execution)
         if progress.epoch or progress.step:
-            model = checkpoint.load_model(progress)
-        else:
-            keras.utils.set_random_seed(recipe.seed)
-            model = _compiled(name, manifest, recipe, execution)
+            checkpoint.restore(model, progress)
     modality = MODELS[name].modality
     people, pairs = len(manifest.people), manifest.splits["train"].pairs
     stored = tfdata.ReadOptions(recipe.batch_size)
