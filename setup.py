@@ -1,8 +1,8 @@
 """Packaging of FaceVoice; also what `--setup_file ./setup.py` hands to a Beam runner's workers.
 
 The package alone is what a worker of a build needs: no TensorFlow. `[train]` adds reading and
-training, `[m4a]` the decoder of VoxCeleb2's audio, `[dev]` the tests and linters.
-requirements.lock pins every version of all four.
+training, `[m4a]` the decoder of VoxCeleb2's audio, `[s3]` Beam's way to s3://, `[dev]` the tests
+and linters. requirements.lock pins every version of all five.
 """
 
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PYAV = "av>=14,<19"  # 19 has dropped Python 3.11
+S3 = "apache-beam[aws]==2.77.*"
+S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] would bring 22 packages more
 ROOMS = [
     "beam_pipelines",
     "evaluation",
@@ -52,6 +54,7 @@ setup(
             "tensorflow-io==0.37.1",
         ],
         "m4a": [PYAV],
-        "dev": [PYAV, "mypy", "pytest", "pytest-xdist", "ruff"],
+        "s3": [S3],
+        "dev": [PYAV, S3, *S3_SERVER, "mypy", "pytest", "pytest-xdist", "ruff"],
     },
 )

@@ -77,6 +77,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     import tensorflow as tf
 
     from models import MODELS, ModelError
+    from tfdata.damage import first_damage
     from training.keeper import TrainingError
     from training.recipes import OURS, STUDY, Execution
     from training.session import Session
@@ -103,10 +104,8 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     except (ModelError, TrainingError) as error:
         return _fail(str(error))
     except tf.errors.DataLossError as error:
-        return _fail(
-            f"A shard of {data_dir} is damaged ({error.message.splitlines()[0]}); copy the data "
-            f"set again, or build it again."
-        )
+        damage = first_damage(data_dir, manifest)
+        return _fail(str(damage or f"A shard of {data_dir} is damaged ({error.message})."))
     except tf.errors.OpError as error:  # a full disk under TensorBoard's logs, say
         return _fail(f"TensorFlow stopped: {error.message.splitlines()[0]}.")
     return 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.shards.stores import Place, store_at
 from features import FeatureSettings, band_centres_hz
 from reports.card import card
 from reports.examples import Example
@@ -30,7 +31,7 @@ from tfdata.schema import (
 PEOPLE_SHOWN = 12
 
 
-def card_html(output: Path, manifest: Manifest) -> str:
+def card_html(output: Place, manifest: Manifest) -> str:
     """The page for the data set in a folder: a function of its manifest and records alone.
 
     Raises:
@@ -42,7 +43,7 @@ def card_html(output: Path, manifest: Manifest) -> str:
     return card(manifest, examples(output, manifest), band_centres_hz(settings), meanings)
 
 
-def examples(output: Path, manifest: Manifest) -> list[Example]:
+def examples(output: Place, manifest: Manifest) -> list[Example]:
     """One example of each of the people of lowest rank, in the order of their labels.
 
     Of training, as most are, or else of the first split that has one.
@@ -60,7 +61,8 @@ def examples(output: Path, manifest: Manifest) -> list[Example]:
             shard = max(shards, key=lambda shard: len(homes[_index(shard)] & missing))
             shards.remove(shard)
             enough = homes[_index(shard)] & missing or missing
-            found |= _first_of_each(output / shard.file, missing, enough, split, manifest)
+            with store_at(output).near(shard.file) as path:
+                found |= _first_of_each(path, missing, enough, split, manifest)
             missing -= found.keys()
     return [found[who] for who in manifest.people if who in found]
 

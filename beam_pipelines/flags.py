@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.shards.stores import Address, Place
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction
 from features import FeatureSettings
 
@@ -36,7 +38,7 @@ class Arguments:
     audio: Path | None
     meta: Path | None
     split_file: Path | None
-    output: Path
+    output: Place
     dry_run: bool
     strict: bool
     max_reject_fraction: float
@@ -61,9 +63,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     )
     corpus.add_argument(
         "--output",
-        type=local_path,
+        type=place,
         metavar="DIR",
-        help=f"default: {OWN_DATA}; of the sample: {SAMPLE_DATA}",
+        help=f"a folder, or an address such as s3://bucket/set "
+        f"(default: {OWN_DATA}; of the sample: {SAMPLE_DATA})",
     )
     corpus.add_argument(
         "--dry_run", action="store_true", help="say what would be built, and decode nothing"
@@ -110,7 +113,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         dry_run=found.dry_run,
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
-        output=found.output or (OWN_DATA if found.faces else SAMPLE_DATA),
+        output=_with_flags(found.output, (*beam_flags, *beyond))
+        or (OWN_DATA if found.faces else SAMPLE_DATA),
         features=features,
         plan=plan,
         runner=found.runner,
@@ -122,9 +126,26 @@ def local_path(text: str) -> Path:
     """A path on this machine's disks."""
     if "://" in text:
         raise argparse.ArgumentTypeError(
-            f"is {text}; only paths of mounted disks can be read and written so far"
+            f"is {text}; media and tables are read from a file system, so mount it or copy them"
         )
     return Path(text)
+
+
+def place(text: str) -> Place:
+    """A path on this machine's disks, or an address that Beam knows."""
+    if "://" not in text:
+        return Path(text)
+    url = text.rstrip("/")
+    if not re.fullmatch(r"[A-Za-z][\w+.-]*://[^/*?[\]#][^*?[\]#]*", url):
+        raise argparse.ArgumentTypeError(
+            f"is {text}; an address is like s3://bucket/folder, without any of *?[]#"
+        )
+    return Address(url)
+
+
+def _with_flags(output: Place | None, beam_flags: tuple[str, ...]) -> Place | None:
+    """Beam's flags, such as --s3_endpoint_url, may say how an address is reached."""
+    return Address(output.url, beam_flags) if isinstance(output, Address) else output
 
 
 def _with_split_file(plan: PlanSettings, split_file: Path | None, parser: Parser) -> PlanSettings:

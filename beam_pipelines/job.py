@@ -25,7 +25,8 @@ from beam_pipelines.running.local_workers import worker_logs
 from beam_pipelines.running.runners import pipeline_on, run
 from beam_pipelines.shards import folder
 from beam_pipelines.shards.digests import Job, software, worker_code
-from beam_pipelines.shards.notes import ShardNote, read_note, seems_to_stand
+from beam_pipelines.shards.notes import ShardNote, read_note, seem_to_stand
+from beam_pipelines.shards.stores import Place, store_at
 from command_line import SAMPLE_CORPUS
 from features import FeatureSettings
 from features.spectrogram import filterbank
@@ -48,7 +49,7 @@ def build(arguments: Arguments) -> None:
     job = Job(
         faces_root=faces.absolute(),
         audio_root=audio.absolute(),
-        output=arguments.output.absolute(),
+        output=_absolute(arguments.output),
         features=arguments.features,
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
@@ -63,10 +64,10 @@ def build(arguments: Arguments) -> None:
     describe(pipeline, found.people, job, arguments.plan)
     with folder.prepared(job.output):
         print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
-        log = folder.log_path(job.output)
-        with worker_logs(log) as terminal, progress.shown(job.output, terminal):
-            run(pipeline, log)
-        lines = _publish(arguments, found, job, started)
+        with folder.log_file(job.output) as log:
+            with worker_logs(log) as terminal, progress.shown(job.output, terminal):
+                run(pipeline, log)
+            lines = _publish(arguments, found, job, started)
     for line in lines:
         print(f"  {line}")
     print(f"The data set is in {arguments.output}; to see it, open its {folder.CARD_NAME}.")
@@ -78,14 +79,12 @@ def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
         aside = replace(job, output=Path(scratch))
         pipeline = pipeline_on("DirectRunner", ["--direct_running_mode=in_memory"])
         describe_plan(pipeline, found.people, aside, arguments.plan)
-        folder.work_folder(aside.output).mkdir()
-        log = folder.log_path(aside.output)
-        with worker_logs(log):
+        with folder.prepared(Path(scratch)), folder.log_file(aside.output) as log, worker_logs(log):
             run(pipeline, log)
         outline = folder.read_outline(aside.output) or Outline()
     if not outline.shards:
         raise BuildError(words.why_nothing(outline.rejects, job.faces_root, job.audio_root))
-    standing = [digest for digest in outline.shards if seems_to_stand(job.output, digest)]
+    standing = seem_to_stand(job.output, outline.shards)
     print(f"{arguments.output} would be built from {_of_whom(arguments, found)}")
     for line in words.plan_words(outline, standing, arguments.plan.pairs_per_person):
         print(f"  {line}")
@@ -148,18 +147,23 @@ def _check_filterbank(features: FeatureSettings) -> None:
         raise BuildError(str(error)) from None
 
 
-def _results(output: Path) -> tuple[Outline, list[ShardNote], Leaks]:
+def _results(output: Place) -> tuple[Outline, list[ShardNote], Leaks]:
     """What the workers noted: the plan, what became of each shard, and what leaks."""
     outline, leaks = folder.read_outline(output), folder.read_leaks(output)
     if outline is None or leaks is None:
         raise BuildError(f"The runner says it is done, but left no plan in {output}.")
-    notes = [note for digest in outline.shards if (note := read_note(output, digest)) is not None]
+    store = store_at(output)
+    notes = [note for digest in outline.shards if (note := read_note(store, digest)) is not None]
     if len(notes) < len(outline.shards):
         raise BuildError(
             f"The runner says it is done, but {len(outline.shards) - len(notes)} shards are "
             f"missing in {output}; start the same command again."
         )
     return outline, notes, leaks
+
+
+def _absolute(output: Place) -> Place:
+    return output.absolute() if isinstance(output, Path) else output
 
 
 def _corpus(arguments: Arguments) -> tuple[Path, Path, Path | None]:

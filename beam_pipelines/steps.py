@@ -7,7 +7,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from apache_beam.metrics.metric import Metrics
@@ -32,6 +31,7 @@ from beam_pipelines.planning.windows import Grid
 from beam_pipelines.shards import folder
 from beam_pipelines.shards.digests import Job, ShardPlan, check_worker, plan_digest
 from beam_pipelines.shards.notes import made_pairs
+from beam_pipelines.shards.stores import Place
 from beam_pipelines.shards.write import expected_bytes, write_shard
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
@@ -124,7 +124,7 @@ def add_outlines(outlines: Iterable[Outline]) -> Outline:
     return sum(outlines, Outline())
 
 
-def note_outline(outline: Outline, output: Path) -> int:
+def note_outline(outline: Outline, output: Place) -> int:
     """Writes the outline down; returns the number of shards."""
     folder.write_outline(output, outline)
     return len(outline.shards)
@@ -160,5 +160,5 @@ def leaks_of_person(group: tuple[str, Iterable[bytes]], window_samples: int) -> 
     return leaks_of(pairs, window_samples)
 
 
-def note_leaks(leaks: Leaks, output: Path) -> None:
+def note_leaks(leaks: Leaks, output: Place) -> None:
     folder.write_leaks(output, leaks)

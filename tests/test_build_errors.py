@@ -123,9 +123,26 @@ def test_an_option_that_only_a_job_server_knows_is_refused_elsewhere(corpus, bui
     assert "bare --" in error
 
 
-@pytest.mark.parametrize("flag", ["faces", "audio", "meta", "output"])
-def test_an_address_is_not_taken_for_a_folder(corpus, build, capsys, flag):
-    assert "mounted disks" in sentence_of(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
+@pytest.mark.parametrize("flag", ["faces", "audio", "meta", "split_file"])
+def test_media_and_tables_at_an_address_are_refused(corpus, build, capsys, flag):
+    error = sentence_of(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
+    assert "gs://bucket/x" in error
+    assert "mount it or copy them" in error
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("ftp://host/x", "Beam does not know ftp://"),
+        ("gs://bucket/x", "install 'apache-beam[gcp]'"),
+        ("s3:///x", "an address is like s3://bucket/folder"),
+        ("s3://bucket/x[1]", "an address is like s3://bucket/folder"),
+    ],
+)
+def test_an_address_that_cannot_be_written_to_is_refused(corpus, build, capsys, address, words):
+    error = sentence_of(build, capsys, *corpus.flags, f"--output={address}")
+    assert address in error
+    assert words in error
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import struct
 import subprocess
 import sys
@@ -10,8 +12,10 @@ import pytest
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from tfdata import DatasetError
-from tfdata.records import read_records
+from tfdata import DatasetError, records
+from tfdata.records import Loss, read_records, salvaged
+from tfdata.salvage import walk
+from tfdata.schema import Shard
 from tfdata.tfrecord import decode_example, encode_example, frame, masked_crc
 
 EXAMPLES = [
@@ -146,3 +150,19 @@ def test_a_shard_that_is_not_there_is_named(tmp_path):
 def test_reading_needs_no_tensorflow():
     code = "import sys, tfdata.records; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_disk_that_fails_on_the_way_is_named(shard, monkeypatch):
+    def failing(file, size):
+        yield from itertools.islice(walk(file, size), 2)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(records, "walk", failing)
+    read = read_records(shard)
+    assert [next(read), next(read)] == EXAMPLES[:2]
+    with pytest.raises(DatasetError, match=f"{shard} cannot be read: Input/output error"):
+        next(read)
+    losses = {}
+    whole = list(salvaged(shard, Shard(shard.name, 3, 0, ""), decode_example, losses))
+    assert whole == list(map(tensorflows, EXAMPLES[:2]))
+    assert losses == {shard.name: Loss(1, 1)}

@@ -8,7 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfdata import remote
 from tfdata.augmentation import Draws, augment
+from tfdata.damage import without_damage
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.order import Source, epoch_of_records
 from tfdata.schema import (
@@ -40,7 +42,7 @@ def load(
     """Reads one split of a data set.
 
     Args:
-      data_dir: folder with a manifest.
+      data_dir: folder with a manifest, or its address, such as 's3://bucket/set'.
       split: 'train', 'validation' or 'test'.
       modality: 'image', 'audio' or 'pair'.
       options: batching, order, and more.
@@ -59,13 +61,13 @@ def load(
         raise ValueError(f"split is {split!r}; use one of {', '.join(SPLITS)}.")
     if modality not in MODALITIES:
         raise ValueError(f"modality is {modality!r}; use one of {', '.join(MODALITIES)}.")
-    manifest = load_manifest(data_dir)
+    manifest = load_manifest(data_dir, check_shards=options.damage == "fail")
     if not manifest.splits[split].shards:
         raise DatasetError(
             f"The {split} split of {data_dir} is empty; build it with --split_fractions that "
             f"leave something for it, from people with enough videos."
         )
-    source, counts = _source(Path(data_dir), manifest, split, options)
+    source, counts = _source(data_dir, manifest, split, options)
     parse = _parser(manifest, modality, options)
     parallel_calls = options.parallel_calls or tf.data.AUTOTUNE
 
@@ -88,18 +90,22 @@ def load(
 
 
 def _source(
-    data_dir: Path, manifest: Manifest, split: str, options: ReadOptions
+    data_dir: str | Path, manifest: Manifest, split: str, options: ReadOptions
 ) -> tuple[Source, list[int]]:
     """Where the records come from, and how many there are in each shard."""
-    shards = list(manifest.splits[split].shards)
-    files = [str(data_dir / shard.file) for shard in shards]
-    if options.cache == IN_MEMORY:
-        return from_memory(
-            [list(tf.data.TFRecordDataset(file).as_numpy_iterator()) for file in files]
-        ), [shard.records for shard in shards]
-    if options.cache:
+    shards = manifest.splits[split].shards
+    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    files = [remote.join(folder, shard.file) for shard in shards]
+    counts = [shard.records for shard in shards]
+    if options.cache and options.cache != IN_MEMORY:
         files = copied(files, shards, Path(options.cache))
-    return from_files(files), [shard.records for shard in shards]
+    elif options.damage == "skip" and remote.is_address(data_dir):
+        raise ValueError("damage is 'skip', which reads shards on a disk; give cache a folder.")
+    if options.damage == "skip":
+        files, counts = without_damage(files, manifest, split)
+    if options.cache == IN_MEMORY:
+        return from_memory(files), counts
+    return from_files(files), counts
 
 
 def _batches(counts: list[int], options: ReadOptions) -> int:

@@ -1,56 +1,92 @@
-"""Reads the records of a shard without TensorFlow: for the build, which does not have it."""
+"""Reads the records of a shard without TensorFlow: all of them, or those that damage has left."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
-from tfdata.schema import DatasetError
-from tfdata.tfrecord import decode_example, masked_crc
-
-_LENGTH_BYTES, _CRC_BYTES = 8, 4
+from tfdata.salvage import Fault, Record, walk
+from tfdata.schema import DatasetError, Shard
+from tfdata.tfrecord import decode_example
 
 
 def read_records(path: Path) -> Iterator[dict[str, bytes | int]]:
     """The records of one shard, in their order; one at a time is in memory.
 
     Raises:
-      DatasetError: the shard cannot be opened or is damaged; says in which record, at which byte.
+      DatasetError: the shard cannot be read or is damaged; says in which record, at which byte.
+    """
+    for item in walk_shard(path):
+        try:
+            if isinstance(item, Fault):
+                raise ValueError(item.reason)
+            record = decode_example(item.data)
+        except ValueError as error:
+            raise DatasetError(
+                f"The shard {path} is damaged in record {item.number}, which begins at byte "
+                f"{item.offset}: {error}; copy the data set again, or build it again."
+            ) from None
+        yield record
+
+
+class Loss(NamedTuple):
+    """What damage cost a shard: records that the manifest counts, and in how many places."""
+
+    records: int
+    faults: int
+
+
+def salvaged(
+    path: Path,
+    shard: Shard,
+    check: Callable[[bytes], object],
+    losses: MutableMapping[str, Loss],
+) -> Iterator[bytes]:
+    """The undamaged records of one shard, serialized, in stored order; one at a time is in memory.
+
+    A record is damaged, too, if it is none of this data set: then its checksums are those of a
+    foreign file. A shard that cannot be opened has no undamaged records; one that can only be read
+    in part, by a disk that fails, has those up to there.
+
+    Args:
+      path: of the shard.
+      shard: what the manifest says of it.
+      check: raises ValueError for a record that is none of this data set, such as
+        `tfdata.checks.RecordCheck`, a new one each time.
+      losses: gets the shard's name and what it lost, if anything, once it is read to its end.
+    """
+    kept = faults = 0
+    try:
+        for item in walk_shard(path):
+            try:
+                if isinstance(item, Fault):
+                    raise ValueError(item.reason)
+                check(item.data)
+            except ValueError:
+                faults += 1
+                continue
+            kept += 1
+            yield item.data
+    except DatasetError:
+        faults += 1
+    if faults or kept < shard.records:
+        losses[shard.file] = Loss(max(0, shard.records - kept), faults)
+
+
+def walk_shard(path: Path) -> Iterator[Record | Fault]:
+    """Walks over a shard on disk, see `tfdata.salvage.walk`.
+
+    Raises:
+      DatasetError: it cannot be opened, or not be read to its end.
     """
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            yield from walk(file, _size(file))
     except OSError as error:
         raise DatasetError(f"The shard {path} cannot be read: {error.strerror}.") from None
-    with file:
-        size = path.stat().st_size
-        number = 0
-        while (start := file.tell()) < size:
-            number += 1
-            try:
-                record = decode_example(_read_data(file, size))
-            except ValueError as error:
-                raise DatasetError(
-                    f"The shard {path} is damaged in record {number}, which begins at byte "
-                    f"{start}: {error}; copy the data set again, or build it again."
-                ) from None
-            yield record
 
 
-def _read_data(file: IO[bytes], size: int) -> bytes:
-    """The data of the record that begins here, after its checks (see `tfrecord.frame`)."""
-    head = file.read(_LENGTH_BYTES + _CRC_BYTES)
-    length, length_crc = head[:_LENGTH_BYTES], head[_LENGTH_BYTES:]
-    if len(head) < _LENGTH_BYTES + _CRC_BYTES:
-        raise ValueError("the file ends within its length")
-    if masked_crc(length) != length_crc:
-        raise ValueError("the checksum of its length is wrong")
-    (data_bytes,) = struct.unpack("<Q", length)
-    # Asked before reading, so that no length can ask for more memory than the file has bytes.
-    if data_bytes + _CRC_BYTES > size - file.tell():
-        raise ValueError("the file ends within its data")
-    data = file.read(data_bytes)
-    if masked_crc(data) != file.read(_CRC_BYTES):
-        raise ValueError("the checksum of its data is wrong")
-    return data
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size

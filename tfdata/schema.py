@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -180,36 +181,33 @@ class Manifest:
         }
 
 
-def is_manifest(path: Path) -> bool:
-    """Whether a file is the manifest of a data set, of whatever format version."""
+def is_manifest(content: bytes) -> bool:
+    """Whether this is the manifest of a data set, of whatever format version."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        fields = json.loads(content)
+    except ValueError:
         return False
     return isinstance(fields, dict) and fields.get("format") == FORMAT
 
 
-def load_manifest(data_dir: str | Path) -> Manifest:
+def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifest:
     """Reads and checks the manifest of a data set, and that its shards are there and whole.
 
-    Only names and byte sizes of shards are checked, which takes milliseconds.
+    Only names and byte sizes of shards are checked, which takes milliseconds; of damaged data
+    sets, `check_shards=False` reads the manifest alone.
 
     Raises:
       DatasetError: no folder, no manifest, not a manifest, another format version, a shard that
         is missing or of another size.
     """
-    path = Path(data_dir) / MANIFEST_NAME
+    from tfdata import remote  # which imports this
+
+    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    path = f"{folder}/{MANIFEST_NAME}"
+    text = remote.read_manifest(folder) if isinstance(folder, str) else _text_of(folder)
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        found = "is not a folder" if Path(data_dir).exists() else "does not exist"
-        if Path(data_dir).is_dir():
-            found = f"holds no {MANIFEST_NAME}, so is no finished data set"
-        raise DatasetError(
-            f"{data_dir} {found}; build a data set with 'python -m beam_pipelines.build --output "
-            f"DIR'."
-        ) from None
-    except (OSError, ValueError) as error:
+        fields = json.loads(text)
+    except ValueError as error:
         raise DatasetError(f"{path} cannot be read ({error}); build the data set again.") from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise DatasetError(f"{path} is not the manifest of a FaceVoice data set.")
@@ -223,10 +221,41 @@ def load_manifest(data_dir: str | Path) -> Manifest:
         manifest = _parse(fields)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path} is damaged ({error}); build the data set again.") from None
-    for split in manifest.splits.values():
-        for shard in split.shards:
-            _check_shard(Path(data_dir) / shard.file, shard)
+    if not check_shards:
+        return manifest
+    shards = [shard for split in manifest.splits.values() for shard in split.shards]
+    names = [shard.file for shard in shards]
+    found = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
+    for shard in shards:
+        _check_shard(f"{folder}/{shard.file}", shard, found.get(shard.file))
     return manifest
+
+
+def _text_of(folder: Path) -> str:
+    """The text of a manifest on a disk."""
+    try:
+        return (folder / MANIFEST_NAME).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        found = "is not a folder" if folder.exists() else "does not exist"
+        if folder.is_dir():
+            found = f"holds no {MANIFEST_NAME}, so is no finished data set"
+        raise DatasetError(
+            f"{folder} {found}; build a data set with 'python -m beam_pipelines.build --output "
+            f"DIR'."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{folder / MANIFEST_NAME} cannot be read ({error}); build the data set again."
+        ) from None
+
+
+def _sizes(folder: Path, names: list[str]) -> dict[str, int]:
+    """Name to bytes of those of some files that are in a folder on a disk."""
+    found = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = (folder / name).stat().st_size
+    return found
 
 
 def _parse(fields: Mapping[str, Any]) -> Manifest:
@@ -255,13 +284,11 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _check_shard(path: Path, shard: Shard) -> None:
-    try:
-        found_bytes = path.stat().st_size
-    except OSError:
+def _check_shard(path: str, shard: Shard, found_bytes: int | None) -> None:
+    if found_bytes is None:
         raise DatasetError(
             f"The shard {path} is missing; copy the data set again, or build it again."
-        ) from None
+        )
     if found_bytes != shard.bytes:
         raise DatasetError(
             f"The shard {path} has {found_bytes} bytes where the manifest says {shard.bytes}; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ def from_files(files: list[str]) -> Source:
     return source
 
 
-def from_memory(shards: list[list[bytes]]) -> Source:
-    """The given records of each shard."""
+def from_memory(files: list[str]) -> Source:
+    """Records of TFRecord files, which are read once, now."""
+    shards = [list(tf.data.TFRecordDataset(file).as_numpy_iterator()) for file in files]
     table = tf.constant(np.array([record for shard in shards for record in shard], object))
     begins = tf.constant(np.cumsum([0, *map(len, shards)])[:-1], tf.int64)
 
@@ -38,7 +40,7 @@ def from_memory(shards: list[list[bytes]]) -> Source:
     return source
 
 
-def copied(files: list[str], shards: list[Shard], folder: Path) -> list[str]:
+def copied(files: list[str], shards: Sequence[Shard], folder: Path) -> list[str]:
     """Copies of shards in a folder, made where they are not there yet; returns their paths.
 
     A shard's name has a digest of its content, so a copy is never out of date; it is published

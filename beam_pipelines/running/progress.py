@@ -6,19 +6,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
-from beam_pipelines.shards.folder import note_path, read_outline
+from beam_pipelines.shards.folder import read_outline
+from beam_pipelines.shards.notes import noted
+from beam_pipelines.shards.stores import Place, Store, store_at
 
-POLL_SECONDS = 0.5
 LINE_SECONDS = 15.0  # between plain lines, where there is no terminal
 
 
 @contextmanager
-def shown(output: Path, terminal: TextIO) -> Iterator[None]:
+def shown(output: Place, terminal: TextIO) -> Iterator[None]:
     """Shows pairs and shards done while the body runs: a bar on a terminal, else plain lines."""
     finished = threading.Event()
     watcher = threading.Thread(target=_watch, args=(output, terminal, finished), daemon=True)
@@ -30,15 +30,15 @@ def shown(output: Path, terminal: TextIO) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(output: Path, terminal: TextIO, finished: threading.Event) -> None:
-    outline = None
-    while outline is None and not finished.wait(POLL_SECONDS):
+def _watch(output: Place, terminal: TextIO, finished: threading.Event) -> None:
+    store, outline = store_at(output), None
+    while outline is None and not finished.wait(store.poll_seconds):
         outline = read_outline(output)
     if outline is None:
         return
     waiting = {digest: shard.pairs for digest, shard in outline.shards.items()}
     total, shards = sum(waiting.values()), len(waiting)
-    done_before = done = _take_done(output, waiting)
+    done_before = done = _take_done(store, waiting)
     bar = tqdm(
         total=total,
         initial=done_before,  # counts, but not towards the speed
@@ -50,8 +50,8 @@ def _watch(output: Path, terminal: TextIO, finished: threading.Event) -> None:
     started = spoke = time.monotonic()
     last_look = False
     while not last_look:
-        last_look = finished.wait(POLL_SECONDS)
-        just_done = _take_done(output, waiting)
+        last_look = finished.wait(store.poll_seconds)
+        just_done = _take_done(store, waiting)
         done += just_done
         ready = f"{shards - len(waiting)}/{shards} shards"
         bar.set_postfix_str(ready, refresh=False)
@@ -77,6 +77,6 @@ def plain_line(done: int, total: int, done_before: int, seconds: float, shards: 
     )
 
 
-def _take_done(output: Path, waiting: dict[str, int]) -> int:
+def _take_done(store: Store, waiting: dict[str, int]) -> int:
     """Takes finished shards out of those waited for; returns their pairs."""
-    return sum(waiting.pop(d) for d in [d for d in waiting if note_path(output, d).exists()])
+    return sum(waiting.pop(digest) for digest in noted(store, waiting))

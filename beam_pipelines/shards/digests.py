@@ -17,6 +17,7 @@ import tfdata
 from beam_pipelines.corpus.media import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
+from beam_pipelines.shards.stores import Place
 from features import FeatureSettings
 from tfdata.schema import FORMAT_VERSION
 
@@ -34,7 +35,7 @@ class Job:
 
     faces_root: Path
     audio_root: Path
-    output: Path
+    output: Place
     features: FeatureSettings
     num_shards: int
     run_id: str

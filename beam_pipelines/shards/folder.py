@@ -12,12 +12,11 @@ names. So an old data set stays whole until the new one stands.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,69 +24,44 @@ from beam_pipelines.corpus.media import Reject
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.outline import Outline
+from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Place, Store, store_at
 from tfdata.schema import MANIFEST_NAME, Leak, Manifest, is_manifest
 
 REJECTS_NAME = "rejects.jsonl"
 CARD_NAME = "card.html"
-LOCK_NAME = "lock"  # also tells a build's folder from any other `.build`
+OUTLINE_NAME = f"{WORK_NAME}/outline.json"
+LEAKS_NAME = f"{WORK_NAME}/leaks.json"
 # What publishing may remove: names that only a build gives.
 _REPLACEABLE = re.compile(
-    r"(train|validation|test)-\d{5}-of-\d{5}-[0-9a-f]{12}\.tfrecord"
-    r"|(dataset\.json|card\.html|rejects\.jsonl)\.\d+\.tmp"
+    r"(train|validation|test)-\d{5}-of-\d{5}-[0-9a-f]{12}\.tfrecord(\.[0-9a-f]{32}\.tmp)?"
+    r"|(dataset\.json|card\.html|rejects\.jsonl)\.[0-9a-f]+\.tmp"
 )
 _NOTE = re.compile(
     r"[0-9a-f]{32}\.(json|.*\.tmp)|(outline\.json|leaks\.json|rejects\.jsonl).*|workers\.log"
 )
 
 
-def work_folder(output: Path) -> Path:
-    return output / ".build"
+def note_name(digest: str) -> str:
+    return f"{WORK_NAME}/{digest}.json"
 
 
-def note_path(output: Path, digest: str) -> Path:
-    return work_folder(output) / f"{digest}.json"
+@contextmanager
+def log_file(output: Place) -> Iterator[Path]:
+    """A file on a disk for what workers say; it stays where the body fails."""
+    if isinstance(output, Path):
+        log = output / WORK_NAME / "workers.log"
+    else:
+        with tempfile.NamedTemporaryFile(prefix="facevoice-", suffix=".log", delete=False) as file:
+            log = Path(file.name)
+    yield log
+    log.unlink(missing_ok=True)
 
 
-def outline_path(output: Path) -> Path:
-    return work_folder(output) / "outline.json"
-
-
-def leaks_path(output: Path) -> Path:
-    return work_folder(output) / "leaks.json"
-
-
-def log_path(output: Path) -> Path:
-    return work_folder(output) / "workers.log"
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees the old one or the whole new one."""
-    replace_files({path: content})
-
-
-def replace_files(contents: Mapping[Path, bytes]) -> None:
-    """Writes files of one folder; none is replaced, in the given order, before all are written."""
-    written: list[tuple[Path, Path]] = []
-    try:
-        for path, content in contents.items():
-            temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            written.append((temporary, path))
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for temporary, path in written:
-            temporary.replace(path)
-    except OSError:
-        for temporary, _ in written:
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def check_output(output: Path) -> None:
+def check_output(output: Place) -> None:
     """Raises BuildError for a folder that holds something else than a data set."""
     try:
-        if output.is_dir() and any(output.iterdir()) and not _is_ours(output):
+        store = store_at(output)
+        if store.holds_anything() and not _is_ours(store):
             raise BuildError(
                 f"--output {output} holds other files than a data set; name an empty or new folder."
             )
@@ -96,53 +70,50 @@ def check_output(output: Path) -> None:
 
 
 @contextmanager
-def prepared(output: Path) -> Iterator[None]:
+def prepared(output: Place) -> Iterator[None]:
     """Makes the output folder ready for one build, and keeps a second one out meanwhile.
 
-    A data set that is in it stays as it is.
+    A data set that is in it stays as it is. At an address, nothing keeps a second build out.
 
     Raises:
       BuildError: it cannot be made or written to, holds something else, or is being built.
     """
     check_output(output)
-    try:
-        work_folder(output).mkdir(parents=True, exist_ok=True)
-        lock = (work_folder(output) / LOCK_NAME).open("w")
-    except OSError as error:
-        raise BuildError(f"--output {output} cannot be written: {error.strerror}.") from None
-    with lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            store = store_at(output)
+            stack.enter_context(store.claimed())
+            store.delete([OUTLINE_NAME, LEAKS_NAME])
+        except BlockingIOError:
             raise BuildError(
                 f"Another build is writing to {output}; wait for it, or name another --output."
             ) from None
-        outline_path(output).unlink(missing_ok=True)
-        leaks_path(output).unlink(missing_ok=True)
+        except OSError as error:
+            raise BuildError(f"--output {output} cannot be written: {error.strerror}.") from None
         yield
 
 
-def write_outline(output: Path, outline: Outline) -> None:
+def write_outline(output: Place, outline: Outline) -> None:
     """Notes what the plan came to, before any pixel is decoded.
 
     Raises:
       BuildError: the disk refuses.
     """
     try:
-        replace_file(outline_path(output), outline.to_json().encode())
+        store_at(output).replace({OUTLINE_NAME: outline.to_json().encode()})
     except OSError as error:
         raise BuildError(f"The plan cannot be written to {output}: {error.strerror}.") from None
 
 
-def read_outline(output: Path) -> Outline | None:
+def read_outline(output: Place) -> Outline | None:
     """What the plan of the build in progress came to; None while it is being made."""
     try:
-        return Outline.from_json(outline_path(output).read_text())
+        return Outline.from_json(store_at(output).read(OUTLINE_NAME).decode())
     except FileNotFoundError:
         return None
 
 
-def write_leaks(output: Path, leaks: Leaks) -> None:
+def write_leaks(output: Place, leaks: Leaks) -> None:
     """Notes how much of validation and test is also in training.
 
     Raises:
@@ -150,29 +121,29 @@ def write_leaks(output: Path, leaks: Leaks) -> None:
     """
     text = json.dumps({split: asdict(leak) for split, leak in leaks.items()})
     try:
-        replace_file(leaks_path(output), text.encode())
+        store_at(output).replace({LEAKS_NAME: text.encode()})
     except OSError as error:
         raise BuildError(f"A note cannot be written to {output}: {error.strerror}.") from None
 
 
-def read_leaks(output: Path) -> Leaks | None:
+def read_leaks(output: Place) -> Leaks | None:
     """What the build in progress leaks; None before it has ended."""
     try:
-        fields = json.loads(leaks_path(output).read_text())
+        fields = json.loads(store_at(output).read(LEAKS_NAME))
     except FileNotFoundError:
         return None
     return {split: Leak(**leak) for split, leak in fields.items()}
 
 
-def keep_rejects(output: Path, rejects: Iterable[Reject]) -> Path:
+def keep_rejects(output: Place, rejects: Iterable[Reject]) -> str:
     """Lists the rejects of a build that fails, where they replace nothing; returns the path."""
-    path = work_folder(output) / REJECTS_NAME
-    replace_file(path, _lines(rejects))
-    return path
+    name = f"{WORK_NAME}/{REJECTS_NAME}"
+    store_at(output).replace({name: _lines(rejects)})
+    return f"{output}/{name}"
 
 
 def publish(
-    output: Path,
+    output: Place,
     manifest: Manifest,
     card: str,
     rejects: Iterable[Reject],
@@ -181,40 +152,38 @@ def publish(
     """Makes the new data set stand, then removes what neither it nor the next build needs.
 
     Raises:
-      BuildError: the disk refuses; an older data set is whole then.
+      BuildError: the place refuses, or somebody removed shards meanwhile, as a second build into an
+        address may; an older data set is whole then.
     """
+    store = store_at(output)
+    shards = [shard for split in manifest.splits.values() for shard in split.shards]
+    named = {shard.file for shard in shards}
     try:
-        _sync(output)  # the names of shards reach the disk before the manifest that lists them
-        replace_files(
+        found = store.sizes()
+        gone = [shard.file for shard in shards if found.get(shard.file) != shard.bytes]
+        if gone:
+            raise BuildError(
+                f"{len(gone)} shards have gone from {output} since they were written, {gone[0]} "
+                f"for one; let one build at a time write there, and start again."
+            )
+        store.settle()  # the names of shards are there to stay before the manifest that lists them
+        store.replace(
             {
-                output / REJECTS_NAME: _lines(rejects),
-                output / CARD_NAME: card.encode(),
-                output / MANIFEST_NAME: manifest.to_json().encode(),
+                REJECTS_NAME: _lines(rejects),
+                CARD_NAME: card.encode(),
+                MANIFEST_NAME: manifest.to_json().encode(),
             }
         )
-        _sync(output)
+        store.settle()
     except OSError as error:
         raise BuildError(
             f"The manifest cannot be written to {output}: {error.strerror}. Mend that and start "
             f"again; finished shards are kept."
         ) from None
-    named = {shard.file for split in manifest.splits.values() for shard in split.shards}
-    for path in output.iterdir():
-        if _REPLACEABLE.fullmatch(path.name) and path.name not in named:
-            path.unlink()
-    notes = {note_path(output, digest).name for digest in digests}
-    for path in work_folder(output).iterdir():
-        if _NOTE.fullmatch(path.name) and path.name not in notes:
-            path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    """Waits until the names in a folder would survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    store.delete(name for name in found if _REPLACEABLE.fullmatch(name) and name not in named)
+    kept = {note_name(digest) for digest in digests}
+    noted = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME) if _NOTE.fullmatch(name)}
+    store.delete(noted - kept)
 
 
 def _lines(rejects: Iterable[Reject]) -> bytes:
@@ -223,5 +192,12 @@ def _lines(rejects: Iterable[Reject]) -> bytes:
     ).encode()
 
 
-def _is_ours(output: Path) -> bool:
-    return is_manifest(output / MANIFEST_NAME) or (work_folder(output) / LOCK_NAME).is_file()
+def _is_ours(store: Store) -> bool:
+    try:
+        return is_manifest(store.read(MANIFEST_NAME)) or _is_claimed(store)
+    except FileNotFoundError:
+        return _is_claimed(store)
+
+
+def _is_claimed(store: Store) -> bool:
+    return Path(LOCK_NAME).name in store.sizes(WORK_NAME)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from beam_pipelines.corpus.media import Reject
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.digests import ShardPlan, spares_digest
-from beam_pipelines.shards.folder import note_path, replace_file
+from beam_pipelines.shards.folder import note_name
+from beam_pipelines.shards.stores import WORK_NAME, Place, Store, store_at
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,32 @@ def still_holds(plan: ShardPlan, note: ShardNote) -> bool:
     )
 
 
-def seems_to_stand(output: Path, digest: str) -> bool:
-    """Whether a plan was carried out, as far as the size of its shard tells."""
-    note = read_note(output, digest)
-    if note is None or note.file is None:
-        return note is not None
-    try:
-        return (output / note.file).stat().st_size == note.bytes
-    except OSError:
-        return False
+def seem_to_stand(output: Place, digests: Iterable[str]) -> list[str]:
+    """The plans that were carried out, as far as the sizes of their shards tell."""
+    store = store_at(output)
+    sizes = store.sizes()
+    notes = ((digest, read_note(store, digest)) for digest in noted(store, digests))
+    return [
+        digest
+        for digest, note in notes
+        if note is not None and (note.file is None or sizes.get(note.file) == note.bytes)
+    ]
 
 
-def write_note(output: Path, digest: str, note: ShardNote) -> None:
-    replace_file(note_path(output, digest), json.dumps(asdict(note)).encode())
+def noted(store: Store, digests: Iterable[str]) -> list[str]:
+    """The plans that have a note."""
+    names = store.sizes(WORK_NAME)
+    return [digest for digest in digests if f"{digest}.json" in names]
 
 
-def read_note(output: Path, digest: str) -> ShardNote | None:
+def write_note(store: Store, digest: str, note: ShardNote) -> None:
+    store.replace({note_name(digest): json.dumps(asdict(note)).encode()})
+
+
+def read_note(store: Store, digest: str) -> ShardNote | None:
     """The note of a plan that was carried out, or None."""
     try:
-        fields: dict[str, Any] = json.loads(note_path(output, digest).read_text())
+        fields: dict[str, Any] = json.loads(store.read(note_name(digest)))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
         return ShardNote(**fields, rejects=rejects, replaced=replaced)

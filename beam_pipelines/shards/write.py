@@ -1,19 +1,16 @@
 """One shard plan to one TFRecord file: the unit of work.
 
-A worker decodes the pairs of a shard one after the other, writes them under a temporary name and
-publishes the file, whole, under a name that carries its digest. What it made, and from what, is
+A worker decodes the pairs of a shard one after the other, writes them into a temporary file and
+publishes it, whole, under a name that carries its digest. What it made, and from what, is
 noted in `.build/<plan digest>.json`; a plan that was already carried out is not carried out again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -25,8 +22,8 @@ from beam_pipelines.planning.pairing import Medium
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
 from beam_pipelines.shards.digests import Job, ShardPlan, plan_digest, spares_digest
-from beam_pipelines.shards.folder import work_folder
 from beam_pipelines.shards.notes import Replacement, ShardNote, read_note, still_holds, write_note
+from beam_pipelines.shards.stores import Store, store_at
 from features import FeatureSettings, MediaError, Reason, read_face, read_window, spectrogram
 from tfdata.schema import encode_record
 from tfdata.tfrecord import frame
@@ -50,15 +47,14 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
       BuildError: the output cannot be written.
     """
     digest = plan_digest(plan, job)
-    temporary = work_folder(job.output) / f"{digest}.{uuid.uuid4().hex}.tmp"
     try:
-        note = read_note(job.output, digest)
-        if note is not None and still_holds(plan, note) and _stands(job.output, note):
+        store = store_at(job.output)
+        note = read_note(store, digest)
+        if note is not None and still_holds(plan, note) and _stands(store, note):
             return note
-        note = _write(plan, job, temporary)
-        write_note(job.output, digest, note)
+        note = _write(plan, job, store, digest)
+        write_note(store, digest, note)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BuildError(
             f"The shard {plan.split} {plan.index} cannot be written to {job.output}: "
             f"{error.strerror}. Mend that and start again; finished shards are kept."
@@ -74,18 +70,11 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     return record * len(plan.pairs)
 
 
-def _stands(output: Path, note: ShardNote) -> bool:
-    """Whether a noted shard is still there, byte for byte."""
-    if note.file is None:
-        return True
-    try:
-        with (output / note.file).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == note.sha256
-    except FileNotFoundError:
-        return False
+def _stands(store: Store, note: ShardNote) -> bool:
+    return note.file is None or store.still_holds(note.file, note.bytes, note.sha256)
 
 
-def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
+def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardNote:
     content = hashlib.sha256()
     pairs: Counter[str] = Counter()
     sessions: dict[str, set[str]] = defaultdict(set)
@@ -100,7 +89,7 @@ def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
         samples = read_window(job.audio_root / window.path, window.start_samples, job.features)
         return spectrogram(samples, job.features)
 
-    with temporary.open("wb") as file:
+    with store.new_file(digest) as file:
         for pair in plan.pairs:
             face = _first_usable(FACE, (pair.face, *pair.spare_faces), face_of, rejects)
             voice = _first_usable(CLIP, (pair.window, *pair.spare_windows), voice_of, rejects)
@@ -117,15 +106,11 @@ def _write(plan: ShardPlan, job: Job, temporary: Path) -> ShardNote:
             size += len(framed)
             pairs[made.identity] += 1
             sessions[made.identity] |= {made.session, made.face.session}
-        file.flush()
-        os.fsync(file.fileno())
-    name = None
-    if size:
-        place = f"{plan.split}-{plan.index:05d}-of-{job.num_shards:05d}"
-        name = f"{place}-{content.hexdigest()[:12]}.tfrecord"
-        temporary.replace(job.output / name)
-    else:
-        temporary.unlink()
+        name = None
+        if size:
+            place = f"{plan.split}-{plan.index:05d}-of-{job.num_shards:05d}"
+            name = f"{place}-{content.hexdigest()[:12]}.tfrecord"
+            store.publish(file, name)
     return ShardNote(
         run_id=job.run_id,
         split=plan.split,

@@ -1,0 +1,197 @@
+"""Where a data set's folder lies, and what the build needs of that place.
+
+A folder on a disk is a path, a folder of an object store an address, such as s3://bucket/set, which
+`beam_store` keeps through Beam's file systems. Names are relative to the folder, with slashes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+WORK_NAME = ".build"
+LOCK_NAME = f"{WORK_NAME}/lock"  # also tells a build's folder from any other `.build`
+
+
+@dataclass(frozen=True)
+class Address:
+    """A folder that one of Beam's file systems knows.
+
+    Attributes:
+      url: without a slash at its end.
+      beam_flags: the build's, which may say how the store is reached. They travel with the address,
+        as workers of a pool are told no options.
+    """
+
+    url: str
+    beam_flags: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.url
+
+
+Place = Path | Address
+
+
+class Store(Protocol):
+    """A data set's folder. Every method raises OSError, with `strerror`, if the place refuses."""
+
+    poll_seconds: float  # between questions how far a build has come
+
+    def holds_anything(self) -> bool:
+        """Whether there is anything at all in the folder."""
+        ...
+
+    def claimed(self) -> AbstractContextManager[None]:
+        """Marks the folder as a build's; raises BlockingIOError if another build is known there."""
+        ...
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Name to bytes of each file in the folder, or in one below it; none if there is none."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """A small file; raises FileNotFoundError if there is none."""
+        ...
+
+    def replace(self, contents: Mapping[str, bytes]) -> None:
+        """Writes small files, in the given order; each is the old one or the whole new one."""
+        ...
+
+    def settle(self) -> None:
+        """Waits until the names of the files in the folder would outlive a loss of power."""
+        ...
+
+    def new_file(self, label: str) -> AbstractContextManager[IO[bytes]]:
+        """A file on a disk to write a shard into; it is gone after, unless it was published."""
+        ...
+
+    def publish(self, file: IO[bytes], name: str) -> None:
+        """Gives a new file its name in the folder, where it appears whole."""
+        ...
+
+    def still_holds(self, name: str, size: int, sha256: str) -> bool:
+        """Whether a file that was published is still what it was."""
+        ...
+
+    def near(self, name: str) -> AbstractContextManager[Path]:
+        """A file on a disk with the content of one in the folder."""
+        ...
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Removes files; none of them needs to be there."""
+        ...
+
+
+def store_at(place: Place) -> Store:
+    """The folder at a path or an address.
+
+    Raises:
+      OSError: nothing that is installed knows the address.
+    """
+    if isinstance(place, Path):
+        return DiskStore(place)
+    # Most builds need none of these.
+    if place.url.startswith("s3://"):
+        from beam_pipelines.shards.s3_store import S3Store
+
+        return S3Store(place)
+    from beam_pipelines.shards.beam_store import BeamStore
+
+    return BeamStore(place)
+
+
+class DiskStore:
+    """A folder on a disk: temporary names and renaming, and content that outlives a power cut."""
+
+    poll_seconds = 0.5
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def holds_anything(self) -> bool:
+        return self._folder.is_dir() and any(self._folder.iterdir())
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        (self._folder / WORK_NAME).mkdir(parents=True, exist_ok=True)
+        with (self._folder / LOCK_NAME).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        try:
+            with os.scandir(self._folder / folder) as entries:
+                return {e.name: e.stat().st_size for e in entries if e.is_file()}
+        except FileNotFoundError:
+            return {}
+
+    def read(self, name: str) -> bytes:
+        return (self._folder / name).read_bytes()
+
+    def replace(self, contents: Mapping[str, bytes]) -> None:
+        """None is replaced before all are written."""
+        written: list[tuple[Path, Path]] = []
+        try:
+            for name, content in contents.items():
+                path = self._folder / name
+                temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+                written.append((temporary, path))
+                with temporary.open("wb") as file:
+                    file.write(content)
+                    _flush(file)
+            for temporary, path in written:
+                temporary.replace(path)
+        except OSError:
+            for temporary, _ in written:
+                temporary.unlink(missing_ok=True)
+            raise
+
+    def settle(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def new_file(self, label: str) -> Iterator[IO[bytes]]:
+        temporary = self._folder / WORK_NAME / f"{label}.{uuid.uuid4().hex}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                yield file
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def publish(self, file: IO[bytes], name: str) -> None:
+        _flush(file)
+        Path(file.name).replace(self._folder / name)
+
+    def still_holds(self, name: str, size: int, sha256: str) -> bool:
+        """Byte for byte: disks rot, and people edit."""
+        del size
+        try:
+            with (self._folder / name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def near(self, name: str) -> Iterator[Path]:
+        yield self._folder / name
+
+    def delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,141 @@
+"""Reading a damaged data set: it stops with a sentence, or goes on with what is whole."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import warnings
+
+import pytest
+import tensorflow as tf
+
+import train
+from tests.tools import read_records
+from tfdata import DatasetError, ReadOptions, load, load_manifest
+from tfdata.damage import DamageWarning, first_damage
+from tfdata.tfrecord import frame
+
+
+@pytest.fixture
+def folder(data_set, tmp_path):
+    return shutil.copytree(data_set, tmp_path / "copy")
+
+
+@pytest.fixture
+def shards(folder):
+    return [folder / shard.file for shard in load_manifest(folder).splits["train"].shards]
+
+
+def images(folder, **options):
+    batches = load(folder, "train", "image", ReadOptions(4, **options))
+    return [image.tobytes() for batch, _ in batches for image in batch.numpy()]
+
+
+def flip(path, at):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 4
+    path.write_bytes(bytes(content))
+
+
+def record_bytes(path):
+    """Size of the first record of a shard; the others' differ by a few bytes."""
+    return int.from_bytes(path.read_bytes()[:8], "little") + 16
+
+
+def test_a_damaged_record_stops_reading_and_its_place_can_be_told(folder, shards):
+    assert first_damage(folder, load_manifest(folder)) is None
+    flip(shards[0], record_bytes(shards[0]) + 100)
+    with pytest.raises(tf.errors.DataLossError):
+        images(folder)
+    error = first_damage(folder, load_manifest(folder))
+    assert f"{shards[0].name} is damaged in record 2, which begins at byte" in str(error)
+
+
+def test_training_stops_with_a_sentence_that_names_the_place(folder, shards, tmp_path, capsys):
+    flip(shards[-1], 100)
+    flags = [f"--data={folder}", f"--output={tmp_path / 'run'}", "--epochs=1"]
+    assert train.main(["--model=cnn_image", *flags]) == 1
+    error = capsys.readouterr().err
+    assert f"{shards[-1].name} is damaged in record 1, which begins at byte 0" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("place", ["length", "checksum of the length", "data", "checksum"])
+def test_skipping_costs_the_damaged_record_alone_and_says_so(folder, shards, place):
+    whole = images(folder)
+    size = record_bytes(shards[0])
+    at = {"length": 1, "checksum of the length": 9, "data": 5000 % size, "checksum": size - 1}
+    flip(shards[0], at[place])
+    with pytest.warns(DamageWarning, match=f"^1 of 18 records .* in {shards[0].name};"):
+        left = images(folder, damage="skip")
+    assert left == whole[1:]
+
+
+def test_cut_zeroed_empty_foreign_and_missing_shards_lose_what_they_lose(folder, shards):
+    whole = [record["image"] for record in read_records(folder, "train")]
+    first = load_manifest(folder).splits["train"].shards[0].records
+    content = shards[0].read_bytes()
+    size = record_bytes(shards[0])
+    for changed, left in [
+        (content[: size + 20], whole[:1] + whole[first:]),
+        (bytes(size) + content[size:], whole[1:]),
+        (b"", whole[first:]),
+        (frame(b"of somebody else") * 3, whole[first:]),
+        (None, whole[first:]),
+    ]:
+        shards[0].unlink(missing_ok=True)
+        if changed is not None:
+            shards[0].write_bytes(changed)
+        with pytest.warns(DamageWarning):
+            assert images(folder, damage="skip") == left
+
+
+def test_a_whole_data_set_is_read_without_a_warning(folder, recwarn):
+    assert images(folder, damage="skip") == images(folder)
+    assert not [warning for warning in recwarn if warning.category is DamageWarning]
+
+
+def test_what_is_left_has_an_order_and_readers_share_it(folder, shards):
+    flip(shards[1], 40)
+    mixed = {"damage": "skip", "shuffle_buffer": 7, "seed": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamageWarning)
+        left = images(folder, damage="skip")
+        again = [images(folder, **mixed) for _ in range(2)]
+        shares = [images(folder, **mixed, host_index=i, host_count=3) for i in range(3)]
+        in_memory = images(folder, **mixed, cache="memory")
+    assert len(left) == 17
+    assert again[0] == again[1] == in_memory
+    assert sorted(again[0]) == sorted(left) == sorted(shares[0] + shares[1] + shares[2])
+
+
+def test_a_split_of_which_nothing_is_left_is_refused(folder, shards):
+    for shard in shards:
+        shard.write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"Nothing of the train split .* is undamaged"):
+        images(folder, damage="skip")
+
+
+def test_skipping_from_an_address_wants_a_folder_for_copies(monkeypatch, data_set):
+    from tfdata import reading
+
+    monkeypatch.setattr(reading, "load_manifest", lambda *_, **__: load_manifest(data_set))
+    with pytest.raises(ValueError, match="give cache a folder"):
+        load("s3://bucket/set", "train", options=ReadOptions(damage="skip"))
+
+
+def test_random_faults_are_never_read_as_examples(folder, shards):
+    """A changed record never comes out; whatever is whole does."""
+    whole = {record["image"] for record in read_records(folder, "train")}
+    good = shards[0].read_bytes()
+    draw = random.Random(5)
+    for _ in range(12):
+        content = bytearray(good)
+        for _ in range(draw.choice((1, 3))):
+            at = draw.randrange(len(content))
+            content[at] ^= draw.randrange(1, 256)
+        shards[0].write_bytes(bytes(content))
+        with pytest.warns(DamageWarning):
+            left = images(folder, damage="skip")
+        assert set(left) < whole
+        assert len(left) >= 15

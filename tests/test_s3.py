@@ -1,0 +1,361 @@
+"""Data sets away from home: written to and read from an S3 server on loopback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import boto3
+import pytest
+from apache_beam.io.localfilesystem import LocalFileSystem
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from beam_pipelines.shards.stores import Address, store_at
+from tests.conftest import write_corpus
+from tests.tools import files_of
+
+BUCKET = "data"
+FAILURES = {
+    403: ("403 Forbidden", "AccessDenied"),
+    503: ("503 Service Unavailable", "SlowDown"),
+}
+
+
+class Server:
+    """Moto's S3 behind what may answer in its place."""
+
+    def __init__(self):
+        self.failing = lambda method, key, query: None  # or a status
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ, start_response):
+        key = environ["PATH_INFO"].removeprefix(f"/{BUCKET}").lstrip("/")
+        status = self.failing(environ["REQUEST_METHOD"], key, environ["QUERY_STRING"])
+        if status is None:
+            return self._moto(environ, start_response)
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        line, code = FAILURES[status]
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        start_response(line, [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+class Silent(WSGIRequestHandler):
+    def log(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    """An S3 server with an empty bucket, and the variables by which it is found."""
+    application = Server()
+    listening = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.server_port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        yield application
+    listening.shutdown()
+
+
+@pytest.fixture
+def troubled(server):
+    """A function that sets how the server fails, until the test has ended."""
+
+    def fail(failing):
+        server.failing = failing
+
+    yield fail
+    fail(lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Two people with three videos each, for three shards."""
+    return write_corpus(tmp_path_factory.mktemp("few"), people=2, videos=3, per_video=1)
+
+
+@pytest.fixture(scope="module")
+def build_few(build, few):
+    return lambda output, *flags: build(*few.flags, "--num_shards=1", f"--output={output}", *flags)
+
+
+@pytest.fixture(scope="module")
+def here(build_few, tmp_path_factory):
+    """The data set of `few` on a disk."""
+    output = tmp_path_factory.mktemp("here") / "set"
+    assert build_few(output) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def away(server, build_few):
+    """The data set of `few` in the bucket."""
+    assert build_few(f"s3://{BUCKET}/set") == 0
+    return f"s3://{BUCKET}/set"
+
+
+def objects(folder):
+    """Name to content of what lies in a folder of the bucket, but for the notes."""
+    return {name: item.get()["Body"].read() for name, item in listed(folder).items()}
+
+
+def listed(folder):
+    found = boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix=f"{folder}/")
+    names = {item.key.removeprefix(f"{folder}/"): item for item in found}
+    return {name: item for name, item in names.items() if not name.startswith(".build/")}
+
+
+def copied(address, folder):
+    """A copy of a data set, notes and all, which a test may change."""
+    for item in boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix="set/"):
+        source = {"Bucket": BUCKET, "Key": item.key}
+        key = item.key.replace("set", folder, 1)
+        boto3.client("s3").copy_object(Bucket=BUCKET, Key=key, CopySource=source)
+    return f"s3://{BUCKET}/{folder}"
+
+
+class Renaming(LocalFileSystem):
+    """A file system with folders, where no name is taken twice, as HDFS is."""
+
+    root = Path()
+
+    @classmethod
+    def scheme(cls):
+        return "renaming"
+
+    def path(self, url):
+        return str(self.root / url.removeprefix("renaming://"))
+
+    def match(self, patterns, limits=None):
+        return super().match([*map(self.path, patterns)], limits)
+
+    def exists(self, path):
+        return super().exists(self.path(path))
+
+    def metadata(self, path):
+        return super().metadata(self.path(path))
+
+    def create(self, path, *others, **settings):
+        assert not self.exists(path)
+        return super().create(self.path(path), *others, **settings)
+
+    def open(self, path, *others, **settings):
+        assert self.exists(path)
+        return super().open(self.path(path), *others, **settings)
+
+    def rename(self, sources, destinations):
+        assert not any(self.exists(path) for path in destinations)
+        super().rename([*map(self.path, sources)], [*map(self.path, destinations)])
+
+    def delete(self, paths):
+        assert all(self.exists(path) for path in paths)
+        super().delete([*map(self.path, paths)])
+
+
+def sentence(capsys):
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_bucket_gets_the_bytes_that_a_disk_gets(away, here):
+    assert objects("set") == files_of(here)
+    assert not boto3.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+
+
+def test_building_again_keeps_the_shards(away, build_few, capsys):
+    before = {name: item.last_modified for name, item in listed("set").items()}
+    assert build_few(away, "--dry_run") == 0
+    assert "of which 3 are there already" in capsys.readouterr().out
+    assert build_few(away) == 0
+    assert "3 of them were there already" in capsys.readouterr().out
+    shards = [name for name in before if name.endswith(".tfrecord")]
+    assert [listed("set")[name].last_modified for name in shards] == [before[n] for n in shards]
+
+
+def test_who_is_taken_out_is_gone_from_the_bucket(away, build_few, tmp_path):
+    fewer = copied(away, "fewer")
+    assert build_few(fewer, "--exclude=Person_0") == 0
+    assert build_few(tmp_path / "set", "--exclude=Person_0") == 0
+    assert objects("fewer") == files_of(tmp_path / "set")
+    notes = boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix="fewer/.build/")
+    assert not any(b"Person_0" in note.get()["Body"].read() for note in notes)
+
+
+def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
+    away, build_few, troubled, capsys
+):
+    before = objects("set")
+    changed = copied(away, "changed")
+    uploads = []
+
+    def from_the_second_shard_on(method, key, query):
+        if method == "POST" and key.endswith(".tfrecord") and query.startswith("uploads"):
+            uploads.append(key)
+        return 403 if method in ("POST", "PUT") and len(uploads) > 1 else None
+
+    troubled(from_the_second_shard_on)
+    assert build_few(changed, "--frames=9") == 1
+    error = capsys.readouterr().err.splitlines()[-1]  # those before go into the log, but for capsys
+    assert error.startswith("error: The shard ")
+    assert "permission is denied in the bucket data" in error
+    assert "s3:PutObject" in error
+    assert "finished shards are kept" in error
+    found = objects("changed")
+    assert before.items() < found.items()
+    assert len(found) == len(before) + 1
+    troubled(lambda *_: None)
+    assert build_few(changed, "--frames=9") == 0
+    assert "1 of them were there already" in capsys.readouterr().out
+    assert not objects("changed").keys() & {n for n in before if n.endswith(".tfrecord")}
+
+
+def test_a_build_whose_shards_vanish_meanwhile_publishes_nothing(
+    away, build_few, monkeypatch, capsys
+):
+    vanishing = copied(away, "vanishing")
+    manifest = objects("set")["dataset.json"]
+    first = min(name for name in objects("set") if name.endswith(".tfrecord"))
+
+    def removed_by_another_build(*_):
+        boto3.client("s3").delete_object(Bucket=BUCKET, Key=f"vanishing/{first}")
+        return ""
+
+    monkeypatch.setattr("beam_pipelines.job.card_html", removed_by_another_build)
+    assert build_few(vanishing, "--strict") == 1
+    assert f"{first} for one; let one build at a time write there" in sentence(capsys)
+    assert objects("vanishing")["dataset.json"] == manifest
+
+
+def test_what_fails_for_a_moment_is_asked_again(build_few, here, troubled):
+    seen = set()
+
+    def first_of_each_kind(method, key, query):
+        kind = (method, key.endswith(".tfrecord"), query.partition("=")[0])
+        if kind in seen:
+            return None
+        seen.add(kind)
+        return 503
+
+    troubled(first_of_each_kind)
+    assert build_few(f"s3://{BUCKET}/again") == 0
+    assert len(seen) > 6
+    assert objects("again") == files_of(here)
+
+
+def test_a_bucket_that_is_missing_or_closed_is_one_sentence(
+    server, build_few, troubled, capsys, monkeypatch
+):
+    assert build_few("s3://nowhere/set") == 1
+    assert "there is no bucket nowhere" in sentence(capsys)
+    troubled(lambda *_: 403)
+    assert build_few(f"s3://{BUCKET}/closed") == 1
+    error = sentence(capsys)
+    assert "permission is denied in the bucket data (ListObjectsV2: AccessDenied)" in error
+    assert "AWS_ACCESS_KEY_ID" in error
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    assert build_few(f"s3://{BUCKET}/closed") == 1
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in sentence(capsys)
+
+
+def test_beams_own_flags_lead_to_the_server(server, build_few, capsys, monkeypatch):
+    endpoint = "--s3_endpoint_url=http://127.0.0.1:9"
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert build_few(f"s3://{BUCKET}/set", endpoint, "--dry_run") == 1
+    assert "127.0.0.1:9" in sentence(capsys)
+
+
+def test_a_file_system_that_renames_gets_whole_files_under_their_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(Renaming, "root", tmp_path)
+    store = store_at(Address("renaming://set"))
+    assert not store.holds_anything()
+    with store.claimed():
+        store.replace({"one": b"1", "none": b""})
+        store.replace({"one": b"11"})
+        with store.new_file("label") as file:
+            file.write(b"shard")
+            store.publish(file, "shard")
+    assert store.sizes() == {"one": 2, "none": 0, "shard": 5}
+    assert store.sizes(".build") == {"lock": 42}
+    assert store.sizes("nowhere") == {}
+    assert store.read("one") == b"11"
+    assert store.still_holds("shard", 5, "")
+    assert not store.still_holds("shard", 6, "")
+    with store.near("shard") as path:
+        assert path.read_bytes() == b"shard"
+    store.delete(["one", "nothing"])
+    with pytest.raises(FileNotFoundError):
+        store.read("one")
+    assert sorted(path.name for path in (tmp_path / "set").iterdir()) == [".build", "none", "shard"]
+
+
+READING = """
+import hashlib, json, sys
+import tfdata
+from tfdata import remote
+
+def digest(folder):
+    tf = remote.prepare()
+    manifest = tfdata.load_manifest(folder)
+    files = [remote.join(folder, s.file) for s in manifest.splits["train"].shards]
+    content = b"".join(record.numpy() for record in tf.data.TFRecordDataset(files))
+    return hashlib.sha256(content).hexdigest()
+
+def refused(folder):
+    try:
+        tfdata.load_manifest(folder)
+    except tfdata.DatasetError as error:
+        return str(error)
+
+bucket, here = sys.argv[1:]
+print(json.dumps({
+    "away": digest(bucket + "/set"),
+    "here": digest(here),
+    "closed": refused(bucket + "/closed"),
+    "empty": refused(bucket + "/empty"),
+    "nowhere": refused("s3://nowhere/set"),
+    "short": refused(bucket + "/short"),
+    "scheme": refused("ftp://x/y"),
+}))
+sys.exit(3)
+"""
+
+
+def test_reading_gives_the_same_records_and_the_process_its_own_status(away, here, troubled):
+    short = copied(away, "short")
+    shard = min(name for name in objects("set") if name.startswith("train"))
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=f"short/{shard}", Body=b"half")
+    seen = set()
+
+    def failing(method, key, query):
+        if key.startswith("closed"):
+            return 403
+        if key.startswith("set/") and (method, key) not in seen:  # for a moment
+            seen.add((method, key))
+            return 503
+        return None
+
+    troubled(failing)
+    command = [sys.executable, "-c", READING, f"s3://{BUCKET}", str(here)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3, done.stderr
+    assert "pure virtual method" not in done.stderr
+    found = json.loads(done.stdout)
+    assert {"HEAD", "GET"} <= {method for method, _ in seen}
+    assert found["away"] == found["here"]
+    assert "s3://data/closed cannot be read: permission is denied; check AWS_" in found["closed"]
+    assert "s3://data/empty holds no dataset.json (NoSuchKey" in found["empty"]
+    assert "s3://nowhere/set holds no dataset.json (NoSuchBucket" in found["nowhere"]
+    assert f"The shard {short}/{shard} has 4 bytes" in found["short"]
+    assert "ftp://x/y cannot be read" in found["scheme"]

@@ -1,0 +1,78 @@
+"""Reading a damaged data set: what is left of it, or where the damage is."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import warnings
+from collections import deque
+from pathlib import Path
+
+from tfdata.checks import RecordCheck
+from tfdata.records import Loss, read_records, salvaged
+from tfdata.schema import DatasetError, Manifest, Shard
+from tfdata.tfrecord import frame
+
+
+class DamageWarning(UserWarning):
+    """Some records are damaged, and left out: how many, and where."""
+
+
+def without_damage(files: list[str], manifest: Manifest, split: str) -> tuple[list[str], list[int]]:
+    """Shards of a split of which every record is whole, and how many records each has.
+
+    All of the split is read once for that. A damaged shard is replaced by a copy of what is whole
+    of it, in a temporary folder that goes when the program ends; so the reading itself is as fast
+    as ever, and how many examples there are is known before it begins.
+
+    Args:
+      files: of the split's shards, in the order of the manifest.
+      manifest: of the data set.
+      split: name.
+
+    Raises:
+      DatasetError: nothing is left.
+    """
+    losses: dict[str, Loss] = {}
+    left, counts = [], []
+    for file, shard in zip(map(Path, files), manifest.splits[split].shards, strict=True):
+        deque(salvaged(file, shard, RecordCheck(manifest, split), losses), maxlen=0)
+        lost = losses.get(shard.file)
+        left.append(str(_copy_of_whole(file, shard, manifest, split) if lost else file))
+        counts.append(shard.records - lost.records if lost else shard.records)
+    if not sum(counts):
+        raise DatasetError(
+            f"Nothing of the {split} split in {Path(files[0]).parent} is undamaged; copy the data "
+            f"set again, or build it again."
+        )
+    if losses:
+        records = sum(lost.records for lost in losses.values())
+        warnings.warn(
+            f"{records} of {manifest.splits[split].pairs} records of the {split} split in "
+            f"{Path(files[0]).parent} are damaged and left out, in {', '.join(losses)}; 'python -m "
+            f"tfdata.verify' says where.",
+            DamageWarning,
+            stacklevel=2,
+        )
+    return left, counts
+
+
+def first_damage(data_dir: Path, manifest: Manifest) -> DatasetError | None:
+    """Where a data set is damaged first: what TensorFlow's DataLossError does not say."""
+    for split in manifest.splits.values():
+        for shard in split.shards:
+            try:
+                deque(read_records(data_dir / shard.file), maxlen=0)
+            except DatasetError as error:
+                return error
+    return None
+
+
+def _copy_of_whole(file: Path, shard: Shard, manifest: Manifest, split: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="facevoice-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with (folder / shard.file).open("wb") as copy:
+        for data in salvaged(file, shard, RecordCheck(manifest, split), {}):
+            copy.write(frame(data))
+    return folder / shard.file
