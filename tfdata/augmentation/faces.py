@@ -104,16 +104,18 @@ def defocus(images: tf.Tensor, draws: Draws, *, share: float = 0.3) -> tf.Tensor
     return images
 
 
-def cover(images: tf.Tensor, draws: Draws, *, largest: float = 0.4) -> tf.Tensor:
-    """Hides a rectangle of each face under its mean level (cut-out).
+def cover(
+    images: tf.Tensor, draws: Draws, *, share: float = 0.5, largest: float = 0.7
+) -> tf.Tensor:
+    """Hides a rectangle of a share of the faces under a grey (random erasing; Zhong, 2020).
 
     `largest`: of either side, as a fraction of the picture's.
     """
-    inside = tf.constant(True)
+    inside = draws.chosen("face.covered", share, rank=4)
     for axis, side in ((1, images.shape[1]), (2, images.shape[2])):
         length = draws.uniform(f"face.cover.length.{axis}", 0, largest, rank=4) * side
         start = draws.uniform(f"face.cover.start.{axis}", rank=4) * (side - length)
         middle = tf.range(side, dtype=tf.float32) + 0.5
         place = tf.reshape(middle, [-1, 1, 1] if axis == 1 else [-1, 1])
         inside &= (place >= start) & (place < start + length)
-    return tf.where(inside, tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), images)
+    return tf.where(inside, draws.uniform("face.cover.grey", 0, 255, rank=4), images)

@@ -1,0 +1,1 @@
+"""What `python -m tfdata.inspect` shows: examples, their levels, and what looks wrong."""

@@ -1,0 +1,28 @@
+"""What augmentation makes of one example; imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfdata.augmentation import Draws, augment
+from tfdata.inspection.examples import Example
+from tfdata.schema import IMAGE, SPECTROGRAM
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def versions(example: Example, seed: int, epochs: Sequence[int], floor_db: float) -> list[Pair]:
+    """The face and the spectrogram [bands, frames] that training with that seed sees, by epoch."""
+    arrays = {
+        IMAGE: tf.constant(example.image[None]),
+        SPECTROGRAM: tf.constant(example.levels[None, ..., None]),
+    }
+    found = []
+    for epoch in epochs:
+        changed = augment(arrays, Draws(tf.constant([example.key]), seed, epoch), floor_db)
+        found.append((changed[IMAGE].numpy()[0], changed[SPECTROGRAM].numpy()[0, ..., 0]))
+    return found

@@ -1,0 +1,163 @@
+"""A data set, a person and an example as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from features import band_centres_hz, column_centres
+from reports.card_settings import shown
+from reports.words import counted, listed
+from tfdata.inspection.examples import Example, feature_settings, people_words
+from tfdata.inspection.levels import Levels
+from tfdata.schema import Manifest, Split
+
+WIDTH = 100
+_HEAD = 14  # columns of a row's name
+
+
+def overview(data_dir: str, manifest: Manifest) -> str:
+    """What the manifest says, without the names of videos."""
+    pairs = sum(split.pairs for split in manifest.splits.values())
+    people = counted(len(manifest.people), "person", "people")
+    settings = manifest.features.items()
+    rows = [
+        ("People", people_words(manifest)),
+        ("Features", ", ".join(f"{name} {shown(name, value)}" for name, value in settings)),
+        (
+            "Plan",
+            ", ".join(f"{name} {shown(name, value)}" for name, value in manifest.plan.items()),
+        ),
+        ("Leakage", _leakage(manifest)),
+        ("Rejects", _counts(manifest.rejects.items()) or "none"),
+        ("Missing", _missing(manifest)),
+        ("Software", ", ".join(f"{name} {version}" for name, version in manifest.software.items())),
+    ]
+    return "\n".join(
+        [
+            f"{data_dir}: {counted(pairs, 'pair')} of a face and a voice, of {people}.",
+            "",
+            _splits(manifest),
+            "",
+            *(_row(name, text) for name, text in rows),
+        ]
+    )
+
+
+def example(found: Example, manifest: Manifest) -> str:
+    """Where an example came from, and its statistics."""
+    settings = feature_settings(manifest)
+    face, voice = Levels.of(found.image), Levels.of(found.levels)
+    start = found.window_start_samples / settings.sample_rate_hz
+    end = start + settings.window_seconds
+    trimmed = " behind its leading silence" if settings.trim_silence_db is not None else ""
+    floor, step_db = f"{settings.floor_db:g} dB", -settings.floor_db / 255
+    range_db = (voice.quantile(0.95) - voice.quantile(0.05)) * step_db
+    band, column = divmod(int(found.levels.argmax()), found.levels.shape[1])
+    loudest_s = column_centres(settings)[column] / settings.sample_rate_hz
+    rows = [
+        ("Person", _person(found.identity, manifest)),
+        ("Place", f"{found.place}: record {found.record} of {found.shard}"),
+        ("Video", found.session),
+        ("Face", found.face_source),
+        ("Voice", f"{found.audio_source}, {start:.3f} to {end:.3f} s{trimmed}"),
+        ("Face levels", _statistics(face)),
+        (
+            "Voice levels",
+            f"{_statistics(voice)}; {voice.share(0):.1%} at 0 ({floor}), {voice.share(255):.2%} at "
+            f"255 (0 dB); dynamic range {range_db:.0f} dB (5th to 95th percentile); loudest at "
+            f"{band_centres_hz(settings)[band]:.0f} Hz, {loudest_s:.2f} s",
+        ),
+    ]
+    return "\n".join([found.key, "", *(_row(name, text) for name, text in rows)])
+
+
+def person(
+    identity: str, manifest: Manifest, splits: Sequence[str], examples: Sequence[Example]
+) -> str:
+    """Who somebody is, and some of their examples in some splits."""
+    parts = [_person(identity, manifest)]
+    for split in splits:
+        pairs = manifest.people[identity].pairs[split]
+        videos = len(manifest.splits[split].sessions.get(identity, ()))
+        of_split = [found for found in examples if found.split == split]
+        more = f"; {len(of_split)} of them" if len(of_split) < pairs else ""
+        parts += ["", f"{split}: {counted(pairs, 'pair')} of {counted(videos, 'video')}{more}"]
+        parts += [f"  {found.index:>6}  {found.key}" for found in of_split]
+    return "\n".join(parts)
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    """Columns, the first one flush left and the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        indent
+        + "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _splits(manifest: Manifest) -> str:
+    rows = [("", "pairs", "people", "videos", "shards", "MB")]
+    for name, split in manifest.splits.items():
+        people = sum(1 for person in manifest.people.values() if person.pairs[name])
+        rows.append((name, f"{split.pairs:,}", f"{people:,}", *_sizes(split)))
+    return table(rows)
+
+
+def _sizes(split: Split) -> tuple[str, str, str]:
+    videos = sum(map(len, split.sessions.values()))
+    megabytes = sum(shard.bytes for shard in split.shards) / 1e6
+    return f"{videos:,}", f"{len(split.shards):,}", f"{megabytes:,.1f}"
+
+
+def _leakage(manifest: Manifest) -> str:
+    leaks = {name: leak for name, leak in manifest.leakage.items() if leak.pairs}
+    if not leaks:
+        return "nothing is held back from training"
+    if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
+        return f"no video and no audio sample of {listed(list(leaks), 'or')} is in train"
+    return "; ".join(
+        f"of {counted(leak.pairs, f'{name} pair')}, {leak.same_video:,} are of a video that is in "
+        f"train, and {leak.same_audio:,} share audio samples with it"
+        for name, leak in leaks.items()
+    )
+
+
+def _missing(manifest: Manifest) -> str:
+    missing = {name: person.missing for name, person in manifest.people.items() if person.missing}
+    missing |= manifest.without_pairs
+    return (
+        f"{counted(sum(missing.values()), 'planned pair')} of "
+        f"{counted(len(missing), 'person', 'people')}"
+        if missing
+        else "none of the planned pairs"
+    )
+
+
+def _counts(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts)
+
+
+def _person(identity: str, manifest: Manifest) -> str:
+    found = manifest.people[identity]
+    meta = "".join(f", {name} {value}" for name, value in found.meta.items())
+    return f"{identity}: label {found.label}{meta}"
+
+
+def _statistics(levels: Levels) -> str:
+    return f"mean {levels.mean:.1f}, std {levels.std:.1f}, {levels.lowest} to {levels.highest}"
+
+
+def _row(name: str, text: str) -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=name.ljust(_HEAD),
+        subsequent_indent=" " * _HEAD,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
