@@ -39,7 +39,7 @@ class ReadOptions:
         is read by exactly one of them, and their numbers differ by one at most.
       damage: 'fail' stops at a damaged record; 'skip' leaves it out, and says how many those are.
       service: address of a tf.data service, such as 'grpc://host:5000', whose workers read and
-        parse, each batch once, in no promised order; None does it here.
+        parse, each shard one of them, in no promised order; None does it here.
     """
 
     batch_size: int = 32
@@ -76,8 +76,8 @@ class ReadOptions:
             )
         if self.damage not in DAMAGE:
             raise ValueError(f"damage is {self.damage!r}; use one of {', '.join(DAMAGE)}.")
-        if self.service and (self.skip or self.take or self.host_count > 1):
+        if self.service and (self.skip or self.take or self.host_count > 1 or self.epochs != 1):
             raise ValueError(
-                "service is given with skip, take or host_count; a tf.data service has no order "
-                "in which they would mean something."
+                "service is given with skip, take, host_count or more than one of epochs; a "
+                "tf.data service has no order in which they would mean something."
             )

@@ -81,6 +81,12 @@ def load(
         batches = records.batch(options.batch_size, options.drop_remainder)
         return batches.map(lambda batch: parse(batch, epoch), num_parallel_calls=parallel_calls)
 
+    if options.service:
+        return one_epoch(tf.constant(options.epoch, tf.int64)).apply(
+            tf.data.experimental.service.distribute(
+                tf.data.experimental.service.ShardingPolicy.DYNAMIC, options.service
+            )
+        )
     last = None if options.epochs is None else options.epoch + options.epochs
     epochs = tf.data.Dataset.range(options.epoch, last or tf.int64.max)
     batches = epochs.flat_map(one_epoch)
