@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="evaluate.py", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a run's folder")
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="a data set (default: the run's own)"
+        "--data", metavar="DIR", help="a data set's folder or address (default: the run's own)"
     )
     parser.add_argument("--split", choices=SPLITS, default="test", help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: RUN/evaluation-SPLIT")
@@ -89,13 +89,14 @@ def _evaluate(found: argparse.Namespace) -> None:
     from evaluation.trials import embed, read_trials
     from reports.evaluation_words import notes, table
     from reports.strength_words import weighing_sentences
+    from tfdata.nearby import nearby
 
     run = open_run(found.run)
     other = open_run(found.compare) if found.compare else None
     trials = read_trials(found.trials) if found.trials else None
     folder = found.output or run.folder / f"evaluation-{found.split}"
     check_folder(folder)
-    data_dir = found.data or run.data
+    data_dir = nearby(found.data) if found.data else run.data
     print(f"Asking {run.model} about the {found.split} split of {data_dir}.", flush=True)
     manifest, answers = read_answers(run, data_dir, [found.split])
 

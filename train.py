@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
+from tfdata.nearby import nearby
 from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
 
 if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
@@ -29,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(prog="train.py", description=__doc__)
     parser.add_argument("--model", required=True, help="a name such as cnn_image, or 'all'")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a data set's folder")
+    parser.add_argument(
+        "--data", metavar="DIR", help="a data set's folder, or its address (s3://...)"
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: runs/MODEL")
     parser.add_argument(
         "--recipe",
@@ -69,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(found: argparse.Namespace, parser: Parser) -> int:
-    data_dir = found.data or _default_data()
+    data_dir = nearby(found.data) if found.data else _default_data()
     manifest = load_manifest(data_dir)  # before the seconds that importing TensorFlow takes
     _check_splits(data_dir, manifest)
 

@@ -302,8 +302,10 @@ def test_a_file_system_that_renames_gets_whole_files_under_their_names(tmp_path,
 
 READING = """
 import hashlib, json, sys
+from pathlib import Path
 import tfdata
 from tfdata import remote
+from tfdata.nearby import nearby
 
 def digest(folder):
     tf = remote.prepare()
@@ -312,16 +314,24 @@ def digest(folder):
     content = b"".join(record.numpy() for record in tf.data.TFRecordDataset(files))
     return hashlib.sha256(content).hexdigest()
 
+def images(folder, **options):
+    options = tfdata.ReadOptions(4, shuffle_buffer=9, seed=1, **options)
+    batches = tfdata.load(folder, "train", "image", options)
+    return hashlib.sha256(b"".join(x.numpy().tobytes() for x, _ in batches)).hexdigest()
+
 def refused(folder):
     try:
         tfdata.load_manifest(folder)
     except tfdata.DatasetError as error:
         return str(error)
 
-bucket, here = sys.argv[1:]
+bucket, here, near = sys.argv[1:]
+copy = nearby(bucket + "/set", Path(near) / "copies")
 print(json.dumps({
     "away": digest(bucket + "/set"),
     "here": digest(here),
+    "copy": digest(copy),
+    "images": [images(bucket + "/set"), images(bucket + "/set", cache=near), images(here)],
     "closed": refused(bucket + "/closed"),
     "empty": refused(bucket + "/empty"),
     "nowhere": refused("s3://nowhere/set"),
@@ -332,7 +342,9 @@ sys.exit(3)
 """
 
 
-def test_reading_gives_the_same_records_and_the_process_its_own_status(away, here, troubled):
+def test_reading_gives_the_same_records_and_the_process_its_own_status(
+    away, here, troubled, tmp_path
+):
     short = copied(away, "short")
     shard = min(name for name in objects("set") if name.startswith("train"))
     boto3.client("s3").put_object(Bucket=BUCKET, Key=f"short/{shard}", Body=b"half")
@@ -347,13 +359,14 @@ def test_reading_gives_the_same_records_and_the_process_its_own_status(away, her
         return None
 
     troubled(failing)
-    command = [sys.executable, "-c", READING, f"s3://{BUCKET}", str(here)]
+    command = [sys.executable, "-c", READING, f"s3://{BUCKET}", str(here), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 3, done.stderr
     assert "pure virtual method" not in done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(done.stdout.splitlines()[-1])
     assert {"HEAD", "GET"} <= {method for method, _ in seen}
-    assert found["away"] == found["here"]
+    assert found["away"] == found["here"] == found["copy"]
+    assert len(set(found["images"])) == 1
     assert "s3://data/closed cannot be read: permission is denied; check AWS_" in found["closed"]
     assert "s3://data/empty holds no dataset.json (NoSuchKey" in found["empty"]
     assert "s3://nowhere/set holds no dataset.json (NoSuchBucket" in found["nowhere"]
