@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -35,7 +36,7 @@ def main() -> None:
     files = [str(found.data_dir / shard.file) for shard in shards]
     counts = [shard.records for shard in shards]
 
-    def ordered(**options: int) -> tf.data.Dataset:
+    def ordered(**options: Any) -> tf.data.Dataset:
         chosen = tfdata.ReadOptions(**options)
         epochs = tf.data.Dataset.range(1)
         source = from_files(files)
@@ -43,7 +44,7 @@ def main() -> None:
             32
         )
 
-    def parsed(**options: int | bool) -> tf.data.Dataset:
+    def parsed(**options: Any) -> tf.data.Dataset:
         return tfdata.load(found.data_dir, "train", "pair", tfdata.ReadOptions(**options))
 
     ways: dict[str, Callable[[], tf.data.Dataset]] = {
