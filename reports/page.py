@@ -48,9 +48,10 @@ td.share {{ width: 60%; }}
 .bar {{ background: var(--line); border-radius: .3rem; height: .7rem; }}
 .bar i {{ display: block; height: 100%; background: var(--accent); border-radius: .3rem; }}
 .intervals {{ list-style: none; margin: .8rem 0; padding: 0; font-size: .92rem; }}
-.intervals li {{ display: grid; grid-template-columns: 10rem 1fr 3.5rem 8rem; gap: 0 .8rem;
+.intervals li {{ display: grid; grid-template-columns: 10rem 1fr 4rem 8rem; gap: 0 .8rem;
   align-items: center; padding: .3rem 0; break-inside: avoid; }}
-.intervals b, .intervals small {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.intervals b, .intervals small {{ text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }}
 .intervals small {{ color: var(--soft); }}
 .intervals b {{ order: 1; }} .intervals small {{ order: 2; }}
 .intervals .bar {{ position: relative; }}
