@@ -22,7 +22,8 @@ from training.fit import fit
 from training.keeper import Keeper
 from training.progress import Progress
 from training.recipes import OURS, STUDY, Execution, Recipe
-from training.run_folder import open_run_dir, run_settings
+from training.run_folder import held, open_run_dir, run_settings
+from training.session import Session
 
 FLAGS = ["--model=cnn_image", "--batch_size=4", "--learning_rate=0.003", "--patience=3"]
 
@@ -93,6 +94,16 @@ def test_a_run_that_was_stopped_within_epochs_ends_with_the_weights_of_one_that_
     for name, values in whole.history.items():
         exactly = name.startswith("val_")
         assert resumed.history[name] == (values if exactly else pytest.approx(values, rel=1e-5))
+
+
+def test_two_trainings_in_one_folder_are_refused(data_set, tmp_path, capsys):
+    flags = [*FLAGS, f"--data={data_set}", "--epochs=2", f"--output={tmp_path / 'run'}"]
+    manifest = load_manifest(data_set)
+    given = {"batch_size": 4, "learning_rate": 0.003, "patience": 3, "epochs": 2, "seed": 0}
+    session = Session(data_set, manifest, OURS, given, Execution())
+    with held(open_run_dir(tmp_path / "run", session.settings("cnn_image"))):
+        assert train.main(flags) == 1
+    assert f"Another training is at work in {tmp_path / 'run'};" in capsys.readouterr().err
 
 
 def test_patience_is_not_forgotten_by_a_run_that_is_taken_up_again():

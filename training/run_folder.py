@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -76,6 +79,25 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
                 f"name a new folder."
             )
     raise AssertionError("unreachable: there is always another name")
+
+
+@contextmanager
+def held(run_dir: Path) -> Iterator[None]:
+    """Keeps other trainings out of a run folder; the system lets go of it if this one is killed.
+
+    Raises:
+      TrainingError: another is at work there.
+    """
+    folder = os.open(run_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise TrainingError(
+            f"Another training is at work in {run_dir}; wait for it, or name another --output."
+        ) from None
+    finally:
+        os.close(folder)
 
 
 def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from training.fit import Fitted, fit
 from training.recipes import Execution, Experts, Recipe
 from training.run_folder import (
     finished_metrics,
+    held,
     open_run_dir,
     read_metrics,
     run_settings,
@@ -54,24 +55,25 @@ class Session:
         Raises:
           TrainingError, ModelError, DatasetError: one sentence.
         """
-        settings = self._settings(model)
+        settings = self.settings(model)
         run_dir = open_run_dir(output, settings)
-        recipe = self._recipe(model)
-        if isinstance(recipe, Experts):
-            fitted = self._join(model, recipe, experts_dir or run_dir)
-        else:
-            print(
-                f"Training {model} on {self.data_dir}: {len(self.manifest.people)} people, "
-                f"{self.manifest.splits['train'].pairs} pairs.",
-                flush=True,
-            )
-            fitted = fit(model, self.data_dir, self.manifest, recipe, self.execution, run_dir)
-        write_run(run_dir, self.data_dir, self.manifest, settings, fitted)
+        with held(run_dir):
+            recipe = self._recipe(model)
+            if isinstance(recipe, Experts):
+                fitted = self._join(model, recipe, experts_dir or run_dir)
+            else:
+                print(
+                    f"Training {model} on {self.data_dir}: {len(self.manifest.people)} people, "
+                    f"{self.manifest.splits['train'].pairs} pairs.",
+                    flush=True,
+                )
+                fitted = fit(model, self.data_dir, self.manifest, recipe, self.execution, run_dir)
+            write_run(run_dir, self.data_dir, self.manifest, settings, fitted)
         return run_dir
 
     def train_once(self, model: str, output: Path) -> Path:
         """The same, where a run that is finished with these settings need not be done again."""
-        if finished_metrics(output, self._settings(model)):
+        if finished_metrics(output, self.settings(model)):
             print(f"{model} is finished in {output}.", flush=True)
             return output
         return self.train(model, output, output.parent)
@@ -99,7 +101,7 @@ class Session:
             return recipe
         return recipe.for_pairs(self.manifest.splits["train"].pairs)
 
-    def _settings(self, model: str) -> dict[str, Any]:
+    def settings(self, model: str) -> dict[str, Any]:
         recipe = self._recipe(model)
         settings = asdict(recipe)
         if isinstance(recipe, Experts):
