@@ -39,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--unknown",
-        type=Path,
         metavar="DIR",
         help="a data set with people whom the run was not trained on: all that it has of them, in "
         "any split, is what the model should not know",
@@ -115,7 +114,7 @@ def _evaluate(found: argparse.Namespace) -> None:
     if trials:
         results.append(parts.trials_part(run, trials, embed(run, trials.files, found.media)))
     if found.unknown:
-        _, strangers = read_answers(run, found.unknown, SPLITS, strangers_only=True)
+        _, strangers = read_answers(run, nearby(found.unknown), SPLITS, strangers_only=True)
         rate = 0.05 if found.false_accept_rate is None else found.false_accept_rate
         results.append(parts.unknown_part(run, known, strangers, rate))
     metrics = write_folder(folder, run, answers, results)

@@ -2,7 +2,7 @@
 
 Without --data it takes data/dataset, where the build puts a corpus of yours, or else data/sample,
 which it builds from the sample corpus when it is not there. A run that was stopped or killed goes
-on from its last epoch when the same command is given again.
+on from what was kept last when the same command is given again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{error.name} is missing; training needs 'make setup', or pip install -e '.[train]'."
         )
     except KeyboardInterrupt:
-        print("Stopped; the same command goes on from the last whole epoch.", file=sys.stderr)
+        print("Stopped; the same command goes on from what was kept last.", file=sys.stderr)
         return 130
 
 
@@ -79,8 +79,10 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
+    from evaluation.errors import EvaluationError
     from models import MODELS, ModelError
     from tfdata.damage import first_damage
+    from training.checkpoint import CheckpointError
     from training.keeper import TrainingError
     from training.recipes import OURS, STUDY, Execution
     from training.session import Session
@@ -104,13 +106,13 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
             run_dir = session.train(found.model, found.output)
             print(_result(run_dir))
             print(f"The report is {run_dir / 'report.html'}.")
-    except (ModelError, TrainingError) as error:
+    except (CheckpointError, EvaluationError, ModelError, TrainingError) as error:
         return _fail(str(error))
     except tf.errors.DataLossError as error:
         damage = first_damage(data_dir, manifest)
         return _fail(str(damage or f"A shard of {data_dir} is damaged ({error.message})."))
     except tf.errors.OpError as error:  # a full disk under TensorBoard's logs, say
-        return _fail(f"TensorFlow stopped: {error.message.splitlines()[0]}.")
+        return _fail(f"TensorFlow stopped: {_cause(error.message)}.")
     return 0
 
 
@@ -141,6 +143,13 @@ def _result(run_dir: Path) -> str:
     )
 
 
+def _cause(message: str) -> str:
+    """The line of TensorFlow's page that says why."""
+    lines = [line.strip() for line in message.splitlines()]
+    told = [line for line in lines if line and "derived error" not in line and "{{" not in line]
+    return (told or lines)[-1].rstrip(".")
+
+
 def _default_data() -> Path:
     """The user's data set, or else the sample, which is built when it is missing."""
     if (OWN_DATA / MANIFEST_NAME).is_file():
@@ -160,6 +169,10 @@ def _check_splits(data_dir: Path, manifest: Manifest) -> None:
             f"{data_dir} has no {' and no '.join(empty)} pairs, and training needs all three "
             f"splits; build it with --split_fractions 80,10,10 from people with three videos or "
             f"more."
+        )
+    if len(manifest.people) < 2:
+        raise DatasetError(
+            f"{data_dir} has one person, of whom there is nothing to learn; build it from more."
         )
     if strangers := [who for who, person in manifest.people.items() if not person.pairs["train"]]:
         raise DatasetError(

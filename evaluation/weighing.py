@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.runs import Run
-from models import EMBEDDING
+from models import EMBEDDING, PERSON
 
-PERSON = "person"  # the layer of the logits
 Floats = NDArray[np.floating[Any]]
 
 

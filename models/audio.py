@@ -16,7 +16,7 @@ from models.encoders import (
     cnn_encoder,
     crnn_encoder,
 )
-from models.heads import classifier, cosine_classifier
+from models.heads import classifier, unit_classifier
 from models.residual import DROPOUT, UNITS, WIDTHS, residual_audio_encoder
 
 
@@ -110,4 +110,4 @@ def resnet_audio(
     """
     inputs = keras.Input(spectrogram_shape, dtype="uint8", name="spectrogram")
     unit = residual_audio_encoder(inputs, widths=widths, units=units, dropout=dropout)
-    return keras.Model(inputs, cosine_classifier(unit, classes), name="resnet_audio")
+    return keras.Model(inputs, unit_classifier(unit, classes), name="resnet_audio")

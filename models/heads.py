@@ -9,6 +9,7 @@ from models.encoders import Tensor
 # The layer whose output is what a model knows about its input: what the last Dense sees, before
 # dropout. Every registered model has it.
 EMBEDDING = "embedding"
+PERSON = "person"  # the last layer
 # Of the embeddings of unit vectors: with 1, no softmax could be sure of anybody.
 EMBEDDING_LENGTH = 16.0
 
@@ -41,8 +42,11 @@ def classifier(x: Tensor, classes: int, *, units: int, l2: float, dropout: float
     return probabilities(layers.Dropout(dropout, name="dropout")(x), classes)
 
 
-def cosine_classifier(unit: Tensor, classes: int) -> Tensor:
-    """Embedding and answer where the person is a direction (NormFace; Wang et al., 2017).
+def unit_classifier(unit: Tensor, classes: int) -> Tensor:
+    """Embedding and answer where the person is a direction.
+
+    Features are normalised and scaled as in NormFace (Wang et al., 2017), the people's vectors are
+    free.
 
     Args:
       unit: [batch, units], each of length 1.
@@ -64,5 +68,5 @@ def probabilities(x: Tensor, classes: int, *, l2: float = 0.0, use_bias: bool = 
         use_bias=use_bias,
         kernel_regularizer=regularizers.L2(l2) if l2 else None,
         dtype="float32",
-        name="person",
+        name=PERSON,
     )(x)

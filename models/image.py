@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from models.encoders import IMAGE_FILTERS, IMAGE_POOLS, L2, cnn_encoder
-from models.heads import EMBEDDING, classifier, cosine_classifier, probabilities
+from models.heads import EMBEDDING, classifier, probabilities, unit_classifier
 from models.residual import DROPOUT, UNITS, WIDTHS, residual_image_encoder
 
 
@@ -67,7 +67,7 @@ def resnet_image(
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
     unit = residual_image_encoder(inputs, widths=widths, units=units, dropout=dropout)
-    return keras.Model(inputs, cosine_classifier(unit, classes), name="resnet_image")
+    return keras.Model(inputs, unit_classifier(unit, classes), name="resnet_image")
 
 
 def linear_image(image_shape: tuple[int, int, int], classes: int, *, l2: float = L2) -> keras.Model:

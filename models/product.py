@@ -55,9 +55,10 @@ class Evidence(layers.Layer):
         face, voice, *sources = inputs
         seen, heard = (ops.any(ops.not_equal(x, 0), axis=(1, 2, 3)) for x in sources)
         both = ops.logical_and(seen, heard)[:, None]
-        there = ops.cast(ops.stack([seen, heard], axis=1), face.dtype)
-        weights = ops.cast(ops.where(both, self.together, self.alone), face.dtype) * there
-        return ops.concatenate([face * weights[:, :1], voice * weights[:, 1:]], axis=1)
+        weights = ops.cast(ops.where(both, self.together, self.alone), face.dtype)
+        face = ops.where(seen[:, None], face * weights[:, :1], 0.0)
+        voice = ops.where(heard[:, None], voice * weights[:, 1:], 0.0)
+        return ops.concatenate([face, voice], axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         face, voice, *_ = input_shape

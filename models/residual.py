@@ -1,6 +1,6 @@
 """Compact residual encoders: from bytes to a unit vector that stands for the person.
 
-Pre-activation is not needed at four blocks (He et al., 2016, version 1); each input is first
+Pre-activation is not needed at three blocks (He et al., 2016, version 1); each input is first
 brought to mean 0 and deviation 1, so that light and loudness are gone; the voice keeps the mean
 and deviation of what each channel does over time (statistics pooling; Snyder et al., 2018).
 """
@@ -129,7 +129,8 @@ def _vector(x: Tensor, units: int, dropout: float, name: str) -> Tensor:
     x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     x = layers.Dense(units, use_bias=False, name=f"{name}_projection")(x)
     x = _normalised(x, f"{name}_projection_norm")
-    return layers.UnitNormalization(name=f"{name}_unit")(x)
+    # In half precision a length near 0 would be one of 0, and the direction no number.
+    return layers.UnitNormalization(dtype="float32", name=f"{name}_unit")(x)
 
 
 def _normalised(x: Tensor, name: str) -> Any:

@@ -32,5 +32,7 @@ def nearby(place: str, copies: Path = COPIES) -> Path:
         shards = [shard for split in manifest.splits.values() for shard in split.shards]
         print(f"Copying {place} to {folder}.", flush=True)
         copied([remote.join(place, shard.file) for shard in shards], shards, folder)
-        (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
+        whole = folder / f"{MANIFEST_NAME}.tmp"
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(folder / MANIFEST_NAME)
     return folder

@@ -104,7 +104,7 @@ def _source(
     files = [remote.join(folder, shard.file) for shard in shards]
     counts = [shard.records for shard in shards]
     if options.cache and options.cache != IN_MEMORY:
-        files = copied(files, shards, Path(options.cache))
+        files = copied(files, shards, Path(options.cache), damage=options.damage)
     elif options.damage == "skip" and remote.is_address(data_dir):
         raise ValueError("damage is 'skip', which reads shards on a disk; give cache a folder.")
     if options.damage == "skip":

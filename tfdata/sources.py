@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdata.order import Source
-from tfdata.schema import Shard
+from tfdata.schema import DatasetError, Shard
 
 BUFFER_BYTES = 1 << 20  # one read of a shard
 
@@ -40,11 +40,17 @@ def from_memory(files: list[str]) -> Source:
     return source
 
 
-def copied(files: list[str], shards: Sequence[Shard], folder: Path) -> list[str]:
+def copied(
+    files: list[str], shards: Sequence[Shard], folder: Path, *, damage: str = "fail"
+) -> list[str]:
     """Copies of shards in a folder, made where they are not there yet; returns their paths.
 
     A shard's name has a digest of its content, so a copy is never out of date; it is published
-    when it is whole, so nothing that was interrupted is ever taken for one.
+    when it is whole, so nothing that was interrupted is ever taken for one. With damage 'skip',
+    shards that cannot be fetched are left out.
+
+    Raises:
+      DatasetError: a shard cannot be fetched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     copies = [folder / shard.file for shard in shards]
@@ -52,7 +58,19 @@ def copied(files: list[str], shards: Sequence[Shard], folder: Path) -> list[str]
         if copy.is_file() and copy.stat().st_size == shard.bytes:
             continue
         temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
-        with tf.io.gfile.GFile(file, "rb") as far, temporary.open("wb") as near:
-            shutil.copyfileobj(far, near, BUFFER_BYTES)
-        temporary.replace(copy)
+        try:
+            with tf.io.gfile.GFile(file, "rb") as far, temporary.open("wb") as near:
+                shutil.copyfileobj(far, near, BUFFER_BYTES)
+            if temporary.stat().st_size != shard.bytes and damage == "fail":
+                raise DatasetError(
+                    f"{file} came with {temporary.stat().st_size} bytes where the manifest says "
+                    f"{shard.bytes}; try again, or build the data set again."
+                )
+            temporary.replace(copy)
+        except tf.errors.OpError as error:
+            if damage == "fail":
+                text = " ".join(str(error.message).split()).rstrip(".")
+                raise DatasetError(f"{file} cannot be read: {text}.") from None
+        finally:
+            temporary.unlink(missing_ok=True)
     return [str(copy) for copy in copies]

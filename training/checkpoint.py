@@ -16,6 +16,10 @@ import keras
 from training.progress import Progress
 
 
+class CheckpointError(Exception):
+    """A checkpoint that cannot be written or read: one sentence."""
+
+
 class Checkpoint:
     """The checkpoint of one run folder."""
 
@@ -34,7 +38,13 @@ class Checkpoint:
 
         The kept model cannot be trained itself: it has forgotten what must not decay.
         """
-        kept = keras.models.load_model(self._model(progress))
+        try:
+            kept = keras.models.load_model(self._model(progress))
+        except (OSError, ValueError, KeyError):
+            raise CheckpointError(
+                f"{self._model(progress)} is damaged; delete {self._folder}, and the same command "
+                f"begins anew."
+            ) from None
         model.set_weights(kept.get_weights())
         model.optimizer.build(model.trainable_variables)
         for mine, other in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
@@ -45,15 +55,23 @@ class Checkpoint:
 
     def save(self, model: keras.Model, progress: Progress) -> None:
         """Keeps the state; until it is whole, the one before counts."""
-        self._folder.mkdir(exist_ok=True)
-        model.save(self._model(progress))
-        if progress.best_epoch == progress.epoch and not progress.step:
-            model.save_weights(self._best(progress))
         temporary = self._switch.with_suffix(".tmp")
-        temporary.write_text(progress.to_json())
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(self._switch)
+        try:
+            self._folder.mkdir(exist_ok=True)
+            model.save(self._model(progress))
+            if progress.best_epoch == progress.epoch and not progress.step:
+                model.save_weights(self._best(progress))
+            temporary.write_text(progress.to_json())
+            for path in filter(Path.is_file, (self._model(progress), self._best(progress))):
+                _flush(path)
+            _flush(temporary)
+            temporary.replace(self._switch)
+        except OSError as error:  # HDF5 puts a page into its own
+            reason = os.strerror(error.errno) if error.errno else "the disk may be full"
+            raise CheckpointError(
+                f"{self._folder} cannot be written ({reason}); make room, and the same command "
+                f"goes on from what was kept before."
+            ) from None
         needed = {self._switch, self._model(progress), self._best(progress)}
         for path in self._folder.iterdir():
             if path not in needed:
@@ -72,3 +90,8 @@ class Checkpoint:
 
     def _best(self, progress: Progress) -> Path:
         return self._folder / f"best-{progress.best_epoch:04d}.weights.h5"
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

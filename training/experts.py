@@ -15,9 +15,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import tfdata
-from models import EMBEDDING
+from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
 
-PERSON = "person"
 # Beyond these a weight says "never" or "always right", which no validation split can show.
 BOUNDS = (0.1, 256.0)
 
@@ -75,7 +74,7 @@ def fitted(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
         slope = ((np.exp(logarithms) - targets) * stacked).sum(axis=(1, 2)) / examples
         return float(-(targets * logarithms).sum() / examples), slope
 
-    start = np.full(len(experts), 16.0)
+    start = np.full(len(experts), EMBEDDING_LENGTH)
     return minimize(loss, start, jac=True, bounds=[BOUNDS] * len(experts)).x
 
 

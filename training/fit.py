@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ import tfdata
 from models import MODELS, Inputs, build_model
 from tfdata.schema import Manifest
 from training.checkpoint import Checkpoint
-from training.keeper import Keeper
+from training.keeper import Keeper, TrainingError
 from training.progress import Progress
 from training.recipes import Execution, Recipe
 
@@ -59,15 +60,17 @@ def fit(
     epoch and, within one, every `checkpoint_steps` steps.
 
     Raises:
-      TrainingError: the loss stops being a number.
+      TrainingError: the loss stops being a number, or a GPU would get no examples.
+      CheckpointError: the run's state cannot be kept or read.
       DatasetError, ModelError: the data set or the model do not allow it.
     """
-    tf.config.experimental.enable_op_determinism()
-    keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
+    prepare(execution)
     checkpoint = Checkpoint(run_dir)
     progress = checkpoint.read_progress() or Progress()
-    mirrored = execution.strategy == "mirrored"
-    with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
+    strategy = tf.distribute.MirroredStrategy() if execution.strategy == "mirrored" else None
+    if strategy:
+        _check_shares(manifest, recipe.batch_size, strategy.num_replicas_in_sync)
+    with strategy.scope() if strategy else contextlib.nullcontext():
         keras.utils.set_random_seed(recipe.seed)
         model = _compiled(name, manifest, recipe, execution)
         if progress.epoch or progress.step:
@@ -109,6 +112,12 @@ def fit(
     return Fitted(model, dict(progress.history), progress.best_epoch, progress.seconds)
 
 
+def prepare(execution: Execution) -> None:
+    """Sets what holds for all models that a program builds from here on."""
+    tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
+
+
 def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Execution) -> keras.Model:
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
     model = build_model(name, inputs, classes=len(manifest.people))
@@ -134,6 +143,17 @@ def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Executio
         jit_compile=execution.jit_compile,
     )
     return model
+
+
+def _check_shares(manifest: Manifest, batch_size: int, replicas: int) -> None:
+    """Refuses a last batch of which a replica would get nothing: its step would fail."""
+    for name in ("train", "validation"):
+        last = manifest.splits[name].pairs % batch_size or batch_size
+        if last <= math.ceil(last / replicas) * (replicas - 1):
+            raise TrainingError(
+                f"The last batch of the {name} split has {last} pairs, which leaves one of "
+                f"{replicas} GPUs without any; use another --batch_size than {batch_size}."
+            )
 
 
 def _one_hot(examples: tf.data.Dataset, people: int) -> tf.data.Dataset:

@@ -62,7 +62,7 @@ class Keeper(keras.callbacks.Callback):
             self._checkpoint.save(self.model, self.progress)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if not math.isfinite(logs["loss"]):
+        if not math.isfinite(logs["loss"] + logs["val_loss"]):
             raise TrainingError(
                 f"The loss is not a number in epoch {epoch + 1}; try a smaller --learning_rate "
                 f"than {self._recipe.learning_rate:g}."
@@ -78,11 +78,13 @@ class Keeper(keras.callbacks.Callback):
         """Means of the epoch up to a step, from those before the run was taken up, and since."""
         size = self._recipe.batch_size
         before, all_ = self._before.step * size, min(step * size, self._pairs)
-        return {
-            name: (self._before.means.get(name, 0.0) * before + float(logs[name]) * (all_ - before))
-            / all_
+        sums = {
+            name: self._before.means.get(name, 0.0) * before + float(logs[name]) * (all_ - before)
             for name in TRAINED
         }
+        # Right answers are counted, or a resumed epoch would seem better in the last digit.
+        sums["accuracy"] = round(sums["accuracy"])
+        return {name: total / all_ for name, total in sums.items()}
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started

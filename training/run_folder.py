@@ -58,7 +58,8 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
             begun = _settings_of(run_dir)
-            if begun is None and not any(run_dir.iterdir()):
+            left = {path.name for path in run_dir.iterdir()} - {f"{SETTINGS_NAME}.tmp"}
+            if begun is None and not left:
                 text = json.dumps(settings, indent=1) + "\n"
                 replace_text(run_dir / SETTINGS_NAME, text)
                 return run_dir

@@ -14,7 +14,7 @@ from evaluation.runs import MODEL_NAME
 from models import Inputs, build_model
 from tfdata.schema import Manifest
 from training.experts import join, weigh
-from training.fit import Fitted, fit
+from training.fit import Fitted, fit, prepare
 from training.recipes import Execution, Experts, Recipe
 from training.run_folder import (
     finished_metrics,
@@ -85,6 +85,7 @@ class Session:
         started = time.monotonic()
         trained = [keras.models.load_model(folder / MODEL_NAME) for folder in folders]
         inputs = Inputs(self.manifest.image_shape, (*self.manifest.spectrogram_shape, 1))
+        prepare(self.execution)
         fusion = build_model(model, inputs, len(self.manifest.people))
         join(fusion, *trained)
         print(f"Weighing {' and '.join(names)} on the validation split.", flush=True)
