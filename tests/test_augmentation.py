@@ -100,7 +100,7 @@ def test_a_change_keeps_the_shape_and_is_not_the_same_for_all(change, some, shap
     other = change(tf.constant(before), draws_of(32, epoch=1)).numpy()
     assert (after != other).any()
     same = change(tf.constant(before[4:7]), Draws(tf.constant(KEYS[4:7]), 0, 0)).numpy()
-    np.testing.assert_allclose(same, after[4:7], atol=1e-3)
+    np.testing.assert_allclose(same, after[4:7], atol=0.01)  # of 255: sums in another order
 
 
 def test_a_voice_of_one_band_or_one_frame_can_be_changed():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 
 import keras
 import numpy as np
@@ -165,18 +164,6 @@ def test_an_exploding_loss_is_one_sentence(data_set, capsys, tmp_path):
     flags = ["--model=cnn_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
     assert train.main([*flags, "--learning_rate=1e30", "--epochs=5"]) == 1
     assert "smaller --learning_rate" in capsys.readouterr().err
-
-
-def test_a_damaged_shard_is_one_sentence(data_set, capsys, tmp_path):
-    copy = shutil.copytree(data_set, tmp_path / "copy")
-    shard = next(copy.glob("train-*"))
-    damaged = bytearray(shard.read_bytes())
-    damaged[100] ^= 1
-    shard.write_bytes(damaged)
-    assert train.main(["--model=cnn_image", f"--data={copy}", f"--output={tmp_path / 'run'}"]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: A shard of ")
-    assert error.count("\n") == 1
 
 
 def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(
