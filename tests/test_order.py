@@ -82,8 +82,9 @@ def test_training_goes_on_behind_any_step(images):
         assert rest == whole[epoch * 18 + step * 4 :]
 
 
-@pytest.mark.parametrize("host_count", range(1, 9))
-@pytest.mark.parametrize("options", [{}, MIXED, MIXED | {"epoch": 1}])
+@pytest.mark.parametrize(
+    ("host_count", "options"), [(3, {}), *((count, MIXED) for count in range(1, 9))]
+)
 def test_of_several_readers_every_example_is_read_by_exactly_one(
     images, stored, host_count, options
 ):
@@ -105,7 +106,7 @@ def test_readers_get_whole_shards_where_these_divide_evenly():
 
 def test_the_number_of_batches_is_right_whatever_the_options(data_set):
     draw = random.Random(1)
-    for _ in range(25):
+    for _ in range(15):
         hosts = draw.randint(1, 8)
         options = ReadOptions(
             batch_size=draw.randint(1, 20),
