@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
 from tfdata.nearby import nearby
 from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
+from training.recipes import OURS, STUDY, Execution
 
 if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
     from training.session import Session
@@ -72,6 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(found: argparse.Namespace, parser: Parser) -> int:
+    recipes = STUDY if found.recipe == "study" else OURS
+    if found.model not in {*OURS, ALL}:
+        parser.error(f"--model is {found.model!r}; there are {', '.join([*OURS, ALL])}.")
+    if found.model not in {*recipes, ALL}:
+        parser.error(f"--recipe {found.recipe} has no {found.model}; it has {', '.join(recipes)}.")
     data_dir = nearby(found.data) if found.data else _default_data()
     manifest = load_manifest(data_dir)  # before the seconds that importing TensorFlow takes
     _check_splits(data_dir, manifest)
@@ -80,18 +86,11 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     import tensorflow as tf
 
     from evaluation.errors import EvaluationError
-    from models import MODELS, ModelError
+    from models import ModelError
     from tfdata.damage import first_damage
-    from training.checkpoint import CheckpointError
-    from training.keeper import TrainingError
-    from training.recipes import OURS, STUDY, Execution
+    from training.errors import TrainingError
     from training.session import Session
 
-    recipes = STUDY if found.recipe == "study" else OURS
-    if found.model != ALL and found.model not in MODELS:
-        parser.error(f"--model is {found.model!r}; there are {', '.join([*MODELS, ALL])}.")
-    if found.model != ALL and found.model not in recipes:
-        parser.error(f"--recipe {found.recipe} has no {found.model}; it has {', '.join(recipes)}.")
     given = {
         name: getattr(found, name)
         for name in ("epochs", "batch_size", "learning_rate", "patience", "seed")
@@ -106,7 +105,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
             run_dir = session.train(found.model, found.output)
             print(_result(run_dir))
             print(f"The report is {run_dir / 'report.html'}.")
-    except (CheckpointError, EvaluationError, ModelError, TrainingError) as error:
+    except (EvaluationError, ModelError, TrainingError) as error:
         return _fail(str(error))
     except tf.errors.DataLossError as error:
         damage = first_damage(data_dir, manifest)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from evaluation.errors import EvaluationError
 from evaluation.folder import THRESHOLD_NAME
+from evaluation.media import spectrograms, with_missing
 from evaluation.runs import Run
-from evaluation.trials import spectrograms, with_missing
 from features import FeatureSettings, MediaError, probe_audio, read_face
 from tfdata.schema import IMAGE, SPECTROGRAM
 
@@ -119,7 +119,7 @@ def inputs_of(run: Run, question: Question) -> dict[str, Bytes]:
     )
 
 
-def window_starts(samples: int, settings: FeatureSettings) -> list[int]:
+def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
     """Where the windows of a clip begin, samples at `settings.sample_rate_hz`."""
     count = max(1, samples // settings.window_samples)
     chosen = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
@@ -158,7 +158,7 @@ def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) 
       MediaError: of the first window, where none can be used.
     """
     if start_seconds is None:
-        starts = window_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
+        starts = consecutive_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     else:
         starts = [round(start_seconds * settings.sample_rate_hz)]
     found, errors = spectrograms(path, starts, settings)

@@ -80,12 +80,17 @@ def conditions(modality: str, settings: FeatureSettings) -> Iterator[Condition]:
             yield Condition("cover", IMAGE, share, _cover(share))
 
 
-def robustness(run: Run, data_dir: Path, split: str) -> list[Measured]:
-    """Asks a run's model about the people whom it knows under each condition."""
+def robustness(run: Run, data_dir: Path, split: str, intact: Answers) -> list[Measured]:
+    """Asks a run's model about the people whom it knows under each condition.
+
+    `intact` is what it has said of them where nothing is changed.
+    """
     found: list[tuple[Condition, Answers, NDArray[np.bool_]]] = []
     for condition in conditions(run.modality, run.features):
-        _, answers = read_answers(run, data_dir, [split], change=changing(condition))
-        known = answers.known
+        known = intact
+        if condition.kind != "intact":
+            _, answers = read_answers(run, data_dir, [split], change=changing(condition))
+            known = answers.known
         found.append((condition, known, ranks(known.probabilities, known.labels) == 0))
     alone = {  # what the other medium comes to, by the medium that is missing
         condition.medium: right for condition, _, right in found if condition.kind == "missing"

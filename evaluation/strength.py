@@ -57,12 +57,12 @@ def strength_parts(
     yield confused_part(run, data_dir, split, known)
     yield weighing_part(run, known)
     if robust:
-        yield robustness_part(run, data_dir, split)
+        yield robustness_part(run, data_dir, split, known)
 
 
-def robustness_part(run: Run, data_dir: Path, split: str) -> Part:
+def robustness_part(run: Run, data_dir: Path, split: str, known: Answers) -> Part:
     """How much accuracy is left when evidence is missing, or damaged."""
-    found = [asdict(measured) for measured in robustness(run, data_dir, split)]
+    found = [asdict(measured) for measured in robustness(run, data_dir, split, known)]
     return Part({"robustness": found}, pictures={"robustness.png": strength_figures.curves(found)})
 
 

@@ -5,7 +5,7 @@ One line a trial, `<1|0> path path`: 1 where both are of one person, 0 where the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,16 +16,10 @@ from tqdm import tqdm
 from beam_pipelines.corpus.media import IMAGE_SUFFIXES
 from evaluation.answers import BATCH_SIZE, batches
 from evaluation.errors import EvaluationError
+from evaluation.media import spectrograms, with_missing
 from evaluation.runs import Run
 from evaluation.verification import unit
-from features import (
-    FeatureSettings,
-    MediaError,
-    probe_audio,
-    read_face,
-    read_window,
-    spectrogram,
-)
+from features import FeatureSettings, MediaError, probe_audio, read_face
 from tfdata.reading import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
 
@@ -154,44 +148,12 @@ def embed(run: Run, files: tuple[str, ...], root: Path) -> Embedded:
     )
 
 
-def window_starts(samples: int, settings: FeatureSettings) -> list[int]:
+def spread_starts(samples: int, settings: FeatureSettings) -> list[int]:
     """Where the windows of a clip begin, samples at `settings.sample_rate_hz`."""
     last = samples - settings.window_samples
     if last <= 0:
         return [0]
     return sorted(set(np.linspace(0, last, WINDOWS).round().astype(int).tolist()))
-
-
-def spectrograms(
-    path: Path | str, starts: Sequence[int], settings: FeatureSettings
-) -> tuple[list[Bytes], list[MediaError]]:
-    """A clip's windows [bands, frames, 1] that begin there, and what is wrong with the others.
-
-    Args:
-      path: of the clip.
-      starts: samples at `settings.sample_rate_hz`.
-      settings: of the run.
-    """
-    found, errors = [], []
-    for start in starts:
-        try:
-            found.append(spectrogram(read_window(path, start, settings), settings)[..., None])
-        except MediaError as error:
-            errors.append(error)
-    return found, errors
-
-
-def with_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:
-    """All inputs of a model: those that were found, and zeros for the others.
-
-    Only a run that takes halves understands them (`models.product.Evidence`).
-    """
-    shapes = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}
-    (length,) = {len(array) for array in found.values()}
-    return {
-        name: found[name] if name in found else np.zeros((length, *shapes[name]), np.uint8)
-        for name in MODALITIES[run.modality]
-    }
 
 
 def _medium(run: Run, files: tuple[str, ...]) -> str:
@@ -222,7 +184,7 @@ def _arrays(
     try:
         if medium == IMAGE:
             return [read_face(path, settings)], []
-        starts = window_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
+        starts = spread_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     except MediaError as error:
         return [], [error]
     return spectrograms(path, starts, settings)

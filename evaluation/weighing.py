@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.runs import Run
-from models import EMBEDDING, PERSON
+from models import EMBEDDING
+from models.product import expert_kernels
 
 Floats = NDArray[np.floating[Any]]
 
@@ -49,13 +50,9 @@ def expert_logits(run: Run, known: Answers) -> tuple[Floats, Floats]:
       run: whose embedding is `models.product.Evidence`.
       known: its answers about people whom it knows.
     """
-    kernel = run.network.get_layer(PERSON).get_weights()[0].astype(np.float64)
-    face_units = run.network.get_layer(EMBEDDING).input[0].shape[-1]
-    vectors = known.embeddings.astype(np.float64)
-    return (
-        vectors[:, :face_units] @ kernel[:face_units],
-        vectors[:, face_units:] @ kernel[face_units:],
-    )
+    of_face, of_voice = (kernel.astype(np.float64) for kernel in expert_kernels(run.network))
+    faces, voices = np.split(known.embeddings.astype(np.float64), [len(of_face)], axis=1)
+    return faces @ of_face, voices @ of_voice
 
 
 def margins(face: Floats, voice: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -16,7 +16,7 @@ import keras
 from keras import layers, ops
 
 from models.encoders import Tensor
-from models.heads import EMBEDDING, EMBEDDING_LENGTH, probabilities
+from models.heads import EMBEDDING, EMBEDDING_LENGTH, PERSON, probabilities
 from models.residual import (
     DROPOUT,
     UNITS,
@@ -63,6 +63,17 @@ class Evidence(layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         face, voice, *_ = input_shape
         return (face[0], face[1] + voice[1])
+
+
+def expert_kernels(fusion: keras.Model) -> tuple[Any, Any]:
+    """The last layer's kernel of the face and that of the voice, each [units, classes].
+
+    Of a model whose embedding is `Evidence`: an embedding's half times its kernel are the logits
+    that the expert adds.
+    """
+    kernel = fusion.get_layer(PERSON).get_weights()[0]
+    units = fusion.get_layer(EMBEDDING).input[0].shape[-1]
+    return kernel[:units], kernel[units:]
 
 
 def resnet_fusion(

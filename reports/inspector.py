@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reports import figures
 from reports.figures import BLUE, INK, ORANGE, WIDTH, png_of
-from reports.media_figures import SOFT, STYLE, _draw_face, _draw_spectrogram
+from reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
 from reports.words import readable
 
 Bytes = NDArray[np.uint8]
@@ -45,8 +45,8 @@ def example(
         figure.suptitle(readable(name), fontweight="bold", fontsize=11)
         figure.supxlabel(words, fontsize=9, color=SOFT)
         face, voice = figure.subplots(1, 2)
-        _draw_face(face, image)
-        _draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=True)
+        draw_face(face, image)
+        draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=True)
         voice.set_box_aspect(1)
         scale = figure.colorbar(voice.images[0], ax=voice, pad=0.03, fraction=0.05)
         marks_db = _marks_db(floor_db)

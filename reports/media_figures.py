@@ -64,10 +64,10 @@ def samples(
             axes.set_axis_off()
         for i, (name, image, levels) in enumerate(examples):
             row, column = divmod(i, columns)
-            _draw_face(grid[2 * row, column], image)
+            draw_face(grid[2 * row, column], image)
             grid[2 * row, column].set_title(_shortened(name, 18), fontsize=8)
             voice = grid[2 * row + 1, column]
-            _draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=column == 0)
+            draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=column == 0)
         return png_of(figure)
 
 
@@ -81,18 +81,18 @@ def confused(pairs: Sequence[tuple[Shown, Shown]], row_hz: Floats, window_second
                 half.suptitle(_shortened(one.name, 30), fontsize=10, fontweight="bold")
                 half.supxlabel(one.words, fontsize=9, color=SOFT)
                 face, voice = half.subplots(1, 2)
-                _draw_face(face, one.image)
-                _draw_spectrogram(voice, one.levels, row_hz, window_seconds, labelled=True)
+                draw_face(face, one.image)
+                draw_spectrogram(voice, one.levels, row_hz, window_seconds, labelled=True)
                 voice.set_box_aspect(1)
         return png_of(figure)
 
 
-def _draw_face(axes: Axes, image: Bytes) -> None:
+def draw_face(axes: Axes, image: Bytes) -> None:
     axes.set_axis_off()
     axes.imshow(image)
 
 
-def _draw_spectrogram(
+def draw_spectrogram(
     axes: Axes, levels: Bytes, row_hz: Floats, window_seconds: float, *, labelled: bool
 ) -> None:
     bands = len(row_hz)

@@ -20,7 +20,7 @@ from evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from evaluation.trials import WINDOWS, read_trials, window_starts
+from evaluation.trials import WINDOWS, read_trials, spread_starts
 from evaluation.unknown import rejection, threshold_at
 from evaluation.verification import (
     cosine_scores,
@@ -242,10 +242,10 @@ def test_known_from_unknown_by_hand():
 
 def test_windows_are_spread_from_the_start_of_a_clip_to_its_end():
     settings = FeatureSettings(window_seconds=1.0)
-    assert window_starts(8000, settings) == [0]
-    assert window_starts(16000, settings) == [0]
-    assert window_starts(16002, settings) == [0, 1, 2]
-    starts = window_starts(80000, settings)
+    assert spread_starts(8000, settings) == [0]
+    assert spread_starts(16000, settings) == [0]
+    assert spread_starts(16002, settings) == [0, 1, 2]
+    starts = spread_starts(80000, settings)
     assert starts == [0, 16000, 32000, 48000, 64000]
     assert len(starts) == WINDOWS
 

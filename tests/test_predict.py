@@ -19,7 +19,7 @@ import train
 from beam_pipelines.corpus.media import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
 from evaluation.errors import EvaluationError
-from evaluation.prediction import MOST_WINDOWS, Question, inputs_of, window_starts
+from evaluation.prediction import MOST_WINDOWS, Question, consecutive_starts, inputs_of
 from evaluation.runs import open_run
 from evaluation.trials import embed
 from features import AudioFacts, FeatureSettings
@@ -214,13 +214,13 @@ def test_windows_of_a_clip_are_those_of_a_build_without_overlap(seconds):
     settings, samples = FeatureSettings(), round(seconds * RATE_HZ)
     clip = Clip("a.wav", "video", "", AudioFacts(RATE_HZ, samples))
     cut = cut_windows([clip], Grid(RATE_HZ, settings.window_samples), 0, 1000)
-    assert window_starts(samples, settings) == [window.start_samples for window in cut]
+    assert consecutive_starts(samples, settings) == [window.start_samples for window in cut]
 
 
 @pytest.mark.parametrize("seconds", [63, 64, 100, 3600])
 def test_a_long_clip_is_listened_to_from_its_start_to_its_end(seconds):
     settings = FeatureSettings()
-    starts = window_starts(seconds * RATE_HZ, settings)
+    starts = consecutive_starts(seconds * RATE_HZ, settings)
     assert len(set(starts)) == len(starts) == MOST_WINDOWS
     assert all(start % settings.window_samples == 0 for start in starts)
     assert starts[0] == 0

@@ -20,7 +20,6 @@ from tfdata.schema import (
     WINDOW_START,
     DatasetError,
     Manifest,
-    Shard,
 )
 from tfdata.tfrecord import decode_example
 
@@ -51,7 +50,7 @@ def _contradiction(manifest: Manifest) -> str | None:
     labels = [person.label for person in manifest.people.values()]
     if labels != list(range(len(labels))):
         return "the people's labels do not count from 0"
-    files = [shard.file for shard in all_shards(manifest)]
+    files = [shard.file for shard in manifest.shards]
     if len(set(files)) < len(files):
         return "two shards have one name"
     for name in files:
@@ -71,10 +70,6 @@ def _contradiction(manifest: Manifest) -> str | None:
                 f"{of_people}"
             )
     return None
-
-
-def all_shards(manifest: Manifest) -> list[Shard]:
-    return [shard for split in manifest.splits.values() for shard in split.shards]
 
 
 class RecordCheck:

@@ -29,7 +29,7 @@ def nearby(place: str, copies: Path = COPIES) -> Path:
     if not (folder / MANIFEST_NAME).is_file():
         from tfdata.sources import copied  # which needs TensorFlow
 
-        shards = [shard for split in manifest.splits.values() for shard in split.shards]
+        shards = manifest.shards
         print(f"Copying {place} to {folder}.", flush=True)
         copied([remote.join(place, shard.file) for shard in shards], shards, folder)
         whole = folder / f"{MANIFEST_NAME}.tmp"

@@ -153,6 +153,11 @@ class Manifest:
     rejects: Mapping[str, int]
     software: Mapping[str, str]
 
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Those of all splits."""
+        return tuple(shard for split in self.splits.values() for shard in split.shards)
+
     def to_json(self) -> str:
         """The manifest's text: the same for the same data set, whenever and wherever built."""
         head = {"format": FORMAT, "format_version": FORMAT_VERSION, "record": self._record()}
@@ -223,10 +228,9 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
         raise DatasetError(f"{path} is damaged ({error}); build the data set again.") from None
     if not check_shards:
         return manifest
-    shards = [shard for split in manifest.splits.values() for shard in split.shards]
-    names = [shard.file for shard in shards]
+    names = [shard.file for shard in manifest.shards]
     found = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
-    for shard in shards:
+    for shard in manifest.shards:
         _check_shard(f"{folder}/{shard.file}", shard, found.get(shard.file))
     return manifest
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from command_line import Parser
 from reports.words import counted
-from tfdata.checks import RecordCheck, all_shards, check_manifest
+from tfdata.checks import RecordCheck, check_manifest
 from tfdata.salvage import Fault, walk
 from tfdata.schema import MANIFEST_NAME, DatasetError, Manifest, Shard, load_manifest
 
@@ -64,7 +64,7 @@ class Found:
 def _report(data_dir: Path, manifest: Manifest) -> Found:
     """Checks a data set; prints a line for each fault, up to MAX_LINES, and for strange files."""
     found = Found()
-    total = sum(shard.bytes for shard in all_shards(manifest))
+    total = sum(shard.bytes for shard in manifest.shards)
     with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
         lines = find_faults(data_dir, manifest, found, bar.update)
         for line in itertools.islice(lines, MAX_LINES):
@@ -72,7 +72,7 @@ def _report(data_dir: Path, manifest: Manifest) -> Found:
         others = sum(1 for _ in lines)
     if others:
         print(f"... and {counted(others, 'other fault')}.")
-    named = {shard.file for shard in all_shards(manifest)}
+    named = {shard.file for shard in manifest.shards}
     strangers = sorted(path.name for path in data_dir.glob("*.tfrecord") if path.name not in named)
     if strangers:
         more = f" and {len(strangers) - 1} more are" if len(strangers) > 1 else " is"
@@ -81,7 +81,7 @@ def _report(data_dir: Path, manifest: Manifest) -> Found:
 
 
 def _summary(data_dir: Path, manifest: Manifest, found: Found, seconds: float) -> str:
-    shards = all_shards(manifest)
+    shards = manifest.shards
     pairs = sum(split.pairs for split in manifest.splits.values())
     if not found.faults:
         megabytes = sum(shard.bytes for shard in shards) / 1e6

@@ -13,11 +13,8 @@ from pathlib import Path
 
 import keras
 
+from training.errors import TrainingError
 from training.progress import Progress
-
-
-class CheckpointError(Exception):
-    """A checkpoint that cannot be written or read: one sentence."""
 
 
 class Checkpoint:
@@ -41,7 +38,7 @@ class Checkpoint:
         try:
             kept = keras.models.load_model(self._model(progress))
         except (OSError, ValueError, KeyError):
-            raise CheckpointError(
+            raise TrainingError(
                 f"{self._model(progress)} is damaged; delete {self._folder}, and the same command "
                 f"begins anew."
             ) from None
@@ -68,7 +65,7 @@ class Checkpoint:
             temporary.replace(self._switch)
         except OSError as error:  # HDF5 puts a page into its own
             reason = os.strerror(error.errno) if error.errno else "the disk may be full"
-            raise CheckpointError(
+            raise TrainingError(
                 f"{self._folder} cannot be written ({reason}); make room, and the same command "
                 f"goes on from what was kept before."
             ) from None

@@ -16,6 +16,7 @@ from scipy.special import log_softmax
 
 import tfdata
 from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
+from models.product import expert_kernels
 
 # Beyond these a weight says "never" or "always right", which no validation split can show.
 BOUNDS = (0.1, 256.0)
@@ -39,26 +40,17 @@ def join(fusion: keras.Model, image_expert: keras.Model, audio_expert: keras.Mod
     fusion.get_layer(PERSON).set_weights([np.concatenate(kernels)])
 
 
-def weigh(fusion: keras.Model, data_dir: Path) -> dict[str, dict[str, float]]:
+def weigh(fusion: keras.Model, data_dir: Path) -> None:
     """Fits the experts' weights on the validation split, and sets them.
 
     They make the answers on it likeliest, each expert alone and both together (temperature
     scaling; Guo et al., 2017), with Platt's (1999) targets: of n answers, not even one that is
     always right is sure beyond (n + 1) / (n + 2).
-
-    Returns:
-      The weights of face and voice, `alone` and `together`.
     """
     faces, voices, labels = _evidence(fusion, data_dir)
-    alone = [fitted([expert], labels)[0] for expert in (faces, voices)]
-    together = fitted([faces, voices], labels)
     layer = fusion.get_layer(EMBEDDING)
-    layer.alone.assign(alone)
-    layer.together.assign(together)
-    return {
-        name: {"face": float(face), "voice": float(voice)}
-        for name, (face, voice) in (("alone", alone), ("together", together))
-    }
+    layer.alone.assign([fitted([expert], labels)[0] for expert in (faces, voices)])
+    layer.together.assign(fitted([faces, voices], labels))
 
 
 def fitted(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
@@ -80,14 +72,12 @@ def fitted(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
 
 def _evidence(fusion: keras.Model, data_dir: Path) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """What each expert says at weight 1, logits [examples, classes], and the labels."""
-    layer = fusion.get_layer(EMBEDDING)
-    vectors = keras.Model(fusion.input, layer.input[:2])
-    kernel = fusion.get_layer(PERSON).get_weights()[0].astype(np.float64)
-    face_units = layer.input[0].shape[-1]
+    vectors = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
+    of_face, of_voice = (kernel.astype(np.float64) for kernel in expert_kernels(fusion))
     faces, voices, labels = [], [], []
     for inputs, label in tfdata.load(data_dir, "validation", "pair"):
         face, voice = (np.asarray(x, np.float64) for x in vectors.predict_on_batch(inputs))
-        faces.append(face @ kernel[:face_units])
-        voices.append(voice @ kernel[face_units:])
+        faces.append(face @ of_face)
+        voices.append(voice @ of_voice)
         labels.append(label.numpy())
     return np.concatenate(faces), np.concatenate(voices), np.concatenate(labels)

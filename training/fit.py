@@ -17,7 +17,8 @@ import tfdata
 from models import MODELS, Inputs, build_model
 from tfdata.schema import Manifest
 from training.checkpoint import Checkpoint
-from training.keeper import Keeper, TrainingError
+from training.errors import TrainingError
+from training.keeper import Keeper
 from training.progress import Progress
 from training.recipes import Execution, Recipe
 
@@ -60,8 +61,8 @@ def fit(
     epoch and, within one, every `checkpoint_steps` steps.
 
     Raises:
-      TrainingError: the loss stops being a number, or a GPU would get no examples.
-      CheckpointError: the run's state cannot be kept or read.
+      TrainingError: the loss stops being a number, a GPU would get no examples, or the run's
+        state cannot be kept or read.
       DatasetError, ModelError: the data set or the model do not allow it.
     """
     prepare(execution)

@@ -11,15 +11,12 @@ from typing import Any
 import keras
 
 from training.checkpoint import Checkpoint
+from training.errors import TrainingError
 from training.progress import Progress
 from training.recipes import Recipe
 
 TRAINED, UNSEEN = ("loss", "accuracy"), ("val_loss", "val_accuracy")
 MAX_SEED = 2**31
-
-
-class TrainingError(Exception):
-    """Training that cannot go on: one sentence."""
 
 
 class Keeper(keras.callbacks.Callback):

@@ -6,17 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine")
-WATCHED = ("val_loss", "accuracy")
-
 
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained.
 
     Attributes:
-      optimizer: one of OPTIMIZERS.
+      optimizer: 'adam', 'adamw' or 'sgd'.
       learning_rate: at the first step.
       schedule: 'constant', or 'cosine': down to 0 over `epochs`, after a rise over the first two.
       batch_size: examples a step.

@@ -31,9 +31,9 @@ from reports.page import picture_address
 from reports.run_report import run_report
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
+from training.errors import TrainingError
 from training.evaluate import answers_on
 from training.fit import Fitted
-from training.keeper import TrainingError
 from training.recipes import Execution
 
 SAMPLES_SHOWN = 12
@@ -173,33 +173,34 @@ def write_run(
     """
     people = list(manifest.people)
     model = MODELS[settings["model"]]
-    measured, confusions = {}, {}
-    for split in SPLITS:
-        labels, named = answers_on(fitted.model, data_dir, split, model.modality)
-        confusions[split] = confusion_matrix(labels, named, len(people))
-        measured[split] = measure(confusions[split], people)
+    fitted.model.save(run_dir / MODEL_NAME)
+    (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    run = read_run(run_dir)  # as it was saved: what is measured is what anybody can open
+    known = read_answers(run, data_dir, ["test"])[1].known
+    named = {
+        "train": answers_on(fitted.model, data_dir, "train", model.modality),
+        "validation": answers_on(fitted.model, data_dir, "validation", model.modality),
+        "test": (known.labels, known.probabilities.argmax(axis=1)),
+    }
+    confusions = {split: confusion_matrix(*named[split], len(people)) for split in SPLITS}
 
     metrics = {
         "model": settings["model"],
         "people": len(people),
         "chance": 1 / len(people),
-        **{split: asdict(values) for split, values in measured.items()},
+        **{split: asdict(measure(confusions[split], people)) for split in SPLITS},
         "parameters": fitted.model.count_params(),
         "epochs": len(fitted.history.get("loss", ())),
         "best_epoch": fitted.best_epoch,
         "seconds": round(fitted.seconds, 1),
     }
-    fitted.model.save(run_dir / MODEL_NAME)
-    (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     pictures = {"samples.png": _samples(data_dir, manifest)}
     if len(people) <= MOST_DRAWN:
         pictures["confusion.png"] = figures.confusion(confusions["test"], people)
     if fitted.history:
         curves = figures.learning_curves(fitted.history, fitted.best_epoch)
         pictures["curves.png"] = curves
-    run = read_run(run_dir)  # as it was saved: what is measured is what anybody can open
-    _, answers = read_answers(run, data_dir, ["test"])
-    for part in strength_parts(run, data_dir, "test", answers.known):
+    for part in strength_parts(run, data_dir, "test", known):
         metrics |= part.metrics
         pictures |= part.pictures
     for name, png in pictures.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfdata.augmentation.draws import Draws
+from tfdata.augmentation.spans import within
 
 
 def move(
@@ -115,7 +116,5 @@ def cover(
     for axis, side in ((1, images.shape[1]), (2, images.shape[2])):
         length = draws.uniform(f"face.cover.length.{axis}", 0, largest, rank=4) * side
         start = draws.uniform(f"face.cover.start.{axis}", rank=4) * (side - length)
-        middle = tf.range(side, dtype=tf.float32) + 0.5
-        place = tf.reshape(middle, [-1, 1, 1] if axis == 1 else [-1, 1])
-        inside &= (place >= start) & (place < start + length)
+        inside &= within(axis, side, start, length)
     return tf.where(inside, draws.uniform("face.cover.grey", 0, 255, rank=4), images)

@@ -11,6 +11,7 @@ import math
 import tensorflow as tf
 
 from tfdata.augmentation.draws import Draws
+from tfdata.augmentation.spans import within
 
 
 def shift_time(levels: tf.Tensor, draws: Draws) -> tf.Tensor:
@@ -85,12 +86,10 @@ def mask(
     mean = _mean(levels)
     for axis, most in ((1, most_bands), (2, most_frames)):
         size = levels.shape[axis]
-        place = tf.range(size, dtype=tf.float32) + 0.5  # the middle of each, so none is favoured
-        place = tf.reshape(place, [-1, 1, 1] if axis == 1 else [-1, 1])
         for i in range(masks):
             width = draws.uniform(f"voice.mask.{axis}.{i}.width", 0, most, rank=4) * size
             start = draws.uniform(f"voice.mask.{axis}.{i}.start", rank=4) * (size - width)
-            levels = tf.where((place >= start) & (place < start + width), mean, levels)
+            levels = tf.where(within(axis, size, start, width), mean, levels)
     return levels
 
 

@@ -1,0 +1,5 @@
+"""What ends a training."""
+
+
+class TrainingError(Exception):
+    """Training that cannot go on: one sentence."""
