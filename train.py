@@ -107,11 +107,10 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
             print(f"The report is {run_dir / 'report.html'}.")
     except (EvaluationError, ModelError, TrainingError) as error:
         return _fail(str(error))
-    except tf.errors.DataLossError as error:
-        damage = first_damage(data_dir, manifest)
-        return _fail(str(damage or f"A shard of {data_dir} is damaged ({error.message})."))
-    except tf.errors.OpError as error:  # a full disk under TensorBoard's logs, say
-        return _fail(f"TensorFlow stopped: {_cause(error.message)}.")
+    except tf.errors.OpError as error:  # a damaged record, a full disk under TensorBoard's logs
+        of_records = isinstance(error, tf.errors.DataLossError | tf.errors.InvalidArgumentError)
+        damage = first_damage(data_dir, manifest) if of_records else None
+        return _fail(str(damage or f"TensorFlow stopped: {_cause(error.message)}."))
     return 0
 
 

@@ -48,7 +48,17 @@ def test_a_damaged_record_stops_reading_and_its_place_can_be_told(folder, shards
     with pytest.raises(tf.errors.DataLossError):
         images(folder)
     error = first_damage(folder, load_manifest(folder))
-    assert f"{shards[0].name} is damaged in record 2, which begins at byte" in str(error)
+    assert f"{shards[0].name}, record 2, byte {record_bytes(shards[0])}: " in str(error)
+
+
+def test_somebody_whom_the_manifest_does_not_name_stops_reading(folder, shards):
+    manifest = folder / "dataset.json"
+    name = next(iter(load_manifest(folder).people))
+    manifest.write_text(manifest.read_text().replace(f'"{name}"', '"Nobody"'))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a record names nobody"):
+        images(folder)
+    error = first_damage(folder, load_manifest(folder))
+    assert f"its identity '{name}' is none of the manifest's people" in str(error)
 
 
 def test_training_stops_with_a_sentence_that_names_the_place(folder, shards, tmp_path, capsys):
@@ -56,7 +66,7 @@ def test_training_stops_with_a_sentence_that_names_the_place(folder, shards, tmp
     flags = [f"--data={folder}", f"--output={tmp_path / 'run'}", "--epochs=1"]
     assert train.main(["--model=cnn_image", *flags]) == 1
     error = capsys.readouterr().err
-    assert f"{shards[-1].name} is damaged in record 1, which begins at byte 0" in error
+    assert f"{shards[-1].name}, record 1, byte 0: " in error
     assert "Traceback" not in error
 
 

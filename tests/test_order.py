@@ -82,12 +82,23 @@ def test_training_goes_on_behind_any_step(images):
         assert rest == whole[epoch * 18 + step * 4 :]
 
 
-@pytest.mark.parametrize(
-    ("host_count", "options"), [(3, {}), *((count, MIXED) for count in range(1, 9))]
-)
+@pytest.mark.parametrize("host_count", range(1, 9))
 def test_of_several_readers_every_example_is_read_by_exactly_one(
-    images, stored, host_count, options
+    images, stored, host_count, tmp_path
 ):
+    """Whatever else is asked for: other options for each number of readers."""
+    draw = random.Random(host_count)
+    options = {
+        "batch_size": draw.randint(1, 20),
+        "shuffle_buffer": draw.choice([0, 3, 100]),
+        "seed": draw.randrange(9),
+        "epoch": draw.randrange(9),
+        "cache": draw.choice([None, "memory", tmp_path]),
+        "deterministic": draw.random() < 0.7,
+        "parallel_calls": draw.choice([None, 1, 3]),
+        "prefetch": draw.randint(1, 4),
+        "damage": draw.choice(["fail", "skip"]),
+    }
     shares = [
         images(**options, host_index=host, host_count=host_count) for host in range(host_count)
     ]

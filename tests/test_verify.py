@@ -16,6 +16,7 @@ import pytest
 
 from tfdata import DatasetError, load_manifest, salvage, verify
 from tfdata.checks import RecordCheck
+from tfdata.faults import Found, find_faults
 from tfdata.records import Loss, salvaged
 from tfdata.schema import Corpus, Leak, Manifest, Person, Shard, Split, encode_record
 from tfdata.tfrecord import encode_example, frame
@@ -388,8 +389,8 @@ def fuzz(folder, shard, times, seed):
         out, loss = salvage_shard(shard, manifest)
         whole = sorted((content.index(frame), frame) for frame in FRAMES if frame in content)
         assert out == [frame for _, frame in whole], content
-        found = verify.Found()
-        told = list(verify.find_faults(folder, manifest, found, lambda _: None))
+        found = Found()
+        told = list(find_faults(folder, manifest, found, lambda _: None))
         assert bool(told) == (content != good), content
         assert found.faults == len(told)
         assert found.pairs == 14 + len(out)

@@ -10,7 +10,8 @@ from collections import deque
 from pathlib import Path
 
 from tfdata.checks import RecordCheck
-from tfdata.records import Loss, read_records, salvaged
+from tfdata.faults import Found, find_faults
+from tfdata.records import Loss, salvaged
 from tfdata.schema import DatasetError, Manifest, Shard
 from tfdata.tfrecord import frame
 
@@ -59,12 +60,11 @@ def without_damage(files: list[str], manifest: Manifest, split: str) -> tuple[li
 
 
 def first_damage(data_dir: Path, manifest: Manifest) -> DatasetError | None:
-    """Where a data set is damaged first: what TensorFlow's DataLossError does not say."""
-    for shard in manifest.shards:
-        try:
-            deque(read_records(data_dir / shard.file), maxlen=0)
-        except DatasetError as error:
-            return error
+    """Where a data set is damaged first: what TensorFlow's error of a record does not say."""
+    for fault in find_faults(data_dir, manifest, Found(), lambda _: None):
+        return DatasetError(
+            f"{data_dir} is damaged: {fault}; copy the data set again, or build it again."
+        )
     return None
 
 

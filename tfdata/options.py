@@ -33,8 +33,8 @@ class ReadOptions:
       cache: 'memory' holds the split's records; a folder keeps copies of its shards, for data
         sets that lie far away; None reads them where they are.
       deterministic: False gives batches as they become ready, in no promised order.
-      parallel_calls: threads that read and parse; None lets TensorFlow choose.
-      prefetch: batches made ready ahead; None lets TensorFlow choose.
+      parallel_calls: threads that read, and that parse; None is one a core.
+      prefetch: batches made ready ahead.
       host_index, host_count: this reader, from 0, and how many share each epoch. Every example
         is read by exactly one of them, and their numbers differ by one at most.
       damage: 'fail' stops at a damaged record; 'skip' leaves it out, and says how many those are.
@@ -54,7 +54,7 @@ class ReadOptions:
     cache: str | Path | None = None
     deterministic: bool = True
     parallel_calls: int | None = None
-    prefetch: int | None = None
+    prefetch: int = 2
     host_index: int = 0
     host_count: int = 1
     damage: str = "fail"

@@ -92,7 +92,7 @@ def load(
     batches = epochs.flat_map(one_epoch)
     # The count comes from the manifest, so that progress bars know the end from the first step.
     batches = batches.apply(tf.data.experimental.assert_cardinality(_batches(counts, options)))
-    return batches.prefetch(options.prefetch or tf.data.AUTOTUNE).with_options(_behaviour(options))
+    return batches.prefetch(options.prefetch).with_options(_behaviour(options))
 
 
 def _source(
@@ -135,6 +135,9 @@ def _batches(counts: list[int], options: ReadOptions) -> int:
 def _behaviour(options: ReadOptions) -> tf.data.Options:
     behaviour = tf.data.Options()
     behaviour.deterministic = options.deterministic
+    # Nothing here needs tuning, and whoever tunes may hold the end of a pass up for as long as it
+    # has lasted: 0.8 s more of 1.7 s, in TensorFlow 2.16.
+    behaviour.autotune.enabled = False
     # Readers have their shares already.
     behaviour.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return behaviour
@@ -163,6 +166,9 @@ def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
             draws = Draws(parsed[KEY], options.seed, epoch)
             arrays = augment(arrays, draws, manifest.features["floor_db"])
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
-        return features, labels.lookup(parsed[IDENTITY])
+        label = labels.lookup(parsed[IDENTITY])
+        known = tf.debugging.assert_non_negative(label, "a record names nobody of its manifest")
+        with tf.control_dependencies([known]):
+            return features, tf.identity(label)
 
     return parse

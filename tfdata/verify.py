@@ -12,22 +12,19 @@ The last line says whether the data set is whole. The exit code is 1 if it is no
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from command_line import Parser
 from reports.words import counted
-from tfdata.checks import RecordCheck, check_manifest
-from tfdata.salvage import Fault, walk
-from tfdata.schema import MANIFEST_NAME, DatasetError, Manifest, Shard, load_manifest
+from tfdata.checks import check_manifest
+from tfdata.faults import Found, find_faults
+from tfdata.schema import DatasetError, Manifest, load_manifest
 
 MAX_LINES = 50
 
@@ -50,15 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     print(_summary(data_dir, manifest, found, time.monotonic() - started))
     return int(found.faults > 0)
-
-
-@dataclass
-class Found:
-    """What a check has found so far."""
-
-    faults: int = 0
-    damaged: set[str] = field(default_factory=set)  # names of shards
-    pairs: int = 0  # undamaged ones
 
 
 def _report(data_dir: Path, manifest: Manifest) -> Found:
@@ -94,78 +82,6 @@ def _summary(data_dir: Path, manifest: Manifest, found: Found, seconds: float) -
         f"{counted(len(shards), 'shard')} damaged, {found.pairs:,} of {counted(pairs, 'pair')} "
         f"whole; copy the data set again, or build it again."
     )
-
-
-def find_faults(
-    data_dir: Path, manifest: Manifest, found: Found, advance: Callable[[int], object]
-) -> Iterator[str]:
-    """Checks the shards of a data set against its manifest.
-
-    Args:
-      data_dir: its folder.
-      manifest: its manifest.
-      found: is kept up to date.
-      advance: is told how many more bytes of shards have been dealt with.
-
-    Yields:
-      A line for each fault, as soon as it is found.
-    """
-    seen: set[int] = set()
-    for name, split in manifest.splits.items():
-        check = RecordCheck(manifest, name, seen)
-        before = found.faults
-        for shard in split.shards:
-            for fault in _shard_faults(data_dir / shard.file, shard, check, advance):
-                found.faults += 1
-                found.damaged.add(shard.file)
-                yield f"{shard.file}{fault}"
-        found.pairs += check.pairs.total()
-        if found.faults > before:
-            continue  # and it is known already why somebody's pairs are missing
-        for identity, person in manifest.people.items():
-            if check.pairs[identity] != person.pairs[name]:
-                found.faults += 1
-                yield (
-                    f"{MANIFEST_NAME}: {identity} has {person.pairs[name]} {name} pairs there and "
-                    f"{check.pairs[identity]} in the shards"
-                )
-
-
-def _shard_faults(
-    path: Path, shard: Shard, check: RecordCheck, advance: Callable[[int], object]
-) -> Iterator[str]:
-    """What is wrong with one shard: what follows its name in a line."""
-    whole, faults, done = 0, 0, 0
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != shard.bytes:
-                faults += 1
-                yield f": it has {size} bytes where the manifest says {shard.bytes}"
-            for item in walk(file, size):
-                advance(item.offset - done)
-                done = item.offset
-                try:
-                    if isinstance(item, Fault):
-                        raise ValueError(item.reason)
-                    check(item.data)
-                    whole += 1
-                except ValueError as error:
-                    faults += 1
-                    about = "" if item.counted else "about "
-                    yield f", {about}record {item.number}, byte {item.offset}: {error}"
-            if not faults and whole != shard.records:
-                faults += 1
-                yield f": it has {whole} records where the manifest says {shard.records}"
-            file.seek(0)
-            if not faults and hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                yield (
-                    ": its SHA-256 is not the manifest's, though every record is whole; records "
-                    "were moved or replaced"
-                )
-    except OSError as error:
-        yield f": it cannot be read: {error.strerror}"
-    advance(shard.bytes - done)
 
 
 if __name__ == "__main__":

@@ -93,16 +93,20 @@ def defocus(images: tf.Tensor, draws: Draws, *, share: float = 0.3) -> tf.Tensor
     Half of `share` of them lose what is smaller than a 32nd of their side, and half of it, drawn
     apart, what is smaller than a 16th. A picture of fewer pixels has nothing to lose.
     """
-    side = images.shape[1:3]
     for places in (32, 16):
-        step = max(1, side[0] // places)
-        coarse = tf.nn.avg_pool2d(images, step, step, "SAME")
-        whole = [step * cells for cells in coarse.shape[1:3]]  # with the pooling's padding
-        blurred = tf.image.resize_with_crop_or_pad(tf.image.resize(coarse, whole), *side)
-        images = tf.where(
-            draws.chosen(f"face.defocus.{places}", share / 2, rank=4), blurred, images
-        )
+        chosen = tf.where(draws.chosen(f"face.defocus.{places}", share / 2))
+        blurred = _without_detail(tf.gather_nd(images, chosen), places)
+        images = tf.tensor_scatter_nd_update(images, chosen, blurred)
     return images
+
+
+def _without_detail(images: tf.Tensor, places: int) -> tf.Tensor:
+    """What is left of pictures when each of so many places along a side has one colour."""
+    side = images.shape[1:3]
+    step = max(1, side[0] // places)
+    coarse = tf.nn.avg_pool2d(images, step, step, "SAME")
+    whole = [step * cells for cells in coarse.shape[1:3]]  # with the pooling's padding
+    return tf.image.resize_with_crop_or_pad(tf.image.resize(coarse, whole), *side)
 
 
 def cover(
