@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
 from tfdata.nearby import nearby
+from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
 from training.recipes import OURS, STUDY, Execution
 
@@ -58,6 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default="none",
         help="'mirrored': a copy of the model on each GPU (%(default)s)",
     )
+    parser.add_argument(
+        "--service",
+        type=_service_address,
+        metavar="ADDRESS",
+        help="a tf.data service that reads for it, grpc://host:5000",
+    )
     found = parser.parse(argv)
     try:
         return _train(found, parser)
@@ -96,7 +103,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
         for name in ("epochs", "batch_size", "learning_rate", "patience", "seed")
         if getattr(found, name) is not None
     }
-    execution = Execution(found.mixed_precision, found.jit_compile, found.strategy)
+    execution = Execution(found.mixed_precision, found.jit_compile, found.strategy, found.service)
     session = Session(data_dir, manifest, recipes, given, execution)
     try:
         if found.model == ALL:
@@ -139,6 +146,12 @@ def _result(run_dir: Path) -> str:
         f"{test['pairs']}, 95 % interval {test['low']:.1%} to {test['high']:.1%}); chance is "
         f"{metrics['chance']:.1%}."
     )
+
+
+def _service_address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; use one as grpc://host:5000")
+    return text
 
 
 def _cause(message: str) -> str:

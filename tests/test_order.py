@@ -191,18 +191,6 @@ def test_a_strategy_gets_examples_that_it_need_not_share_out_again(data_set, ima
     assert found == images(**MIXED)
 
 
-def test_workers_of_a_tf_data_service_read_every_example_once(data_set, stored):
-    service = tf.data.experimental.service
-    dispatcher = service.DispatchServer()
-    address = dispatcher.target.partition("://")[2]
-    workers = [service.WorkerServer(service.WorkerConfig(address)) for _ in range(2)]
-    options = ReadOptions(4, shuffle_buffer=5, service=dispatcher.target)
-    batches = load(data_set, "train", "image", options)
-    found = [image.tobytes() for batch, _ in batches for image in batch.numpy()]
-    assert sorted(found) == sorted(stored)
-    del workers
-
-
 def test_options_that_make_no_sense_are_refused():
     for options, words in [
         ({"batch_size": 0}, "batch_size is 0; use 1"),
@@ -212,6 +200,7 @@ def test_options_that_make_no_sense_are_refused():
         ({"host_index": 2, "host_count": 2}, "host_index is 2 of host_count 2"),
         ({"damage": "ignore"}, "damage is 'ignore'; use one of fail, skip"),
         ({"service": "grpc://x:1", "skip": 3}, "no order"),
+        ({"service": "host"}, "service is 'host'; use an address"),
     ]:
         with pytest.raises(ValueError, match=words):
             ReadOptions(**options)

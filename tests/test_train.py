@@ -131,6 +131,7 @@ def test_a_model_learns_what_can_be_learnt(build, tmp_path):
         (["--model=cnn_image", "--batch_size=-1"], ["--batch_size", "1 or more"]),
         (["--model=cnn_image", "--seed=-1"], ["--seed", "0 to 4294967295"]),
         (["--model=cnn_image", "--learning_rate=nan"], ["--learning_rate", "above 0"]),
+        (["--model=cnn_image", "--service=localhost"], ["--service", "grpc://host:5000"]),
         ([], ["--model"]),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 DAMAGE = ("fail", "skip")
 IN_MEMORY = "memory"
+ADDRESS = re.compile(r"grpc://[^\s:/]+:\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class ReadOptions:
         is read by exactly one of them, and their numbers differ by one at most.
       damage: 'fail' stops at a damaged record; 'skip' leaves it out, and says how many those are.
       service: address of a tf.data service, such as 'grpc://host:5000', whose workers read and
-        parse, each shard one of them, in no promised order; None does it here.
+        parse in no promised order: each takes shards of one epoch, or, if `epochs` is None, whole
+        epochs, several at a time; None does it here.
     """
 
     batch_size: int = 32
@@ -76,8 +79,12 @@ class ReadOptions:
             )
         if self.damage not in DAMAGE:
             raise ValueError(f"damage is {self.damage!r}; use one of {', '.join(DAMAGE)}.")
-        if self.service and (self.skip or self.take or self.host_count > 1 or self.epochs != 1):
+        if self.service and not ADDRESS.fullmatch(self.service):
+            raise ValueError(f"service is {self.service!r}; use an address as grpc://host:5000.")
+        if self.service and (
+            self.skip or self.take or self.host_count > 1 or self.epochs not in (1, None)
+        ):
             raise ValueError(
-                "service is given with skip, take, host_count or more than one of epochs; a "
-                "tf.data service has no order in which they would mean something."
+                "service is given with skip, take, host_count or a number of epochs; a tf.data "
+                "service has no order in which they would mean something."
             )

@@ -23,6 +23,7 @@ from tfdata.schema import (
     Manifest,
     load_manifest,
 )
+from tfdata.service import through_service
 from tfdata.sources import copied, from_files, from_memory
 
 # What each modality reads of a record.
@@ -81,15 +82,12 @@ def load(
         batches = records.batch(options.batch_size, options.drop_remainder)
         return batches.map(lambda batch: parse(batch, epoch), num_parallel_calls=parallel_calls)
 
-    if options.service:
-        return one_epoch(tf.constant(options.epoch, tf.int64)).apply(
-            tf.data.experimental.service.distribute(
-                tf.data.experimental.service.ShardingPolicy.DYNAMIC, options.service
-            )
-        )
+    if options.service and options.epochs == 1:
+        return through_service(one_epoch(tf.constant(options.epoch, tf.int64)), options.service)
     last = None if options.epochs is None else options.epoch + options.epochs
-    epochs = tf.data.Dataset.range(options.epoch, last or tf.int64.max)
-    batches = epochs.flat_map(one_epoch)
+    batches = tf.data.Dataset.range(options.epoch, last or tf.int64.max).flat_map(one_epoch)
+    if options.service:
+        return through_service(batches, options.service)
     # The count comes from the manifest, so that progress bars know the end from the first step.
     batches = batches.apply(tf.data.experimental.assert_cardinality(_batches(counts, options)))
     return batches.prefetch(options.prefetch).with_options(_behaviour(options))
@@ -100,7 +98,8 @@ def _source(
 ) -> tuple[Source, list[int]]:
     """Where the records come from, and how many there are in each shard."""
     shards = manifest.splits[split].shards
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    # Absolute, since workers of a service may run elsewhere on this machine.
+    folder = data_dir if remote.is_address(data_dir) else Path(data_dir).absolute()
     files = [remote.join(folder, shard.file) for shard in shards]
     counts = [shard.records for shard in shards]
     if options.cache and options.cache != IN_MEMORY:

@@ -58,7 +58,8 @@ def fit(
     Order, augmentation and dropout are drawn from (seed, epoch) alone, and operations that could
     give other sums on another day are not used, so a run that was taken up again ends, on one
     machine, with the very weights of one that was not interrupted. Its state is kept after each
-    epoch and, within one, every `checkpoint_steps` steps.
+    epoch and, within one, every `checkpoint_steps` steps. What a tf.data service reads has no such
+    order, and ends with other weights each time.
 
     Raises:
       TrainingError: the loss stops being a number, a GPU would get no examples, or the run's
@@ -89,7 +90,7 @@ def fit(
         keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
     ]
 
-    def go_on(last_epoch: int, options: tfdata.ReadOptions, steps: int | None) -> None:
+    def go_on(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
         model.fit(
             _one_hot(tfdata.load(data_dir, "train", modality, options), people),
             validation_data=_one_hot(tfdata.load(data_dir, "validation", modality, stored), people),
@@ -101,13 +102,16 @@ def fit(
             verbose=1 if sys.stdout.isatty() else 2,
         )
 
+    steps = recipe.steps_an_epoch(pairs)
+    endless = replace(shuffled, epochs=None, service=execution.service)
     if progress.step:  # the rest of the epoch in which the run was killed
         skipped = progress.step * recipe.batch_size
         rest = replace(shuffled, epoch=progress.epoch, skip=skipped)
-        go_on(progress.epoch + 1, rest, None)
+        if execution.service:  # which has no order to go on in
+            rest = replace(endless, epoch=progress.epoch)
+        go_on(progress.epoch + 1, rest, steps - progress.step)
     if not keeper.progress.is_done(recipe):
-        whole = replace(shuffled, epoch=keeper.progress.epoch, epochs=None)
-        go_on(recipe.epochs, whole, recipe.steps_an_epoch(pairs))
+        go_on(recipe.epochs, replace(endless, epoch=keeper.progress.epoch), steps)
     progress = keeper.progress
     checkpoint.load_best_weights(model, progress)
     return Fitted(model, dict(progress.history), progress.best_epoch, progress.seconds)

@@ -69,11 +69,13 @@ class Execution:
       mixed_precision: float16 where it is safe; pays on GPUs with tensor cores.
       jit_compile: compile the step with XLA.
       strategy: 'none', or 'mirrored': a copy of the model on each GPU of this machine.
+      service: address of a tf.data service that reads the training split; None reads it here.
     """
 
     mixed_precision: bool = False
     jit_compile: bool = False
     strategy: str = "none"
+    service: str | None = None
 
 
 _RESIDUAL = Recipe(

@@ -147,8 +147,8 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def _differing(begun: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
-    """The names of the settings that differ; where the data lie does not count."""
-    return {name for name in settings if begun.get(name) != settings[name]} - {"data"}
+    """The names of the settings that differ; where the data lie, and who reads, does not count."""
+    return {name for name in settings if begun.get(name) != settings[name]} - {"data", "service"}
 
 
 def _settings_of(run_dir: Path) -> dict[str, Any] | None:
