@@ -1,4 +1,4 @@
-"""Prediction, run for real: tiny trained models asked about media outside of the data set."""
+"""Prediction, run for real: small models asked about media outside of the data set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import pytest
 import soundfile
 
 import predict
-import train
 from beam_pipelines.corpus.media import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
 from evaluation.errors import EvaluationError
@@ -24,8 +23,9 @@ from evaluation.runs import open_run
 from evaluation.trials import embed
 from features import AudioFacts, FeatureSettings
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
-from tests.tools import read_records
+from tests.tools import read_records, untrained_run
 from tfdata.schema import SPLITS
+from training.experts import join
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +47,20 @@ def made(build, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run_of(made, tmp_path_factory):
-    """The folder of a run of any model, trained for an epoch, once."""
+    """The folder of a run of any model, written once; weights do not matter here."""
     root, runs = tmp_path_factory.mktemp("runs"), {}
 
-    def trained(model):
+    def run_dir(model):
+        folder = root / model
         if model not in runs:
-            flags = [f"--model={model}", f"--data={made[0]}", f"--output={root / model}"]
-            assert train.main([*flags, "--epochs=1", "--learning_rate=0.01"]) == 0
-            runs[model] = root / model
-        return runs[model]
+            runs[model] = untrained_run(model, made[0], folder)
+            if model == "resnet_fusion":
+                experts = ("resnet_image", "resnet_audio")
+                join(runs[model], *(untrained_run(x, made[0], folder / x) for x in experts))
+                runs[model].save(folder / "model.keras")
+        return folder
 
-    return trained
+    return run_dir
 
 
 @pytest.fixture(scope="module")

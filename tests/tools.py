@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
+from models import Inputs, build_model
 from tests.conftest import SMALL
+from tfdata import load_manifest
 
 
 def read_records(data_set, split):
@@ -27,6 +31,21 @@ def read_records(data_set, split):
 
 def files_of(data_set):
     return {p.name: p.read_bytes() for p in data_set.iterdir() if p.is_file()}
+
+
+def untrained_run(model, data_set, run_dir):
+    """Writes a run as `train.py` leaves it, of random weights, in a second; returns its model."""
+    manifest = load_manifest(data_set)
+    keras.utils.set_random_seed(1)
+    inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
+    network = build_model(model, inputs, len(manifest.people))
+    run_dir.mkdir()
+    network.save(run_dir / "model.keras")
+    shutil.copy(data_set / "dataset.json", run_dir)
+    settings = {"model": model, "data": str(data_set)}
+    (run_dir / "settings.json").write_text(json.dumps(settings))
+    (run_dir / "metrics.json").write_text("{}")
+    return network
 
 
 def start_build(corpus, output, *flags, **settings):
