@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfdata import remote
 from tfdata.augmentation import Draws, augment
 from tfdata.damage import without_damage
+from tfdata.labels import labeller
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.order import Source, epoch_of_records
 from tfdata.schema import (
@@ -147,13 +148,7 @@ def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     wanted = MODALITIES[modality]
     shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
     layout = {name: tf.io.FixedLenFeature([], tf.string) for name in (*wanted, IDENTITY, KEY)}
-    labels = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            tf.constant(list(manifest.people)),
-            tf.constant([person.label for person in manifest.people.values()], tf.int64),
-        ),
-        default_value=-1,
-    )
+    label_of = labeller(manifest.people)
 
     def parse(batch: tf.Tensor, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         parsed = tf.io.parse_example(batch, layout)
@@ -165,9 +160,6 @@ def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
             draws = Draws(parsed[KEY], options.seed, epoch)
             arrays = augment(arrays, draws, manifest.features["floor_db"])
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
-        label = labels.lookup(parsed[IDENTITY])
-        known = tf.debugging.assert_non_negative(label, "a record names nobody of its manifest")
-        with tf.control_dependencies([known]):
-            return features, tf.identity(label)
+        return features, label_of(parsed[IDENTITY])
 
     return parse
