@@ -30,7 +30,6 @@ from beam_pipelines.shards.stores import Place, store_at
 from command_line import SAMPLE_CORPUS
 from features import FeatureSettings
 from features.spectrogram import filterbank
-from sample_corpus import make_sample_corpus
 
 
 def build(arguments: Arguments) -> None:
@@ -170,6 +169,8 @@ def _corpus(arguments: Arguments) -> tuple[Path, Path, Path | None]:
     """The folders of faces and of audio, and the meta file: the user's, or the sample's."""
     if arguments.faces is not None and arguments.audio is not None:
         return arguments.faces, arguments.audio, arguments.meta
+    from sample_corpus import make_sample_corpus  # takes a second, for scipy.signal
+
     if not SAMPLE_CORPUS.is_dir():
         print(f"Making the sample corpus in {SAMPLE_CORPUS}, once; it takes a minute.", flush=True)
     with tqdm(desc="People", unit="person", disable=None, leave=False) as bar:
