@@ -22,8 +22,9 @@ from features.settings import FeatureSettings
 # What is shorter says nothing about a voice, and repeating it would only draw a hum.
 MIN_SECONDS = 0.25
 MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
+INT16_STEP = 2.0**-15
 # What stays within one step of 16-bit audio of its middle was never recorded.
-SILENCE_RANGE = 2 * 2.0**-15
+SILENCE_RANGE = 2 * INT16_STEP
 # A header that claims more is not believed: what is there is counted, up to that.
 MAX_SECONDS = 4 * 3600
 # Silence is trimmed on whole clips; this bounds the memory that one can take (10 minutes, at up
@@ -219,11 +220,23 @@ def _blocks(clip: Clip, samples: int) -> Iterator[NDArray[np.float32]]:
     at_once = max(1, BLOCK_VALUES // clip.channels)
     while samples > 0:
         wanted = min(samples, at_once)
-        block = clip.read(wanted, dtype="float32", always_2d=True)
+        block = _read_block(clip, wanted)
         yield block
         if len(block) < wanted:
             return
         samples -= wanted
+
+
+def _read_block(clip: Clip, samples: int) -> NDArray[np.float32]:
+    """The next samples as float32 [samples, channels].
+
+    libsndfile turns 16-bit samples into the same floats, at less than half the speed.
+    """
+    if clip.subtype != "PCM_16":
+        return clip.read(samples, dtype="float32", always_2d=True)
+    block = clip.read(samples, dtype="int16", always_2d=True).astype(np.float32)
+    block *= INT16_STEP
+    return block
 
 
 def _skip(clip: Clip, samples: int) -> int:
