@@ -44,13 +44,16 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
 
 
 def _decode_upright(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
-    """Returns a plain image: one from a file keeps its decoder, and WebP's takes twice as much."""
+    """Returns an image without its decoder: a JPEG's has gone, WebP's takes twice as much."""
     with Image.open(source, formats=_formats()) as image:
         _check_size(image)
         _check_levels(image)
         image.load()
         _check_whole(image, source)
-        return ImageOps.exif_transpose(image)
+        if image.format == "JPEG":
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
+        return ImageOps.exif_transpose(image)  # a plain copy
 
 
 @cache
@@ -111,8 +114,11 @@ def _is_all(image: Image.Image, row: int, levels: tuple[int, ...]) -> bool:
     """Whether a row is of one colour, made of these levels."""
     if not levels:
         return False
+    first = image.getpixel((0, row))
+    if not set(first if isinstance(first, tuple) else (first,)) <= set(levels):
+        return False  # as nearly always
     pixels = np.asarray(image.crop((0, row, image.width, row + 1)))
-    return bool((pixels == pixels[0, 0]).all()) and set(pixels[0, 0].flat) <= set(levels)
+    return bool((pixels == pixels[0, 0]).all())
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
