@@ -2,6 +2,8 @@
 # make test    set up, run the tests
 # make test-slow  set up, run what takes longer: many kills (tests/test_kills.py and such)
 # make lint    set up, run the linters
+# make bench   set up, install peers under .bench/, measure beside them: benchmarks/README.md
+# make bench-quick  the same with little of all: does it work?
 # make lock    resolve requirements.lock anew (needs the network)
 
 # The first interpreter that runs and is supported; `make PYTHON=...` names another.
@@ -10,7 +12,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: setup demo test test-slow lint lock clean
+.PHONY: setup demo test test-slow lint bench bench-quick lock clean
 
 setup: .venv/.complete
 
@@ -36,6 +38,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/bench.py
+
+bench-quick: setup
+	$(BIN)/python benchmarks/bench.py --quick
 
 lock:
 	$(PYTHON) -m venv --clear build/lock

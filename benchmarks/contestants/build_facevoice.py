@@ -1,0 +1,87 @@
+"""FaceVoice, as a user runs it: a command in a process of its own, with two workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from building import ROOT, timed_build, works
+from contest import serve
+
+from tfdata.records import read_records
+
+POLL_SECONDS = 0.01
+GROWING_SHARD = f"{'?' * 32}.{'?' * 32}.tmp"
+UNUSUAL = ("PYTHONPATH", "OMP_NUM_THREADS")  # contestants get these set, a user would not
+
+
+def command(faces: Path, audio: Path, pairs: int, output: Path) -> list[str]:
+    places = [f"--faces={faces}", f"--audio={audio}", f"--output={output}"]
+    return [
+        *(sys.executable, "-m", "beam_pipelines.build", *places),
+        *("--direct_num_workers=2", f"--pairs_per_person={pairs}"),
+    ]
+
+
+def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
+    started = time.perf_counter()
+    first_pair_seconds = None
+    with _started(command(faces, audio, pairs, output)) as process:
+        while process.poll() is None:
+            if first_pair_seconds is None and _has_first_pair(output):
+                first_pair_seconds = time.perf_counter() - started
+            time.sleep(POLL_SECONDS)
+        said = process.communicate()[0]
+    found = re.search(r"^  ([\d,]+) pairs", said, re.MULTILINE)
+    made = int(found[1].replace(",", "")) if found and not process.returncode else 0
+    if made != pairs:
+        raise ValueError(f"{made} pairs were built of {pairs}: {said[-300:]}")
+    return {"first_pair_seconds": first_pair_seconds}
+
+
+def growth(corpora: list[dict[str, Any]], output: str) -> dict[str, Any]:
+    """The seconds of a build of each corpus, and of a dry run, which plans in one process."""
+    return {
+        "build": [timed_build(build, corpus, output)["seconds"] for corpus in corpora],
+        "plan": [timed_build(plan, corpus, output)["seconds"] for corpus in corpora],
+    }
+
+
+def plan(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
+    with _started([*command(faces, audio, pairs, output), "--dry_run"]) as process:
+        process.communicate()
+    if process.returncode:
+        raise ValueError("a dry run failed")
+    return {}
+
+
+def arrays(output: Path) -> Iterator[bytes]:
+    for shard in output.glob("*.tfrecord"):
+        for record in read_records(shard):
+            yield from (bytes(record["image"]), bytes(record["spectrogram"]))
+
+
+def _started(words: list[str]) -> subprocess.Popen[str]:
+    usual = {name: value for name, value in os.environ.items() if name not in UNUSUAL}
+    return subprocess.Popen(words, cwd=ROOT, env=usual, stdout=subprocess.PIPE, text=True)
+
+
+def _has_first_pair(output: Path) -> bool:
+    """Whether the first pair of any shard is decoded; a shard grows pair by pair."""
+    return any(_size(file) for file in (output / ".build").glob(GROWING_SHARD))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+serve({**works(build, arrays), "growth": growth})

@@ -1,0 +1,43 @@
+"""The way of the 2021 study: a plain loop over librosa and Pillow, into arrays in memory.
+
+Its arrays are others than ours (a mel spectrogram at 22,050 Hz, no crop), of the same sizes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+from building import pairs_of, works
+from contest import serve
+from numpy.typing import NDArray
+from PIL import Image
+
+SIZE_PX, BANDS, FFT_SIZE, HOP_SAMPLES, WINDOW_SAMPLES = 128, 128, 2048, 512, 65_024
+
+
+def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
+    images, spectrograms = [], []
+    for _, image, clip in pairs_of(faces, audio):
+        images.append(np.asarray(Image.open(image).convert("RGB").resize((SIZE_PX, SIZE_PX))))
+        spectrograms.append(spectrogram(clip))
+    made = np.stack(images), np.stack(spectrograms)
+    if made[0].shape != (pairs, SIZE_PX, SIZE_PX, 3) or made[1].shape != (pairs, BANDS, SIZE_PX):
+        raise ValueError(f"arrays of {made[0].shape} and {made[1].shape}")
+    return {}
+
+
+def spectrogram(clip: str) -> NDArray[np.uint8]:
+    samples, rate_hz = librosa.load(clip)  # at its default of 22,050 Hz
+    window = librosa.util.fix_length(samples, size=WINDOW_SAMPLES)
+    mel = librosa.feature.melspectrogram(
+        y=window, sr=rate_hz, n_fft=FFT_SIZE, hop_length=HOP_SAMPLES, n_mels=BANDS
+    )
+    levels = np.log(mel + 1e-9)
+    scaled = (levels - levels.min()) / (levels.max() - levels.min()) * 255
+    return np.uint8(255) - np.flip(scaled, axis=0).astype(np.uint8)
+
+
+serve(works(build, None))

@@ -1,0 +1,24 @@
+"""TensorFlow Datasets, in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import building
+from contest import serve
+
+building.import_features()
+
+import tfds_pairs  # noqa: E402
+
+
+def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
+    builder = tfds_pairs.Pairs(faces=faces, audio=audio, data_dir=output)
+    builder.download_and_prepare()
+    if builder.info.splits["train"].num_examples != pairs:
+        raise ValueError("pairs are missing")
+    return {}
+
+
+serve(building.works(build, tfds_pairs.arrays))

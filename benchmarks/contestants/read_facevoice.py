@@ -1,0 +1,103 @@
+"""Reads with `tfdata.load`; writes shards and a manifest as a build does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import reading
+import tensorflow as tf
+
+import tfdata
+from features import FeatureSettings
+from tfdata.schema import MANIFEST_NAME, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.tfrecord import frame
+
+
+def write(folder: Path, count: int, image_size: int) -> None:
+    """Deals the pairs out to shards, one after the other."""
+    pairs = list(enumerate(reading.made_pairs(count, image_size)))
+    shards = tuple(
+        write_shard(folder, pairs[number :: reading.SHARDS], number)
+        for number in range(reading.SHARDS)
+    )
+    manifest = manifest_of(shards, FeatureSettings(image_size=image_size))
+    (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def write_shard(folder: Path, pairs: list[tuple[int, reading.Pair]], number: int) -> Shard:
+    name = f"train-{number:05d}-of-{reading.SHARDS:05d}.tfrecord"
+    content, size = hashlib.sha256(), 0
+    with (folder / name).open("wb") as file:
+        for key, pair in pairs:
+            framed = frame(record_of(key, pair))
+            content.update(framed)
+            size += file.write(framed)
+    return Shard(name, len(pairs), size, content.hexdigest())
+
+
+def record_of(key: int, pair: reading.Pair) -> bytes:
+    """A record of a length that those of VoxCeleb have."""
+    person, session = identity(pair.label), f"video_{key % 10:05d}"
+    return encode_record(
+        pair.image,
+        pair.spectrogram,
+        identity=person,
+        session=session,
+        key=f"{person}/1.6/{session}/{key:07d}",
+        face_source=f"{person}/1.6/{session}/{key:07d}.jpg",
+        audio_source=f"id{pair.label + 10270}/{session}/{key:05d}.wav",
+        window_start_samples=0,
+    )
+
+
+def identity(label: int) -> str:
+    return f"Made_Person_{label:02d}"
+
+
+def manifest_of(shards: tuple[Shard, ...], settings: FeatureSettings) -> Manifest:
+    count = sum(shard.records for shard in shards)
+    by_label = Counter(number % reading.PEOPLE for number in range(count))
+    people = {
+        identity(label): Person(label, {}, {"train": by_label[label]}, 0)
+        for label in range(reading.PEOPLE)
+    }
+    return Manifest(
+        features=asdict(settings),
+        plan={},
+        image_shape=settings.image_shape,
+        spectrogram_shape=settings.spectrogram_shape,
+        people=people,
+        splits={"train": Split(count, {}, shards)}
+        | dict.fromkeys(("validation", "test"), Split(0, {}, ())),
+        without_pairs={},
+        corpus=Corpus(0, 0, 0, 0.0),
+        leakage=dict.fromkeys(("validation", "test"), Leak(0, 0, 0)),
+        rejects={},
+        software={},
+    )
+
+
+def epochs(folder: Path, modality: str, shuffled: bool) -> reading.Epochs:
+    buffer = reading.SHUFFLE_BUFFER if shuffled else 0
+    options = tfdata.ReadOptions(reading.BATCH_SIZE, shuffle_buffer=buffer)
+    return Batches(tfdata.load(folder, "train", modality, options))
+
+
+class Batches:
+    """The batches of a data set, with the arrays of a pair side by side."""
+
+    def __init__(self, dataset: tf.data.Dataset) -> None:
+        self._dataset = dataset
+
+    def __iter__(self) -> Iterator[tuple[Sequence[tf.Tensor], tf.Tensor]]:
+        for features, labels in self._dataset:
+            arrays = features.values() if isinstance(features, dict) else [features]
+            yield list(arrays), labels
+
+
+if __name__ == "__main__":
+    reading.serve(epochs, write)

@@ -1,0 +1,68 @@
+"""Peak memory of a process and all that it starts, from /proc, so on Linux."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+POLL_SECONDS = 0.05
+
+
+@dataclass
+class Peak:
+    """The most that a process tree has held, MB.
+
+    Attributes:
+      mb: all of it together, shared pages once.
+      root_mb: the process itself.
+      child_mb: the largest of its descendants.
+    """
+
+    mb: float = 0.0
+    root_mb: float = 0.0
+    child_mb: float = 0.0
+
+
+@contextmanager
+def peak_mb_of(pid: int) -> Iterator[Peak]:
+    """Watches a process and its descendants while the body runs."""
+    peak, done = Peak(), threading.Event()
+
+    def watch() -> None:
+        while True:
+            processes = tree(pid)
+            peak.mb = max(peak.mb, sum(_mb(each, "smaps_rollup", "Pss:") for each in processes))
+            root_mb, *children_mb = (_mb(each, "status", "VmRSS:") for each in processes)
+            peak.root_mb = max(peak.root_mb, root_mb)
+            peak.child_mb = max([peak.child_mb, *children_mb])
+            if done.wait(POLL_SECONDS):
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [child for t in threads for child in (t / "children").read_text().split()]
+    except OSError:
+        return [pid]
+    return [pid, *(below for child in children for below in tree(int(child)))]
+
+
+def _mb(pid: int, file: str, field: str) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
