@@ -42,9 +42,9 @@ def epoch_of_records(
     first, number = reader_share(
         tf.gather(tf.constant(counts, tf.int64), shards), options.host_index, options.host_count
     )
-    wanted = number > 0
+    wanted = tf.where(number > 0)[:, 0]
     spans = tf.data.Dataset.from_tensor_slices(
-        tuple(tf.boolean_mask(x, wanted) for x in (shards, first, number))
+        tuple(tf.gather(x, wanted) for x in (shards, first, number))
     )
     open_shards = min(len(counts), MAX_OPEN_SHARDS) if shuffled else 1
     records = spans.interleave(
