@@ -24,6 +24,7 @@ class Scale:
       rounds: of every contest that count, after those to warm up.
       pairs: of the two builds whose slope is taken.
       growth: pairs of the builds whose cost is to grow in a straight line.
+      memory: pairs of the builds whose memory is to stay flat.
       media: files that the kernels go through in a round.
       examples: of a data set that is read.
       example_kb: sizes of an example, of those in `read.IMAGE_SIZES_PX`.
@@ -35,6 +36,7 @@ class Scale:
     rounds: int
     pairs: tuple[int, int]
     growth: tuple[int, ...]
+    memory: tuple[int, ...]
     media: int
     examples: int
     example_kb: tuple[int, ...]
@@ -48,6 +50,7 @@ FULL = Scale(
     rounds=3,
     pairs=(4000, 16000),
     growth=(1000, 4000, 16000),
+    memory=(4000, 40000),
     media=200,
     examples=4000,
     example_kb=(198, 65),
@@ -57,12 +60,13 @@ FULL = Scale(
 )
 QUICK = Scale(
     rounds=1,
-    pairs=(400, 800),
-    growth=(400, 800),
-    media=40,
+    pairs=(80, 240),
+    growth=(80, 240),
+    memory=(240,),
+    media=20,
     examples=200,
     example_kb=(65,),
-    readings=("audio, shuffled", "pair, shuffled"),
+    readings=("pair, shuffled",),
     models=("resnet_image",),
     steps=5,
 )

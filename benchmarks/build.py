@@ -25,10 +25,10 @@ TFDS_BEAM = Contestant("TensorFlow Datasets on Beam, our kernels", "peers", "bui
 EVERYONE = (OURS, IDEAL, STUDY, TFDS, TFDS_BEAM)
 TARGETS = {IDEAL.name: 0.9, STUDY.name: 4.0, TFDS.name: 2.0, TFDS_BEAM.name: 2.0}
 
-CHECKED_PAIRS = 200
+CHECKED_PAIRS = 80
 # These take a slope from less: they are slow, or (on Beam) take the memory of the whole data set.
 SLOWER, SLOWER_PAIRS = (STUDY, TFDS, TFDS_BEAM), (400, 2000)
-START_UP_SECONDS, WORKER_MB, MEMORY_GROWTH = 6.0, 400.0, 10
+START_UP_SECONDS, WORKER_MB = 6.0, 400.0
 
 
 def rows(scale: Scale) -> str:
@@ -47,7 +47,7 @@ def rows(scale: Scale) -> str:
     tables = [table(title, results, OURS.name, "pairs/s", pairs_per_second, TARGETS)]
     if results[0].answers:
         tables.append(start_up_table(results[0], small))
-    tables.append(memory_table([media_of(pairs) for pairs in (small, MEMORY_GROWTH * small)]))
+    tables.append(memory_table([media_of(pairs) for pairs in scale.memory]))
     return "\n".join(tables)
 
 
@@ -73,7 +73,8 @@ def slopes(ring: Ring, scale: Scale, folder: Path) -> list[Result]:
 
 
 def slower_pairs(scale: Scale) -> tuple[int, int]:
-    return SLOWER_PAIRS[0], min(SLOWER_PAIRS[1], scale.pairs[1])
+    few, some = SLOWER_PAIRS
+    return min(few, scale.pairs[0]), min(some, scale.pairs[1])
 
 
 def pairs_per_second(answer: Answer) -> float:

@@ -33,7 +33,7 @@ def measured(sizes: Sequence[int], rounds: int) -> str:
     corpora = [media_of(pairs).asked() for pairs in sizes]
     with tempfile.TemporaryDirectory(prefix="scale-", dir=HOME) as folder:
         question: Answer = {"work": "growth", "corpora": corpora, "output": f"{folder}/set"}
-        (ours,) = contest([OURS], question, rounds, warmups=1 if rounds > 1 else 0)
+        (ours,) = contest([OURS], question, rounds, warmups=0)
     if ours.error:
         return f"### Scale\n\n{OURS.name}: {ours.error}\n"
     costs = {what: [costs_ms(a[what], sizes) for a in ours.answers] for what in WHAT}
@@ -69,6 +69,8 @@ def straightness(costs: Sequence[Sequence[float]]) -> str:
 
 def extrapolated(costs: dict[str, list[list[float]]]) -> str:
     """The last step's cost, times the utterances of VoxCeleb2."""
+    if min(cost[-1] for found in costs.values() for cost in found) <= 0:
+        return "The builds were too small for a slope."
     hours = {
         what: statistics.median(cost[-1] for cost in found) * VOXCELEB2_UTTERANCES / 3.6e6
         for what, found in costs.items()
