@@ -19,7 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Address, Place
-from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction
+from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction, whole_number
 from features import FeatureSettings
 
 _ABOUT = """Build a data set of paired faces and voices.
@@ -45,6 +45,7 @@ class Arguments:
     features: FeatureSettings
     plan: PlanSettings
     runner: str
+    preflight_seconds: int
     beam_flags: tuple[str, ...]
 
 
@@ -83,6 +84,14 @@ def parse(argv: Sequence[str]) -> Arguments:
         "(default: %(default)s)",
     )
     corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
+    corpus.add_argument(
+        "--preflight_seconds",
+        type=whole_number,
+        default=180,
+        metavar="N",
+        help="how long a worker of a Flink or Spark cluster may take to answer a question before "
+        "the build; 0 asks none (default: %(default)s)",
+    )
     selection = parser.add_argument_group("selection, split, shards")
     selection.add_argument(
         "--split_file",
@@ -118,6 +127,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         features=features,
         plan=plan,
         runner=found.runner,
+        preflight_seconds=found.preflight_seconds,
         beam_flags=(*beam_flags, *beyond),
     )
 
