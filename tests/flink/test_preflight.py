@@ -1,0 +1,82 @@
+"""What a worker of a cluster lacks is told by the question before the build."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import features
+from beam_pipelines.errors import BuildError
+from beam_pipelines.running.reach import check_here
+from beam_pipelines.shards.digests import Job, software, worker_code
+from features import FeatureSettings
+from tests.conftest import SMALL
+from tests.flink import builds
+from tests.flink.cluster import WORKER
+
+
+@pytest.fixture
+def refused(cluster, corpus, tmp_path):
+    """What a build says whose workers are started by a shell script with this last line."""
+
+    def run(line, *flags):
+        worker = tmp_path / "worker"
+        worker.write_text(f"#!/bin/sh\n{line}\n")
+        worker.chmod(0o755)
+        by = builds.by_process(command=worker)
+        return builds.refused(cluster, tmp_path / "set", *SMALL, *corpus.flags, *by, *flags)
+
+    return run
+
+
+def test_a_worker_that_never_calls_back(refused):
+    said = refused("exec sleep 1000", "--preflight_seconds=20")
+    assert "No worker answered within 20 seconds" in said
+    assert "needs this project installed" in said
+
+
+def test_a_worker_without_the_package(refused):
+    beam_alone = "from apache_beam.runners.worker import sdk_worker_main"
+    hidden = "import sys; sys.modules['beam_pipelines'] = None"
+    # What `facevoice-worker` does, by a Beam that does not find this project.
+    code = (
+        f"from beam_pipelines.running import sdk_worker; {hidden}; {beam_alone}; sdk_worker.main()"
+    )
+    said = refused(f'exec {sys.executable} -c "{code}" "$@"')
+    assert "Workers cannot load the job (ModuleNotFoundError" in said
+    assert "install the same versions" in said
+
+
+def test_a_worker_with_other_code(refused, tmp_path):
+    rooms = Path(features.__file__).parents[1]
+    for room in ("beam_pipelines", "features", "tfdata"):
+        shutil.copytree(rooms / room, tmp_path / "other" / room)
+    changed = tmp_path / "other" / "features" / "spectrogram.py"
+    changed.write_text(changed.read_text() + "# changed\n")
+    said = refused(f'PYTHONPATH={tmp_path / "other"} exec {WORKER} "$@"')
+    assert said == (
+        "error: A worker has other code of FaceVoice than the driver; make them equal.\n"
+    )
+
+
+def test_a_worker_that_sees_other_folders(tmp_path, data_set, corpus):
+    job = Job(
+        faces_root=corpus.faces,
+        audio_root=corpus.audio,
+        output=data_set,
+        features=FeatureSettings(),
+        num_shards=1,
+        run_id="",
+        code=worker_code(),
+        software=software(),
+    )
+    check_here(job)
+    away = tmp_path / "away"
+    with pytest.raises(BuildError, match=f"does not see --audio {away}; mount it at the same path"):
+        check_here(replace(job, audio_root=away))
+    with pytest.raises(BuildError, match=f"does not see --output {tmp_path}; .* give an address"):
+        check_here(replace(job, output=tmp_path))
