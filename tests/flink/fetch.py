@@ -41,6 +41,8 @@ def missing() -> str | None:
 
 def main() -> int:
     try:
+        if shutil.which("java") is None:
+            raise OSError("there is no java on the PATH; Flink needs Java 11 or 17")
         for folder, fill in ((FLINK_FOLDER, _flink), (JOB_SERVER_FOLDER, _job_server)):
             if not folder.is_dir():
                 CACHE.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
+
+from beam_pipelines.build import main
+from sample_corpus import make_sample_corpus
 from tests.conftest import SMALL
 from tests.flink import builds
+from tests.test_workers import worker_pool
 from tests.tools import files_of
 
 REAL = Path(__file__).parents[3] / "shared/data/voxreal10"
@@ -26,3 +32,30 @@ def test_workers_that_flink_starts_write_the_same_bytes(
     assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
     assert counts(said) == here
     assert "rejected" in said
+
+
+def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_path):
+    with worker_pool(tmp_path, Path(sys.executable).parent) as pool:
+        builds.build(cluster, tmp_path / "set", *SMALL, *corpus.flags, *pool.flags)
+    assert files_of(tmp_path / "set") == files_of(data_set)
+
+
+@pytest.mark.slow
+def test_the_sample_corpus(cluster, tmp_path):
+    corpus = make_sample_corpus(tmp_path / "corpus", lambda *_: None)
+    flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={corpus.meta}"]
+    compare(cluster, tmp_path, flags)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"there is no {REAL}")
+def test_real_people(cluster, tmp_path):
+    faces, audio = f"--faces={REAL / 'unzippedFaces'}", f"--audio={REAL / 'wav'}"
+    compare(cluster, tmp_path, [faces, audio, f"--meta={REAL / 'vox1_meta.csv'}"])
+
+
+def compare(cluster, folder, flags):
+    """Builds at the usual settings, here and there."""
+    assert main([*flags, f"--output={folder / 'here'}"]) == 0
+    print(builds.build(cluster, folder / "there", *flags, *builds.by_process()))
+    assert files_of(folder / "there") == files_of(folder / "here")
