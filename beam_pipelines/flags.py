@@ -34,8 +34,8 @@ pipeline option can be given too; behind a bare -- stand options that only a rem
 class Arguments:
     """A checked command line. `faces`, `audio` None: the sample corpus is meant."""
 
-    faces: Path | None
-    audio: Path | None
+    faces: Place | None
+    audio: Place | None
     meta: Path | None
     split_file: Path | None
     output: Place
@@ -54,10 +54,13 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser = Parser(prog="python -m beam_pipelines.build", description=_ABOUT)
     corpus = parser.add_argument_group("corpus and data set")
     corpus.add_argument(
-        "--faces", type=local_path, metavar="DIR", help="one folder of images a person"
+        "--faces",
+        type=tree,
+        metavar="DIR",
+        help="one folder of images a person; a folder, or an address such as s3://bucket/faces",
     )
     corpus.add_argument(
-        "--audio", type=local_path, metavar="DIR", help="one folder of clips a person"
+        "--audio", type=tree, metavar="DIR", help="one folder of clips a person, likewise"
     )
     corpus.add_argument(
         "--meta", type=local_path, metavar="CSV", help="vox1_meta.csv (default: equal folder names)"
@@ -115,8 +118,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         parser.error(str(error))
     plan = _with_split_file(plan, found.split_file, parser)
     return Arguments(
-        faces=found.faces,
-        audio=found.audio,
+        faces=_with_flags(found.faces, (*beam_flags, *beyond)),
+        audio=_with_flags(found.audio, (*beam_flags, *beyond)),
         meta=found.meta,
         split_file=found.split_file,
         dry_run=found.dry_run,
@@ -136,7 +139,7 @@ def local_path(text: str) -> Path:
     """A path on this machine's disks."""
     if "://" in text:
         raise argparse.ArgumentTypeError(
-            f"is {text}; media and tables are read from a file system, so mount it or copy them"
+            f"is {text}; tables are read from a file system, so copy it to one"
         )
     return Path(text)
 
@@ -151,6 +154,15 @@ def place(text: str) -> Place:
             f"is {text}; an address is like s3://bucket/folder, without any of *?[]#"
         )
     return Address(url)
+
+
+def tree(text: str) -> Place:
+    """A path on disks, or an address that media can be read from."""
+    if "://" in text and not text.startswith("s3://"):
+        raise argparse.ArgumentTypeError(
+            f"is {text}; media are read from disks and from s3://, so mount it or copy them"
+        )
+    return place(text)
 
 
 def _with_flags(output: Place | None, beam_flags: tuple[str, ...]) -> Place | None:

@@ -47,8 +47,8 @@ def build(arguments: Arguments) -> None:
         named = with_utterances(found.people, arguments.split_file)
         found = replace(found, people=named, unnamed=len(found.people) - len(named))
     job = Job(
-        faces_root=faces.absolute(),
-        audio_root=audio.absolute(),
+        faces_root=_absolute(faces),
+        audio_root=_absolute(audio),
         output=_absolute(arguments.output),
         features=arguments.features,
         num_shards=arguments.plan.num_shards,
@@ -169,11 +169,11 @@ def _results(output: Place) -> tuple[Outline, list[ShardNote], Leaks]:
     return outline, notes, leaks
 
 
-def _absolute(output: Place) -> Place:
-    return output.absolute() if isinstance(output, Path) else output
+def _absolute(place: Place) -> Place:
+    return place.absolute() if isinstance(place, Path) else place
 
 
-def _corpus(arguments: Arguments) -> tuple[Path, Path, Path | None]:
+def _corpus(arguments: Arguments) -> tuple[Place, Place, Path | None]:
     """The folders of faces and of audio, and the meta file: the user's, or the sample's."""
     if arguments.faces is not None and arguments.audio is not None:
         return arguments.faces, arguments.audio, arguments.meta

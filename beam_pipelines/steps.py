@@ -21,6 +21,7 @@ from beam_pipelines.corpus.media import (
     probe,
 )
 from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.leakage import Leaks, leaks_of
 from beam_pipelines.planning.outline import Outline, PlannedPerson, PlannedShard
@@ -40,7 +41,7 @@ PersonPlan = tuple[PersonMedia, list[Pair]]
 
 def list_person(person: Person, job: Job) -> PersonFiles:
     check_here(job)
-    return list_files(person, job.faces_root, job.audio_root)
+    return list_files(person, tree_at(job.faces_root), tree_at(job.audio_root))
 
 
 def has_both(files: PersonFiles) -> bool:
@@ -61,7 +62,7 @@ def is_chosen(files: PersonFiles, chosen: list[str]) -> bool:
 
 def probe_and_plan(files: PersonFiles, job: Job, plan: PlanSettings, grid: Grid) -> PersonPlan:
     check_here(job)
-    media = probe(files, job.audio_root)
+    media = probe(files, tree_at(job.audio_root))
     count_rejects(media.rejects)
     return media, plan_person(media, plan, grid)
 

@@ -13,16 +13,15 @@ from beam_pipelines.shards.stores import LOCK_NAME
 def check_here(job: Job) -> None:
     """Raises BuildError in a worker that would make other bytes, or find nothing."""
     check_worker(job)
-    _check_folder("--faces", job.faces_root, job.faces_root)
-    _check_folder("--audio", job.audio_root, job.audio_root)
-    if isinstance(job.output, Path):
-        _check_folder("--output", job.output, job.output / LOCK_NAME)
+    for flag, root in (("--faces", job.faces_root), ("--audio", job.audio_root)):
+        if isinstance(root, Path) and not root.is_dir():
+            raise _unseen(flag, root)
+    if isinstance(job.output, Path) and not (job.output / LOCK_NAME).exists():
+        raise _unseen("--output", job.output)
 
 
-def _check_folder(flag: str, folder: Path, sign: Path) -> None:
-    if not sign.exists():
-        or_else = ", or give an address such as s3://bucket/set" if flag == "--output" else ""
-        raise BuildError(
-            f"A worker on {socket.gethostname()} does not see {flag} {folder}; mount it at the "
-            f"same path on every machine{or_else}."
-        )
+def _unseen(flag: str, folder: Path) -> BuildError:
+    return BuildError(
+        f"A worker on {socket.gethostname()} does not see {flag} {folder}; mount it at the same "
+        f"path on every machine, or give an address such as s3://bucket/folder."
+    )

@@ -105,6 +105,14 @@ class Cluster:
                 continue
         return found
 
+    @property
+    def task_managers(self) -> list[str]:
+        return [name for name in self.processes if name.startswith("task-manager")]
+
+    def recoveries(self) -> int:
+        """How often tasks that were lost have been started again."""
+        return (self.folder / "job-manager.log").read_text().count(" to recover the failed task ")
+
     def overview(self) -> dict[str, int]:
         with urllib.request.urlopen(f"http://{self.master}/overview", timeout=5) as answer:
             return json.loads(answer.read())
@@ -170,6 +178,7 @@ def _configuration(folder: Path, rest_port: int, rpc_port: int) -> str:
         "taskmanager.memory.jvm-metaspace.size": "160m",
         "taskmanager.memory.jvm-overhead.min": "64m",
         "taskmanager.memory.jvm-overhead.max": "64m",
+        "taskmanager.load-balance.mode": "SLOTS",  # or one does all the work
         "io.tmp.dirs": folder,
         "heartbeat.interval": 1000,
         "heartbeat.timeout": 8000,
