@@ -217,9 +217,7 @@ def _split_at_bare_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
     """Refuses what neither we nor any Beam option class knows."""
-    beams = Parser(add_help=False, conflict_handler="resolve")
-    for options in sorted(_subclasses(PipelineOptions), key=lambda cls: cls.__name__):
-        options._add_argparse_args(beams)
+    beams = beams_parser()
     _, unknown = beams.parse_known_args(rest)
     if unknown:
         ours.refuse(
@@ -228,6 +226,14 @@ def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
             hint=" An option that only a remote runner knows goes behind a bare --.",
         )
     return rest
+
+
+def beams_parser() -> Parser:
+    """Knows the options of all Beam option classes."""
+    beams = Parser(add_help=False, conflict_handler="resolve")
+    for options in sorted(_subclasses(PipelineOptions), key=lambda cls: cls.__name__):
+        options._add_argparse_args(beams)
+    return beams
 
 
 def _subclasses(cls: type) -> set[Any]:

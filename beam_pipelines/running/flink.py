@@ -6,6 +6,7 @@ error. Here one serves a whole build, and the end of the build is its end and th
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
 import urllib.request
@@ -23,6 +24,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     PortableOptions,
 )
+from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.flink_runner import (
     MAGIC_HOST_NAMES,
     FlinkJarJobServer,
@@ -31,6 +33,7 @@ from apache_beam.runners.portability.flink_runner import (
 from apache_beam.utils.subprocess_server import pick_port
 
 from beam_pipelines.errors import BuildError
+from beam_pipelines.flags import beams_parser
 from beam_pipelines.running.local_workers import bypass_proxies
 
 ANSWER_SECONDS = 10  # for a cluster, or a job server that runs already, to say that it is there
@@ -65,7 +68,7 @@ def job_server(flags: Sequence[str]) -> Iterator[list[str]]:
     ports.job_port = pick_port(ports.job_port or None)[0]
     server = FlinkJarJobServer(options)
     try:
-        server.start()
+        stub = server.start()
     except (OSError, RuntimeError, ValueError) as error:
         raise BuildError(
             f"Flink's job server cannot be started ({_line(error)}); fetch the jar "
@@ -73,6 +76,7 @@ def job_server(flags: Sequence[str]) -> Iterator[list[str]]:
             f"--flink_job_server_jar, and see what 'java -jar' says of it."
         ) from None
     try:
+        _check_flags(flags, stub)
         yield [*flags, f"--job_name={named}", f"--job_endpoint=localhost:{ports.job_port}"]
     except BaseException:
         if master not in MAGIC_HOST_NAMES:
@@ -122,6 +126,20 @@ def _check_cluster(master: str, version: str | None) -> None:
         raise BuildError(
             f"The Flink cluster at {master} has no task slots; start a TaskManager, or wait for it."
         )
+
+
+def _check_flags(flags: Sequence[str], stub: Any) -> None:
+    """Refuses what stands behind a bare -- and the job server does not know; Beam ignores it."""
+    _, beyond = beams_parser().parse_known_args(list(flags))
+    if not beyond:
+        return
+    answer = stub.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest())
+    known = [f"--{option.name}" for option in answer.options]
+    for flag in (word.partition("=")[0] for word in beyond if word.startswith("--")):
+        if flag not in known:
+            near = difflib.get_close_matches(flag, known, n=1)
+            meant = f"; did you mean {near[0]}?" if near else "."
+            raise BuildError(f"Flink's job server knows no {flag}{meant}")
 
 
 def _check_job_server(endpoint: str) -> None:

@@ -8,7 +8,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
-from apache_beam.runners.runner import PipelineState
+from apache_beam.runners.runner import PipelineResult, PipelineState
 from apache_beam.transforms.environments import (
     EmbeddedPythonEnvironment,
     Environment,
@@ -37,6 +37,10 @@ _UNLIKE_HERE = re.compile(
     r"(ModuleNotFoundError: |ImportError: |AttributeError: Can't get attribute |"
     r"Submission environment: ).+?(?= \[while|$)"
 )
+
+
+# What a TaskManager says that was told to start a worker.
+_NO_PROGRAM = re.compile(r'Cannot run program "([^"]+)"')
 
 
 def is_portable(runner: str) -> bool:
@@ -150,7 +154,7 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
     """
     try:
         with local_workers.watched():
-            state = pipeline.run().wait_until_finish(seconds and seconds * 1000)
+            state = _ended(pipeline.run(), seconds)
     except Exception as error:
         if sentence := re.search(
             r"BuildError: (.+?)(?: \[while running|\n|$)", _as_a_traceback_ends(error)
@@ -159,6 +163,12 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
         with log.open("a") as file:
             traceback.print_exc(file=file)
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        if program := _NO_PROGRAM.search(str(error)):
+            raise BuildError(
+                f"A machine of the cluster has no program {program[1]} that it could start; "
+                f"install this project there, and name its facevoice-worker in "
+                f"--environment_config."
+            ) from None
         if unlike := _UNLIKE_HERE.search(last):
             raise BuildError(
                 f"Workers cannot load the job ({unlike[0].rstrip('.')}); install the same versions "
@@ -172,6 +182,18 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
             f"pool of --environment_config. The logs of its TaskManagers tell which; "
             f"--preflight_seconds waits longer."
         )
+
+
+def _ended(result: PipelineResult, seconds: int | None) -> str | None:
+    """Waits for a job, and does not leave one behind that takes too long or is interrupted."""
+    state = None
+    try:
+        state = result.wait_until_finish(seconds and seconds * 1000)
+    finally:
+        if not PipelineState.is_terminal(state):
+            with suppress(Exception):  # it may be over, or cannot be cancelled
+                result.cancel()
+    return state
 
 
 def _as_a_traceback_ends(error: Exception) -> str:

@@ -40,15 +40,18 @@ def test_a_worker_that_never_calls_back(refused):
 
 
 def test_a_worker_without_the_package(refused):
-    beam_alone = "from apache_beam.runners.worker import sdk_worker_main"
-    hidden = "import sys; sys.modules['beam_pipelines'] = None"
-    # What `facevoice-worker` does, by a Beam that does not find this project.
-    code = (
-        f"from beam_pipelines.running import sdk_worker; {hidden}; {beam_alone}; sdk_worker.main()"
+    """Its error is reported, but the bundle that had it is waited for."""
+    hide = "from beam_pipelines.running import sdk_worker; sys.modules['beam_pipelines'] = None"
+    said = refused(
+        f'exec {sys.executable} -c "import sys; {hide}; sdk_worker.main()" "$@"',
+        "--preflight_seconds=40",
     )
-    said = refused(f'exec {sys.executable} -c "{code}" "$@"')
-    assert "Workers cannot load the job (ModuleNotFoundError" in said
-    assert "install the same versions" in said
+    assert "needs this project installed" in said
+
+
+def test_machines_without_the_command(refused):
+    said = refused("true", *builds.by_process(command=Path("/nowhere/facevoice-worker")))
+    assert "A machine of the cluster has no program /nowhere/facevoice-worker" in said
 
 
 def test_a_worker_with_other_code(refused, tmp_path):
@@ -60,6 +63,13 @@ def test_a_worker_with_other_code(refused, tmp_path):
     said = refused(f'PYTHONPATH={tmp_path / "other"} exec {WORKER} "$@"')
     assert said == (
         "error: A worker has other code of FaceVoice than the driver; make them equal.\n"
+    )
+
+
+def test_a_misspelt_option_of_the_job_server(refused):
+    said = refused("true", "--", "--number_of_execution_retry=1")
+    assert (
+        "knows no --number_of_execution_retry; did you mean --number_of_execution_retries?" in said
     )
 
 
