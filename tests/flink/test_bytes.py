@@ -11,6 +11,7 @@ from beam_pipelines.build import main
 from sample_corpus import make_sample_corpus
 from tests.conftest import SMALL
 from tests.flink import builds
+from tests.flink.cluster import running
 from tests.test_workers import worker_pool
 from tests.tools import files_of
 
@@ -35,8 +36,15 @@ def test_workers_that_flink_starts_write_the_same_bytes(
 
 
 def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_path):
-    with worker_pool(tmp_path, Path(sys.executable).parent) as pool:
-        builds.build(cluster, tmp_path / "set", *SMALL, *corpus.flags, *pool.flags)
+    """With a TaskManager of its own: two would give their workers the same names."""
+    del cluster  # says whether there is a Flink
+    (tmp_path / "flink").mkdir()
+    python = Path(sys.executable).parent
+    with (
+        running(tmp_path / "flink", task_managers=1) as lone,
+        worker_pool(tmp_path, python) as pool,
+    ):
+        builds.build(lone, tmp_path / "set", *SMALL, *corpus.flags, *pool.flags)
     assert files_of(tmp_path / "set") == files_of(data_set)
 
 
