@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
+import threading
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
@@ -83,7 +84,19 @@ def job_server(flags: Sequence[str]) -> Iterator[list[str]]:
             _cancel(master, named)
         raise
     finally:
+        _hush_threads()
         server.stop()
+
+
+def _hush_threads() -> None:
+    """Beam reads what a job server says in a thread, which has nothing to add about its end."""
+    usual = threading.excepthook
+
+    def hook(facts: threading.ExceptHookArgs) -> None:
+        if not isinstance(facts.exc_value, grpc.RpcError):
+            usual(facts)
+
+    threading.excepthook = hook
 
 
 def _check_jar(jar: str | None) -> None:

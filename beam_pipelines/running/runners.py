@@ -40,7 +40,7 @@ _UNLIKE_HERE = re.compile(
 
 
 # What a TaskManager says that was told to start a worker.
-_NO_PROGRAM = re.compile(r'Cannot run program "([^"]+)"')
+_NO_PROGRAM = re.compile(r"java\.io\.IOException: error=\d+, ([\w ]+)")
 
 
 def is_portable(runner: str) -> bool:
@@ -163,11 +163,10 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
         with log.open("a") as file:
             traceback.print_exc(file=file)
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        if program := _NO_PROGRAM.search(str(error)):
+        if why := _NO_PROGRAM.search(str(error)):
             raise BuildError(
-                f"A machine of the cluster has no program {program[1]} that it could start; "
-                f"install this project there, and name its facevoice-worker in "
-                f"--environment_config."
+                f"A machine of the cluster could not start the command of --environment_config "
+                f"({why[1]}); install this project there, and name its facevoice-worker."
             ) from None
         if unlike := _UNLIKE_HERE.search(last):
             raise BuildError(

@@ -51,7 +51,7 @@ def test_a_worker_without_the_package(refused):
 
 def test_machines_without_the_command(refused):
     said = refused("true", *builds.by_process(command=Path("/nowhere/facevoice-worker")))
-    assert "A machine of the cluster has no program /nowhere/facevoice-worker" in said
+    assert "could not start the command of --environment_config (No such file or dir" in said
 
 
 def test_a_worker_with_other_code(refused, tmp_path):
