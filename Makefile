@@ -1,6 +1,7 @@
 # make demo    set up, build the sample data set, train, name the report
 # make test    set up, run the tests
-# make test-slow  set up, run what takes longer: many kills (tests/test_kills.py and such)
+# make flink-test  set up, fetch Flink (once; needs the network, Java and Maven), run the tests on it
+# make test-slow  set up, fetch Flink, run what takes longer: many kills (tests/test_kills.py and such)
 # make lint    set up, run the linters
 # make bench   set up, install peers under .bench/, measure beside them: benchmarks/README.md
 # make bench-quick  the same with little of all: does it work?
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: setup demo test test-slow lint bench bench-quick lock clean
+.PHONY: setup demo test flink-test test-slow lint bench bench-quick lock clean
 
 setup: .venv/.complete
 
@@ -31,8 +32,16 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# A part of them: make flink-test FLINK_TESTS=tests/flink/test_bytes.py
+FLINK_TESTS = tests/flink
+flink-test: setup
+	$(BIN)/python -m tests.flink.fetch
+	$(BIN)/python -m pytest -m "flink and not slow" $(FLINK_TESTS)
+
+# Without Java or Maven, the tests on Flink are skipped, and say so.
 test-slow: setup
-	$(BIN)/python -m pytest -m slow -s
+	-$(BIN)/python -m tests.flink.fetch
+	$(BIN)/python -m pytest -m "slow or flink" -s
 
 lint: setup
 	$(BIN)/ruff check .

@@ -48,6 +48,11 @@ def positive_int(text: str) -> int:
     return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
 
 
+def whole_number(text: str) -> int:
+    """A whole number of 0 or more."""
+    return _number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
+
+
 def seed(text: str) -> int:
     """What NumPy, TensorFlow and Keras all take for a seed."""
     return _number(

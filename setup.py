@@ -33,6 +33,8 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
     py_modules=["command_line", "evaluate", "predict", "train"],
+    # What a cluster starts on its machines (see docs/scaling.md).
+    entry_points={"console_scripts": ["facevoice-worker=beam_pipelines.running.sdk_worker:main"]},
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",

@@ -19,7 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Address, Place
-from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction
+from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction, whole_number
 from features import FeatureSettings
 
 _ABOUT = """Build a data set of paired faces and voices.
@@ -34,8 +34,8 @@ pipeline option can be given too; behind a bare -- stand options that only a rem
 class Arguments:
     """A checked command line. `faces`, `audio` None: the sample corpus is meant."""
 
-    faces: Path | None
-    audio: Path | None
+    faces: Place | None
+    audio: Place | None
     meta: Path | None
     split_file: Path | None
     output: Place
@@ -45,6 +45,7 @@ class Arguments:
     features: FeatureSettings
     plan: PlanSettings
     runner: str
+    preflight_seconds: int
     beam_flags: tuple[str, ...]
 
 
@@ -53,10 +54,13 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser = Parser(prog="python -m beam_pipelines.build", description=_ABOUT)
     corpus = parser.add_argument_group("corpus and data set")
     corpus.add_argument(
-        "--faces", type=local_path, metavar="DIR", help="one folder of images a person"
+        "--faces",
+        type=tree,
+        metavar="DIR",
+        help="one folder of images a person; a folder, or an address such as s3://bucket/faces",
     )
     corpus.add_argument(
-        "--audio", type=local_path, metavar="DIR", help="one folder of clips a person"
+        "--audio", type=tree, metavar="DIR", help="one folder of clips a person, likewise"
     )
     corpus.add_argument(
         "--meta", type=local_path, metavar="CSV", help="vox1_meta.csv (default: equal folder names)"
@@ -83,6 +87,14 @@ def parse(argv: Sequence[str]) -> Arguments:
         "(default: %(default)s)",
     )
     corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
+    corpus.add_argument(
+        "--preflight_seconds",
+        type=whole_number,
+        default=180,
+        metavar="N",
+        help="how long a worker of a Flink or Spark cluster may take to answer a question before "
+        "the build; 0 asks none (default: %(default)s)",
+    )
     selection = parser.add_argument_group("selection, split, shards")
     selection.add_argument(
         "--split_file",
@@ -106,8 +118,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         parser.error(str(error))
     plan = _with_split_file(plan, found.split_file, parser)
     return Arguments(
-        faces=found.faces,
-        audio=found.audio,
+        faces=_with_flags(found.faces, (*beam_flags, *beyond)),
+        audio=_with_flags(found.audio, (*beam_flags, *beyond)),
         meta=found.meta,
         split_file=found.split_file,
         dry_run=found.dry_run,
@@ -118,6 +130,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         features=features,
         plan=plan,
         runner=found.runner,
+        preflight_seconds=found.preflight_seconds,
         beam_flags=(*beam_flags, *beyond),
     )
 
@@ -126,7 +139,7 @@ def local_path(text: str) -> Path:
     """A path on this machine's disks."""
     if "://" in text:
         raise argparse.ArgumentTypeError(
-            f"is {text}; media and tables are read from a file system, so mount it or copy them"
+            f"is {text}; tables are read from a file system, so copy it to one"
         )
     return Path(text)
 
@@ -141,6 +154,15 @@ def place(text: str) -> Place:
             f"is {text}; an address is like s3://bucket/folder, without any of *?[]#"
         )
     return Address(url)
+
+
+def tree(text: str) -> Place:
+    """A path on disks, or an address that media can be read from."""
+    if "://" in text and not text.startswith("s3://"):
+        raise argparse.ArgumentTypeError(
+            f"is {text}; media are read from disks and from s3://, so mount it or copy them"
+        )
+    return place(text)
 
 
 def _with_flags(output: Place | None, beam_flags: tuple[str, ...]) -> Place | None:
@@ -195,9 +217,7 @@ def _split_at_bare_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
     """Refuses what neither we nor any Beam option class knows."""
-    beams = Parser(add_help=False, conflict_handler="resolve")
-    for options in sorted(_subclasses(PipelineOptions), key=lambda cls: cls.__name__):
-        options._add_argparse_args(beams)
+    beams = beams_parser()
     _, unknown = beams.parse_known_args(rest)
     if unknown:
         ours.refuse(
@@ -206,6 +226,14 @@ def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
             hint=" An option that only a remote runner knows goes behind a bare --.",
         )
     return rest
+
+
+def beams_parser() -> Parser:
+    """Knows the options of all Beam option classes."""
+    beams = Parser(add_help=False, conflict_handler="resolve")
+    for options in sorted(_subclasses(PipelineOptions), key=lambda cls: cls.__name__):
+        options._add_argparse_args(beams)
+    return beams
 
 
 def _subclasses(cls: type) -> set[Any]:

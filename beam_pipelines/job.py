@@ -20,9 +20,9 @@ from beam_pipelines.flags import Arguments
 from beam_pipelines.pipeline import describe, describe_plan
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.outline import Outline
-from beam_pipelines.running import progress
+from beam_pipelines.running import preflight, progress
 from beam_pipelines.running.local_workers import worker_logs
-from beam_pipelines.running.runners import pipeline_on, run
+from beam_pipelines.running.runners import is_portable, pipeline_on, reached, run
 from beam_pipelines.shards import folder
 from beam_pipelines.shards.digests import Job, software, worker_code
 from beam_pipelines.shards.notes import ShardNote, read_note, seem_to_stand
@@ -46,8 +46,8 @@ def build(arguments: Arguments) -> None:
         named = with_utterances(found.people, arguments.split_file)
         found = replace(found, people=named, unnamed=len(found.people) - len(named))
     job = Job(
-        faces_root=faces.absolute(),
-        audio_root=audio.absolute(),
+        faces_root=_absolute(faces),
+        audio_root=_absolute(audio),
         output=_absolute(arguments.output),
         features=arguments.features,
         num_shards=arguments.plan.num_shards,
@@ -56,17 +56,24 @@ def build(arguments: Arguments) -> None:
         software=software(),
     )
     folder.check_output(job.output)
-    pipeline = pipeline_on(arguments.runner, arguments.beam_flags)
     if arguments.dry_run:
+        pipeline_on(arguments.runner, arguments.beam_flags)  # refuses what the build would
         _say_plan(arguments, found, job)
         return
-    describe(pipeline, found.people, job, arguments.plan)
-    with folder.prepared(job.output):
-        print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
-        with folder.log_file(job.output) as log:
-            with worker_logs(log) as terminal, progress.shown(job.output, terminal):
-                run(pipeline, log)
-            lines = _publish(arguments, found, job, started)
+    with reached(arguments.runner, arguments.beam_flags) as beam_flags:
+        pipeline = pipeline_on(arguments.runner, beam_flags)
+        describe(pipeline, found.people, job, arguments.plan)
+        with folder.prepared(job.output):
+            print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
+            with folder.log_file(job.output) as log:
+                with worker_logs(log) as terminal:
+                    if is_portable(arguments.runner) and arguments.preflight_seconds:
+                        preflight.ask(
+                            arguments.runner, beam_flags, job, arguments.preflight_seconds, log
+                        )
+                    with progress.shown(job.output, terminal):
+                        run(pipeline, log)
+                lines = _publish(arguments, found, job, started)
     for line in lines:
         print(f"  {line}")
     print(f"The data set is in {arguments.output}; to see it, open its {folder.CARD_NAME}.")
@@ -161,11 +168,11 @@ def _results(output: Place) -> tuple[Outline, list[ShardNote], Leaks]:
     return outline, notes, leaks
 
 
-def _absolute(output: Place) -> Place:
-    return output.absolute() if isinstance(output, Path) else output
+def _absolute(place: Place) -> Place:
+    return place.absolute() if isinstance(place, Path) else place
 
 
-def _corpus(arguments: Arguments) -> tuple[Path, Path, Path | None]:
+def _corpus(arguments: Arguments) -> tuple[Place, Place, Path | None]:
     """The folders of faces and of audio, and the meta file: the user's, or the sample's."""
     if arguments.faces is not None and arguments.audio is not None:
         return arguments.faces, arguments.audio, arguments.meta

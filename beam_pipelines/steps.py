@@ -21,6 +21,7 @@ from beam_pipelines.corpus.media import (
     probe,
 )
 from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.leakage import Leaks, leaks_of
 from beam_pipelines.planning.outline import Outline, PlannedPerson, PlannedShard
@@ -28,8 +29,9 @@ from beam_pipelines.planning.pairing import by_session
 from beam_pipelines.planning.plan import Pair, by_shard, lost_pairs, plan_person, shard_order
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
+from beam_pipelines.running.reach import check_here
 from beam_pipelines.shards import folder
-from beam_pipelines.shards.digests import Job, ShardPlan, check_worker, plan_digest
+from beam_pipelines.shards.digests import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.notes import made_pairs
 from beam_pipelines.shards.stores import Place
 from beam_pipelines.shards.write import expected_bytes, write_shard
@@ -38,8 +40,8 @@ PersonPlan = tuple[PersonMedia, list[Pair]]
 
 
 def list_person(person: Person, job: Job) -> PersonFiles:
-    check_worker(job)
-    return list_files(person, job.faces_root, job.audio_root)
+    check_here(job)
+    return list_files(person, tree_at(job.faces_root), tree_at(job.audio_root))
 
 
 def has_both(files: PersonFiles) -> bool:
@@ -59,8 +61,8 @@ def is_chosen(files: PersonFiles, chosen: list[str]) -> bool:
 
 
 def probe_and_plan(files: PersonFiles, job: Job, plan: PlanSettings, grid: Grid) -> PersonPlan:
-    check_worker(job)
-    media = probe(files, job.audio_root)
+    check_here(job)
+    media = probe(files, tree_at(job.audio_root))
     count_rejects(media.rejects)
     return media, plan_person(media, plan, grid)
 
@@ -133,7 +135,7 @@ def note_outline(outline: Outline, output: Place) -> int:
 def write_after(packed_plan: bytes, job: Job, planned_shards: int) -> Iterator[tuple[str, bytes]]:
     """Writes a shard; yields the pairs that it holds of each person."""
     del planned_shards
-    check_worker(job)
+    check_here(job)
     plan = unpack(packed_plan)
     note = write_shard(plan, job)
     count_rejects(note.rejects)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from beam_pipelines.corpus.media import Reject
 from beam_pipelines.planning.outline import Outline, PlannedShard
+from beam_pipelines.shards.stores import Place
 from reports.words import counted, duration, listed
 from tfdata.schema import SPLITS, Leak, Manifest
 
@@ -106,7 +106,7 @@ def missing_words(missing: Mapping[str, int]) -> list[str]:
     ]
 
 
-def why_nothing(rejects: Sequence[Reject], faces: Path, audio: Path) -> str:
+def why_nothing(rejects: Sequence[Reject], faces: Place, audio: Place) -> str:
     """The sentence for a build without a single pair."""
     if not rejects:
         return (

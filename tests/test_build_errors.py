@@ -127,7 +127,7 @@ def test_an_option_that_only_a_job_server_knows_is_refused_elsewhere(corpus, bui
 def test_media_and_tables_at_an_address_are_refused(corpus, build, capsys, flag):
     error = sentence_of(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
     assert "gs://bucket/x" in error
-    assert "mount it or copy them" in error
+    assert "copy" in error
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,12 @@ name the video; a loose file is a video of its own, named after its stem.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.trees import Tree, Trouble
 from features import AudioFacts, MediaError, Reason, probe_audio
 
 # What is taken for a medium by its name. Some of these need a decoder that may not be there; they
@@ -121,22 +119,22 @@ class PersonMedia:
     unlisted: int = 0
 
 
-def list_files(person: Person, faces_root: Path, audio_root: Path) -> PersonFiles:
+def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles:
     """Lists the files of one person, without opening any."""
-    faces, bad_faces = _list(faces_root, person.face_folder, FACE)
-    clips, bad_clips = _list(audio_root, person.audio_folder, CLIP)
+    faces, bad_faces = _list(face_tree, person.face_folder, FACE)
+    clips, bad_clips = _list(audio_tree, person.audio_folder, CLIP)
     listed = clips
     if person.utterances is not None:
         listed = tuple(clip for clip in clips if person.split_of(clip.path))
     return PersonFiles(person, faces, listed, bad_faces + bad_clips, len(clips) - len(listed))
 
 
-def probe(files: PersonFiles, audio_root: Path) -> PersonMedia:
+def probe(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
     """Reads the headers of one person's clips."""
     clips, rejects = [], []
     for file in files.clips:
         try:
-            facts = probe_audio(audio_root / file.path)
+            facts = probe_audio(audio_tree.source(file.path))
         except MediaError as error:
             rejects.append(Reject(CLIP, file.path, error.reason.value, error.detail))
         else:
@@ -154,51 +152,17 @@ def session_of(path_below_identity: PurePosixPath, kind: str) -> str:
     return "/".join(folders) or path_below_identity.stem
 
 
-def _list(root: Path, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
+def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
     suffixes = IMAGE_SUFFIXES if kind == FACE else AUDIO_SUFFIXES
     files: list[MediaFile] = []
     rejects: list[Reject] = []
-
-    def refuse(path: Path, detail: str) -> None:
-        shown = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
-        rejects.append(Reject(kind, shown, Reason.UNREADABLE.value, detail))
-
-    for path in _walk(root / folder):
-        if isinstance(path, OSError):
-            refuse(Path(path.filename), path.strerror or str(path))
-            continue
-        if path.suffix.lower() not in suffixes or path.name.startswith("."):
-            continue
-        below = PurePosixPath(path.relative_to(root / folder).as_posix())
-        try:
-            str(below).encode()
-            status = path.stat()
-        except UnicodeEncodeError:
-            refuse(path, "its path is not UTF-8")
-        except OSError as error:
-            refuse(path, error.strerror or str(error))
+    for found in tree.files(folder, suffixes):
+        if isinstance(found, Trouble):
+            rejects.append(Reject(kind, found.path, Reason.UNREADABLE.value, found.why))
         else:
-            if stat.S_ISREG(status.st_mode):
-                session = session_of(below, kind)
-                stamp = f"{status.st_size}:{status.st_mtime_ns}"
-                files.append(MediaFile(f"{folder}/{below}", session, stamp))
-            else:
-                refuse(path, "not a regular file")
+            session = session_of(PurePosixPath(found.below), kind)
+            files.append(MediaFile(f"{folder}/{found.below}", session, found.stamp))
     return tuple(files), tuple(rejects)
-
-
-def _walk(top: Path) -> Iterator[Path | OSError]:
-    """All files below a folder, through links but never in a circle; and what stopped it."""
-    errors: list[OSError] = []
-    seen = set()
-    for parent, folders, names in os.walk(top, onerror=errors.append, followlinks=True):
-        real = Path(parent).resolve()
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(parent, name) for name in names)
-    yield from errors
 
 
 def as_if_whole(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> PersonMedia:

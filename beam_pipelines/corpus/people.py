@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
+from beam_pipelines.shards.stores import Place
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class People:
 
 
 def find_people(
-    faces_root: Path, audio_root: Path, meta: Path | None, exclude: tuple[str, ...] = ()
+    faces_root: Place, audio_root: Place, meta: Path | None, exclude: tuple[str, ...] = ()
 ) -> People:
     """The people who have a folder in both trees, by identity, without those to exclude.
 
@@ -141,11 +142,10 @@ def reason(error: OSError | UnicodeDecodeError) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _folders(root: Path, flag: str) -> dict[str, str]:
+def _folders(root: Place, flag: str) -> dict[str, str]:
     """Names of the folders below a root: in composed form, to as they are on the disk."""
     try:
-        with os.scandir(root) as entries:
-            names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+        names = tree_at(root).folders()
     except OSError as error:
         raise BuildError(f"{flag} {root} cannot be listed: {error.strerror}.") from None
     if not names:

@@ -7,7 +7,8 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apache_beam as beam
@@ -15,6 +16,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineResult, PipelineState
 from apache_beam.transforms.environments import (
     EmbeddedPythonEnvironment,
     Environment,
@@ -24,15 +26,39 @@ from apache_beam.transforms.environments import (
 )
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.running import local_workers, worker_pools
+from beam_pipelines.running import flink, local_workers, worker_pools
 
 # Beam's names for the runners that run here; all but the first lack what is set up below.
 LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")
+# Those of Beam's job servers: their workers are somebody else's, and may never answer.
+PORTABLE_RUNNERS = ("flinkrunner", "portablerunner", "sparkrunner")
 # What Python and Beam say in workers that are not installed as this program is.
 _UNLIKE_HERE = re.compile(
     r"(ModuleNotFoundError: |ImportError: |AttributeError: Can't get attribute |"
     r"Submission environment: ).+?(?= \[while|$)"
 )
+
+
+# What a TaskManager says that was told to start a worker.
+_NO_PROGRAM = re.compile(r"java\.io\.IOException: error=\d+, ([\w ]+)")
+
+
+def is_portable(runner: str) -> bool:
+    return _plain(runner) in PORTABLE_RUNNERS
+
+
+@contextmanager
+def reached(runner: str, flags: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yields the flags that lead to a runner which is there, as far as can be told beforehand.
+
+    Raises:
+      BuildError: it is not.
+    """
+    if _plain(runner) == "flinkrunner":
+        with flink.job_server(flags) as found:
+            yield found
+    else:
+        yield flags
 
 
 def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
@@ -42,7 +68,7 @@ def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
       BuildError: a running mode that loses data, workers that cannot import this package, a worker
         pool that does not answer, or what Beam itself refuses.
     """
-    local = runner.rpartition(".")[2].lower() in LOCAL_RUNNERS
+    local = _plain(runner) in LOCAL_RUNNERS
     options = PipelineOptions(local_flags(flags) if local else [f"--runner={runner}", *flags])
     mode = options.view_as(DirectOptions).direct_running_mode
     if mode == "multi_threading":
@@ -56,6 +82,10 @@ def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
     except (ValueError, ImportError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise BuildError(f"Beam refuses --runner {runner}: {reason}.") from None
+
+
+def _plain(runner: str) -> str:
+    return runner.rpartition(".")[2].lower()
 
 
 def local_flags(flags: Sequence[str]) -> list[str]:
@@ -115,8 +145,8 @@ def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Enviro
     return EmbeddedPythonEnvironment.default()
 
 
-def run(pipeline: beam.Pipeline, log: Path) -> None:
-    """Runs a pipeline to its end.
+def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
+    """Runs a pipeline to its end, or, on a cluster, for so many seconds at most.
 
     Raises:
       BuildError: the sentence that a worker stopped with, which arrives inside of Beam's traceback;
@@ -124,7 +154,7 @@ def run(pipeline: beam.Pipeline, log: Path) -> None:
     """
     try:
         with local_workers.watched():
-            pipeline.run().wait_until_finish()
+            state = _ended(pipeline.run(), seconds)
     except Exception as error:
         if sentence := re.search(
             r"BuildError: (.+?)(?: \[while running|\n|$)", _as_a_traceback_ends(error)
@@ -133,12 +163,36 @@ def run(pipeline: beam.Pipeline, log: Path) -> None:
         with log.open("a") as file:
             traceback.print_exc(file=file)
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        if why := _NO_PROGRAM.search(str(error)):
+            raise BuildError(
+                f"A machine of the cluster could not start the command of --environment_config "
+                f"({why[1]}); install this project there, and name its facevoice-worker."
+            ) from None
         if unlike := _UNLIKE_HERE.search(last):
             raise BuildError(
                 f"Workers cannot load the job ({unlike[0].rstrip('.')}); install the same versions "
                 f"of Python, Beam and this project where they run."
             ) from None
         raise BuildError(f"The job stopped: {last.rstrip('.')}. {log} tells more.") from None
+    if seconds and state != PipelineState.DONE:
+        raise BuildError(
+            f"No worker answered within {seconds} seconds; the cluster has no free slot for the "
+            f"job, or a worker cannot start: each needs this project installed, and the command or "
+            f"pool of --environment_config. The logs of its TaskManagers tell which; "
+            f"--preflight_seconds waits longer."
+        )
+
+
+def _ended(result: PipelineResult, seconds: int | None) -> str | None:
+    """Waits for a job, and does not leave one behind that takes too long or is interrupted."""
+    state = None
+    try:
+        state = result.wait_until_finish(seconds and seconds * 1000)
+    finally:
+        if not PipelineState.is_terminal(state):
+            with suppress(Exception):  # it may be over, or cannot be cancelled
+                result.cancel()
+    return state
 
 
 def _as_a_traceback_ends(error: Exception) -> str:

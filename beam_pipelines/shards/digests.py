@@ -33,8 +33,8 @@ class Job:
     its packages, which those of a worker must equal.
     """
 
-    faces_root: Path
-    audio_root: Path
+    faces_root: Place
+    audio_root: Place
     output: Place
     features: FeatureSettings
     num_shards: int

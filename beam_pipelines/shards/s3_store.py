@@ -43,10 +43,7 @@ class S3Store(BeamStore):
         return super().holds_anything()
 
     def _connected(self, address: Address) -> Any:
-        clients = _kept.__dict__.setdefault("clients", {})
-        if self._flags not in clients:
-            clients[self._flags] = _new_client(self._flags)
-        return clients[self._flags]
+        return _kept_client(address.beam_flags)
 
     def _listed(self, inside: str) -> Iterable[tuple[str, int]]:
         """A listing goes down into folders."""
@@ -69,6 +66,18 @@ class S3Store(BeamStore):
         for _, error in self._files.delete_files(urls):
             if error is not None:
                 raise error
+
+
+def boto_client(flags: tuple[str, ...]) -> Any:
+    """The client below Beam's, which lists by folder; a thread's own."""
+    return _kept_client(flags).client.client
+
+
+def _kept_client(flags: tuple[str, ...]) -> Any:
+    clients = _kept.__dict__.setdefault("clients", {})
+    if flags not in clients:
+        clients[flags] = _new_client(flags)
+    return clients[flags]
 
 
 def _new_client(flags: tuple[str, ...]) -> Any:

@@ -142,7 +142,7 @@ class DiskStore:
         try:
             for name, content in contents.items():
                 path = self._folder / name
-                temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+                temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
                 written.append((temporary, path))
                 with temporary.open("wb") as file:
                     file.write(content)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beam_pipelines.corpus.media import CLIP, FACE, MediaFile, Reject
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.pairing import Medium
 from beam_pipelines.planning.plan import Pair
@@ -82,11 +83,13 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardNote:
     replaced: dict[str, Replacement] = {}
     size = opened = 0
 
+    faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
+
     def face_of(file: MediaFile) -> NDArray[np.uint8]:
-        return read_face(job.faces_root / file.path, job.features)
+        return read_face(faces.source(file.path), job.features)
 
     def voice_of(window: Window) -> NDArray[np.uint8]:
-        samples = read_window(job.audio_root / window.path, window.start_samples, job.features)
+        samples = read_window(audio.source(window.path), window.start_samples, job.features)
         return spectrogram(samples, job.features)
 
     with store.new_file(digest) as file:
@@ -131,14 +134,8 @@ def _is_out_of_reach(reject: Reject, job: Job) -> bool:
     """Whether the bytes of a file could not be read: no permission, a disk in trouble."""
     if reject.reason != Reason.UNREADABLE:
         return False
-    root = job.faces_root if reject.kind == FACE else job.audio_root
-    try:
-        with (root / reject.path).open("rb") as file:
-            while file.read(1 << 20):
-                pass
-    except OSError:
-        return True
-    return False
+    tree = tree_at(job.faces_root if reject.kind == FACE else job.audio_root)
+    return not tree.is_readable(reject.path)
 
 
 def _first_usable(

@@ -1,0 +1,26 @@
+"""One question to a worker of a cluster before the build: are you there, and fit for this job?
+
+On a cluster, a worker that cannot start is waited for without end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import apache_beam as beam
+
+from beam_pipelines.running.reach import check_here
+from beam_pipelines.running.runners import pipeline_on, run
+from beam_pipelines.shards.digests import Job
+
+
+def ask(runner: str, flags: Sequence[str], job: Job, seconds: int, log: Path) -> None:
+    """Runs a job of one element on the cluster.
+
+    Raises:
+      BuildError: nobody answered in time, or what a worker found.
+    """
+    pipeline = pipeline_on(runner, flags)
+    _ = pipeline | "Ask" >> beam.Create([job]) | "Look around" >> beam.Map(check_here)
+    run(pipeline, log, seconds)

@@ -1,0 +1,1 @@
+"""A real Flink cluster on loopback, and the build on it."""

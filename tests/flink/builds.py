@@ -1,0 +1,59 @@
+"""Builds on a cluster, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.flink.cluster import WORKER, Cluster
+
+SECONDS = 400  # on a busy machine
+
+
+def by_process(env: Mapping[str, str] | None = None, command: Path = WORKER) -> list[str]:
+    """Workers that a TaskManager starts itself."""
+    config = json.dumps({"command": str(command), "env": dict(env or {})})
+    return ["--environment_type=PROCESS", f"--environment_config={config}"]
+
+
+def start(cluster: Cluster, output: object, *flags: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "beam_pipelines.build", f"--output={output}"]
+    return subprocess.Popen(
+        [*command, *cluster.flags, *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def build(cluster: Cluster, output: object, *flags: str) -> str:
+    """Builds to the end; returns what was said."""
+    said, error, process = _ended(start(cluster, output, *flags))
+    assert (process.returncode, error) == (0, ""), error
+    return said
+
+
+def refused(cluster: Cluster, output: object, *flags: str) -> str:
+    """The one sentence with which a build fails."""
+    _, error, process = _ended(start(cluster, output, *flags))
+    assert process.returncode == 1, error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, error
+    return error
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[str, str, subprocess.Popen[str]]:
+    """What a build said; one that takes too long is killed, with its job server."""
+    try:
+        said, error = process.communicate(timeout=SECONDS)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return said, error, process

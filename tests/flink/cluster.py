@@ -1,0 +1,189 @@
+"""One JobManager and some TaskManagers, each a process of its own, on ports of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
+
+START_SECONDS = 120
+# Flink's own configuration opens these to its serialisers.
+PACKAGES = ("io", "lang", "lang.reflect", "net", "nio", "text", "time", "util", "util.concurrent")
+JAVA = [
+    "java",
+    "-Xmx256m",
+    "-XX:MaxDirectMemorySize=512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in PACKAGES),
+]
+JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+LOG4J = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.console.ref = Console
+appender.console.name = Console
+appender.console.type = CONSOLE
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} - %m%n
+"""
+WORKER = Path(sys.executable).parent / "facevoice-worker"
+
+
+@dataclass
+class Cluster:
+    """A cluster that runs."""
+
+    folder: Path
+    rest_port: int
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def master(self) -> str:
+        return f"127.0.0.1:{self.rest_port}"
+
+    @property
+    def flags(self) -> list[str]:
+        """What leads a build here."""
+        return [
+            "--runner=FlinkRunner",
+            f"--flink_master={self.master}",
+            f"--flink_job_server_jar={JOB_SERVER_JAR}",
+            "--job_server_jvm_properties=-XX:TieredStopAtLevel=1",
+            "--parallelism=2",
+        ]
+
+    def start(self, name: str, main_class: str) -> None:
+        jars = os.pathsep.join(map(str, sorted(FLINK_FOLDER.glob("*.jar"))))
+        logging = f"-Dlog4j.configurationFile={self.folder / 'log4j.properties'}"
+        named = ["-D", f"taskmanager.resource-id={name}"] if main_class == TASK_MANAGER else []
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*JAVA, logging, "-cp", jars, main_class, "--configDir", str(self.folder), *named],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.started.append(self.processes[name])
+
+    def start_task_manager(self, name: str) -> None:
+        self.start(name, TASK_MANAGER)
+
+    def kill_task_manager(self, name: str) -> None:
+        """Kills the Java process alone; its Python worker finds out by itself."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def kill_a_worker(self, name: str) -> bool:
+        """Kills a Python worker of a TaskManager; returns whether there was one."""
+        workers = self.workers(name)
+        if workers:
+            os.kill(workers[0], signal.SIGKILL)
+        return bool(workers)
+
+    def workers(self, name: str) -> list[int]:
+        pid = self.processes[name].pid
+        found: list[int] = []
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            try:
+                found += map(int, children.read_text().split())
+            except OSError:  # a thread that has ended
+                continue
+        return found
+
+    @property
+    def task_managers(self) -> list[str]:
+        return [name for name in self.processes if name.startswith("task-manager")]
+
+    def recoveries(self) -> int:
+        """How often tasks that were lost have been started again."""
+        return (self.folder / "job-manager.log").read_text().count(" to recover the failed task ")
+
+    def overview(self) -> dict[str, int]:
+        with urllib.request.urlopen(f"http://{self.master}/overview", timeout=5) as answer:
+            return json.loads(answer.read())
+
+    def wait_for(self, task_managers: int) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                if self.overview()["taskmanagers"] == task_managers:
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < deadline, f"no cluster; see {self.folder}/*.log"
+            time.sleep(0.2)
+
+
+@contextmanager
+def running(folder: Path, task_managers: int = 2) -> Iterator[Cluster]:
+    """A cluster, which is gone after, with all that it has started."""
+    rest_port, rpc_port = _free_port(), _free_port()
+    cluster = Cluster(folder, rest_port)
+    (folder / "log4j.properties").write_text(LOG4J)
+    (folder / "flink-conf.yaml").write_text(_configuration(folder, rest_port, rpc_port))
+    try:
+        cluster.start("job-manager", JOB_MANAGER)
+        for number in range(task_managers):
+            cluster.start_task_manager(f"task-manager-{number}")
+        cluster.wait_for(task_managers)
+        yield cluster
+    finally:
+        for process in cluster.started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its Python workers, too
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def _configuration(folder: Path, rest_port: int, rpc_port: int) -> str:
+    """Small heaps; what dies is missed after eight seconds, and its tasks are tried again."""
+    settings = {
+        "jobmanager.rpc.address": "127.0.0.1",
+        "jobmanager.rpc.port": rpc_port,
+        "jobmanager.bind-host": "127.0.0.1",
+        "rest.address": "127.0.0.1",
+        "rest.bind-address": "127.0.0.1",
+        "rest.port": rest_port,
+        "taskmanager.host": "127.0.0.1",
+        "taskmanager.bind-host": "127.0.0.1",
+        "taskmanager.numberOfTaskSlots": 2,
+        "taskmanager.cpu.cores": 1,
+        "taskmanager.memory.framework.heap.size": "96m",
+        "taskmanager.memory.framework.off-heap.size": "128m",
+        "taskmanager.memory.task.heap.size": "128m",
+        "taskmanager.memory.task.off-heap.size": "0m",
+        "taskmanager.memory.network.min": "128m",
+        "taskmanager.memory.network.max": "128m",
+        "taskmanager.memory.managed.size": "64m",
+        "taskmanager.memory.jvm-metaspace.size": "160m",
+        "taskmanager.memory.jvm-overhead.min": "64m",
+        "taskmanager.memory.jvm-overhead.max": "64m",
+        "taskmanager.load-balance.mode": "SLOTS",  # or one does all the work
+        "io.tmp.dirs": folder,
+        "heartbeat.interval": 1000,
+        "heartbeat.timeout": 8000,
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": 3,
+        "restart-strategy.fixed-delay.delay": "1 s",
+    }
+    return "".join(f"{name}: {value}\n" for name, value in settings.items())

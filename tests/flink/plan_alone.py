@@ -1,0 +1,46 @@
+"""Lists and plans a corpus on a cluster, and writes nothing but the outline.
+
+`python -m tests.flink.plan_alone FACES AUDIO OUTPUT FLAGS...`; a `--dry_run` plans in the driver.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import uuid
+from pathlib import Path
+
+from beam_pipelines.corpus.people import find_people
+from beam_pipelines.pipeline import describe_plan
+from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.running.runners import pipeline_on, reached, run
+from beam_pipelines.shards import folder
+from beam_pipelines.shards.digests import Job, software, worker_code
+from features import FeatureSettings
+
+
+def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
+    plan = PlanSettings(num_shards=64)
+    job = Job(
+        faces_root=faces,
+        audio_root=audio,
+        output=output,
+        features=FeatureSettings(),
+        num_shards=plan.num_shards,
+        run_id=uuid.uuid4().hex,
+        code=worker_code(),
+        software=software(),
+    )
+    people = find_people(faces, audio, None).people
+    with reached("FlinkRunner", flags) as found, folder.prepared(output):
+        pipeline = pipeline_on("FlinkRunner", found)
+        describe_plan(pipeline, people, job, plan)
+        run(pipeline, output / "driver.log")
+    outline = folder.read_outline(output)
+    assert outline is not None
+    print(len(outline.shards), sum(shard.pairs for shard in outline.shards.values()))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR, force=True)
+    main(*map(Path, sys.argv[1:4]), sys.argv[4:])

@@ -1,0 +1,69 @@
+"""A cluster's data set has the bytes of one machine's, rejects and summary included."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from beam_pipelines.build import main
+from sample_corpus import make_sample_corpus
+from tests.conftest import SMALL
+from tests.flink import builds
+from tests.flink.cluster import running
+from tests.test_workers import worker_pool
+from tests.tools import files_of
+
+REAL = Path(__file__).parents[3] / "shared/data/voxreal10"
+
+
+def counts(said):
+    """The lines about what is in a data set, without those about time."""
+    return [line for line in said.splitlines() if line.startswith("  ") and " s" not in line]
+
+
+def test_workers_that_flink_starts_write_the_same_bytes(
+    cluster, damaged_corpus, build, capsys, tmp_path
+):
+    corpus = damaged_corpus.flags
+    assert build(*corpus, f"--output={tmp_path / 'here'}") == 0
+    here = counts(capsys.readouterr().out)
+    said = builds.build(cluster, tmp_path / "there", *SMALL, *corpus, *builds.by_process())
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+    assert counts(said) == here
+    assert "rejected" in said
+
+
+def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_path):
+    """With a TaskManager of its own: two would give their workers the same names."""
+    del cluster  # says whether there is a Flink
+    (tmp_path / "flink").mkdir()
+    python = Path(sys.executable).parent
+    with (
+        running(tmp_path / "flink", task_managers=1) as lone,
+        worker_pool(tmp_path, python) as pool,
+    ):
+        builds.build(lone, tmp_path / "set", *SMALL, *corpus.flags, *pool.flags)
+    assert files_of(tmp_path / "set") == files_of(data_set)
+
+
+@pytest.mark.slow
+def test_the_sample_corpus(cluster, tmp_path):
+    corpus = make_sample_corpus(tmp_path / "corpus", lambda *_: None)
+    flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={corpus.meta}"]
+    compare(cluster, tmp_path, flags)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"there is no {REAL}")
+def test_real_people(cluster, tmp_path):
+    faces, audio = f"--faces={REAL / 'unzippedFaces'}", f"--audio={REAL / 'wav'}"
+    compare(cluster, tmp_path, [faces, audio, f"--meta={REAL / 'vox1_meta.csv'}"])
+
+
+def compare(cluster, folder, flags):
+    """Builds at the usual settings, here and there."""
+    assert main([*flags, f"--output={folder / 'here'}"]) == 0
+    print(builds.build(cluster, folder / "there", *flags, *builds.by_process()))
+    assert files_of(folder / "there") == files_of(folder / "here")

@@ -1,0 +1,106 @@
+"""Machines of a cluster that die in the middle: it recovers, or the next start goes on."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from tests.conftest import SMALL, write_corpus
+from tests.flink import builds
+from tests.test_kills import whole
+from tests.tools import files_of
+
+# Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
+SLOW = [*SMALL, "--num_shards=16", "--frames=256", "--fft_size=8192"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """The flags of a corpus that takes a while."""
+    return write_corpus(tmp_path_factory.mktemp("many"), people=6, videos=6, per_video=4).flags
+
+
+@pytest.fixture(scope="module")
+def undisturbed(build, many, tmp_path_factory):
+    output = tmp_path_factory.mktemp("undisturbed") / "set"
+    assert build(*many, *SLOW, f"--output={output}") == 0
+    return files_of(output)
+
+
+def kill_task_manager(cluster, process):
+    """Kills one that has a worker, if any; its successor comes up a moment later."""
+    del process
+    victim = max(cluster.task_managers, key=lambda name: len(cluster.workers(name)))
+    cluster.kill_task_manager(victim)
+    time.sleep(1)
+    cluster.start_task_manager(victim)
+
+
+def kill_worker(cluster, process):
+    """Kills a Python worker, as soon as there is one."""
+    while not any(cluster.kill_a_worker(name) for name in cluster.task_managers):
+        if process.poll() is not None:
+            return
+        time.sleep(0.1)
+
+
+def wait_for_shards(process, output, count):
+    while len(list(output.glob("*.tfrecord"))) < count:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+
+
+def ended(cluster, output, flags, process):
+    """Whether a disturbed build recovered, or failed cleanly and the next one went on."""
+    error = process.communicate(timeout=builds.SECONDS)[1]
+    if process.returncode == 0:
+        return "recovered"
+    assert process.returncode == 1
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, error
+    assert not whole(output)
+    said = builds.build(cluster, output, *flags)
+    return "went on with shards that stood" if "were there already" in said else "began anew"
+
+
+@pytest.mark.parametrize("kill", [kill_task_manager, kill_worker])
+def test_a_build_with_a_death_in_it_ends_with_the_same_bytes(
+    cluster, many, undisturbed, kill, tmp_path
+):
+    output, flags = tmp_path / "set", [*SLOW, *many, *builds.by_process()]
+    before = cluster.recoveries()
+    with builds.start(cluster, output, *flags) as process:
+        wait_for_shards(process, output, 2)
+        kill(cluster, process)
+        how = ended(cluster, output, flags, process)
+    cluster.wait_for(2)
+    print(f"{kill.__name__}: {how}")
+    assert how == "went on with shards that stood" or cluster.recoveries() > before
+    assert files_of(output) == undisturbed
+    assert not list(output.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_ten_deaths_at_random_moments(cluster, many, undisturbed, tmp_path):
+    draw = random.Random(10)
+    caught, before = Counter(), cluster.recoveries()
+    flags = [*SLOW, *many, *builds.by_process()]
+    started = time.monotonic()
+    builds.build(cluster, tmp_path / "first", *flags)
+    seconds = time.monotonic() - started
+    for number in range(10):
+        kill = kill_worker if number % 2 else kill_task_manager
+        output = tmp_path / str(number)
+        with builds.start(cluster, output, *flags) as process:
+            time.sleep(draw.uniform(0, seconds))
+            kill(cluster, process)
+            how = ended(cluster, output, flags, process)
+        cluster.wait_for(2)
+        caught[kill.__name__, how] += 1
+        assert files_of(output) == undisturbed
+        assert not list(output.rglob("*.tmp"))
+    hits = cluster.recoveries() - before
+    print(f"10 kills in builds of {seconds:.0f} s, {hits} of running tasks: {dict(caught)}")

@@ -1,0 +1,65 @@
+"""A corpus in an S3 server on loopback: what a build makes of it is what it makes of a disk's."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from tests.conftest import write_corpus
+from tests.test_s3 import BUCKET, sentence, server, troubled
+from tests.tools import files_of
+
+__all__ = ["server", "troubled"]  # fixtures
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    """Three people, of whose media some are broken."""
+    corpus = write_corpus(tmp_path_factory.mktemp("damaged"), videos=4)
+    for tree, suffix in ((corpus.faces, "jpg"), (corpus.audio, "wav")):
+        for path in sorted(tree.rglob(f"*.{suffix}"))[::7]:
+            path.write_bytes(path.read_bytes()[:30])
+    return corpus
+
+
+def uploaded(corpus):
+    """The flags of a copy of a corpus in the bucket."""
+    for tree, folder in ((corpus.faces, "faces"), (corpus.audio, "wav")):
+        for path in tree.rglob("*.*"):
+            if path.is_file():
+                key = f"corpus/{folder}/{path.relative_to(tree).as_posix()}"
+                boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+    address = f"s3://{BUCKET}/corpus"
+    return [f"--faces={address}/faces", f"--audio={address}/wav", f"--meta={corpus.meta}"]
+
+
+@pytest.fixture(scope="module")
+def away(server, damaged):
+    return uploaded(damaged)
+
+
+def test_media_in_a_bucket_become_the_same_bytes(away, damaged, build, capsys, tmp_path):
+    assert build(*damaged.flags, f"--output={tmp_path / 'here'}") == 0
+    assert build(*away, f"--output={tmp_path / 'away'}") == 0
+    assert files_of(tmp_path / "away") == files_of(tmp_path / "here")
+    assert (tmp_path / "away" / "rejects.jsonl").read_text().count("\n") > 2
+    assert build(*away, f"--output={tmp_path / 'away'}") == 0
+    assert "6 of them were there already" in capsys.readouterr().out
+
+
+def test_a_bucket_that_is_not_there(away, build, capsys, tmp_path):
+    flags = [flag.replace("s3://data/corpus/wav", "s3://nowhere/wav") for flag in away]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 1
+    assert "there is no bucket nowhere" in sentence(capsys)
+    assert not (tmp_path / "set").exists()
+
+
+def test_media_that_are_refused_end_the_build_and_are_no_rejects(
+    away, build, troubled, capsys, tmp_path
+):
+    troubled(lambda method, key, _: 403 if method == "GET" and key.endswith(".jpg") else None)
+    assert build(*away, f"--output={tmp_path / 'set'}") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: s3://data/corpus/faces cannot be used: ")
+    assert "permission is denied in the bucket data (GetObject: AccessDenied)" in error
+    assert not (tmp_path / "set" / "dataset.json").exists()
