@@ -1,11 +1,14 @@
 """Lists and plans a corpus on a cluster, and writes nothing but the outline.
 
+Prints the shards, the pairs, and the peak of the driver's memory in MB.
+
 `python -m tests.flink.plan_alone FACES AUDIO OUTPUT FLAGS...`; a `--dry_run` plans in the driver.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -38,7 +41,10 @@ def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
         run(pipeline, output / "driver.log")
     outline = folder.read_outline(output)
     assert outline is not None
-    print(len(outline.shards), sum(shard.pairs for shard in outline.shards.values()))
+    pairs = sum(shard.pairs for shard in outline.shards.values())
+    peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert peak_kb is not None
+    print(len(outline.shards), pairs, int(peak_kb[1]) // 1024)
 
 
 if __name__ == "__main__":

@@ -42,17 +42,15 @@ def planned(cluster, root, people):
     command = [sys.executable, "-m", "tests.flink.plan_alone", root / "faces", root / "audio"]
     flags = [flag for flag in cluster.flags if not flag.startswith("--runner")]
     started = time.monotonic()
-    driver = subprocess.Popen(
+    done = subprocess.run(
         [*map(str, command), str(root / "set"), *flags, *builds.by_process()],
         stdout=subprocess.PIPE,
         text=True,
+        check=True,
     )
-    shards, pairs = map(int, driver.stdout.read().split())
-    _, status, usage = os.wait4(driver.pid, 0)
-    driver.returncode = os.waitstatus_to_exitcode(status)
-    seconds, peak_mb = time.monotonic() - started, usage.ru_maxrss / 1024
-    print(f"{files} files, {pairs} pairs in {shards} shards: {seconds:.0f} s, {peak_mb:.0f} MB")
-    assert driver.returncode == 0
+    shards, pairs, peak_mb = map(int, done.stdout.split())
+    seconds = time.monotonic() - started
+    print(f"{files} files, {pairs} pairs in {shards} shards: {seconds:.0f} s, {peak_mb} MB")
     return pairs, peak_mb
 
 
