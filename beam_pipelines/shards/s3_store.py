@@ -7,6 +7,7 @@ its own. (A client remembers what it is reading, so that threads cannot share on
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Iterable
@@ -75,9 +76,10 @@ def boto_client(flags: tuple[str, ...]) -> Any:
 
 def _kept_client(flags: tuple[str, ...]) -> Any:
     clients = _kept.__dict__.setdefault("clients", {})
-    if flags not in clients:
-        clients[flags] = _new_client(flags)
-    return clients[flags]
+    leading_to = flags, os.environ.get("AWS_ENDPOINT_URL")
+    if leading_to not in clients:
+        clients[leading_to] = _new_client(flags)
+    return clients[leading_to]
 
 
 def _new_client(flags: tuple[str, ...]) -> Any:
