@@ -70,27 +70,27 @@ def load(
             f"leave something for it, from people with enough videos."
         )
     source, counts = _source(data_dir, manifest, split, options)
+    parse = _parser(manifest, modality, options)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        """Batches of records, and the number of their epoch."""
         records = epoch_of_records(source, counts, epoch, options)
         records = records.skip(
             tf.where(epoch == options.epoch, tf.constant(options.skip, tf.int64), 0)
         )
         if options.take is not None:
             records = records.take(options.take)
-        batches = records.batch(options.batch_size, options.drop_remainder)
-        return tf.data.Dataset.zip(batches, tf.data.Dataset.from_tensors(epoch).repeat())
+        # Outside of the epochs it would run in step with training, where that asks TensorFlow for
+        # deterministic operations: files are read in there, and nothing behind them runs ahead.
+        return records.batch(options.batch_size, options.drop_remainder).map(
+            lambda batch: parse(batch, epoch),
+            num_parallel_calls=options.parallel_calls or tf.data.AUTOTUNE,
+        )
 
     if options.service and options.epochs == 1:
         batches = one_epoch(tf.constant(options.epoch, tf.int64))
     else:
         last = None if options.epochs is None else options.epoch + options.epochs
         batches = tf.data.Dataset.range(options.epoch, last or tf.int64.max).flat_map(one_epoch)
-    batches = batches.map(
-        _parser(manifest, modality, options),
-        num_parallel_calls=options.parallel_calls or tf.data.AUTOTUNE,
-    )
     if options.service:
         return through_service(batches, options.service)
     # The count comes from the manifest, so that progress bars know the end from the first step.
