@@ -46,15 +46,15 @@ def epoch_of_records(
     spans = tf.data.Dataset.from_tensor_slices(
         tuple(tf.gather(x, wanted) for x in (shards, first, number))
     )
-    open_shards = min(len(counts), MAX_OPEN_SHARDS) if shuffled else 1
+    if not shuffled:
+        return spans.flat_map(source)  # one thread fewer to hand each record on to
+    open_shards = min(len(counts), MAX_OPEN_SHARDS)
     records = spans.interleave(
         source,
         cycle_length=open_shards,
         num_parallel_calls=min(options.parallel_calls or open_shards, open_shards),
         deterministic=options.deterministic,
     )
-    if not shuffled:
-        return records
     drawn = tf.random.stateless_uniform([2], salt, None, None, dtype=tf.int64, alg="philox")
     return records.shuffle(options.shuffle_buffer, seed=drawn[0], reshuffle_each_iteration=False)
 
