@@ -17,9 +17,9 @@ import train
 from evaluation.answers import NOBODY, read_answers
 from evaluation.runs import open_run
 from features import FeatureSettings, read_window, spectrogram
-from models import EMBEDDING, Inputs, build_model
+from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import read_records
+from tests.tools import read_records, untrained_run
 from tfdata import load, load_manifest
 
 
@@ -60,17 +60,8 @@ def raw_run(everybody, tmp_path_factory):
 
     def make(model):
         folder = tmp_path_factory.mktemp("raw") / model
-        folder.mkdir()
-        manifest = load_manifest(data_set)
-        keras.utils.set_random_seed(1)
-        inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
         sizes = {"cnn_audio": {"pool_sizes": (2, 1)}, "cnn_cnn": {"audio_pool_sizes": (2, 1)}}
-        network = build_model(model, inputs, len(manifest.people), **sizes.get(model, {}))
-        network.save(folder / "model.keras")
-        shutil.copy(data_set / "dataset.json", folder)
-        settings = {"model": model, "data": str(data_set)}
-        (folder / "settings.json").write_text(json.dumps(settings))
-        (folder / "metrics.json").write_text("{}")
+        untrained_run(model, data_set, folder, **sizes.get(model, {}))
         return folder
 
     return make

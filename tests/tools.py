@@ -33,12 +33,12 @@ def files_of(data_set):
     return {p.name: p.read_bytes() for p in data_set.iterdir() if p.is_file()}
 
 
-def untrained_run(model, data_set, run_dir):
+def untrained_run(model, data_set, run_dir, **sizes):
     """Writes a run as `train.py` leaves it, of random weights, in a second; returns its model."""
     manifest = load_manifest(data_set)
     keras.utils.set_random_seed(1)
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
-    network = build_model(model, inputs, len(manifest.people))
+    network = build_model(model, inputs, len(manifest.people), **sizes)
     run_dir.mkdir()
     network.save(run_dir / "model.keras")
     shutil.copy(data_set / "dataset.json", run_dir)
