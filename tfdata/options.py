@@ -35,7 +35,8 @@ class ReadOptions:
       cache: 'memory' holds the split's records; a folder keeps copies of its shards, for data
         sets that lie far away; None reads them where they are.
       deterministic: False gives batches as they become ready, in no promised order.
-      parallel_calls: threads that read, and that parse; None is one a core.
+      parallel_calls: threads that parse, and at most so many that read shards at once; None is
+        one a core, and one a shard that is open.
       prefetch: batches made ready ahead.
       host_index, host_count: this reader, from 0, and how many share each epoch. Every example
         is read by exactly one of them, and their numbers differ by one at most.
