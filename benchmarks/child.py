@@ -13,10 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from environments import Missing, python_of
+from environments import MissingError, python_of
 from memory import peak_mb_of
 
 BENCHMARKS = Path(__file__).parent
+CONTESTANTS = BENCHMARKS / "contestants"
+# What contestants import, and what the worker processes that some of them start do.
+PLACES = os.pathsep.join(map(str, (BENCHMARKS, CONTESTANTS, BENCHMARKS.parent)))
 LIMIT_S = 900  # for one answer; a contestant that hangs is stopped
 _GOODBYE_S = 10
 
@@ -47,17 +50,17 @@ class Child:
         self._process: subprocess.Popen[str] | None = None
         try:
             python = python_of(environment)
-        except Missing as reason:
+        except MissingError as reason:
             self.failure = f"not installed: {reason}"
             return
         self._process = subprocess.Popen(
-            [str(python), str(BENCHMARKS / "contestants" / program)],
+            [str(python), str(CONTESTANTS / program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
             start_new_session=True,  # a group of its own, which can be ended whole
-            env=os.environ | {"PYTHONPATH": str(BENCHMARKS), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=os.environ | {"PYTHONPATH": PLACES, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
 
     def wait_until_ready(self) -> None:

@@ -4,7 +4,7 @@ A contestant is a program of its own, in the environment of the tool that it sho
 imports nothing but Python. It is started once and asked in turns with the others; what it
 imports and prepares is not timed.
 
-    > {"work": "pair", "folder": "/tmp/x"}
+    > {"work": "pair", "folder": "pairs"}
     < {"examples": 4000, "seconds": 1.9, "digest": "5d41…"}
 """
 

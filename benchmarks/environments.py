@@ -17,7 +17,7 @@ OWN = "own"
 REQUIREMENTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("peers", "torch")}
 
 
-class Missing(Exception):  # noqa: N818
+class MissingError(Exception):
     """An environment that is not there: one sentence of why."""
 
 
@@ -25,15 +25,15 @@ def python_of(environment: str) -> Path:
     """The interpreter of 'own', 'peers' or 'torch'.
 
     Raises:
-      Missing: the environment is not set up, or could not be.
+      MissingError: the environment is not set up, or could not be.
     """
     if environment == OWN:
         return Path(sys.executable)
     state = _state(environment)
     if state["requirements"] != REQUIREMENTS[environment].read_text():
-        raise Missing(f"the environment {environment} is not set up; run benchmarks/bench.py")
+        raise MissingError(f"the environment {environment} is not set up; run benchmarks/bench.py")
     if state["failure"]:
-        raise Missing(state["failure"])
+        raise MissingError(state["failure"])
     return HOME / environment / "bin" / "python"
 
 
@@ -53,7 +53,7 @@ def versions(environment: str) -> list[str]:
     """What its requirements name, if it was installed: 'package==version' each."""
     try:
         python_of(environment)
-    except Missing:
+    except MissingError:
         return []
     lines = (line.partition("#")[0].strip() for line in _lines(environment))
     return [line for line in lines if "==" in line]

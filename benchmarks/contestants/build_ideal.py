@@ -14,7 +14,6 @@ import building
 from building import Pair
 from contest import serve
 
-building.import_features()
 WORKERS, SHARDS = 2, 24  # ours writes 24: 8 of each split
 
 

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import building
+import tfds_pairs
 from contest import serve
-
-building.import_features()
-
-import tfds_pairs  # noqa: E402
 
 
 def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:

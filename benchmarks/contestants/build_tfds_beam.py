@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import building
+import tensorflow_datasets as tfds
+import tfds_pairs
 from contest import serve
-
-building.import_features()
-
-import apache_beam as beam  # noqa: E402
-import tensorflow_datasets as tfds  # noqa: E402
-import tfds_pairs  # noqa: E402
 
 # What Beam's documentation has for several processes of one machine
 # (https://beam.apache.org/documentation/runners/direct/). The runner is the one that its

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,20 +12,12 @@ from typing import Any
 from contest import Work, unordered_digest
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 
 # Each process works on one core: several threads of a small matrix product would only compete.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 Pair = tuple[str, str, str]
 Build = Callable[[Path, Path, int, Path], dict[str, Any]]
-
-
-def import_features() -> None:
-    """Lets this process, and those that it starts, import `features`, and what lies here."""
-    places = [str(ROOT), str(HERE)]
-    sys.path[:0] = places
-    os.environ["PYTHONPATH"] = os.pathsep.join([*places, os.environ["PYTHONPATH"]])
 
 
 def pairs_of(faces: Path, audio: Path) -> list[Pair]:

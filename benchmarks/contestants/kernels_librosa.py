@@ -9,41 +9,24 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-RATE_HZ, BANDS, COLUMNS, FFT_SIZE, MIN_HZ, MAX_HZ = 16_000, 128, 128, 1024, 60.0, 7600.0
-HOP_SAMPLES = 377  # gives 128 columns of 3 s
-# cqt halves the rate octave by octave as long as its hop can be halved; this is 6 times.
-CQT_HOP_SAMPLES, CQT_MIN_HZ, CQT_BANDS_AN_OCTAVE = 384, 55.0, 18
-FILTERBANK = librosa.filters.mel(sr=RATE_HZ, n_fft=FFT_SIZE, n_mels=BANDS, fmin=MIN_HZ, fmax=MAX_HZ)
+FILTERBANK = librosa.filters.mel(
+    **{name: value for name, value in one_thread.MEL.items() if name != "hop_length"}
+)
 
 
 def cqt(window: NDArray[np.float32]) -> NDArray[np.uint8]:
-    padded = librosa.util.fix_length(window, size=(COLUMNS - 1) * CQT_HOP_SAMPLES)
-    spectrum = librosa.cqt(
-        padded,
-        sr=RATE_HZ,
-        hop_length=CQT_HOP_SAMPLES,
-        fmin=CQT_MIN_HZ,
-        n_bins=BANDS,
-        bins_per_octave=CQT_BANDS_AN_OCTAVE,
-    )
+    padded = librosa.util.fix_length(window, size=one_thread.CQT_SAMPLES)
+    spectrum = librosa.cqt(padded, **one_thread.CQT)
     return one_thread.to_levels(librosa.amplitude_to_db(np.abs(spectrum), ref=np.max))
 
 
 def mel(window: NDArray[np.float32]) -> NDArray[np.uint8]:
-    power = librosa.feature.melspectrogram(
-        y=window,
-        sr=RATE_HZ,
-        n_fft=FFT_SIZE,
-        hop_length=HOP_SAMPLES,
-        n_mels=BANDS,
-        fmin=MIN_HZ,
-        fmax=MAX_HZ,
-    )
+    power = librosa.feature.melspectrogram(y=window, **one_thread.MEL)
     return one_thread.to_levels(librosa.power_to_db(power, ref=np.max))
 
 
 def mel_kept(window: NDArray[np.float32]) -> NDArray[np.uint8]:
-    spectrum = librosa.stft(window, n_fft=FFT_SIZE, hop_length=HOP_SAMPLES)
+    spectrum = librosa.stft(window, n_fft=one_thread.FFT_SIZE, hop_length=one_thread.HOP_SAMPLES)
     return one_thread.to_levels(librosa.power_to_db(FILTERBANK @ np.abs(spectrum) ** 2, ref=np.max))
 
 

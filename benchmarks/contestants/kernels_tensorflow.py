@@ -9,11 +9,20 @@ import math
 from typing import Any
 
 import tensorflow as tf
+from one_thread import (
+    BANDS,
+    COLUMNS,
+    FFT_SIZE,
+    FLOOR_DB,
+    HOP_SAMPLES,
+    MAX_HZ,
+    MIN_HZ,
+    RATE_HZ,
+)
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
-RATE_HZ, BANDS, COLUMNS, FFT_SIZE, MIN_HZ, MAX_HZ = 16_000, 128, 128, 1024, 60.0, 7600.0
-WINDOW_SAMPLES, HOP_SAMPLES, FLOOR_DB, SIZE_PX = 48_000, 377, -80.0, 128
+WINDOW_SAMPLES, SIZE_PX = 48_000, 128
 FILTERBANK = tf.signal.linear_to_mel_weight_matrix(
     BANDS, FFT_SIZE // 2 + 1, RATE_HZ, MIN_HZ, MAX_HZ
 )

@@ -23,6 +23,29 @@ Kernel = Callable[[Any], NDArray[np.uint8]]
 
 WARMUPS = 5  # filterbanks are made, graphs traced
 
+# What all but FaceVoice make of 3 s at 16 kHz: 128 bands in 128 columns.
+RATE_HZ, BANDS, COLUMNS, FFT_SIZE, MIN_HZ, MAX_HZ = 16_000, 128, 128, 1024, 60.0, 7600.0
+HOP_SAMPLES, FLOOR_DB = 377, -80.0
+# librosa and nnAudio call it alike.
+MEL: dict[str, Any] = {
+    "sr": RATE_HZ,
+    "n_fft": FFT_SIZE,
+    "hop_length": HOP_SAMPLES,
+    "n_mels": BANDS,
+    "fmin": MIN_HZ,
+    "fmax": MAX_HZ,
+}
+# Each octave halves the rate as long as the hop can be halved: here, 6 times.
+CQT_HOP_SAMPLES = 384
+CQT: dict[str, Any] = {
+    "sr": RATE_HZ,
+    "hop_length": CQT_HOP_SAMPLES,
+    "fmin": 55.0,
+    "n_bins": BANDS,
+    "bins_per_octave": 18,
+}
+CQT_SAMPLES = (COLUMNS - 1) * CQT_HOP_SAMPLES
+
 
 def of_windows(kernel: Kernel) -> Work:
     """A work whose question names a file of windows, and how many of them to take."""
@@ -43,7 +66,7 @@ def square_box(width: int, height: int, kept: float = 0.8) -> tuple[float, float
     return left, top, left + side, top + side
 
 
-def to_levels(decibels: NDArray[np.float32], floor_db: float = -80.0) -> NDArray[np.uint8]:
+def to_levels(decibels: NDArray[np.float32], floor_db: float = FLOOR_DB) -> NDArray[np.uint8]:
     """Decibels below the maximum as uint8, 255 at the maximum."""
     return np.rint(255 * (1 - np.maximum(decibels, floor_db) / floor_db)).astype(np.uint8)
 
