@@ -55,7 +55,7 @@ class SoundFile(soundfile.SoundFile):
         return super().seekable()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AudioFacts:
     """What an audio file's header says, where it can be believed."""
 
@@ -118,7 +118,9 @@ def read_window(
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
     if float(samples.max()) - float(samples.min()) <= SILENCE_RANGE:
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
-    return np.resize(samples, settings.window_samples)  # np.resize repeats from the beginning
+    if len(samples) < settings.window_samples:
+        return np.resize(samples, settings.window_samples)  # repeats from the beginning
+    return samples
 
 
 @contextmanager

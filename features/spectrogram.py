@@ -31,13 +31,15 @@ def spectrogram(window: NDArray[np.float32], settings: FeatureSettings) -> NDArr
     half = settings.fft_size // 2
     # Levels are relative, and squares of what a damaged float file may hold overflow.
     scaled = (window / np.abs(window).max()).astype(np.float32, copy=False)
-    padded = np.pad(scaled, (half, settings.fft_size - half))
-    pieces = np.lib.stride_tricks.sliding_window_view(padded, settings.fft_size)
+    padded = np.zeros(len(scaled) + settings.fft_size, np.float32)
+    padded[half : half + len(scaled)] = scaled
+    pieces = _pieces(padded, settings.fft_size)
     spectra = scipy.fft.rfft(pieces[column_centres(settings)] * _hann(settings.fft_size), axis=1)
     power = spectra.real**2 + spectra.imag**2
     return power_to_levels(_sparse_filterbank(settings) @ power.T, settings.floor_db)
 
 
+@lru_cache(maxsize=4)
 def column_centres(settings: FeatureSettings) -> NDArray[np.intp]:
     """Centre of each column, in samples: `frames` of them, evenly spaced over the window.
 
@@ -70,6 +72,15 @@ def power_to_levels(power: NDArray[np.float32], floor_db: float) -> NDArray[np.u
 def levels_to_db(levels: NDArray[np.uint8], floor_db: float) -> NDArray[np.float64]:
     """The inverse: decibels below the window's maximum, `floor_db * (1 - v / 255)`."""
     return floor_db * (1 - levels / 255.0)
+
+
+def _pieces(samples: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """All pieces of that size, one beginning at each sample: float32 [pieces, size], a view.
+
+    As `numpy.lib.stride_tricks.sliding_window_view`, which takes as long as a tenth of an FFT.
+    """
+    step = samples.itemsize
+    return np.ndarray((len(samples) - size + 1, size), samples.dtype, samples, 0, (step, step))
 
 
 @lru_cache(maxsize=4)

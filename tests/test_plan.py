@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from pathlib import PurePosixPath
 
 import pytest
 
@@ -190,8 +189,8 @@ def test_a_video_that_training_needs_is_passed_over():
     ],
 )
 def test_folders_below_an_identity_name_the_video(path, session):
-    assert session_of(PurePosixPath(path), FACE) == session
+    assert session_of(path, FACE) == session
 
 
 def test_a_numbered_folder_of_audio_is_a_video():
-    assert session_of(PurePosixPath("2.0/interview/1.wav"), CLIP) == "2.0/interview"
+    assert session_of("2.0/interview/1.wav", CLIP) == "2.0/interview"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import google_crc32c
 
@@ -63,6 +64,7 @@ def _delimited(number: int, payload: bytes) -> bytes:
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(payload)) + payload
 
 
+@lru_cache(maxsize=1024)  # a data set has few field numbers, and few lengths
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:

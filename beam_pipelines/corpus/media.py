@@ -18,40 +18,36 @@ from features import AudioFacts, MediaError, Reason, probe_audio
 
 # What is taken for a medium by its name. Some of these need a decoder that may not be there; they
 # are then listed as rejects, and not passed over in silence.
-IMAGE_SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".mpo",
-        ".avif",
-        ".heic",
-    )
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".mpo",
+    ".avif",
+    ".heic",
 )
-AUDIO_SUFFIXES = frozenset(
-    (
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".opus",
-        ".mp3",
-        ".aif",
-        ".aiff",
-        ".au",
-        ".caf",
-        ".w64",
-        ".rf64",
-        ".m4a",
-        ".aac",
-        ".mp4",
-        ".wma",
-    )
+AUDIO_SUFFIXES = (
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".opus",
+    ".mp3",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".caf",
+    ".w64",
+    ".rf64",
+    ".m4a",
+    ".aac",
+    ".mp4",
+    ".wma",
 )
 # VoxCeleb's face tree has a level that says by how much the crops were widened.
 _WIDENED_BY = re.compile(r"\d+\.\d+")
@@ -60,7 +56,7 @@ _WIDENED_BY = re.compile(r"\d+\.\d+")
 FACE, CLIP = "face", "clip"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clip:
     """An audio file, and what its header says."""
 
@@ -83,7 +79,7 @@ class Reject:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MediaFile:
     """A file that is named like a medium; nothing of it has been read."""
 
@@ -144,12 +140,12 @@ def probe(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
     )
 
 
-def session_of(path_below_identity: PurePosixPath, kind: str) -> str:
+def session_of(path_below_identity: str, kind: str) -> str:
     """The video that a file belongs to; the tree of faces may begin with a level such as `1.6`."""
-    folders = path_below_identity.parent.parts
+    *folders, name = filter(None, path_below_identity.split("/"))
     if kind == FACE and len(folders) > 1 and _WIDENED_BY.fullmatch(folders[0]):
         folders = folders[1:]
-    return "/".join(folders) or path_below_identity.stem
+    return "/".join(folders) or PurePosixPath(name).stem
 
 
 def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
@@ -160,7 +156,7 @@ def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tu
         if isinstance(found, Trouble):
             rejects.append(Reject(kind, found.path, Reason.UNREADABLE.value, found.why))
         else:
-            session = session_of(PurePosixPath(found.below), kind)
+            session = session_of(found.below, kind)
             files.append(MediaFile(f"{folder}/{found.below}", session, found.stamp))
     return tuple(files), tuple(rejects)
 
@@ -171,7 +167,7 @@ def as_if_whole(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> P
     facts = AudioFacts(sample_rate_hz, clip_samples)
     for reject in media.rejects:
         folder = person.face_folder if reject.kind == FACE else person.audio_folder
-        session = session_of(PurePosixPath(reject.path).relative_to(folder), reject.kind)
+        session = session_of(reject.path.removeprefix(f"{folder}/"), reject.kind)
         if reject.kind == FACE:
             faces.append(MediaFile(reject.path, session, ""))
         else:

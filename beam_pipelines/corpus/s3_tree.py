@@ -6,7 +6,7 @@ read whole, too, which reads each clip twice; a header read in part would take a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -37,7 +37,7 @@ class S3Tree:
         names = [PurePosixPath(key).name for key in keys]
         return [name for name in names if not name.startswith(".")]
 
-    def files(self, folder: str, suffixes: Collection[str]) -> Iterator[Entry | Trouble]:
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Entry | Trouble]:
         inside = f"{self._root}{folder}/"
         with self._told():
             for page in self._pages(inside):

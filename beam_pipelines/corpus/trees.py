@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from beam_pipelines.shards.stores import Address, Place
@@ -39,7 +39,7 @@ class Tree(Protocol):
         """The names of the folders right below the root, but for hidden ones."""
         ...
 
-    def files(self, folder: str, suffixes: Collection[str]) -> Iterator[Entry | Trouble]:
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Entry | Trouble]:
         """All files below a folder, at any depth, that end in one of the suffixes."""
         ...
 
@@ -61,8 +61,8 @@ def tree_at(place: Place) -> Tree:
     return DiskTree(place)
 
 
-def is_medium(name: str, suffixes: Collection[str]) -> bool:
-    return PurePosixPath(name).suffix.lower() in suffixes and not name.startswith(".")
+def is_medium(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().endswith(suffixes) and not name.startswith(".")
 
 
 class DiskTree:
@@ -75,17 +75,20 @@ class DiskTree:
         with os.scandir(self._root) as entries:
             return [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
 
-    def files(self, folder: str, suffixes: Collection[str]) -> Iterator[Entry | Trouble]:
-        for path in _walk(self._root / folder):
-            if isinstance(path, OSError):
-                yield self._trouble(Path(path.filename), path.strerror or str(path))
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Entry | Trouble]:
+        top = str(self._root / folder)
+        for found in _walk(top):
+            if isinstance(found, OSError):
+                yield self._trouble(found.filename, found.strerror or str(found))
                 continue
-            if not is_medium(path.name, suffixes):
+            parent, name = found
+            if not is_medium(name, suffixes):
                 continue
-            below = path.relative_to(self._root / folder).as_posix()
+            path = f"{parent}/{name}"
+            below = path.removeprefix(f"{top}/")
             try:
                 below.encode()
-                status = path.stat()
+                status = os.stat(path)  # noqa: PTH116
             except UnicodeEncodeError:
                 yield self._trouble(path, "its path is not UTF-8")
             except OSError as error:
@@ -108,20 +111,23 @@ class DiskTree:
             return False
         return True
 
-    def _trouble(self, path: Path, why: str) -> Trouble:
-        shown = os.fsencode(path.relative_to(self._root)).decode("utf-8", "backslashreplace")
+    def _trouble(self, path: str, why: str) -> Trouble:
+        shown = os.fsencode(Path(path).relative_to(self._root)).decode("utf-8", "backslashreplace")
         return Trouble(shown, why)
 
 
-def _walk(top: Path) -> Iterator[Path | OSError]:
-    """All files below a folder, through links but never in a circle; and what stopped it."""
+def _walk(top: str) -> Iterator[tuple[str, str] | OSError]:
+    """Folder and name of all files below one, through links but never in a circle; what stopped it.
+
+    As strings: to make a `Path` of each of millions of files takes longer than to look at it.
+    """
     errors: list[OSError] = []
     seen = set()
     for parent, folders, names in os.walk(top, onerror=errors.append, followlinks=True):
-        real = Path(parent).resolve()
+        real = os.path.realpath(parent)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        yield from (Path(parent, name) for name in names)
+        yield from ((parent, name) for name in names)
     yield from errors

@@ -25,7 +25,7 @@ from tfdata.schema import SPLITS
 ORDERS_TRIED = 32  # of a person's videos, to find a split that comes near the fractions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """One example to be made: a face and a window of one person, and what stands by for them."""
 

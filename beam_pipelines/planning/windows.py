@@ -23,7 +23,7 @@ class Grid:
         return max(1, round(self.window_samples * (1 - self.overlap)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
     """A piece of a clip that begins at `start_samples` of the rate it is resampled to."""
 
