@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,14 @@ def load(
             f"leave something for it, from people with enough videos."
         )
     source, counts = _source(data_dir, manifest, split, options)
-    parse = _parser(manifest, modality, options)
+    layout = _layout(modality, options)
+    if options.shuffle_buffer:  # what waits in it is what is asked for, and no more
+        source = _parsed(source, layout)
+    decode = _decoder(manifest, modality, options)
+
+    def to_arrays(batch: Any, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        parsed = batch if options.shuffle_buffer else tf.io.parse_example(batch, layout)
+        return decode(parsed, epoch)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         records = epoch_of_records(source, counts, epoch, options)
@@ -82,12 +90,12 @@ def load(
         # Outside of the epochs it would run in step with training, where that asks TensorFlow for
         # deterministic operations: files are read in there, and nothing behind them runs ahead.
         return records.batch(options.batch_size, options.drop_remainder).map(
-            lambda batch: parse(batch, epoch),
+            lambda batch: to_arrays(batch, epoch),
             num_parallel_calls=options.parallel_calls or tf.data.AUTOTUNE,
         )
 
-    if options.service and options.epochs == 1:
-        batches = one_epoch(tf.constant(options.epoch, tf.int64))
+    if options.epochs == 1:  # made here and now, and not anew in each pass, which takes 50 ms
+        batches = tf.function(one_epoch)(tf.constant(options.epoch, tf.int64))
     else:
         last = None if options.epochs is None else options.epoch + options.epochs
         batches = tf.data.Dataset.range(options.epoch, last or tf.int64.max).flat_map(one_epoch)
@@ -147,15 +155,29 @@ def _behaviour(options: ReadOptions) -> tf.data.Options:
     return behaviour
 
 
-def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
-    """One vectorised step from a batch of serialized examples; it touches what it returns."""
+def _layout(modality: str, options: ReadOptions) -> Mapping[str, tf.io.FixedLenFeature]:
+    """What is needed of a record."""
+    fields = (*MODALITIES[modality], IDENTITY, *([KEY] if options.augment else []))
+    return dict.fromkeys(fields, tf.io.FixedLenFeature([], tf.string))
+
+
+def _parsed(source: Source, layout: Mapping[str, tf.io.FixedLenFeature]) -> Source:
+    """The same records, each parsed for itself: name to bytes."""
+
+    def parsed(shard: tf.Tensor, first: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
+        records = source(shard, first, number)
+        return records.map(lambda record: tf.io.parse_single_example(record, layout))
+
+    return parsed
+
+
+def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
+    """One vectorised step from a parsed batch to arrays and labels."""
     wanted = MODALITIES[modality]
     shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
-    layout = {name: tf.io.FixedLenFeature([], tf.string) for name in (*wanted, IDENTITY, KEY)}
     label_of = labeller(manifest.people)
 
-    def parse(batch: tf.Tensor, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        parsed = tf.io.parse_example(batch, layout)
+    def decode(parsed: Mapping[str, tf.Tensor], epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         arrays = {
             name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
             for name in wanted
@@ -166,4 +188,4 @@ def _parser(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
         return features, label_of(parsed[IDENTITY])
 
-    return parse
+    return decode
