@@ -55,7 +55,7 @@ FULL = Scale(
     examples=4000,
     example_kb=(198, 65),
     readings=("image, shuffled", "audio, shuffled", "pair, stored order", "pair, shuffled"),
-    models=("resnet_image",),
+    models=("cnn_image", "resnet_image"),
     steps=40,
 )
 QUICK = Scale(
