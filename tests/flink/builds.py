@@ -21,6 +21,11 @@ def by_process(env: Mapping[str, str] | None = None, command: Path = WORKER) -> 
     return ["--environment_type=PROCESS", f"--environment_config={config}"]
 
 
+def bucket_variables() -> dict[str, str]:
+    """What workers of another environment need to find the S3 server of this one."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
 def start(cluster: Cluster, output: object, *flags: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "beam_pipelines.build", f"--output={output}"]
     return subprocess.Popen(
