@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.conftest import SMALL
 from tests.flink.cluster import WORKER, Cluster
 
 SECONDS = 400  # on a busy machine
+# Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
+SLOW = [*SMALL, "--num_shards=16", "--frames=256", "--fft_size=8192"]
 
 
 def by_process(env: Mapping[str, str] | None = None, command: Path = WORKER) -> list[str]:
@@ -51,6 +55,13 @@ def refused(cluster: Cluster, output: object, *flags: str) -> str:
     assert error.startswith("error: ")
     assert error.count("\n") == 1, error
     return error
+
+
+def wait_for_shards(process: subprocess.Popen[str], output: Path, count: int) -> None:
+    """Waits until a build has written so many; fails with what it says if it ends before."""
+    while len(list(output.glob("*.tfrecord"))) < count:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[str, str, subprocess.Popen[str]]:

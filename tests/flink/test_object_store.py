@@ -1,4 +1,4 @@
-"""A cluster whose workers share no disk: what they read and write is in an S3 server on loopback."""
+"""A cluster whose workers read from, and write to, an S3 server on loopback."""
 
 from __future__ import annotations
 
