@@ -20,8 +20,11 @@ NETWORK = "198.18"  # of those that are set aside for trials between machines
 OWN_MOUNTS = """\
 set -e
 hostname "$1"
+while read -r _ place _; do
+    mount -n -o remount,bind,ro "$place" 2>/dev/null || true  # some are hidden by others
+done </proc/self/mounts
 mount -n --bind "$2" /mnt
-mount -n -o remount,bind,ro /
+mount -n -o remount,bind,rw /mnt
 for shared in /tmp /var/tmp /dev/shm "$3"; do
     if [ -d "$shared" ]; then mount -n -t tmpfs tmpfs "$shared"; fi
 done

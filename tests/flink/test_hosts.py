@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -48,32 +48,47 @@ def cluster(made):
         yield started
 
 
-def on(host, *command):
-    done = subprocess.run([*host.prefix, *command], capture_output=True, text=True, check=True)
-    return done.stdout
+def test_the_hosts_share_no_address_and_no_folder_that_can_be_written(cluster, workers, corpus):
+    """As their TaskManagers see it, and with them the Python workers that these start."""
+    processes = [Path(f"/proc/{cluster.processes[name].pid}") for name in cluster.task_managers]
+    for kind in ("net", "mnt", "uts"):
+        everywhere = [*processes, Path("/proc/self")]
+        assert len({(process / "ns" / kind).readlink() for process in everywhere}) == 3
+    for process, own, other in zip(processes, workers, reversed(workers), strict=True):
+        routes = (process / "net" / "fib_trie").read_text()
+        assert f"-- {own.address}\n" in routes
+        assert f"-- {other.address}\n" not in routes
+        assert (process / "root" / in_root(own.folder) / "flink-conf.yaml").exists()
+        for unseen in (other.folder, corpus.faces, corpus.audio):
+            assert not (process / "root" / in_root(unseen)).exists()
+    first, second = map(writable, processes)
+    assert len(first) == len(second) > 0
+    assert first.isdisjoint(second)
+    assert first.isdisjoint(writable(Path("/proc/self")))
 
 
-def test_the_hosts_share_no_folder_and_no_address(cluster, address, workers, corpus):
-    del cluster  # has written into the folders
-    one, other = workers
-    assert len({address, one.address, other.address}) == 3
-    for host, neighbour in ((one, other), (other, one)):
-        assert "flink-conf.yaml" in on(host, "ls", str(host.folder))
-        seen = "for path; do if [ -e $path ]; then echo $path; fi; done"
-        unseen = [neighbour.folder, corpus.faces, corpus.audio]
-        assert on(host, "sh", "-c", seen, "sh", host.folder, *unseen) == f"{host.folder}\n"
-        assert f" {host.address}/24 " in on(host, "ip", "-4", "address", "show", "dev", "eth0")
-        assert neighbour.address not in on(host, "ip", "-4", "address")
+def in_root(path):
+    return path.relative_to("/")
+
+
+def writable(process):
+    """What is mounted before a process and is not read-only, as device and inode."""
+    table = (line.split() for line in (process / "mounts").read_text().splitlines())
+    flags = {place: given.split(",") for _, place, _, given, *_ in table}  # the last one counts
+    places = [process / "root" / in_root(Path(place)) for place in flags if "rw" in flags[place]]
+    found = [place.stat() for place in places if place.exists()]  # or hidden by a later one
+    return {(folder.st_dev, folder.st_ino) for folder in found}
 
 
 def test_workers_of_two_hosts_write_the_same_bytes(
     cluster, address, workers, damaged_corpus, build, tmp_path
 ):
-    assert build(*damaged_corpus.flags, f"--output={tmp_path / 'here'}") == 0
+    shards = "--num_shards=6"  # so that each host surely gets some
+    assert build(*damaged_corpus.flags, shards, f"--output={tmp_path / 'here'}") == 0
     with serving(address) as server:
         away = uploaded(damaged_corpus, "hosts-corpus")
         by = builds.by_process(builds.bucket_variables())
-        said = builds.build(cluster, f"s3://{BUCKET}/hosts", *SMALL, *away, *by)
+        said = builds.build(cluster, f"s3://{BUCKET}/hosts", *SMALL, shards, *away, *by)
         assert objects("hosts") == files_of(tmp_path / "here")
         assert server.shards_from == {host.address for host in workers}
     assert "rejected" in said
