@@ -44,17 +44,28 @@ def start(cluster: Cluster, output: object, *flags: str) -> subprocess.Popen[str
 def build(cluster: Cluster, output: object, *flags: str) -> str:
     """Builds to the end; returns what was said."""
     said, error, process = _ended(start(cluster, output, *flags))
-    assert (process.returncode, error) == (0, ""), error
+    assert (process.returncode, beside_progress(error)) == (0, ""), error
     return said
 
 
 def refused(cluster: Cluster, output: object, *flags: str) -> str:
     """The one sentence with which a build fails."""
-    _, error, process = _ended(start(cluster, output, *flags))
+    return failed(start(cluster, output, *flags))
+
+
+def failed(process: subprocess.Popen[str]) -> str:
+    """The same of a build that has been started."""
+    error = beside_progress(_ended(process)[1])
     assert process.returncode == 1, error
     assert error.startswith("error: ")
     assert error.count("\n") == 1, error
     return error
+
+
+def beside_progress(error: str) -> str:
+    """Standard error without the lines that a build writes there every 15 seconds."""
+    lines = error.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("Writing: "))
 
 
 def wait_for_shards(process: subprocess.Popen[str], output: Path, count: int) -> None:

@@ -63,15 +63,13 @@ def test_more_deaths_than_the_restart_strategy_allows_end_the_build(
         while process.poll() is None:
             kills += sum(cluster.kill_a_worker(name) for name in cluster.task_managers)
             time.sleep(0.1)
-        error = process.communicate(timeout=builds.SECONDS)[1]
+        error = builds.failed(process)
     print(f"{kills} kills, {len(shards(output))} shards stand: {error}")
-    assert process.returncode == 1
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1, error
+    assert "died (exit code 137), and no attempt is left" in error
     new = {job: state for job, state in jobs(cluster).items() if job not in known}
     assert sorted(new.values()) == ["FAILED", "FINISHED"]  # the build, and the question before
     assert kills > ATTEMPTS
-    assert cluster.recoveries() >= recoveries + ATTEMPTS
+    assert cluster.recoveries() == recoveries + ATTEMPTS
     check_nothing_half_done(output, undisturbed)
     check_it_goes_on(cluster, output, flags, undisturbed)
 
@@ -93,7 +91,10 @@ def test_ctrl_c_ends_the_job_on_the_cluster(cluster, many, undisturbed, to, tmp_
         error = process.communicate(timeout=builds.SECONDS)[1]
     took = time.monotonic() - interrupted
     assert process.returncode == 130
-    assert error == "Stopped. Finished shards are kept; the same command goes on.\n"
+    assert (
+        builds.beside_progress(error)
+        == "Stopped. Finished shards are kept; the same command goes on.\n"
+    )
     deadline = time.monotonic() + CANCEL_SECONDS
     while "RUNNING" in jobs(cluster).values() or "CANCELLING" in jobs(cluster).values():
         assert time.monotonic() < deadline, jobs(cluster)
