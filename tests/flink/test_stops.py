@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from tests.conftest import SMALL
 from tests.flink import builds
 from tests.flink.builds import SLOW, wait_for_shards
 from tests.test_kills import whole
@@ -17,6 +18,7 @@ from tests.tools import files_of
 
 ATTEMPTS = 3  # of the cluster's restart strategy
 CANCEL_SECONDS = 30
+ENDED = {"CANCELED", "FAILED", "FINISHED"}
 
 
 def jobs(cluster):
@@ -66,8 +68,7 @@ def test_more_deaths_than_the_restart_strategy_allows_end_the_build(
         error = builds.failed(process)
     print(f"{kills} kills, {len(shards(output))} shards stand: {error}")
     assert "died (exit code 137), and no attempt is left" in error
-    new = {job: state for job, state in jobs(cluster).items() if job not in known}
-    assert sorted(new.values()) == ["FAILED", "FINISHED"]  # the build, and the question before
+    assert ended_jobs(cluster, known) == ["FAILED", "FINISHED"]
     assert kills > ATTEMPTS
     assert cluster.recoveries() == recoveries + ATTEMPTS
     check_nothing_half_done(output, undisturbed)
@@ -86,21 +87,38 @@ def test_ctrl_c_ends_the_job_on_the_cluster(cluster, many, undisturbed, to, tmp_
     known = jobs(cluster)
     with builds.start(cluster, output, *flags) as process:
         wait_for_shards(process, output, 2)
-        to(process.pid, signal.SIGINT)
-        interrupted = time.monotonic()
-        error = process.communicate(timeout=builds.SECONDS)[1]
-    took = time.monotonic() - interrupted
-    assert process.returncode == 130
-    assert (
-        builds.beside_progress(error)
-        == "Stopped. Finished shards are kept; the same command goes on.\n"
-    )
-    deadline = time.monotonic() + CANCEL_SECONDS
-    while "RUNNING" in jobs(cluster).values() or "CANCELLING" in jobs(cluster).values():
-        assert time.monotonic() < deadline, jobs(cluster)
-        time.sleep(0.1)
-    print(f"driver {took:.1f} s, cluster {time.monotonic() - interrupted:.1f} s")
-    new = {job: state for job, state in jobs(cluster).items() if job not in known}
-    assert sorted(new.values()) == ["CANCELED", "FINISHED"]  # the build, and the question before
+        check_interrupted(process, to)
+    # The build, and the question before.
+    assert ended_jobs(cluster, known) == ["CANCELED", "FINISHED"]
     check_nothing_half_done(output, undisturbed)
     check_it_goes_on(cluster, output, flags, undisturbed)
+
+
+def test_ctrl_c_ends_the_question_before_the_build(cluster, corpus, tmp_path):
+    known = jobs(cluster)
+    flags = [*SMALL, *corpus.flags, *builds.by_process()]
+    with builds.start(cluster, tmp_path / "set", *flags) as process:
+        while jobs(cluster).items() <= known.items():
+            assert process.poll() is None
+            time.sleep(0.1)
+        check_interrupted(process, os.kill)
+    assert ended_jobs(cluster, known) == ["CANCELED"]
+    assert not [path for path in (tmp_path / "set").glob("*") if path.is_file()]
+
+
+def check_interrupted(process, to):
+    """Sends what Ctrl-C sends, which a build tells as such."""
+    to(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=builds.SECONDS)[1]
+    assert process.returncode == 130
+    said = builds.beside_progress(error)
+    assert said == "Stopped. Finished shards are kept; the same command goes on.\n"
+
+
+def ended_jobs(cluster, known):
+    """The states of the jobs that were not known before, when all have ended."""
+    deadline = time.monotonic() + CANCEL_SECONDS
+    while not ENDED.issuperset(jobs(cluster).values()):
+        assert time.monotonic() < deadline, jobs(cluster)
+        time.sleep(0.1)
+    return sorted(state for job, state in jobs(cluster).items() if job not in known)
