@@ -107,10 +107,13 @@ class Cluster:
         process.wait()
 
     def kill_a_worker(self, name: str) -> bool:
-        """Kills a Python worker of a TaskManager; returns whether there was one."""
+        """Kills the Python worker that a TaskManager started last; returns whether there was one.
+
+        Those of earlier stages may still be there, and have nothing to do.
+        """
         workers = self.workers(name)
         if workers:
-            os.kill(workers[0], signal.SIGKILL)
+            os.kill(max(workers), signal.SIGKILL)
         return bool(workers)
 
     def workers(self, name: str) -> list[int]:
