@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -30,18 +31,22 @@ class Server:
 
     def __init__(self):
         self.failing = lambda method, key, query: None  # or a status
+        self.shards_from = set()  # addresses of the machines that have sent some
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ, start_response):
         key = environ["PATH_INFO"].removeprefix(f"/{BUCKET}").lstrip("/")
-        status = self.failing(environ["REQUEST_METHOD"], key, environ["QUERY_STRING"])
+        method = environ["REQUEST_METHOD"]
+        if method in ("PUT", "POST") and key.endswith(".tfrecord"):
+            self.shards_from.add(environ["REMOTE_ADDR"])
+        status = self.failing(method, key, environ["QUERY_STRING"])
         if status is None:
             return self._moto(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         line, code = FAILURES[status]
         body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
         start_response(line, [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return [] if method == "HEAD" else [body]
 
 
 class Silent(WSGIRequestHandler):
@@ -49,21 +54,29 @@ class Silent(WSGIRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def server():
+@contextmanager
+def serving(host="127.0.0.1"):
     """An S3 server with an empty bucket, and the variables by which it is found."""
     application = Server()
-    listening = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
+    listening = make_server(host, 0, application, threaded=True, request_handler=Silent)
     threading.Thread(target=listening.serve_forever, daemon=True).start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.server_port}")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{listening.server_port}")
         patch.setenv("AWS_ACCESS_KEY_ID", "somebody")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         boto3.client("s3").create_bucket(Bucket=BUCKET)
+        try:
+            yield application
+        finally:
+            listening.shutdown()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving() as application:
         yield application
-    listening.shutdown()
 
 
 @pytest.fixture

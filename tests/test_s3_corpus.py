@@ -22,14 +22,14 @@ def damaged(tmp_path_factory):
     return corpus
 
 
-def uploaded(corpus):
-    """The flags of a copy of a corpus in the bucket."""
+def uploaded(corpus, name="corpus"):
+    """The flags of a copy of a corpus in a folder of the bucket."""
     for tree, folder in ((corpus.faces, "faces"), (corpus.audio, "wav")):
         for path in tree.rglob("*.*"):
             if path.is_file():
-                key = f"corpus/{folder}/{path.relative_to(tree).as_posix()}"
+                key = f"{name}/{folder}/{path.relative_to(tree).as_posix()}"
                 boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
-    address = f"s3://{BUCKET}/corpus"
+    address = f"s3://{BUCKET}/{name}"
     return [f"--faces={address}/faces", f"--audio={address}/wav", f"--meta={corpus.meta}"]
 
 

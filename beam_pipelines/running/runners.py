@@ -41,6 +41,8 @@ _UNLIKE_HERE = re.compile(
 
 # What a TaskManager says that was told to start a worker.
 _NO_PROGRAM = re.compile(r"java\.io\.IOException: error=\d+, ([\w ]+)")
+# What it says of one that it has started and that is no more; others may have been in its place.
+_DIED = re.compile(r"Process died with (exit code \d+)")
 
 
 def is_portable(runner: str) -> bool:
@@ -167,6 +169,12 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
             raise BuildError(
                 f"A machine of the cluster could not start the command of --environment_config "
                 f"({why[1]}); install this project there, and name its facevoice-worker."
+            ) from None
+        if died := _DIED.search(last):
+            raise BuildError(
+                f"A worker process of the cluster died ({died[1]}), and no attempt is left; the "
+                f"logs of its TaskManagers may tell why. The same command goes on with the shards "
+                f"that are missing."
             ) from None
         if unlike := _UNLIKE_HERE.search(last):
             raise BuildError(

@@ -7,18 +7,27 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.conftest import SMALL
 from tests.flink.cluster import WORKER, Cluster
 
 SECONDS = 400  # on a busy machine
+# Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
+SLOW = [*SMALL, "--num_shards=16", "--frames=256", "--fft_size=8192"]
 
 
 def by_process(env: Mapping[str, str] | None = None, command: Path = WORKER) -> list[str]:
     """Workers that a TaskManager starts itself."""
     config = json.dumps({"command": str(command), "env": dict(env or {})})
     return ["--environment_type=PROCESS", f"--environment_config={config}"]
+
+
+def bucket_variables() -> dict[str, str]:
+    """What workers of another environment need to find the S3 server of this one."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 def start(cluster: Cluster, output: object, *flags: str) -> subprocess.Popen[str]:
@@ -35,17 +44,35 @@ def start(cluster: Cluster, output: object, *flags: str) -> subprocess.Popen[str
 def build(cluster: Cluster, output: object, *flags: str) -> str:
     """Builds to the end; returns what was said."""
     said, error, process = _ended(start(cluster, output, *flags))
-    assert (process.returncode, error) == (0, ""), error
+    assert (process.returncode, beside_progress(error)) == (0, ""), error
     return said
 
 
 def refused(cluster: Cluster, output: object, *flags: str) -> str:
     """The one sentence with which a build fails."""
-    _, error, process = _ended(start(cluster, output, *flags))
+    return failed(start(cluster, output, *flags))
+
+
+def failed(process: subprocess.Popen[str]) -> str:
+    """The same of a build that has been started."""
+    error = beside_progress(_ended(process)[1])
     assert process.returncode == 1, error
     assert error.startswith("error: ")
     assert error.count("\n") == 1, error
     return error
+
+
+def beside_progress(error: str) -> str:
+    """Standard error without the lines that a build writes there every 15 seconds."""
+    lines = error.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("Writing: "))
+
+
+def wait_for_shards(process: subprocess.Popen[str], output: Path, count: int) -> None:
+    """Waits until a build has written so many; fails with what it says if it ends before."""
+    while len(list(output.glob("*.tfrecord"))) < count:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[str, str, subprocess.Popen[str]]:

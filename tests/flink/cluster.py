@@ -1,4 +1,7 @@
-"""One JobManager and some TaskManagers, each a process of its own, on ports of their own."""
+"""One JobManager and some TaskManagers, each a process of its own, on ports of their own.
+
+They are on loopback, or each on a host of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
+from tests.flink.hosts import Host
 
 START_SECONDS = 120
 # Flink's own configuration opens these to its serialisers.
@@ -45,14 +49,15 @@ WORKER = Path(sys.executable).parent / "facevoice-worker"
 class Cluster:
     """A cluster that runs."""
 
-    folder: Path
+    here: Host  # of the JobManager
     rest_port: int
+    hosts: dict[str, Host]  # of each TaskManager
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def master(self) -> str:
-        return f"127.0.0.1:{self.rest_port}"
+        return f"{self.here.address}:{self.rest_port}"
 
     @property
     def flags(self) -> list[str]:
@@ -65,22 +70,35 @@ class Cluster:
             "--parallelism=2",
         ]
 
-    def start(self, name: str, main_class: str) -> None:
+    @property
+    def folder(self) -> Path:
+        return self.here.folder
+
+    def start_job_manager(self) -> None:
+        self._start("job-manager", self.here, JOB_MANAGER)
+
+    def start_task_manager(self, name: str) -> None:
+        host = self.hosts[name]
+        own = {
+            "taskmanager.resource-id": name,
+            "taskmanager.host": host.address,
+            "taskmanager.bind-host": host.address,
+            "io.tmp.dirs": host.folder,
+        }
+        self._start(name, host, TASK_MANAGER, *(f"-D{key}={value}" for key, value in own.items()))
+
+    def _start(self, name: str, host: Host, main_class: str, *own: str) -> None:
         jars = os.pathsep.join(map(str, sorted(FLINK_FOLDER.glob("*.jar"))))
-        logging = f"-Dlog4j.configurationFile={self.folder / 'log4j.properties'}"
-        named = ["-D", f"taskmanager.resource-id={name}"] if main_class == TASK_MANAGER else []
+        java = [*JAVA, f"-Dlog4j.configurationFile={host.folder / 'log4j.properties'}", "-cp", jars]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [*JAVA, logging, "-cp", jars, main_class, "--configDir", str(self.folder), *named],
-                cwd=self.folder,
+                [*host.prefix, *java, main_class, "--configDir", str(host.folder), *own],
+                cwd=host.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         self.started.append(self.processes[name])
-
-    def start_task_manager(self, name: str) -> None:
-        self.start(name, TASK_MANAGER)
 
     def kill_task_manager(self, name: str) -> None:
         """Kills the Java process alone; its Python worker finds out by itself."""
@@ -89,10 +107,13 @@ class Cluster:
         process.wait()
 
     def kill_a_worker(self, name: str) -> bool:
-        """Kills a Python worker of a TaskManager; returns whether there was one."""
+        """Kills the Python worker that a TaskManager started last; returns whether there was one.
+
+        Those of earlier stages may still be there, and have nothing to do.
+        """
         workers = self.workers(name)
         if workers:
-            os.kill(workers[0], signal.SIGKILL)
+            os.kill(max(workers), signal.SIGKILL)
         return bool(workers)
 
     def workers(self, name: str) -> list[int]:
@@ -125,22 +146,27 @@ class Cluster:
                     return
             except OSError:
                 pass
+            ended = [name for name, process in self.processes.items() if process.poll() is not None]
+            assert not ended, f"see {self.folder}/{ended[0]}.log"
             assert time.monotonic() < deadline, f"no cluster; see {self.folder}/*.log"
             time.sleep(0.2)
 
 
 @contextmanager
-def running(folder: Path, task_managers: int = 2) -> Iterator[Cluster]:
-    """A cluster, which is gone after, with all that it has started."""
+def running(here: Host, hosts: Sequence[Host]) -> Iterator[Cluster]:
+    """A cluster with a TaskManager on each host, which is gone after, with all it has started."""
     rest_port, rpc_port = _free_port(), _free_port()
-    cluster = Cluster(folder, rest_port)
-    (folder / "log4j.properties").write_text(LOG4J)
-    (folder / "flink-conf.yaml").write_text(_configuration(folder, rest_port, rpc_port))
+    named = {f"task-manager-{number}": host for number, host in enumerate(hosts)}
+    cluster = Cluster(here, rest_port, named)
+    for host in {here, *hosts}:
+        host.folder.mkdir(exist_ok=True)
+        (host.folder / "log4j.properties").write_text(LOG4J)
+        (host.folder / "flink-conf.yaml").write_text(_configuration(here, rest_port, rpc_port))
     try:
-        cluster.start("job-manager", JOB_MANAGER)
-        for number in range(task_managers):
-            cluster.start_task_manager(f"task-manager-{number}")
-        cluster.wait_for(task_managers)
+        cluster.start_job_manager()
+        for name in named:
+            cluster.start_task_manager(name)
+        cluster.wait_for(len(hosts))
         yield cluster
     finally:
         for process in cluster.started:
@@ -155,17 +181,16 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def _configuration(folder: Path, rest_port: int, rpc_port: int) -> str:
+def _configuration(here: Host, rest_port: int, rpc_port: int) -> str:
     """Small heaps; what dies is missed after eight seconds, and its tasks are tried again."""
     settings = {
-        "jobmanager.rpc.address": "127.0.0.1",
+        "jobmanager.rpc.address": here.address,
         "jobmanager.rpc.port": rpc_port,
-        "jobmanager.bind-host": "127.0.0.1",
-        "rest.address": "127.0.0.1",
-        "rest.bind-address": "127.0.0.1",
+        # A JobManager calls itself localhost where it takes a job's jars.
+        "jobmanager.bind-host": "0.0.0.0" if here.prefix else here.address,
+        "rest.address": here.address,
+        "rest.bind-address": here.address,
         "rest.port": rest_port,
-        "taskmanager.host": "127.0.0.1",
-        "taskmanager.bind-host": "127.0.0.1",
         "taskmanager.numberOfTaskSlots": 2,
         "taskmanager.cpu.cores": 1,
         "taskmanager.memory.framework.heap.size": "96m",
@@ -179,7 +204,7 @@ def _configuration(folder: Path, rest_port: int, rpc_port: int) -> str:
         "taskmanager.memory.jvm-overhead.min": "64m",
         "taskmanager.memory.jvm-overhead.max": "64m",
         "taskmanager.load-balance.mode": "SLOTS",  # or one does all the work
-        "io.tmp.dirs": folder,
+        "io.tmp.dirs": here.folder,
         "heartbeat.interval": 1000,
         "heartbeat.timeout": 8000,
         "restart-strategy.type": "fixed-delay",

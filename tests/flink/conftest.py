@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from beam_pipelines.running.local_workers import bypass_proxies
 from tests.conftest import Corpus, write_corpus
-from tests.flink import fetch
+from tests.flink import builds, fetch
 from tests.flink.cluster import Cluster, running
+from tests.flink.hosts import Host
+from tests.tools import files_of
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,7 +27,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if reason := fetch.missing():
         pytest.skip(reason)
     bypass_proxies()
-    with running(tmp_path_factory.mktemp("cluster")) as started:
+    here = Host(tmp_path_factory.mktemp("cluster"))
+    with running(here, [here, here]) as started:
         yield started
 
 
@@ -37,3 +40,19 @@ def damaged_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         for path in sorted(tree.rglob(f"*.{suffix}"))[::7]:
             path.write_bytes(path.read_bytes()[:30])
     return corpus
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The flags of a corpus that takes a while."""
+    return write_corpus(tmp_path_factory.mktemp("many"), people=6, videos=6, per_video=4).flags
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    build: Callable[..., int], many: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    """What one machine makes of it."""
+    output = tmp_path_factory.mktemp("undisturbed") / "set"
+    assert build(*many, *builds.SLOW, f"--output={output}") == 0
+    return files_of(output)

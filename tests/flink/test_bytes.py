@@ -12,6 +12,7 @@ from sample_corpus import make_sample_corpus
 from tests.conftest import SMALL
 from tests.flink import builds
 from tests.flink.cluster import running
+from tests.flink.hosts import Host
 from tests.test_workers import worker_pool
 from tests.tools import files_of
 
@@ -38,10 +39,10 @@ def test_workers_that_flink_starts_write_the_same_bytes(
 def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_path):
     """With a TaskManager of its own: two would give their workers the same names."""
     del cluster  # says whether there is a Flink
-    (tmp_path / "flink").mkdir()
+    here = Host(tmp_path / "flink")
     python = Path(sys.executable).parent
     with (
-        running(tmp_path / "flink", task_managers=1) as lone,
+        running(here, [here]) as lone,
         worker_pool(tmp_path, python) as pool,
     ):
         builds.build(lone, tmp_path / "set", *SMALL, *corpus.flags, *pool.flags)

@@ -8,26 +8,10 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import SMALL, write_corpus
 from tests.flink import builds
+from tests.flink.builds import SLOW, wait_for_shards
 from tests.test_kills import whole
 from tests.tools import files_of
-
-# Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
-SLOW = [*SMALL, "--num_shards=16", "--frames=256", "--fft_size=8192"]
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    """The flags of a corpus that takes a while."""
-    return write_corpus(tmp_path_factory.mktemp("many"), people=6, videos=6, per_video=4).flags
-
-
-@pytest.fixture(scope="module")
-def undisturbed(build, many, tmp_path_factory):
-    output = tmp_path_factory.mktemp("undisturbed") / "set"
-    assert build(*many, *SLOW, f"--output={output}") == 0
-    return files_of(output)
 
 
 def kill_task_manager(cluster, process):
@@ -47,20 +31,12 @@ def kill_worker(cluster, process):
         time.sleep(0.1)
 
 
-def wait_for_shards(process, output, count):
-    while len(list(output.glob("*.tfrecord"))) < count:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
-
-
 def ended(cluster, output, flags, process):
     """Whether a disturbed build recovered, or failed cleanly and the next one went on."""
-    error = process.communicate(timeout=builds.SECONDS)[1]
+    process.wait(timeout=builds.SECONDS)
     if process.returncode == 0:
         return "recovered"
-    assert process.returncode == 1
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1, error
+    builds.failed(process)
     assert not whole(output)
     said = builds.build(cluster, output, *flags)
     return "went on with shards that stood" if "were there already" in said else "began anew"
