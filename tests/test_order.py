@@ -64,6 +64,17 @@ def test_the_order_depends_on_nothing_else(images, options):
         tf.random.set_seed(0)
 
 
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly")
+def test_the_order_is_not_the_programs_business(images):
+    expected = images(**MIXED)
+    tf.config.run_functions_eagerly(True)
+    tf.random.set_seed(77)
+    try:
+        assert images(**MIXED) == expected
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 def test_several_epochs_are_one_after_the_other_and_share_no_batch(images, data_set):
     one_by_one = [images(**MIXED, epoch=epoch) for epoch in (3, 4, 5)]
     assert images(**MIXED, epoch=3, epochs=3) == list(itertools.chain(*one_by_one))

@@ -186,6 +186,7 @@ def test_a_video_that_training_needs_is_passed_over():
         ("portrait.png", "portrait"),
         ("1.6/portrait.png", "1.6"),
         ("2.0/video/1.png", "video"),
+        ("./video//1.png", "video"),  # as keys of a bucket may be
     ],
 )
 def test_folders_below_an_identity_name_the_video(path, session):

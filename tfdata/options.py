@@ -35,7 +35,7 @@ class ReadOptions:
       cache: 'memory' holds the split's records; a folder keeps copies of its shards, for data
         sets that lie far away; None reads them where they are.
       deterministic: False gives batches as they become ready, in no promised order.
-      parallel_calls: threads that parse, and at most so many that read shards at once; None is
+      parallel_calls: threads that decode, and at most so many that read shards at once; None is
         one a core, and one a shard that is open.
       prefetch: batches made ready ahead.
       host_index, host_count: this reader, from 0, and how many share each epoch. Every example

@@ -95,7 +95,9 @@ def load(
         )
 
     if options.epochs == 1:  # made here and now, and not anew in each pass, which takes 50 ms
-        batches = tf.function(one_epoch)(tf.constant(options.epoch, tf.int64))
+        with tf.device("CPU:0"):
+            made = tf.function(one_epoch).get_concrete_function(tf.TensorSpec([], tf.int64))
+            batches = made(tf.constant(options.epoch, tf.int64))
     else:
         last = None if options.epochs is None else options.epoch + options.epochs
         batches = tf.data.Dataset.range(options.epoch, last or tf.int64.max).flat_map(one_epoch)

@@ -64,7 +64,7 @@ def _delimited(number: int, payload: bytes) -> bytes:
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(payload)) + payload
 
 
-@lru_cache(maxsize=1024)  # a data set has few field numbers, and few lengths
+@lru_cache(maxsize=1024)  # most are those of the record before
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:

@@ -142,7 +142,7 @@ def probe(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
 
 def session_of(path_below_identity: str, kind: str) -> str:
     """The video that a file belongs to; the tree of faces may begin with a level such as `1.6`."""
-    *folders, name = filter(None, path_below_identity.split("/"))
+    *folders, name = (part for part in path_below_identity.split("/") if part not in ("", "."))
     if kind == FACE and len(folders) > 1 and _WIDENED_BY.fullmatch(folders[0]):
         folders = folders[1:]
     return "/".join(folders) or PurePosixPath(name).stem

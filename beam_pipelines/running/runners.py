@@ -41,7 +41,7 @@ _UNLIKE_HERE = re.compile(
 
 # What a TaskManager says that was told to start a worker.
 _NO_PROGRAM = re.compile(r"java\.io\.IOException: error=\d+, ([\w ]+)")
-# What it says of one that it has started and that is no more; others may have been in its place.
+# What it says of one that ended before it called back; others may have done so in its place.
 _DIED = re.compile(r"Process died with (exit code \d+)")
 
 
@@ -172,9 +172,9 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
             ) from None
         if died := _DIED.search(last):
             raise BuildError(
-                f"A worker process of the cluster died ({died[1]}), and no attempt is left; the "
-                f"logs of its TaskManagers may tell why. The same command goes on with the shards "
-                f"that are missing."
+                f"A worker process of the cluster died as it started ({died[1]}), and no attempt "
+                f"is left; {log} and the logs of its TaskManagers may tell why. Once it starts, "
+                f"the same command goes on with the shards that are missing."
             ) from None
         if unlike := _UNLIKE_HERE.search(last):
             raise BuildError(

@@ -43,7 +43,7 @@ def start(cluster: Cluster, output: object, *flags: str) -> subprocess.Popen[str
 
 def build(cluster: Cluster, output: object, *flags: str) -> str:
     """Builds to the end; returns what was said."""
-    said, error, process = _ended(start(cluster, output, *flags))
+    said, error, process = ended(start(cluster, output, *flags))
     assert (process.returncode, beside_progress(error)) == (0, ""), error
     return said
 
@@ -55,7 +55,12 @@ def refused(cluster: Cluster, output: object, *flags: str) -> str:
 
 def failed(process: subprocess.Popen[str]) -> str:
     """The same of a build that has been started."""
-    error = beside_progress(_ended(process)[1])
+    return check_failed(process, ended(process)[1])
+
+
+def check_failed(process: subprocess.Popen[str], error: str) -> str:
+    """The same of one that has ended, and what it wrote."""
+    error = beside_progress(error)
     assert process.returncode == 1, error
     assert error.startswith("error: ")
     assert error.count("\n") == 1, error
@@ -75,7 +80,7 @@ def wait_for_shards(process: subprocess.Popen[str], output: Path, count: int) ->
         time.sleep(0.02)
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[str, str, subprocess.Popen[str]]:
+def ended(process: subprocess.Popen[str]) -> tuple[str, str, subprocess.Popen[str]]:
     """What a build said; one that takes too long is killed, with its job server."""
     try:
         said, error = process.communicate(timeout=SECONDS)

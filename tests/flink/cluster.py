@@ -111,10 +111,10 @@ class Cluster:
 
         Those of earlier stages may still be there, and have nothing to do.
         """
-        workers = self.workers(name)
-        if workers:
-            os.kill(max(workers), signal.SIGKILL)
-        return bool(workers)
+        with suppress(ValueError, ProcessLookupError):  # there is none, or no more
+            os.kill(max(self.workers(name)), signal.SIGKILL)
+            return True
+        return False
 
     def workers(self, name: str) -> list[int]:
         pid = self.processes[name].pid

@@ -51,7 +51,8 @@ def missing() -> str | None:
         return f"there is no {absent[0]} on the PATH, which hosts of their own need"
     try:
         with _hosts(_run_name(), "198.18.0", Path(), Path(), 1):
-            subprocess.run(["unshare", "--mount", "--uts", "true"], check=True, capture_output=True)
+            mount = ["mount", "-n", "-t", "tmpfs", "tmpfs", "/mnt"]
+            subprocess.run(["unshare", "--mount", "--uts", *mount], check=True, capture_output=True)
     except subprocess.CalledProcessError as error:
         return f"hosts of their own are not permitted here: {error.stderr.decode().strip()}"
     return None

@@ -33,10 +33,10 @@ def kill_worker(cluster, process):
 
 def ended(cluster, output, flags, process):
     """Whether a disturbed build recovered, or failed cleanly and the next one went on."""
-    process.wait(timeout=builds.SECONDS)
+    error = builds.ended(process)[1]
     if process.returncode == 0:
         return "recovered"
-    builds.failed(process)
+    builds.check_failed(process, error)
     assert not whole(output)
     said = builds.build(cluster, output, *flags)
     return "went on with shards that stood" if "were there already" in said else "began anew"

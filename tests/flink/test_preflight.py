@@ -49,6 +49,10 @@ def test_a_worker_without_the_package(refused):
     assert "needs this project installed" in said
 
 
+def test_a_worker_that_ends_at_once(refused):
+    assert "died as it started (exit code 3), and no attempt is left" in refused("exit 3")
+
+
 def test_machines_without_the_command(refused):
     said = refused("true", *builds.by_process(command=Path("/nowhere/facevoice-worker")))
     assert "could not start the command of --environment_config (No such file or dir" in said

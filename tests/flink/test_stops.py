@@ -67,7 +67,7 @@ def test_more_deaths_than_the_restart_strategy_allows_end_the_build(
             time.sleep(0.1)
         error = builds.failed(process)
     print(f"{kills} kills, {len(shards(output))} shards stand: {error}")
-    assert "died (exit code 137), and no attempt is left" in error
+    assert "died as it started (exit code 137), and no attempt is left" in error
     assert ended_jobs(cluster, known) == ["FAILED", "FINISHED"]
     assert kills > ATTEMPTS
     assert cluster.recoveries() == recoveries + ATTEMPTS
