@@ -35,6 +35,7 @@ def epoch_of_records(
     salt = tf.stack([tf.cast(options.seed, tf.int64), epoch])
     if not tf.executing_eagerly():
         # Of this graph alone: else what the program has set for all of it would shuffle along.
+        # In tf.data's debug mode there is no graph, and the program's seed is not ours to set.
         tf.random.set_seed(1)
     shards = tf.range(len(counts), dtype=tf.int64)
     if shuffled:

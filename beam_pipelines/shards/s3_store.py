@@ -76,6 +76,7 @@ def boto_client(flags: tuple[str, ...]) -> Any:
 
 def _kept_client(flags: tuple[str, ...]) -> Any:
     clients = _kept.__dict__.setdefault("clients", {})
+    # A client goes on asking the endpoint that it was made for.
     leading_to = flags, os.environ.get("AWS_ENDPOINT_URL")
     if leading_to not in clients:
         clients[leading_to] = _new_client(flags)
