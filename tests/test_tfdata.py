@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tools import read_records
-from tfdata import DatasetError, ReadOptions, load, load_manifest
+from tfdata import DatasetError, ReadOptions, load, load_manifest, reading
 from tfdata.tfrecord import encode_example, frame
 
 FEATURES = {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**62, "minus": -3}
@@ -60,6 +60,25 @@ def test_a_pair_is_read_as_it_was_written(data_set, split):
             assert manifest.people[record["identity"].decode()].label == label
             row += 1
     assert row == len(written) == manifest.splits[split].pairs
+
+
+@pytest.mark.parametrize("drop_remainder", [False, True])
+@pytest.mark.parametrize("piece_bytes", [1, 2500])  # one of the 18 records, and two
+def test_batches_are_the_same_however_little_is_parsed_at_once(
+    data_set, piece_bytes, drop_remainder, monkeypatch
+):
+    options = ReadOptions(batch_size=7, drop_remainder=drop_remainder, augment=True, epochs=2)
+    whole = list(load(data_set, "train", "pair", options))
+    monkeypatch.setattr(reading, "PIECE_BYTES", piece_bytes)
+    sizes = []
+    for (features, labels), (expected, answers) in zip(
+        load(data_set, "train", "pair", options), whole, strict=True
+    ):
+        for name in expected:
+            np.testing.assert_array_equal(features[name], expected[name])
+        np.testing.assert_array_equal(labels, answers)
+        sizes.append(len(labels))
+    assert sizes == 2 * ([7, 7] if drop_remainder else [7, 7, 4])
 
 
 @pytest.mark.parametrize(

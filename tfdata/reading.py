@@ -28,6 +28,10 @@ from tfdata.schema import (
 from tfdata.service import through_service
 from tfdata.sources import copied, from_files, from_memory
 
+# Stored records are parsed so many bytes at once at most: more is more memory than malloc keeps,
+# and to hand it back after each batch and get it anew took twice the time of all else.
+PIECE_BYTES = 2_500_000
+
 # What each modality reads of a record.
 MODALITIES = {
     "image": (IMAGE,),
@@ -72,12 +76,15 @@ def load(
         )
     source, counts = _source(data_dir, manifest, split, options)
     layout = _layout(modality, options)
+    at_once = options.batch_size
     if options.shuffle_buffer:  # what waits in it is what is asked for, and no more
         source = _parsed(source, layout)
+    else:
+        at_once = _piece(manifest, split, options.batch_size)
     decode = _decoder(manifest, modality, options)
 
-    def to_arrays(batch: Any, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        parsed = batch if options.shuffle_buffer else tf.io.parse_example(batch, layout)
+    def to_arrays(piece: Any, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        parsed = piece if options.shuffle_buffer else tf.io.parse_example(piece, layout)
         return decode(parsed, epoch)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -89,10 +96,11 @@ def load(
             records = records.take(options.take)
         # Outside of the epochs it would run in step with training, where that asks TensorFlow for
         # deterministic operations: files are read in there, and nothing behind them runs ahead.
-        return records.batch(options.batch_size, options.drop_remainder).map(
-            lambda batch: to_arrays(batch, epoch),
+        pieces = records.batch(at_once).map(
+            lambda piece: to_arrays(piece, epoch),
             num_parallel_calls=options.parallel_calls or tf.data.AUTOTUNE,
         )
+        return pieces.rebatch(options.batch_size, options.drop_remainder)
 
     if options.epochs == 1:  # made here and now, and not anew in each pass, which takes 50 ms
         with tf.device("CPU:0"):
@@ -157,6 +165,13 @@ def _behaviour(options: ReadOptions) -> tf.data.Options:
     return behaviour
 
 
+def _piece(manifest: Manifest, split: str, batch_size: int) -> int:
+    """How many records are parsed at once: of a batch, an even part of PIECE_BYTES at most."""
+    shards = manifest.splits[split].shards
+    example_bytes = sum(shard.bytes for shard in shards) / sum(shard.records for shard in shards)
+    return math.ceil(batch_size / math.ceil(batch_size * example_bytes / PIECE_BYTES))
+
+
 def _layout(modality: str, options: ReadOptions) -> Mapping[str, tf.io.FixedLenFeature]:
     """What is needed of a record."""
     fields = (*MODALITIES[modality], IDENTITY, *([KEY] if options.augment else []))
@@ -174,7 +189,7 @@ def _parsed(source: Source, layout: Mapping[str, tf.io.FixedLenFeature]) -> Sour
 
 
 def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
-    """One vectorised step from a parsed batch to arrays and labels."""
+    """One vectorised step from parsed examples to arrays and labels."""
     wanted = MODALITIES[modality]
     shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
     label_of = labeller(manifest.people)
