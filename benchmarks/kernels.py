@@ -2,19 +2,20 @@
 
 Times are of the processor, of all threads of a process: a library that starts several gains nothing
 by it. Spectrograms are compared by size and type, as each is of a kind of its own; what decodes and
-resizes with the same libraries as we do has to give our pixels.
+resizes with the same libraries as we do has to give our pixels, where we decode all of them.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from arena import Answer, Contestant, Result, Scale, contest, refused_unequal, table
 from environments import HOME
 from media import ROOT
+from PIL import Image
 
 from command_line import SAMPLE_CORPUS
 from features import FeatureSettings, read_window
@@ -41,6 +42,8 @@ FACES = {
     Contestant("pyvips", "peers", "kernels_pyvips.py"): "face",
 }
 FASTER, AT_MOST = 2.0, 1.05
+LARGE_PX = (1920, 1080)
+LARGE_SHARE = 5  # of the media, one in so many is also made large
 SLOW = "cqt"  # works that take so long that a tenth of the media will do
 ROUNDS = 3  # for each of the other groups' rounds: these are short
 
@@ -56,7 +59,12 @@ def rows(scale: Scale) -> str:
         np.save(windows, np.stack([read_window(clip, 0, settings) for clip in clips]))
         about: Answer = {"windows": str(windows), "count": scale.media}
         spectrograms = measured(SPECTROGRAMS, about, rounds)
+        enlarge(sorted(sample.faces.rglob("*.jpg"))[: scale.media // LARGE_SHARE], Path(folder))
+        about = {"folder": folder, "count": scale.media // LARGE_SHARE}
+        large_faces = measured(FACES, about, rounds)
     faces = measured(FACES, {"folder": str(sample.faces), "count": scale.media}, rounds)
+    size = f"{settings.image_size} x {settings.image_size}"
+    width, height = LARGE_PX
     return "\n".join(
         (
             kernel_table(
@@ -66,13 +74,25 @@ def rows(scale: Scale) -> str:
                 {other.name: FASTER for other in SPECTROGRAMS if other != OURS},
             ),
             kernel_table(
-                f"Kernels: a JPEG on disk to a face of {settings.image_size} x "
-                f"{settings.image_size}",
+                f"Kernels: a JPEG on disk to a face of {size}",
                 faces_of_equal_pixels(faces),
+                {PILLOW.name: 1 / AT_MOST},
+            ),
+            # Not of equal pixels: we decode fewer of them, which changes levels by rounding.
+            kernel_table(
+                f"Kernels: a JPEG of {width:,} x {height:,} to a face of {size}",
+                large_faces,
                 {PILLOW.name: 1 / AT_MOST},
             ),
         )
     )
+
+
+def enlarge(pictures: Sequence[Path], folder: Path) -> None:
+    """Writes pictures at LARGE_PX, as frames of a video would be."""
+    for number, path in enumerate(pictures):
+        with Image.open(path) as picture:
+            picture.resize(LARGE_PX).save(folder / f"{number:05d}.jpg", quality=90)
 
 
 def measured(works: Mapping[Contestant, str], about: Answer, rounds: int) -> list[Result]:

@@ -15,6 +15,9 @@ from features.pictures import open_picture
 from features.settings import FeatureSettings
 
 MIN_CROP_PX = 16
+# Pixels that are decoded of a large JPEG for each one of the face, along either side. From three
+# on, the face is that of all pixels but for rounding: 0.25 of 255 levels on average.
+DECODED_PX = 3
 # Standard deviation of the luminance, of 255. One colour with a camera's or a JPEG's noise, or
 # with a speck on it, stays below 3; the flattest of 1,000 real and drawn faces has 17.
 MIN_CONTRAST = 3.0
@@ -37,7 +40,8 @@ def read_face(
     Raises:
       MediaError: unreadable, too_large, too_small or blank.
     """
-    image = open_picture(source)
+    enough_px = math.ceil(DECODED_PX * settings.image_size / settings.face_crop)
+    image = open_picture(source, enough_px)
     width, height = image.size
     side = min(width, height) * settings.face_crop
     if side < MIN_CROP_PX:

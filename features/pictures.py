@@ -24,8 +24,15 @@ UNDECODED_GREY = (127, 128)  # what libjpeg shows where the file has nothing, in
 PHOTOMETRIC, WHITE_IS_ZERO, BITS_PER_SAMPLE = 262, 0, 258  # TIFF's tags
 
 
-def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
+def open_picture(
+    source: str | os.PathLike[str] | BinaryIO, enough_px: int | None = None
+) -> Image.Image:
     """Decodes the first frame as 8-bit RGB with its EXIF orientation applied.
+
+    Args:
+      source: a path, or a file.
+      enough_px: along the shorter side; of a JPEG that has twice as many or more, a half, a
+        quarter or an eighth of the pixels along either side is decoded. None decodes all.
 
     Raises:
       MediaError: unreadable or too_large.
@@ -33,7 +40,7 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data and of bombs, checked below
-            return _to_rgb(_decode_upright(source))
+            return _to_rgb(_decode_upright(source, enough_px))
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
@@ -43,11 +50,15 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
         raise MediaError(Reason.UNREADABLE, _clause(error)) from error
 
 
-def _decode_upright(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
+def _decode_upright(
+    source: str | os.PathLike[str] | BinaryIO, enough_px: int | None
+) -> Image.Image:
     """Returns an image without its decoder: a JPEG's has gone, WebP's takes twice as much."""
     with Image.open(source, formats=_formats()) as image:
         _check_size(image)
         _check_levels(image)
+        if enough_px is not None:
+            _decode_less(image, enough_px)
         image.load()
         _check_whole(image, source)
         if image.format == "JPEG":
@@ -79,6 +90,15 @@ def _count_in_file(image: Image.Image, mark: bytes) -> int:
     file = image.fp  # type: ignore[attr-defined]
     file.seek(0)
     return sum(piece.count(mark) for piece in iter(lambda: file.read(1 << 20), b""))
+
+
+def _decode_less(image: Image.Image, enough_px: int) -> None:
+    """Lets a JPEG's decoder scale down, by a factor that leaves no part of a pixel over."""
+    width, height = image.size
+    for factor in (8, 4, 2):
+        if width % factor == height % factor == 0 and min(image.size) >= factor * enough_px:
+            image.draft(None, (width // factor, height // factor))  # no other format does it
+            return
 
 
 def _check_levels(image: Image.Image) -> None:

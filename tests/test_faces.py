@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from features import FeatureSettings, MediaError, Reason, read_face
+from features.pictures import open_picture
 
 # A 64-pixel square file comes back pixel for pixel.
 EXACT = FeatureSettings(image_size=64, face_crop=1.0)
@@ -252,6 +253,35 @@ def test_without_a_crop_all_pixels_equal_pillows_resize(pixels):
     np.testing.assert_array_equal(face, expected)
 
 
+@pytest.mark.parametrize(
+    ("size", "decoded"),
+    [
+        ((960, 1300), (480, 650)),
+        ((1920, 1080), (960, 540)),
+        ((1920, 1920), (480, 480)),
+        ((3840, 3840), (480, 480)),
+        ((958, 958), (958, 958)),  # half of it would be fewer than 480
+        ((1921, 1080), (1921, 1080)),  # half of it would end within a pixel
+    ],
+)
+def test_of_a_jpeg_no_more_is_decoded_than_is_enough(size, decoded):
+    assert open_picture(encoded(Image.new("RGB", size), "JPEG"), 480).size == decoded
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("size", [(960, 1300), (1920, 1080), (4032, 3024)])
+def test_the_face_of_a_large_jpeg_is_that_of_all_its_pixels(size, orientation):
+    picture = Image.fromarray(NOISE).resize(size, Image.Resampling.BICUBIC)
+    file = encoded(picture, "JPEG", quality=90, exif=exif(orientation))
+    side = 0.8 * min(size)
+    left, top = (size[0] - side) / 2, (size[1] - side) / 2
+    box = (left, top, left + side, top + side)
+    stored = Image.open(file).resize((128, 128), Image.Resampling.LANCZOS, box=box)
+    difference = np.abs(read_face(file, DEFAULT) - TURNS[orientation](np.asarray(stored, int)))
+    assert difference.mean() < 0.5
+    assert difference.max() <= 4
+
+
 @pytest.mark.parametrize("pixels", [256, 500, 501])
 def test_a_fine_checkerboard_becomes_grey(pixels):
     rows, columns = np.indices((pixels, pixels))
@@ -350,9 +380,11 @@ def test_damaged_files_are_unreadable(tmp_path, data):
     assert str(tmp_path) not in str(error)
 
 
+@pytest.mark.parametrize("times", [1, 10])  # as large as it is, and so that a half is decoded
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_a_jpeg_that_ends_early_but_properly_is_unreadable(share):
-    data = encoded(SMOOTH, "JPEG").getvalue()
+def test_a_jpeg_that_ends_early_but_properly_is_unreadable(share, times):
+    picture = SMOOTH.resize((SMOOTH.width * times, SMOOTH.height * times))
+    data = encoded(picture, "JPEG").getvalue()
     head = data.index(b"\xff\xda") + 14
     cut = data[: head + round((len(data) - head) * share)] + b"\xff\xd9"
     error = rejection(io.BytesIO(cut))
