@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -82,6 +85,27 @@ def test_several_epochs_are_one_after_the_other_and_share_no_batch(images, data_
     assert endless.cardinality() == tf.data.INFINITE_CARDINALITY
     sizes = [len(batch) for batch, _ in endless.take(12)]
     assert sizes == [4, 4, 4, 4, 2] * 2 + [4, 4]
+
+
+READS_AHEAD = """
+import shutil, sys, time
+import tensorflow as tf
+from tfdata import ReadOptions, load
+
+tf.config.experimental.enable_op_determinism()
+options = ReadOptions(batch_size=18, shuffle_buffer=5, epochs=2)
+epochs = iter(load(sys.argv[1], "train", "image", options))
+next(epochs)
+time.sleep(3)
+shutil.rmtree(sys.argv[1])
+assert len(next(epochs)[0]) == 18
+"""
+
+
+def test_the_next_epoch_is_read_before_it_is_asked_for(data_set, tmp_path):
+    """Also where TensorFlow is to be deterministic, as in training."""
+    copy = shutil.copytree(data_set, tmp_path / "copy")
+    subprocess.run([sys.executable, "-c", READS_AHEAD, str(copy)], check=True)
 
 
 def test_training_goes_on_behind_any_step(images):

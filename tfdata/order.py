@@ -33,10 +33,6 @@ def epoch_of_records(
     shuffled = options.shuffle_buffer > 0
     # No two of (seed, epoch) share a sequence of draws; hashing is TensorFlow's to do.
     salt = tf.stack([tf.cast(options.seed, tf.int64), epoch])
-    if not tf.executing_eagerly():
-        # Of this graph alone: else what the program has set for all of it would shuffle along.
-        # In tf.data's debug mode there is no graph, and the program's seed is not ours to set.
-        tf.random.set_seed(1)
     shards = tf.range(len(counts), dtype=tf.int64)
     if shuffled:
         shards = tf.random.experimental.stateless_shuffle(shards, salt, alg="philox")
@@ -56,8 +52,28 @@ def epoch_of_records(
         num_parallel_calls=min(options.parallel_calls or open_shards, open_shards),
         deterministic=options.deterministic,
     )
-    drawn = tf.random.stateless_uniform([2], salt, None, None, dtype=tf.int64, alg="philox")
-    return records.shuffle(options.shuffle_buffer, seed=drawn[0], reshuffle_each_iteration=False)
+    seeds = tf.random.stateless_uniform([2], salt, None, None, dtype=tf.int64, alg="philox")
+    return _through_buffer(records, options.shuffle_buffer, seeds)
+
+
+def _through_buffer(records: tf.data.Dataset, size: int, seeds: tf.Tensor) -> tf.data.Dataset:
+    """`records.shuffle` with one order for each two seeds, whatever the program's own seed is.
+
+    That method's operation has a state. Where TensorFlow's operations are to be deterministic,
+    tf.data lets nothing behind such a one run ahead, and each epoch would begin by waiting for a
+    buffer to be filled.
+    """
+    specs = tf.nest.flatten(records.element_spec)
+    shuffled = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(records),
+        buffer_size=tf.constant(size, tf.int64),
+        seed=seeds[0],
+        seed2=seeds[1],
+        output_types=[spec.dtype for spec in specs],
+        output_shapes=[spec.shape for spec in specs],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(shuffled, records.element_spec)
 
 
 def reader_share(

@@ -94,8 +94,6 @@ def load(
         )
         if options.take is not None:
             records = records.take(options.take)
-        # Outside of the epochs it would run in step with training, where that asks TensorFlow for
-        # deterministic operations: files are read in there, and nothing behind them runs ahead.
         pieces = records.batch(at_once).map(
             lambda piece: to_arrays(piece, epoch),
             num_parallel_calls=options.parallel_calls or tf.data.AUTOTUNE,
@@ -104,8 +102,7 @@ def load(
 
     if options.epochs == 1:  # made here and now, and not anew in each pass, which takes 50 ms
         with tf.device("CPU:0"):
-            made = tf.function(one_epoch).get_concrete_function(tf.TensorSpec([], tf.int64))
-            batches = made(tf.constant(options.epoch, tf.int64))
+            batches = one_epoch(tf.constant(options.epoch, tf.int64))
     else:
         last = None if options.epochs is None else options.epoch + options.epochs
         batches = tf.data.Dataset.range(options.epoch, last or tf.int64.max).flat_map(one_epoch)
