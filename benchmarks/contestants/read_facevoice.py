@@ -39,19 +39,27 @@ def write_shard(folder: Path, pairs: list[tuple[int, reading.Pair]], number: int
     return Shard(name, len(pairs), size, content.hexdigest())
 
 
-def record_of(key: int, pair: reading.Pair) -> bytes:
+def record_of(number: int, pair: reading.Pair) -> bytes:
     """A record of a length that those of VoxCeleb have."""
-    person, session = identity(pair.label), f"video_{key % 10:05d}"
+    session = session_of(number)
     return encode_record(
         pair.image,
         pair.spectrogram,
-        identity=person,
+        identity=identity(pair.label),
         session=session,
-        key=f"{person}/1.6/{session}/{key:07d}",
-        face_source=f"{person}/1.6/{session}/{key:07d}.jpg",
-        audio_source=f"id{pair.label + 10270}/{session}/{key:05d}.wav",
+        key=key_of(number, pair),
+        face_source=f"{key_of(number, pair)}.jpg",
+        audio_source=f"id{pair.label + 10270}/{session}/{number:05d}.wav",
         window_start_samples=0,
     )
+
+
+def key_of(number: int, pair: reading.Pair) -> str:
+    return f"{identity(pair.label)}/1.6/{session_of(number)}/{number:07d}"
+
+
+def session_of(number: int) -> str:
+    return f"video_{number % 10:05d}"
 
 
 def identity(label: int) -> str:
