@@ -60,7 +60,7 @@ FULL = Scale(
 )
 QUICK = Scale(
     rounds=1,
-    pairs=(40, 160),
+    pairs=(40, 400),
     growth=(80, 240),
     memory=(240,),
     media=20,

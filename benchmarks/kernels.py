@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from arena import Answer, Contestant, Result, Scale, contest, refused_unequal, table
+from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, table
 from environments import HOME
 from media import ROOT
 from PIL import Image
@@ -58,11 +58,14 @@ def rows(scale: Scale) -> str:
         windows = Path(folder) / "windows.npy"
         np.save(windows, np.stack([read_window(clip, 0, settings) for clip in clips]))
         about: Answer = {"windows": str(windows), "count": scale.media}
-        spectrograms = measured(SPECTROGRAMS, about, rounds)
-        enlarge(sorted(sample.faces.rglob("*.jpg"))[: scale.media // LARGE_SHARE], Path(folder))
-        about = {"folder": folder, "count": scale.media // LARGE_SHARE}
-        large_faces = measured(FACES, about, rounds)
-    faces = measured(FACES, {"folder": str(sample.faces), "count": scale.media}, rounds)
+        with started(list(SPECTROGRAMS)) as ring:
+            spectrograms = measured(ring, SPECTROGRAMS, about, rounds)
+        few = scale.media // LARGE_SHARE
+        enlarge(sorted(sample.faces.rglob("*.jpg"))[:few], Path(folder))
+        with started(list(FACES)) as ring:
+            about = {"folder": str(sample.faces), "count": scale.media}
+            faces = measured(ring, FACES, about, rounds)
+            large_faces = measured(ring, FACES, {"folder": folder, "count": few}, rounds)
     size = f"{settings.image_size} x {settings.image_size}"
     width, height = LARGE_PX
     return "\n".join(
@@ -95,14 +98,16 @@ def enlarge(pictures: Sequence[Path], folder: Path) -> None:
             picture.resize(LARGE_PX).save(folder / f"{number:05d}.jpg", quality=90)
 
 
-def measured(works: Mapping[Contestant, str], about: Answer, rounds: int) -> list[Result]:
+def measured(
+    ring: Ring, works: Mapping[Contestant, str], about: Answer, rounds: int
+) -> list[Result]:
     """Asks each for its work in turns; who gives arrays of another size or type is refused."""
 
     def question(each: Contestant) -> Answer:
         count = about["count"] // (10 if works[each] == SLOW else 1)
         return {**about, "work": works[each], "count": count}
 
-    return refused_unequal(contest(list(works), question, rounds), OURS.name, key="output")
+    return refused_unequal(ring.contest(question, rounds), OURS.name, key="output")
 
 
 def faces_of_equal_pixels(results: list[Result]) -> list[Result]:
