@@ -81,7 +81,7 @@ def rows(scale: Scale) -> str:
                 faces_of_equal_pixels(faces),
                 {PILLOW.name: 1 / AT_MOST},
             ),
-            # Not of equal pixels: we decode fewer of them, which changes levels by rounding.
+            # Compared by size and type: we decode fewer pixels, which changes levels a little.
             kernel_table(
                 f"Kernels: a JPEG of {width:,} x {height:,} to a face of {size}",
                 large_faces,
@@ -92,7 +92,7 @@ def rows(scale: Scale) -> str:
 
 
 def enlarge(pictures: Sequence[Path], folder: Path) -> None:
-    """Writes pictures at LARGE_PX, as frames of a video would be."""
+    """Writes pictures at LARGE_PX; they are smoother than photographs of that size."""
     for number, path in enumerate(pictures):
         with Image.open(path) as picture:
             picture.resize(LARGE_PX).save(folder / f"{number:05d}.jpg", quality=90)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, summary, table
 from environments import HOME
 
-from training import recipes
+from training.recipes import OURS as RECIPES
+from training.recipes import Recipe
 
 OURS = Contestant("tfdata.load", "own", "train_keras.py")
 FROM_MEMORY = Contestant("arrays in memory", "own", "train_keras.py")
@@ -35,9 +36,9 @@ def rows(scale: Scale) -> str:
         tables = []
         for model in scale.models:
             asked = {"work": "train", **pairs, "model": model, "steps": scale.steps}
-            recipe = recipes.OURS[model]
-            plain = isinstance(recipe, recipes.Recipe) and not recipe.augment
-            fed = ring.only([OURS, FROM_MEMORY]) if plain else ring
+            recipe = RECIPES[model]
+            augments = isinstance(recipe, Recipe) and recipe.augment
+            fed = ring if augments else ring.only([OURS, FROM_MEMORY])
             results = train(fed, asked, scale.rounds)
             tables.append(step_table(f"Training: {model}, steps of {BATCH_SIZE}", results))
     return "\n".join(tables)
@@ -56,9 +57,9 @@ def train(ring: Ring, asked: Answer, rounds: int) -> list[Result]:
 
 def step_table(title: str, results: Sequence[Result]) -> str:
     """Times of a step, and the wait for input that is in them."""
-    # Nobody trains from memory without augmenting there, where the recipe has it so.
-    alike = AUGMENTED if AUGMENTED.name in {result.name for result in results} else FROM_MEMORY
-    targets = {alike.name: 1 / AT_MOST_SLOWER}
+    # Where a recipe augments, the fair rival augments, too.
+    rival = AUGMENTED if AUGMENTED.name in {result.name for result in results} else FROM_MEMORY
+    targets = {rival.name: 1 / AT_MOST_SLOWER}
     steps = table(title, results, OURS.name, "ms a step", step_ms, targets, less_is_better=True)
     return f"{steps}\n{waiting(results)}\n"
 

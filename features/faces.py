@@ -15,14 +15,14 @@ from features.pictures import open_picture
 from features.settings import FeatureSettings
 
 MIN_CROP_PX = 16
-# Pixels that are decoded of a large JPEG for each one of the face, along either side. From three
-# on, the face is that of all pixels but for rounding: 0.25 of 255 levels on average.
+# Pixels that are decoded of a large JPEG, at least, for each one of the face, along either side.
+# With three, levels differ from those of all pixels by 0.25 of 255 on average; with two, by 0.33.
 DECODED_PX = 3
 # Standard deviation of the luminance, of 255. One colour with a camera's or a JPEG's noise, or
 # with a speck on it, stays below 3; the flattest of 1,000 real and drawn faces has 17.
 MIN_CONTRAST = 3.0
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, by ITU-R BT.601
-STEP = 8
+LOOKED_AT = 8  # one pixel in so many rows and columns, before all are
 # Of a level v: 1, v and v squared.
 POWERS = np.arange(256) ** np.arange(3)[:, None]
 
@@ -34,7 +34,7 @@ def read_face(
 
     The crop is the centred square whose side is `settings.face_crop` times the image's shorter
     side; it is cut and resized in one antialiased (Lanczos) step, so nothing is distorted and no
-    edge is rounded to whole pixels first.
+    edge is rounded to whole pixels first. Of a large JPEG no more is decoded than that needs.
 
     Returns:
       uint8 [image_size, image_size, 3], RGB.
@@ -55,7 +55,7 @@ def read_face(
     box = (left, top, left + side, top + side)
     face = image.resize(size, Image.Resampling.LANCZOS, box=box)
     pixels = np.asarray(face)
-    if not _some_differ(pixels):
+    if not _surely_contrasts(pixels):
         mean, contrast = _luminance(face)
         if contrast < MIN_CONTRAST:
             raise MediaError(
@@ -64,14 +64,15 @@ def read_face(
     return pixels
 
 
-def _some_differ(pixels: NDArray[np.uint8]) -> bool:
-    """Whether a few pixels show, at a third of the cost, that the contrast suffices.
+def _surely_contrasts(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a few pixels show that all have MIN_CONTRAST, at a third of the cost of looking.
 
-    One in STEP x STEP: the variance of all is at least that share of theirs.
+    One pixel in n x n is a share of 1 / n**2 of all, or more, so the variance of all is at least
+    that share of theirs, and the deviation 1 / n. Half a level more is for rounding.
     """
-    some = (pixels[::STEP, ::STEP] @ LUMINANCE).ravel()
+    some = (pixels[::LOOKED_AT, ::LOOKED_AT] @ LUMINANCE).ravel()
     mean = some.mean()
-    return bool(some @ some / len(some) - mean**2 > (STEP * (MIN_CONTRAST + 0.5)) ** 2)
+    return bool(some @ some / len(some) - mean**2 > (LOOKED_AT * (MIN_CONTRAST + 0.5)) ** 2)
 
 
 def _luminance(face: Image.Image) -> tuple[float, float]:

@@ -15,11 +15,12 @@ from features.media import MediaError, Reason
 # Formats with an unmistakable beginning, that photographs are kept in. Pillow knows thirty more:
 # some take any bytes for a picture, and one runs a PostScript interpreter.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF", "JPEG2000", "PPM")
-# Far above any camera's portrait after scaling, far below what a decompression bomb unpacks to;
-# the dearest format takes 0.6 GB for it.
+# Far above any portrait that was made small for the web, far below what a decompression bomb
+# unpacks to; the dearest format takes 0.6 GB for it.
 MAX_PIXELS = 40_000_000
 # A progressive JPEG may go over its pixels any number of times, at 1 ns a pixel.
 MAX_SCANNED_PIXELS = 100 * MAX_PIXELS
+LOSSLESS = b"\xff\xc3"  # begins such a JPEG's frame, SOF3; elsewhere it is rare and does no harm
 UNDECODED_GREY = (127, 128)  # what libjpeg shows where the file has nothing, ink or light
 PHOTOMETRIC, WHITE_IS_ZERO, BITS_PER_SAMPLE = 262, 0, 258  # TIFF's tags
 
@@ -87,9 +88,14 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _count_in_file(image: Image.Image, mark: bytes) -> int:
+    """How often two bytes stand beside each other."""
     file = image.fp  # type: ignore[attr-defined]
     file.seek(0)
-    return sum(piece.count(mark) for piece in iter(lambda: file.read(1 << 20), b""))
+    found, last = 0, b""
+    while piece := file.read(1 << 20):
+        found += (last + piece).count(mark)
+        last = piece[-1:]
+    return found
 
 
 def _decode_less(image: Image.Image, enough_px: int) -> None:
@@ -97,7 +103,9 @@ def _decode_less(image: Image.Image, enough_px: int) -> None:
     width, height = image.size
     for factor in (8, 4, 2):
         if width % factor == height % factor == 0 and min(image.size) >= factor * enough_px:
-            image.draft(None, (width // factor, height // factor))  # no other format does it
+            # libjpeg cannot scale a lossless one, and writes whole rows where parts are expected.
+            if not _count_in_file(image, LOSSLESS):
+                image.draft(None, (width // factor, height // factor))  # no other format does it
             return
 
 

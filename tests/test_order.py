@@ -96,16 +96,16 @@ tf.config.experimental.enable_op_determinism()
 options = ReadOptions(batch_size=18, shuffle_buffer=5, epochs=2)
 epochs = iter(load(sys.argv[1], "train", "image", options))
 next(epochs)
-time.sleep(3)
+time.sleep(3)  # for the two batches to be made ready behind that one
 shutil.rmtree(sys.argv[1])
 assert len(next(epochs)[0]) == 18
 """
 
 
 def test_the_next_epoch_is_read_before_it_is_asked_for(data_set, tmp_path):
-    """Also where TensorFlow is to be deterministic, as in training."""
+    """Where TensorFlow has to be deterministic, as in training; that cannot be undone, so apart."""
     copy = shutil.copytree(data_set, tmp_path / "copy")
-    subprocess.run([sys.executable, "-c", READS_AHEAD, str(copy)], check=True)
+    subprocess.run([sys.executable, "-c", READS_AHEAD, str(copy)], check=True, timeout=120)
 
 
 def test_training_goes_on_behind_any_step(images):

@@ -81,6 +81,14 @@ def test_batches_are_the_same_however_little_is_parsed_at_once(
     assert sizes == 2 * ([7, 7] if drop_remainder else [7, 7, 4])
 
 
+@pytest.mark.parametrize("shuffle_buffer", [0, 5])
+def test_where_the_remainder_is_dropped_the_batch_size_is_known_before_reading(
+    data_set, shuffle_buffer
+):
+    options = ReadOptions(7, drop_remainder=True, shuffle_buffer=shuffle_buffer)
+    assert load(data_set, "train", "image", options).element_spec[0].shape[0] == 7
+
+
 @pytest.mark.parametrize(
     ("modality", "name", "shape"),
     [("image", "image", (None, 16, 16, 3)), ("audio", "spectrogram", (None, 16, 8, 1))],

@@ -52,23 +52,24 @@ def epoch_of_records(
         num_parallel_calls=min(options.parallel_calls or open_shards, open_shards),
         deterministic=options.deterministic,
     )
-    seeds = tf.random.stateless_uniform([2], salt, None, None, dtype=tf.int64, alg="philox")
-    return _through_buffer(records, options.shuffle_buffer, seeds)
+    drawn = tf.random.stateless_uniform([2], salt, None, None, dtype=tf.int64, alg="philox")
+    seed = drawn[0] % (2**31 - 1)  # as `Dataset.shuffle` has it, so that orders stay what they were
+    return _through_buffer(records, options.shuffle_buffer, seed)
 
 
-def _through_buffer(records: tf.data.Dataset, size: int, seeds: tf.Tensor) -> tf.data.Dataset:
-    """`records.shuffle` with one order for each two seeds, whatever the program's own seed is.
+def _through_buffer(records: tf.data.Dataset, size: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """Shuffles through a buffer of `size` records, as a function of `seed` (int64 scalar) alone.
 
-    That method's operation has a state. Where TensorFlow's operations are to be deterministic,
-    tf.data lets nothing behind such a one run ahead, and each epoch would begin by waiting for a
-    buffer to be filled.
+    `Dataset.shuffle` listens to the program's seed, too, and its operation is stateful: where
+    operations have to be deterministic, tf.data prefetches nothing behind a stateful one, and each
+    epoch would begin by waiting for its buffer.
     """
     specs = tf.nest.flatten(records.element_spec)
     shuffled = tf.raw_ops.ShuffleDataset(
         input_dataset=tf.data.experimental.to_variant(records),
         buffer_size=tf.constant(size, tf.int64),
-        seed=seeds[0],
-        seed2=seeds[1],
+        seed=tf.constant(1, tf.int64),  # were both 0, each pass would have an order of its own
+        seed2=seed,
         output_types=[spec.dtype for spec in specs],
         output_shapes=[spec.shape for spec in specs],
         reshuffle_each_iteration=False,

@@ -28,8 +28,8 @@ from tfdata.schema import (
 from tfdata.service import through_service
 from tfdata.sources import copied, from_files, from_memory
 
-# Stored records are parsed so many bytes at once at most: more is more memory than malloc keeps,
-# and to hand it back after each batch and get it anew took twice the time of all else.
+# In stored order, so many bytes of records are parsed at once: more is more memory than malloc
+# keeps, and to hand it back after each batch and get it anew took as long as all else.
 PIECE_BYTES = 2_500_000
 
 # What each modality reads of a record.
@@ -76,11 +76,10 @@ def load(
         )
     source, counts = _source(data_dir, manifest, split, options)
     layout = _layout(modality, options)
-    at_once = options.batch_size
+    at_once = _records_at_once(manifest, split, options.batch_size)
     if options.shuffle_buffer:  # what waits in it is what is asked for, and no more
         source = _parsed(source, layout)
-    else:
-        at_once = _piece(manifest, split, options.batch_size)
+        at_once = options.batch_size  # parsed already: pieces were slower
     decode = _decoder(manifest, modality, options)
 
     def to_arrays(piece: Any, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
@@ -162,11 +161,11 @@ def _behaviour(options: ReadOptions) -> tf.data.Options:
     return behaviour
 
 
-def _piece(manifest: Manifest, split: str, batch_size: int) -> int:
-    """How many records are parsed at once: of a batch, an even part of PIECE_BYTES at most."""
+def _records_at_once(manifest: Manifest, split: str, batch_size: int) -> int:
+    """How many records PIECE_BYTES are, on average: one at least, and a batch at most."""
     shards = manifest.splits[split].shards
-    example_bytes = sum(shard.bytes for shard in shards) / sum(shard.records for shard in shards)
-    return math.ceil(batch_size / math.ceil(batch_size * example_bytes / PIECE_BYTES))
+    record_bytes = sum(shard.bytes for shard in shards) / sum(shard.records for shard in shards)
+    return max(1, min(batch_size, int(PIECE_BYTES / record_bytes)))
 
 
 def _layout(modality: str, options: ReadOptions) -> Mapping[str, tf.io.FixedLenFeature]:

@@ -1,8 +1,8 @@
 """Trains a model of this project, step by step, fed by `tfdata.load` or from memory.
 
-All are fed the very same batches, shuffled, and augmented if the model's recipe has it so. From
-memory they come at no cost: they were made before the time runs; or they come as they would for
-somebody whose faces fit into memory, and are augmented then.
+All are fed the very same batches, shuffled, and augmented if the model's recipe has it so. What
+feeds is 'files' (`tfdata.load`), 'memory' (batches that were finished before the time runs) or
+'augmented' (faces in memory, which are augmented as they are asked for).
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Training:
             recipe.batch_size, shuffle_buffer=SHUFFLE_BUFFER, augment=recipe.augment, epochs=None
         )
         if feed == "augmented":
+            assert MODELS[model].modality == "image"
             plain = replace(options, augment=False, epochs=1)
             batches = augmented(tfdata.load(folder, "train", "image", plain), manifest, options)
         else:

@@ -73,13 +73,13 @@ def relight(
       saturation: largest share of the colour that is taken away; a third of it is added at most.
       tint: of each colour, at most, as a share of it.
     """
-    left = draws.uniform("face.saturation", 1 - saturation, 1 + saturation / 3, rank=3)
+    kept = draws.uniform("face.saturation", 1 - saturation, 1 + saturation / 3, rank=3)
     tints = [draws.uniform(f"face.tint.{i}", -tint, tint, rank=3) for i in range(3)]
     factor = tf.exp(draws.uniform("face.contrast", -contrast, contrast, rank=3))
     added = draws.uniform("face.brightness", -brightness, brightness, rank=3)
     # All of it is one matrix and one number for each picture: four times as fast as step by step.
-    colours = (1 - left) / 3 + left * tf.eye(3)  # towards grey, the mean of the three, or away
-    colours *= 1 + tf.concat(tints, axis=2) * tf.minimum(left, 1.0)
+    colours = (1 - kept) / 3 + kept * tf.eye(3)  # towards grey, the mean of the three, or away
+    colours *= 1 + tf.concat(tints, axis=2) * tf.minimum(kept, 1.0)
     pixels = tf.reshape(images, [-1, images.shape[1] * images.shape[2], 3])
     mean = tf.reduce_mean(
         tf.reduce_mean(pixels, axis=1, keepdims=True) @ colours, axis=2, keepdims=True
@@ -117,15 +117,17 @@ def cover(
 
     `largest`: of either side, as a fraction of the picture's.
     """
-    height, width, colours = images.shape[1:]
-    spans = []
-    for axis, side in ((1, height), (2, width)):
+    height, width, channels = images.shape[1:]
+
+    def hidden(axis: int, side: int) -> tf.Tensor:
         length = draws.uniform(f"face.cover.length.{axis}", 0, largest, rank=4) * side
         start = draws.uniform(f"face.cover.start.{axis}", rank=4) * (side - length)
-        spans.append(within(axis, side, start, length))
-    # Colours lie side by side in a row here: an axis of three takes six times as long.
-    rows = tf.reshape(spans[0], [-1, height, 1]) & draws.chosen("face.covered", share, rank=3)
-    columns = tf.reshape(tf.repeat(spans[1], colours, axis=3), [-1, 1, width * colours])
+        return within(axis, side, start, length)
+
+    # Channels lie side by side in a row here: an axis of three takes six times as long.
+    rows = tf.reshape(hidden(1, height), [-1, height, 1])
+    columns = tf.reshape(tf.repeat(hidden(2, width), channels, axis=3), [-1, 1, width * channels])
+    inside = draws.chosen("face.covered", share, rank=3) & rows & columns
     grey = draws.uniform("face.cover.grey", 0, 255, rank=3)
-    beside = tf.reshape(images, [-1, height, width * colours])
-    return tf.reshape(tf.where(rows & columns, grey, beside), [-1, *images.shape[1:]])
+    beside = tf.reshape(images, [-1, height, width * channels])
+    return tf.reshape(tf.where(inside, grey, beside), [-1, *images.shape[1:]])
