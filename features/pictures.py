@@ -58,7 +58,7 @@ def _decode_upright(
     with Image.open(source, formats=_formats()) as image:
         _check_size(image)
         _check_levels(image)
-        if enough_px is not None:
+        if enough_px is not None and image.format in ("JPEG", "MPO"):
             _decode_less(image, enough_px)
         image.load()
         _check_whole(image, source)
@@ -105,7 +105,7 @@ def _decode_less(image: Image.Image, enough_px: int) -> None:
         if width % factor == height % factor == 0 and min(image.size) >= factor * enough_px:
             # libjpeg cannot scale a lossless one, and writes whole rows where parts are expected.
             if not _count_in_file(image, LOSSLESS):
-                image.draft(None, (width // factor, height // factor))  # no other format does it
+                image.draft(None, (width // factor, height // factor))
             return
 
 

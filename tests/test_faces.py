@@ -268,6 +268,10 @@ def test_of_a_jpeg_no_more_is_decoded_than_is_enough(size, decoded):
     assert open_picture(encoded(Image.new("RGB", size), "JPEG"), 480).size == decoded
 
 
+def test_of_other_formats_all_is_decoded():
+    assert open_picture(encoded(Image.new("RGB", (960, 960))), 480).size == (960, 960)
+
+
 def detailed(size):
     """A picture with detail of every size, as photographs have it, and noise."""
     draw = np.random.default_rng(4)

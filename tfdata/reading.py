@@ -76,10 +76,11 @@ def load(
         )
     source, counts = _source(data_dir, manifest, split, options)
     layout = _layout(modality, options)
-    at_once = _records_at_once(manifest, split, options.batch_size)
     if options.shuffle_buffer:  # what waits in it is what is asked for, and no more
         source = _parsed(source, layout)
         at_once = options.batch_size  # parsed already: pieces were slower
+    else:
+        at_once = _records_at_once(manifest, split, options.batch_size)
     decode = _decoder(manifest, modality, options)
 
     def to_arrays(piece: Any, epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
