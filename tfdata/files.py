@@ -1,0 +1,116 @@
+"""Opens, creates and replaces files in folders whose content is not trusted.
+
+A dataset or a run that somebody else made may contain symbolic links, hard links, FIFOs and
+devices. Reading one of them must not block, and writing next to one must not change a file outside
+of the folder. So files are read only if they are regular, new files are created and never opened
+for writing, and a file is replaced by renaming.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a regular file for reading; symbolic links to regular files are followed.
+
+    Raises:
+      OSError: it cannot be opened, or is a FIFO, a device, a socket or a folder.
+    """
+    # Opening a FIFO for reading waits for a writer, except with O_NONBLOCK.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Reads a small JSON file.
+
+    Raises:
+      OSError: as `open_regular` does.
+      ValueError: it is not JSON in UTF-8, or is nested too deeply.
+    """
+    with open_regular(path) as file:
+        return parse_json(file.read())
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Parses JSON that may have been tampered with.
+
+    Raises:
+      ValueError: it is not JSON in UTF-8, or is nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def create_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Creates a file and opens it for writing.
+
+    Raises:
+      OSError: it cannot be created, or something of that name exists, be it a dangling link.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
+
+
+def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file so that a reader sees either the old content or all of the new one.
+
+    A symbolic link of that name is replaced, and the file that it points to is left as it is.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with create_file(temporary) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def check_no_links(folder: str | os.PathLike[str]) -> None:
+    """Checks that a folder that will be written to contains no symbolic link, at any depth.
+
+    The folder itself may be one: its owner named it.
+
+    Raises:
+      OSError: names the first link, in sorted order; `strerror` is a clause for an error message.
+    """
+    for path in _links(str(folder)):
+        raise OSError(
+            errno.ELOOP,
+            f"{os.path.relpath(path, folder)} in it is a symbolic link, and links inside of an "
+            f"output folder are not followed; remove it",
+            path,
+        )
+
+
+def _links(folder: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_symlink():
+            yield entry.path
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _links(entry.path)
