@@ -4,9 +4,7 @@
 #   docker build -t facevoice-worker .
 #
 # Beside a Flink TaskManager, as a worker pool:
-#   docker run --network host --entrypoint python facevoice-worker \
-#       -m apache_beam.runners.worker.worker_pool_main --service_port 50000 \
-#       --container_executable facevoice-worker
+#   docker run --network host --entrypoint facevoice-worker-pool facevoice-worker --port 50000
 # As `--environment_type DOCKER --environment_config facevoice-worker`, and for Dataflow's
 # `--sdk_container_image`, Beam's own program starts it.
 FROM python:3.11-slim

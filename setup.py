@@ -34,7 +34,12 @@ setup(
     packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
     py_modules=["command_line", "evaluate", "predict", "train"],
     # What a cluster starts on its machines (see docs/scaling.md).
-    entry_points={"console_scripts": ["facevoice-worker=beam_pipelines.running.sdk_worker:main"]},
+    entry_points={
+        "console_scripts": [
+            "facevoice-worker=beam_pipelines.running.sdk_worker:main",
+            "facevoice-worker-pool=beam_pipelines.running.worker_pool:main",
+        ]
+    },
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",

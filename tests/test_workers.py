@@ -20,7 +20,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.build import main
 from beam_pipelines.errors import BuildError
-from beam_pipelines.running import worker_pools
+from beam_pipelines.running import local_environment, worker_pools
 from tests.conftest import SMALL, write_corpus
 from tests.tools import files_of, start_build
 
@@ -47,7 +47,7 @@ def external(config: str) -> list[str]:
 
 @contextmanager
 def worker_pool(folder: Path, *pythons: Path) -> Iterator[Pool]:
-    """A pool with its own folder and environment; `pythons` are what its PATH begins with."""
+    """Beam's pool with its own folder and environment; `pythons` are what its PATH begins with."""
     command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main"]
     path = os.pathsep.join([*map(str, pythons), os.defpath])
     log = folder / "pool.log"
@@ -69,10 +69,39 @@ def worker_pool(folder: Path, *pythons: Path) -> Iterator[Pool]:
         process.wait()
 
 
+@contextmanager
+def facevoice_pool(folder: Path) -> Iterator[Pool]:
+    """The project's own pool, on a free port."""
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("facevoice-worker-pool"), "--port=0"],
+        cwd=folder,
+        env={"PATH": os.defpath, "HOME": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            told = re.search(r"builds at (\S+)\.$", process.stdout.readline())
+            yield Pool(process.pid, told[1])
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    with worker_pool(tmp_path_factory.mktemp("pool"), Path(sys.executable).parent) as running:
+    with facevoice_pool(tmp_path_factory.mktemp("pool")) as running:
         yield running
+
+
+def test_beams_own_pool_serves_a_build_as_well(corpus, data_set, tmp_path):
+    with (
+        worker_pool(tmp_path, Path(sys.executable).parent) as pool,
+        start_build(corpus, tmp_path / "set", TWO, *pool.flags) as build,
+    ):
+        assert build.communicate(timeout=120)[1] == ""
+    assert build.returncode == 0
+    assert files_of(tmp_path / "set") == files_of(data_set)
 
 
 def at_work(pool, output):
@@ -133,7 +162,7 @@ def test_both_workers_write_and_when_one_dies_the_next_build_goes_on(build, pool
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_that_never_calls_back_ends_the_build(corpus, pool, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(worker_pools, "START_SECONDS", 0)
+    monkeypatch.setattr(local_environment, "START_SECONDS", 0)
     (tmp_path / "python").symlink_to("/bin/true")
     with worker_pool(tmp_path, tmp_path) as mute:
         error = sentence_of(

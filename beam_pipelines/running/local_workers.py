@@ -56,17 +56,16 @@ def bypass_proxies() -> None:
 def watched() -> Iterator[None]:
     """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
 
-    A death is noticed in a thread, Beam's or one that watches a pool's worker, whose exception
-    reaches nobody but this hook. Workers that end because of a Ctrl-C are no failure.
+    A death is noticed in the thread that watches the worker (see `local_environment`), and this
+    hook is told of its exception. Workers that end because of a Ctrl-C are no failure.
     """
     deaths: list[str] = []
     interrupted = threading.Event()
     usual_hook, usual_handler = threading.excepthook, signal.getsignal(signal.SIGINT)
 
     def hook(facts: threading.ExceptHookArgs) -> None:
-        death = _death(facts.exc_value)
-        if death and not interrupted.is_set():
-            deaths.append(death)
+        if isinstance(facts.exc_value, BuildError) and not interrupted.is_set():
+            deaths.append(str(facts.exc_value))
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         usual_hook(facts)
 
@@ -87,18 +86,6 @@ def watched() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, usual_handler)
         threading.excepthook = usual_hook
-
-
-def _death(error: BaseException | None) -> str | None:
-    """The sentence about a worker's death, if that is what a thread ended with."""
-    if isinstance(error, BuildError):
-        return str(error)
-    if "Worker subprocess exited" not in str(error):
-        return None
-    return (
-        f"A worker process died ({error}), perhaps for want of memory; try fewer workers "
-        f"(--direct_num_workers). The same command goes on with the shards that are missing."
-    )
 
 
 def _say_nothing(facts: threading.ExceptHookArgs) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,16 +15,11 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult, PipelineState
-from apache_beam.transforms.environments import (
-    EmbeddedPythonEnvironment,
-    Environment,
-    ExternalEnvironment,
-    SubprocessSDKEnvironment,
-    python_sdk_capabilities,
-)
+from apache_beam.transforms.environments import EmbeddedPythonEnvironment, Environment
 
 from beam_pipelines.errors import BuildError
 from beam_pipelines.running import flink, local_workers, worker_pools
+from beam_pipelines.running.local_environment import WorkerEnvironment
 
 # Beam's names for the runners that run here; all but the first lack what is set up below.
 LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")
@@ -136,14 +129,10 @@ def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Enviro
                 "starts the workers, so leave --direct_running_mode out."
             )
         worker_pools.check_answering(pools)
-        return ExternalEnvironment(",".join(pools), capabilities=python_sdk_capabilities())
+        return WorkerEnvironment(tuple(pools))
     if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
         local_workers.check_importable()
-        # A shell gets this line. Beam's own does not quote, so a blank in the path would break it,
-        # and lets a Ctrl-C reach the workers, whose death would then look like the failure.
-        python = shlex.quote(sys.executable)
-        line = f"trap '' INT; exec {python} -m apache_beam.runners.worker.sdk_worker_main"
-        return SubprocessSDKEnvironment.from_command_string(line)
+        return WorkerEnvironment()
     return EmbeddedPythonEnvironment.default()
 
 

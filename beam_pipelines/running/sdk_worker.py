@@ -1,9 +1,8 @@
-"""One worker process of a cluster: what `--environment_type PROCESS` is given as its command.
+"""Runs one worker process of a build: the command `facevoice-worker`.
 
-A runner such as Flink starts it on each of its machines and names the place where the worker learns
-the rest: where to take work from, where to log, which options the job has. In Beam's container
-images a Go program does this; from PyPI there is none. It is installed as `facevoice-worker`, and
-a worker pool takes it too: `worker_pool_main --container_executable facevoice-worker`.
+A local build, a worker pool, or a runner such as Flink (`--environment_type PROCESS`) starts it with
+the address of a provision service, which tells it the rest: where to take work from, where to log,
+which options the job has. In Beam's container images a Go program does this; on PyPI there is none.
 """
 
 from __future__ import annotations

@@ -1,0 +1,160 @@
+"""Beam's local runner with workers in other processes, which it reaches at no public address.
+
+Worker processes that a build starts, and workers of pools (`--environment_type EXTERNAL`), call it
+back at a `worker_server`. Beam's `WorkerHandlerManager` opens its own server, on all network
+interfaces, for every kind of environment except the embedded one. So `WorkerEnvironment` has the
+URN of the embedded one, and names the workers in its payload; the handler that is registered for
+the URN serves both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
+from apache_beam.transforms.environments import Environment, python_sdk_capabilities
+
+from beam_pipelines.errors import BuildError
+from beam_pipelines.running.worker_server import pool_server, socket_server
+
+START_SECONDS = 60  # for a worker of a pool to import Beam and call back; three are usual
+POLL_SECONDS = 0.2
+
+_PROCESSES = b"processes"
+
+
+class WorkerEnvironment(Environment):
+    """Where the steps of a local run are carried out: in worker processes, or in those of pools."""
+
+    def __init__(self, pools: tuple[str, ...] = ()) -> None:
+        """Takes the host:port of each pool; without any, the build starts its own processes."""
+        super().__init__(python_sdk_capabilities(), artifacts=(), resource_hints=None)
+        self._payload = ",".join(pools).encode() or _PROCESSES
+
+    def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
+        del context
+        return python_urns.EMBEDDED_PYTHON, self._payload
+
+
+@worker_handlers.WorkerHandler.register_environment(python_urns.EMBEDDED_PYTHON, bytes)
+def _handler(payload: bytes, state: Any, provision_info: Any, manager: Any) -> Any:
+    if not payload:
+        return worker_handlers.EmbeddedWorkerHandler(None, state, provision_info, manager)
+    pools = [] if payload == _PROCESSES else payload.decode().split(",")
+    # Workers share a server: a step's description has one address for the data of all of them.
+    # Beam closes what stands in this attribute behind the last worker.
+    if manager._grpc_server is None:
+        open_server = pool_server if pools else socket_server
+        manager._grpc_server = open_server(state, provision_info, manager, pools)
+    if pools:
+        return PoolWorkerHandler(pools, state, provision_info, manager._grpc_server)
+    return ProcessWorkerHandler(state, provision_info, manager._grpc_server)
+
+
+class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
+    """One worker process of this build. If it dies, a BuildError is raised in a thread."""
+
+    def __init__(self, state: Any, provision_info: Any, server: Any) -> None:
+        self._server = server
+        self._closing = threading.Event()
+        super().__init__(state, provision_info, server)
+
+    def port_from_worker(self, port: int) -> str:
+        del port
+        return self._server.url
+
+    def start_worker(self) -> None:
+        command = [sys.executable, "-m", "beam_pipelines.running.sdk_worker"]
+        command += [f"--id={self.worker_id}", f"--provision_endpoint={self._server.url}"]
+        # A child inherits what is blocked. Ctrl-C reaches all processes of a terminal, and the
+        # death of a worker must not look like the failure.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._process = subprocess.Popen(command)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def stop_worker(self) -> None:
+        self._watcher.join()
+
+    def close(self) -> None:
+        self._closing.set()
+        super().close()
+
+    def _watch(self) -> None:
+        if self._process.wait() and not self._closing.is_set():
+            raise BuildError(
+                f"A worker process died (exit code {self._process.returncode}), perhaps for want "
+                f"of memory; try fewer workers (--direct_num_workers). The same command goes on "
+                f"with the shards that are missing."
+            )
+
+
+class PoolWorkerHandler(worker_handlers.ExternalWorkerHandler):
+    """One worker of a pool; pools take turns.
+
+    A BuildError is raised in a thread if the worker dies or never calls back. Beam's own handler
+    waits without end in both cases.
+    """
+
+    _turns = itertools.count()
+
+    def __init__(self, pools: Sequence[str], state: Any, provision_info: Any, server: Any) -> None:
+        self._server = server
+        self._closing = threading.Event()
+        self._pool = pools[next(self._turns) % len(pools)]
+        payload = beam_runner_api_pb2.ExternalPayload()
+        payload.endpoint.url = self._pool
+        super().__init__(payload, state, provision_info, server)
+
+    def port_from_worker(self, port: int) -> str:
+        del port
+        return self._server.url
+
+    def start_worker(self) -> None:
+        try:
+            super().start_worker()
+        except (grpc.RpcError, RuntimeError) as error:
+            told = error.details() if isinstance(error, grpc.RpcError) else str(error)
+            reason = told.strip().splitlines()[-1].rstrip(".")  # of the pool's traceback
+            raise BuildError(
+                f"The worker pool at {self._pool} could not start a worker: {reason}."
+            ) from None
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def close(self) -> None:
+        self._closing.set()
+        super().close()
+
+    def _watch(self) -> None:
+        """Beam reads what a worker answers in a thread that starts and ends with its connection."""
+        reading = self.control_conn._read_thread
+        deadline = time.monotonic() + START_SECONDS
+        while reading.ident is None:
+            if self._closing.wait(POLL_SECONDS):
+                return
+            if time.monotonic() > deadline:
+                raise BuildError(
+                    f"A worker of the pool at {self._pool} did not call back at {self._server.url} "
+                    f"within {START_SECONDS} seconds; what the pool writes may tell why. This "
+                    f"project must be installed where the pool runs, and this machine must be "
+                    f"reachable from there past any proxy."
+                )
+        reading.join()
+        if not self._closing.is_set():
+            raise BuildError(
+                f"A worker of the pool at {self._pool} died; what the pool writes may tell why. "
+                f"The same command goes on with the shards that are missing."
+            )

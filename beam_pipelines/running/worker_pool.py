@@ -1,0 +1,80 @@
+"""Runs a worker pool: the command `facevoice-worker-pool`.
+
+A pool starts a worker process, on the machine that it runs on, whenever a build with
+`--environment_type EXTERNAL` or a cluster asks for one. Whoever reaches its port can run code as
+its user, so it listens on loopback unless --address says otherwise. Beam's own pool,
+`apache_beam.runners.worker.worker_pool_main` of Beam 2.77, always listens on all interfaces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+from apache_beam.portability.api import beam_fn_api_pb2_grpc
+from apache_beam.runners.worker.worker_pool_main import (
+    BeamFnExternalWorkerPoolServicer,
+    kill_process_gracefully,
+)
+from apache_beam.utils import thread_pool_executor
+
+from beam_pipelines.running.local_workers import bypass_proxies
+
+DEFAULT_PORT = 50000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a pool until it is interrupted or terminated; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="facevoice-worker-pool", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port; 0: any free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="address to listen on; anyone who reaches it can run code here (%(default)s)",
+    )
+    given = parser.parse_args(argv)
+    bypass_proxies()
+    worker = Path(sys.executable).with_name("facevoice-worker")
+    if not worker.is_file():
+        print(f"error: {worker} is missing; install this project there.", file=sys.stderr)
+        return 1
+    pool = BeamFnExternalWorkerPoolServicer(use_process=True, container_executable=str(worker))
+    server = grpc.server(thread_pool_executor.shared_unbounded_instance())
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
+    host = f"[{given.address}]" if ":" in given.address else given.address
+    try:
+        port = server.add_insecure_port(f"{host}:{given.port}")
+    except RuntimeError:
+        print(
+            f"error: {host}:{given.port} cannot be listened on; choose another --port or "
+            f"--address.",
+            file=sys.stderr,
+        )
+        return 1
+    atexit.register(_end_workers, pool)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server.start()
+    print(f"Waiting for builds at {host}:{port}.", flush=True)
+    try:
+        server.wait_for_termination()
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+    return 0
+
+
+def _end_workers(pool: BeamFnExternalWorkerPoolServicer) -> None:
+    for process in pool._worker_processes.values():
+        kill_process_gracefully(process)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
