@@ -1,8 +1,9 @@
 """Runs one worker process of a build: the command `facevoice-worker`.
 
-A local build, a worker pool, or a runner such as Flink (`--environment_type PROCESS`) starts it with
-the address of a provision service, which tells it the rest: where to take work from, where to log,
-which options the job has. In Beam's container images a Go program does this; on PyPI there is none.
+A local build, a worker pool, or a runner such as Flink (`--environment_type PROCESS`) starts it
+with the address of a provision service, which tells it the rest: where to take work from, where to
+log, which options the job has. In Beam's container images a Go program does this; on PyPI there is
+none.
 """
 
 from __future__ import annotations

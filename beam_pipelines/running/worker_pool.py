@@ -24,24 +24,26 @@ from apache_beam.runners.worker.worker_pool_main import (
 from apache_beam.utils import thread_pool_executor
 
 from beam_pipelines.running.local_workers import bypass_proxies
+from command_line import Parser
 
 DEFAULT_PORT = 50000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a pool until it is interrupted or terminated; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="facevoice-worker-pool", description=__doc__, allow_abbrev=False
-    )
+    parser = Parser(prog="facevoice-worker-pool", description=__doc__)
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="port; 0: any free one (%(default)s)"
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="port to listen on; 0 takes any free one (default: %(default)s)",
     )
     parser.add_argument(
         "--address",
         default="127.0.0.1",
-        help="address to listen on; anyone who reaches it can run code here (%(default)s)",
+        help="address to listen on; anyone who reaches it can run code here (default: %(default)s)",
     )
-    given = parser.parse_args(argv)
+    given = parser.parse(argv)
     bypass_proxies()
     worker = Path(sys.executable).with_name("facevoice-worker")
     if not worker.is_file():
@@ -69,6 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number from 0 to 65535")
+    return int(text)
 
 
 def _end_workers(pool: BeamFnExternalWorkerPoolServicer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.conftest import SMALL
 from tests.flink import builds
 from tests.flink.cluster import running
 from tests.flink.hosts import Host
-from tests.test_workers import worker_pool
+from tests.test_workers import facevoice_pool
 from tests.tools import files_of
 
 REAL = Path(__file__).parents[3] / "shared/data/voxreal10"
@@ -40,11 +39,7 @@ def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_p
     """With a TaskManager of its own: two would give their workers the same names."""
     del cluster  # says whether there is a Flink
     here = Host(tmp_path / "flink")
-    python = Path(sys.executable).parent
-    with (
-        running(here, [here]) as lone,
-        worker_pool(tmp_path, python) as pool,
-    ):
+    with running(here, [here]) as lone, facevoice_pool(tmp_path) as pool:
         builds.build(lone, tmp_path / "set", *SMALL, *corpus.flags, *pool.flags)
     assert files_of(tmp_path / "set") == files_of(data_set)
 
