@@ -94,7 +94,7 @@ def _evaluate(found: argparse.Namespace) -> None:
     other = open_run(found.compare) if found.compare else None
     trials = read_trials(found.trials) if found.trials else None
     folder = found.output or run.folder / f"evaluation-{found.split}"
-    check_folder(folder)
+    check_folder(folder, named=found.output is not None)
     data_dir = nearby(found.data) if found.data else run.data
     print(f"Asking {run.model} about the {found.split} split of {data_dir}.", flush=True)
     manifest, answers = read_answers(run, data_dir, [found.split])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
+from tfdata.files import check_no_links, replace_file
 from tfdata.nearby import nearby
 from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
@@ -124,14 +125,19 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
 def _train_all(session: Session, folder: Path) -> None:
     """Trains all models, one after the other, and compares them; finished ones are kept."""
     from reports.comparison import comparison_page, comparison_text
+    from training.errors import TrainingError
     from training.run_folder import read_metrics
 
+    try:
+        check_no_links(folder)
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
     models = [model for model in session.recipes if model != BASELINE]
     for model in models:
         print(_result(session.train_once(model, folder / model)), flush=True)
     results = {model: read_metrics(folder / model) for model in models}
     page = comparison_page(results, session.manifest.leakage["test"])
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    replace_file(folder / "report.html", page.encode())
     print(comparison_text(results))
     print(f"The comparison is {folder / 'report.html'}.")
 

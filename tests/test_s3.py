@@ -198,7 +198,7 @@ def test_building_again_keeps_the_shards(away, build_few, capsys):
 
 def test_who_is_taken_out_is_gone_from_the_bucket(away, build_few, tmp_path):
     fewer = copied(away, "fewer")
-    assert build_few(fewer, "--exclude=Person_0") == 0
+    assert build_few(fewer, "--exclude=Person_0", "--keep_replaced_hours=0") == 0
     assert build_few(tmp_path / "set", "--exclude=Person_0") == 0
     assert objects("fewer") == files_of(tmp_path / "set")
     notes = boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix="fewer/.build/")
@@ -228,7 +228,7 @@ def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
     assert before.items() < found.items()
     assert len(found) == len(before) + 1
     troubled(lambda *_: None)
-    assert build_few(changed, "--frames=9") == 0
+    assert build_few(changed, "--frames=9", "--keep_replaced_hours=0") == 0
     assert "1 of them were there already" in capsys.readouterr().out
     assert not objects("changed").keys() & {n for n in before if n.endswith(".tfrecord")}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tfdata.checks import RecordCheck
 from tfdata.faults import Found, find_faults
+from tfdata.files import create_file
 from tfdata.records import Loss, salvaged
 from tfdata.schema import DatasetError, Manifest, Shard
 from tfdata.tfrecord import frame
@@ -71,7 +72,7 @@ def first_damage(data_dir: Path, manifest: Manifest) -> DatasetError | None:
 def _copy_of_whole(file: Path, shard: Shard, manifest: Manifest, split: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="facevoice-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with (folder / shard.file).open("wb") as copy:
+    with create_file(folder / shard.file) as copy:
         for data in salvaged(file, shard, RecordCheck(manifest, split), {}):
             copy.write(frame(data))
     return folder / shard.file

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdata.files import parse_json
 from tfdata.tfrecord import encode_example
 
 FORMAT = "facevoice-dataset"
@@ -189,7 +190,7 @@ class Manifest:
 def is_manifest(content: bytes) -> bool:
     """Whether this is the manifest of a data set, of whatever format version."""
     try:
-        fields = json.loads(content)
+        fields = parse_json(content)
     except ValueError:
         return False
     return isinstance(fields, dict) and fields.get("format") == FORMAT
@@ -267,7 +268,7 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
         name: Split(
             split["pairs"],
             split["sessions"],
-            tuple(Shard(**shard) for shard in split["shards"]),
+            tuple(_shard(shard) for shard in split["shards"]),
         )
         for name, split in fields["splits"].items()
     }
@@ -286,6 +287,14 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
         rejects=fields["rejects"],
         software=fields["software"],
     )
+
+
+def _shard(fields: Mapping[str, Any]) -> Shard:
+    """Parses a shard, whose name must not lead out of the folder that it is read or copied to."""
+    shard = Shard(**fields)
+    if shard.file in ("", "..") or Path(shard.file).name != shard.file:
+        raise ValueError(f"{shard.file!r} is no file name")
+    return shard
 
 
 def _check_shard(path: str, shard: Shard, found_bytes: int | None) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from tfdata.files import create_file
 from tfdata.order import Source
 from tfdata.schema import DatasetError, Shard
 
@@ -57,9 +58,9 @@ def copied(
     for file, copy, shard in zip(files, copies, shards, strict=True):
         if copy.is_file() and copy.stat().st_size == shard.bytes:
             continue
-        temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+        temporary = copy.with_name(f"{copy.name}.{uuid.uuid4().hex}.tmp")
         try:
-            with tf.io.gfile.GFile(file, "rb") as far, temporary.open("wb") as near:
+            with tf.io.gfile.GFile(file, "rb") as far, create_file(temporary) as near:
                 shutil.copyfileobj(far, near, BUFFER_BYTES)
             if temporary.stat().st_size != shard.bytes and damage == "fail":
                 raise DatasetError(
