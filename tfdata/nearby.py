@@ -30,8 +30,7 @@ def nearby(place: str, copies: Path = COPIES) -> Path:
     if not (folder / MANIFEST_NAME).is_file():
         from tfdata.sources import copied  # which needs TensorFlow
 
-        shards = manifest.shards
         print(f"Copying {place} to {folder}.", flush=True)
-        copied([remote.join(place, shard.file) for shard in shards], shards, folder)
+        copied(place, manifest, manifest.shards, folder)
         replace_file(folder / MANIFEST_NAME, text.encode())
     return folder

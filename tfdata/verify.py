@@ -25,6 +25,7 @@ from reports.words import counted
 from tfdata.checks import check_manifest
 from tfdata.faults import Found, find_faults
 from tfdata.files import read_json
+from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import DatasetError, Manifest, load_manifest
 
 MAX_LINES = 50
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     print(_summary(data_dir, manifest, found, time.monotonic() - started))
+    if is_rebuilt(data_dir, manifest):
+        print(f"Note: {data_dir} was rebuilt while it was checked; check the new build, too.")
     return int(found.faults > 0)
 
 

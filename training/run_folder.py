@@ -183,10 +183,10 @@ def write_run(
     fitted.model.save(run_dir / MODEL_NAME)
     replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
     run = read_run(run_dir)  # as it was saved: what is measured is what anybody can open
-    known = read_answers(run, data_dir, ["test"])[1].known
+    known = read_answers(run, data_dir, manifest, ["test"]).known
     named = {
-        "train": answers_on(fitted.model, data_dir, "train", model.modality),
-        "validation": answers_on(fitted.model, data_dir, "validation", model.modality),
+        "train": answers_on(fitted.model, data_dir, manifest, "train", model.modality),
+        "validation": answers_on(fitted.model, data_dir, manifest, "validation", model.modality),
         "test": (known.labels, known.probabilities.argmax(axis=1)),
     }
     confusions = {split: confusion_matrix(*named[split], len(people)) for split in SPLITS}
@@ -207,7 +207,7 @@ def write_run(
     if fitted.history:
         curves = figures.learning_curves(fitted.history, fitted.best_epoch)
         pictures["curves.png"] = curves
-    for part in strength_parts(run, data_dir, "test", known):
+    for part in strength_parts(run, data_dir, manifest, "test", known):
         metrics |= part.metrics
         pictures |= part.pictures
     for name, png in pictures.items():
@@ -232,7 +232,7 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
     names = list(manifest.people)
     wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
     found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
-    for inputs, labels in tfdata.load(data_dir, "test", "pair"):
+    for inputs, labels in tfdata.load(data_dir, "test", "pair", manifest=manifest):
         for image, levels, label in zip(
             inputs[IMAGE].numpy(), inputs[SPECTROGRAM].numpy(), labels.numpy(), strict=True
         ):
