@@ -220,8 +220,9 @@ def test_files_of_other_names_are_not_removed(corpus, build, received):
 
 
 def test_notes_that_no_build_has_written_are_written_again(corpus, build, received, data_set):
-    texts = [DEEP, "[]", '"text"', '{"rejects": 5}', '{"rejects": [], "replaced": []}', "\xff"]
     notes = [*sorted((received / ".build").glob("*.json")), received / ".build" / "replaced.json"]
+    wrong = json.dumps(json.loads(notes[4].read_text()) | {"pairs": {"Person_0": "many"}})
+    texts = [DEEP, "[]", '"text"', '{"rejects": [], "replaced": []}', wrong, "\xff"]
     for note, text in zip(notes, texts, strict=True):
         note.write_bytes(text.encode("latin-1"))
     assert build(*corpus.flags, f"--output={received}", "--dry_run") == 0
@@ -312,9 +313,15 @@ def test_a_checkpoint_changes_no_hard_link_and_removes_only_its_own_files(tmp_pa
         os.link(outside / name, folder / name)
     (folder / "notes.keras").write_bytes(PRECIOUS)
     before = state(outside)
-    Checkpoint(tmp_path).save(small_model(), Progress(epoch=1, best_epoch=1))
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.save(small_model(), Progress(epoch=1, best_epoch=1))
     assert state(outside) == before
     assert {path.name for path in folder.iterdir()} == {*own[:3], "notes.keras"}
+    checkpoint.remove()
+    assert [path.name for path in folder.iterdir()] == ["notes.keras"]
+    (folder / "notes.keras").unlink()
+    checkpoint.remove()
+    assert not folder.exists()
 
 
 def test_all_models_are_not_trained_into_a_folder_with_a_link(data_set, tmp_path, outside, capsys):
