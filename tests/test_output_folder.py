@@ -165,21 +165,24 @@ def test_what_is_no_file_under_a_name_of_a_build_is_one_sentence(
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "socket"])
-@pytest.mark.parametrize("name", ["lock", "workers.log", "leaks.json"])
 def test_what_is_planted_after_the_check_is_not_written_to(
-    corpus, build, received, outside, capsys, monkeypatch, kind, name
+    corpus, build, received, outside, capsys, monkeypatch, kind
 ):
-    (outside / "target").write_bytes(PRECIOUS)
-    path = received / ".build" / name
-    if kind == "link":
-        path.unlink(missing_ok=True)
-        path.symlink_to(outside / "target")
-    else:
-        plant(kind, path)
+    target, work = outside / "target", received / ".build"
+    target.write_bytes(PRECIOUS)
     monkeypatch.setattr(folder, "_check_files", lambda output: None)
-    if build(*corpus.flags, f"--output={received}"):
-        one_line(capsys)
-    assert (outside / "target").read_bytes() == PRECIOUS
+    for names in (["lock"], ["workers.log", "leaks.json"]):
+        for name in names:
+            if kind == "link":
+                (work / name).unlink(missing_ok=True)
+                (work / name).symlink_to(target)
+            else:
+                plant(kind, work / name)
+        if build(*corpus.flags, f"--output={received}"):
+            one_line(capsys)
+        assert target.read_bytes() == PRECIOUS
+        for path in work.glob("lock"):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_files_of_other_names_are_not_removed(corpus, build, received):
@@ -216,13 +219,12 @@ def test_files_of_other_names_are_not_removed(corpus, build, received):
     assert all(is_temporary(name) or is_work_file(name) for name in leftovers)
 
 
-@pytest.mark.parametrize(
-    "text", [DEEP, "[]", '"text"', '{"rejects": 5}', '{"rejects": [], "replaced": []}', "\xff"]
-)
-def test_notes_that_no_build_has_written_are_written_again(corpus, build, received, data_set, text):
-    for note in (received / ".build").glob("*.json"):
+def test_notes_that_no_build_has_written_are_written_again(corpus, build, received, data_set):
+    notes = [*sorted((received / ".build").glob("*.json")), received / ".build" / "replaced.json"]
+    wrong = json.dumps(json.loads(notes[4].read_text()) | {"pairs": {"Person_0": "many"}})
+    texts = [DEEP, "[]", '"text"', '{"rejects": [], "replaced": []}', wrong, "\xff"]
+    for note, text in zip(notes, texts, strict=True):
         note.write_bytes(text.encode("latin-1"))
-    (received / ".build" / "replaced.json").write_bytes(text.encode("latin-1"))
     assert build(*corpus.flags, f"--output={received}", "--dry_run") == 0
     assert build(*corpus.flags, f"--output={received}") == 0
     assert files_of(received) == files_of(data_set)
@@ -311,9 +313,15 @@ def test_a_checkpoint_changes_no_hard_link_and_removes_only_its_own_files(tmp_pa
         os.link(outside / name, folder / name)
     (folder / "notes.keras").write_bytes(PRECIOUS)
     before = state(outside)
-    Checkpoint(tmp_path).save(small_model(), Progress(epoch=1, best_epoch=1))
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.save(small_model(), Progress(epoch=1, best_epoch=1))
     assert state(outside) == before
     assert {path.name for path in folder.iterdir()} == {*own[:3], "notes.keras"}
+    checkpoint.remove()
+    assert [path.name for path in folder.iterdir()] == ["notes.keras"]
+    (folder / "notes.keras").unlink()
+    checkpoint.remove()
+    assert not folder.exists()
 
 
 def test_all_models_are_not_trained_into_a_folder_with_a_link(data_set, tmp_path, outside, capsys):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -79,13 +79,20 @@ class Checkpoint:
                 f"{self._folder} cannot be written ({reason}); make room, and the same command "
                 f"goes on from what was kept before."
             ) from None
-        for path in self._folder.iterdir():
-            if _OWN.fullmatch(path.name) and path not in files:
-                path.unlink()
+        self._remove_all_but(*files)
 
     def remove(self) -> None:
-        """A finished run needs none."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Removes the checkpoint's files, and its folder unless other files are in it."""
+        if self._folder.is_dir() and not self._folder.is_symlink():
+            self._switch.unlink(missing_ok=True)
+            self._remove_all_but()
+            with suppress(OSError):  # it is not empty
+                self._folder.rmdir()
+
+    def _remove_all_but(self, *needed: Path) -> None:
+        for path in self._folder.iterdir():
+            if _OWN.fullmatch(path.name) and path not in needed:
+                path.unlink()
 
     @property
     def _switch(self) -> Path:

@@ -10,8 +10,8 @@ Publishing replaces the manifest last and in one step; so an old data set stays 
 one stands. Shards that the new manifest does not name are kept for a time for those who read them
 (see `replaced`).
 
-The folder may come from somebody else: links in it are refused, files are removed only if a build
-gave them their names, and none that is there is opened for writing.
+The folder's content is not trusted: symbolic links in it are refused, only files with names that a
+build gives are removed, and existing files are replaced rather than opened for writing.
 """
 
 from __future__ import annotations

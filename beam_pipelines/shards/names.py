@@ -28,7 +28,7 @@ def _any_of(*names: str) -> str:
 
 _WORK = _any_of(OUTLINE_NAME, LEAKS_NAME, f"{WORK_NAME}/{REJECTS_NAME}", LOG_NAME) + f"|{_NOTE}"
 _OTHERS = _any_of(MANIFEST_NAME, CARD_NAME, REJECTS_NAME, LOCK_NAME, REPLACED_NAME) + f"|{_SHARD}"
-# What stores add to a name until the file is whole; a shard has its plan's digest before its name.
+# Unfinished files have a random suffix; an unfinished shard is named after its plan.
 _TEMPORARY = rf"({_WORK}|{_OTHERS}|\.build/{_DIGEST})\.{_DIGEST}\.tmp"
 
 

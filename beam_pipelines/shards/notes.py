@@ -13,6 +13,7 @@ from beam_pipelines.shards.digests import ShardPlan, spares_digest
 from beam_pipelines.shards.names import is_shard, note_name
 from beam_pipelines.shards.stores import WORK_NAME, Place, Store, store_at
 from tfdata.files import parse_json
+from tfdata.schema import SPLITS
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,17 @@ def read_note(store: Store, digest: str) -> ShardNote | None:
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
         note = ShardNote(**fields, rejects=rejects, replaced=replaced)
-        return note if note.file is None or is_shard(note.file) else None
+        return note if _is_sound(note) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # there is none, or none that this version wrote
+
+
+def _is_sound(note: ShardNote) -> bool:
+    """Checks the types that summaries rely on, and that the file is a shard in the folder."""
+    numbers = (note.records, note.bytes, note.opened, *note.pairs.values())
+    return (
+        all(isinstance(number, int) for number in numbers)
+        and all(isinstance(videos, list) for videos in note.sessions.values())
+        and note.split in SPLITS
+        and (note.file is None or is_shard(note.file))
+    )
