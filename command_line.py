@@ -65,6 +65,11 @@ def positive_float(text: str) -> float:
     return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
+def non_negative_float(text: str) -> float:
+    """Returns a finite number of 0 or more."""
+    return _number(text, float, lambda value: 0 <= value < float("inf"), "a number of 0 or more")
+
+
 def fraction(text: str) -> float:
     """A share of a whole."""
     return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")

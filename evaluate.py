@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from command_line import Parser, fraction
-from tfdata.schema import SPLITS, DatasetError
+from tfdata.rebuilds import is_rebuilt
+from tfdata.schema import SPLITS, DatasetError, load_manifest
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,10 +95,13 @@ def _evaluate(found: argparse.Namespace) -> None:
     other = open_run(found.compare) if found.compare else None
     trials = read_trials(found.trials) if found.trials else None
     folder = found.output or run.folder / f"evaluation-{found.split}"
-    check_folder(folder)
+    check_folder(folder, named=found.output is not None)
     data_dir = nearby(found.data) if found.data else run.data
     print(f"Asking {run.model} about the {found.split} split of {data_dir}.", flush=True)
-    manifest, answers = read_answers(run, data_dir, [found.split])
+    unknown_dir = nearby(found.unknown) if found.unknown else None
+    manifests = {place: load_manifest(place) for place in (data_dir, unknown_dir) if place}
+    manifest = manifests[data_dir]
+    answers = read_answers(run, data_dir, manifest, [found.split])
 
     known = answers.known
     results = [
@@ -107,14 +111,16 @@ def _evaluate(found: argparse.Namespace) -> None:
     ]
     if len(known.keys):
         robust = not found.skip_robustness
-        results += strength_parts(run, data_dir, found.split, known, robust=robust)
+        results += strength_parts(run, data_dir, manifest, found.split, known, robust=robust)
     if other:
-        _, others = read_answers(other, data_dir, [found.split])
+        others = read_answers(other, data_dir, manifest, [found.split])
         results.append(parts.comparison_part(run, known, other, others.known))
     if trials:
         results.append(parts.trials_part(run, trials, embed(run, trials.files, found.media)))
-    if found.unknown:
-        _, strangers = read_answers(run, nearby(found.unknown), SPLITS, strangers_only=True)
+    if unknown_dir:
+        strangers = read_answers(
+            run, unknown_dir, manifests[unknown_dir], SPLITS, strangers_only=True
+        )
         rate = 0.05 if found.false_accept_rate is None else found.false_accept_rate
         results.append(parts.unknown_part(run, known, strangers, rate))
     metrics = write_folder(folder, run, answers, results)
@@ -125,6 +131,12 @@ def _evaluate(found: argparse.Namespace) -> None:
     if found.unknown:
         print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
     print(f"The report is {folder / 'report.html'}.")
+    for place, begun_with in manifests.items():
+        if is_rebuilt(place, begun_with):
+            print(
+                f"Note: {place} was rebuilt during the evaluation, which used the dataset as it "
+                f"was at the start."
+            )
 
 
 def _fail(sentence: str) -> int:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
+from tfdata.files import check_no_links, replace_file
 from tfdata.nearby import nearby
 from tfdata.options import ADDRESS
+from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
 from training.recipes import OURS, STUDY, Execution
 
@@ -107,33 +109,51 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     session = Session(data_dir, manifest, recipes, given, execution)
     try:
         if found.model == ALL:
-            _train_all(session, found.output or Path("runs") / ALL)
+            run_dir = _train_all(session, found.output or Path("runs") / ALL)
         else:
             run_dir = session.train(found.model, found.output)
             print(_result(run_dir))
             print(f"The report is {run_dir / 'report.html'}.")
+        if is_rebuilt(data_dir, manifest):
+            print(
+                f"Note: {data_dir} was rebuilt during the training; this run used the dataset as "
+                f"it was at the start, see {run_dir / MANIFEST_NAME}."
+            )
     except (EvaluationError, ModelError, TrainingError) as error:
         return _fail(str(error))
     except tf.errors.OpError as error:  # a damaged record, a full disk under TensorBoard's logs
-        of_records = isinstance(error, tf.errors.DataLossError | tf.errors.InvalidArgumentError)
-        damage = first_damage(data_dir, manifest) if of_records else None
+        of_data = (
+            tf.errors.DataLossError,
+            tf.errors.InvalidArgumentError,
+            tf.errors.NotFoundError,
+        )
+        damage = first_damage(data_dir, manifest) if isinstance(error, of_data) else None
         return _fail(str(damage or f"TensorFlow stopped: {_cause(error.message)}."))
     return 0
 
 
-def _train_all(session: Session, folder: Path) -> None:
-    """Trains all models, one after the other, and compares them; finished ones are kept."""
+def _train_all(session: Session, folder: Path) -> Path:
+    """Trains all models, one after the other, and compares them; finished ones are kept.
+
+    Returns the folder of the last run.
+    """
     from reports.comparison import comparison_page, comparison_text
+    from training.errors import TrainingError
     from training.run_folder import read_metrics
 
+    try:
+        check_no_links(folder)
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
     models = [model for model in session.recipes if model != BASELINE]
     for model in models:
         print(_result(session.train_once(model, folder / model)), flush=True)
     results = {model: read_metrics(folder / model) for model in models}
     page = comparison_page(results, session.manifest.leakage["test"])
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    replace_file(folder / "report.html", page.encode())
     print(comparison_text(results))
     print(f"The comparison is {folder / 'report.html'}.")
+    return folder / models[-1]
 
 
 def _result(run_dir: Path) -> str:

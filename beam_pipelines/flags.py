@@ -19,7 +19,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Address, Place
-from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction, whole_number
+from command_line import (
+    OWN_DATA,
+    SAMPLE_DATA,
+    Parser,
+    fraction,
+    non_negative_float,
+    whole_number,
+)
 from features import FeatureSettings
 
 _ABOUT = """Build a data set of paired faces and voices.
@@ -42,6 +49,7 @@ class Arguments:
     dry_run: bool
     strict: bool
     max_reject_fraction: float
+    keep_replaced_hours: float
     features: FeatureSettings
     plan: PlanSettings
     runner: str
@@ -86,6 +94,14 @@ def parse(argv: Sequence[str]) -> Arguments:
         help="fail if more than this share of the examined media is rejected "
         "(default: %(default)s)",
     )
+    corpus.add_argument(
+        "--keep_replaced_hours",
+        type=non_negative_float,
+        default=48.0,
+        metavar="X",
+        help="keep shards of earlier builds until they have been replaced and unread for this many "
+        "hours, for programs that still read them; 0 removes them at once (default: %(default)g)",
+    )
     corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
     corpus.add_argument(
         "--preflight_seconds",
@@ -125,6 +141,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         dry_run=found.dry_run,
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
+        keep_replaced_hours=found.keep_replaced_hours,
         output=_with_flags(found.output, (*beam_flags, *beyond))
         or (OWN_DATA if found.faces else SAMPLE_DATA),
         features=features,

@@ -25,6 +25,7 @@ from beam_pipelines.running.local_workers import worker_logs
 from beam_pipelines.running.runners import is_portable, pipeline_on, reached, run
 from beam_pipelines.shards import folder
 from beam_pipelines.shards.digests import Job, software, worker_code
+from beam_pipelines.shards.names import CARD_NAME
 from beam_pipelines.shards.notes import ShardNote, read_note, seem_to_stand
 from beam_pipelines.shards.stores import Place, store_at
 from command_line import SAMPLE_CORPUS
@@ -76,7 +77,7 @@ def build(arguments: Arguments) -> None:
                 lines = _publish(arguments, found, job, started)
     for line in lines:
         print(f"  {line}")
-    print(f"The data set is in {arguments.output}; to see it, open its {folder.CARD_NAME}.")
+    print(f"The data set is in {arguments.output}; to see it, open its {CARD_NAME}.")
 
 
 def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
@@ -122,10 +123,15 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
         path = folder.keep_rejects(job.output, rejects)
         listed = f" {path} lists them." if rejects else ""
         raise BuildError(f"{error}{listed}") from None
-    folder.publish(job.output, manifest, card_html(job.output, manifest), rejects, outline.shards)
+    hours = arguments.keep_replaced_hours
+    card = card_html(job.output, manifest)
+    retired = folder.publish(job.output, manifest, card, rejects, outline.shards, hours * 3600)
     kept = sum(note.run_id != job.run_id for note in notes if note.file)
     seconds = time.monotonic() - started
-    return words.closing_words(manifest, outline, missing, kept, seconds)
+    return [
+        *words.closing_words(manifest, outline, missing, kept, seconds),
+        *words.replaced_words(retired, hours),
+    ]
 
 
 def _of_whom(arguments: Arguments, found: People) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from beam_pipelines.corpus.media import Reject
 from beam_pipelines.planning.outline import Outline, PlannedShard
+from beam_pipelines.shards.replaced import Retired
 from beam_pipelines.shards.stores import Place
 from reports.words import counted, duration, listed
 from tfdata.schema import SPLITS, Leak, Manifest
@@ -78,6 +79,19 @@ def closing_words(
     asked = manifest.plan["pairs_per_person"]
     few = {who: count for who, count in totals.items() if count < asked}
     return lines + _few_words(few, asked) + missing_words(missing)
+
+
+def replaced_words(retired: Retired, hours: float) -> list[str]:
+    """Says which shards of earlier builds are kept, and which were removed, if there are any."""
+    lines = []
+    if kept := retired.kept:
+        lines.append(
+            f"{_shards(kept)} of earlier builds {_are(kept)} kept for readers for {hours:g} h; "
+            f"--keep_replaced_hours 0 removes {'it' if len(kept) == 1 else 'them'} now"
+        )
+    if removed := retired.removed:
+        lines.append(f"{_shards(removed)} of earlier builds {_are(removed)} removed")
+    return lines
 
 
 def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
@@ -169,6 +183,14 @@ def _about(names: Sequence[str], what: str) -> list[str]:
 
 def _some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _shards(sizes: Mapping[str, int]) -> str:
+    return f"{counted(len(sizes), 'shard')} ({sum(sizes.values()) / 1e6:.1f} MB)"
+
+
+def _are(things: Mapping[str, int]) -> str:
+    return "is" if len(things) == 1 else "are"
 
 
 def _people(count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from evaluation.errors import EvaluationError
 from evaluation.runs import Run
 from tfdata.reading import MODALITIES
-from tfdata.records import read_records
+from tfdata.records import read_shard
 from tfdata.schema import (
     AUDIO_SOURCE,
     IDENTITY,
@@ -26,7 +27,6 @@ from tfdata.schema import (
     SPLITS,
     WINDOW_START,
     Manifest,
-    load_manifest,
 )
 
 Bytes = NDArray[np.uint8]
@@ -75,11 +75,12 @@ class Answers:
 def read_answers(
     run: Run,
     data_dir: Path,
+    manifest: Manifest,
     splits: Sequence[str],
     *,
     strangers_only: bool = False,
     change: Callable[[str, str, Bytes], Bytes] | None = None,
-) -> tuple[Manifest, Answers]:
+) -> Answers:
     """Asks a run's model about the examples of some splits, a batch at a time.
 
     People are matched to the model's classes by identity: the numbers of two data sets differ.
@@ -89,6 +90,7 @@ def read_answers(
     Args:
       run: the model.
       data_dir: a data set that was built with the run's preprocessing.
+      manifest: of the data set.
       splits: some of SPLITS.
       strangers_only: leaves out the people whom the model knows.
       change: what becomes of an example's arrays before the model is given them: from (key, name
@@ -99,13 +101,13 @@ def read_answers(
       EvaluationError: it does not fit the run, or has nothing to ask.
     """
     wanted = MODALITIES[run.modality]
-    manifest = load_manifest(data_dir)
     run.check_fits(data_dir, manifest)
     classes = {who: label for label, who in enumerate(run.people)}
     asked = manifest.people.keys() - (classes.keys() if strangers_only else ())
     pairs = sum(manifest.people[who].pairs[split] for who in asked for split in splits)
-    shards = [data_dir / shard.file for split in splits for shard in manifest.splits[split].shards]
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read_records, shards))
+    shards = (shard for split in splits for shard in manifest.splits[split].shards)
+    read = partial(read_shard, data_dir, manifest)
+    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
     found = (record for record in records if record[IDENTITY].decode() in asked)
     shown = tqdm(found, "Answering", pairs, unit="pair", leave=False, disable=None)
     answers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
@@ -118,9 +120,7 @@ def read_answers(
     probabilities, embeddings = map(np.concatenate, zip(*answers, strict=True))
     identities, sessions, clips, keys, starts = map(np.array, zip(*facts, strict=True))
     labels = np.array([classes.get(who, NOBODY) for who in identities.tolist()], np.int64)
-    return manifest, Answers(
-        labels, probabilities, embeddings, identities, sessions, clips, starts, keys
-    )
+    return Answers(labels, probabilities, embeddings, identities, sessions, clips, starts, keys)
 
 
 def _nothing(run: Run, data_dir: Path, splits: Sequence[str], strangers_only: bool) -> str:

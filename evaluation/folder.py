@@ -35,6 +35,7 @@ from evaluation.parts import Part
 from evaluation.runs import Run
 from reports.evaluation import evaluation_report
 from reports.page import picture_address
+from tfdata.files import check_no_links, create_file, replace_file
 
 SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
 PICTURE_NAMES = (
@@ -49,14 +50,27 @@ PICTURE_NAMES = (
 THRESHOLD_NAME = "threshold.json"
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, named: bool) -> None:
     """Refuses a folder with what no evaluation has left there.
+
+    Args:
+      folder: to be written to.
+      named: whether the user named it, who may name a symbolic link.
 
     Raises:
       EvaluationError: names the folder.
     """
+    if folder.is_symlink() and not named:
+        raise EvaluationError(
+            f"{folder} is a symbolic link, which is not followed; remove it, or name the folder "
+            f"with --output."
+        )
     if not folder.exists():
         return
+    try:
+        check_no_links(folder)
+    except OSError as error:
+        raise EvaluationError(f"{folder} cannot be written: {error.strerror}.") from None
     if not folder.is_dir():
         raise EvaluationError(f"{folder} is not a folder; name a new one with --output.")
     own = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *PICTURE_NAMES}
@@ -84,11 +98,12 @@ def write_folder(folder: Path, run: Run, answers: Answers, parts: Iterable[Part]
     folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)
-    np.savez_compressed(folder / SCORES_NAME, **arrays)
+    with create_file(folder / SCORES_NAME) as file:
+        np.savez_compressed(file, **arrays)
     for name, png in pictures.items():
-        (folder / name).write_bytes(png)
+        replace_file(folder / name, png)
     html = evaluation_report(metrics, {name: picture_address(p) for name, p in pictures.items()})
-    (folder / REPORT_NAME).write_text(html, encoding="utf-8")
+    replace_file(folder / REPORT_NAME, html.encode())
     _write_json(folder / METRICS_NAME, metrics)
     return metrics
 
@@ -114,4 +129,4 @@ def write_threshold(run: Run, unknown: dict[str, Any]) -> Path:
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8")
+    replace_file(path, text.encode())

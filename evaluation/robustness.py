@@ -17,7 +17,7 @@ from evaluation.identification import Share, ranks, share_of
 from evaluation.runs import Run
 from features import FeatureSettings
 from tfdata.reading import MODALITIES
-from tfdata.schema import IMAGE, SPECTROGRAM
+from tfdata.schema import IMAGE, SPECTROGRAM, Manifest
 
 Bytes = NDArray[np.uint8]
 Change = Callable[[Bytes, np.random.Generator], Bytes]
@@ -80,7 +80,9 @@ def conditions(modality: str, settings: FeatureSettings) -> Iterator[Condition]:
             yield Condition("cover", IMAGE, share, _cover(share))
 
 
-def robustness(run: Run, data_dir: Path, split: str, intact: Answers) -> list[Measured]:
+def robustness(
+    run: Run, data_dir: Path, manifest: Manifest, split: str, intact: Answers
+) -> list[Measured]:
     """Asks a run's model about the people whom it knows under each condition.
 
     `intact` is what it has said of them where nothing is changed.
@@ -89,7 +91,8 @@ def robustness(run: Run, data_dir: Path, split: str, intact: Answers) -> list[Me
     for condition in conditions(run.modality, run.features):
         known = intact
         if condition.kind != "intact":
-            _, answers = read_answers(run, data_dir, [split], change=changing(condition))
+            change = changing(condition)
+            answers = read_answers(run, data_dir, manifest, [split], change=change)
             known = answers.known
         found.append((condition, known, ranks(known.probabilities, known.labels) == 0))
     alone = {  # what the other medium comes to, by the medium that is missing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from evaluation.weighing import count, expert_logits, fitted_weights, margins
 from features import band_centres_hz
 from reports import media_figures, strength_figures
 from reports.media_figures import Shown
-from tfdata.records import read_records
-from tfdata.schema import IMAGE, KEY, SPECTROGRAM, load_manifest
+from tfdata.records import read_shard
+from tfdata.schema import IMAGE, KEY, SPECTROGRAM, Manifest
 
 MOST_PAIRS_SHOWN = 4
 
@@ -48,21 +49,23 @@ class Confusion:
 
 
 def strength_parts(
-    run: Run, data_dir: Path, split: str, known: Answers, *, robust: bool = True
+    run: Run, data_dir: Path, manifest: Manifest, split: str, known: Answers, *, robust: bool = True
 ) -> Iterator[Part]:
     """All parts of this file, of a run's answers about people whom it knows, one or more.
 
     Without `robust` the model is asked nothing again.
     """
-    yield confused_part(run, data_dir, split, known)
+    yield confused_part(run, data_dir, manifest, split, known)
     yield weighing_part(run, known)
     if robust:
-        yield robustness_part(run, data_dir, split, known)
+        yield robustness_part(run, data_dir, manifest, split, known)
 
 
-def robustness_part(run: Run, data_dir: Path, split: str, known: Answers) -> Part:
+def robustness_part(
+    run: Run, data_dir: Path, manifest: Manifest, split: str, known: Answers
+) -> Part:
     """How much accuracy is left when evidence is missing, or damaged."""
-    found = [asdict(measured) for measured in robustness(run, data_dir, split, known)]
+    found = [asdict(measured) for measured in robustness(run, data_dir, manifest, split, known)]
     return Part({"robustness": found}, pictures={"robustness.png": strength_figures.curves(found)})
 
 
@@ -80,13 +83,13 @@ def weighing_part(run: Run, known: Answers) -> Part:
     )
 
 
-def confused_part(run: Run, data_dir: Path, split: str, known: Answers) -> Part:
+def confused_part(run: Run, data_dir: Path, manifest: Manifest, split: str, known: Answers) -> Part:
     """The people most often taken for one another, shown with both media."""
     found = confusions(known, run.people)
     if not found:
         return Part({"confused": []})
     wanted = {known.keys[row] for each in found for row in (each.mistaken, each.beside)}
-    media = _media(run, data_dir, split, wanted)
+    media = _media(run, data_dir, manifest, split, wanted)
     metrics, shown = [], []
     for each in found:
         values: dict[str, Any] = asdict(each)
@@ -136,11 +139,14 @@ def _total(known: Answers, person: str) -> int:
     return int((known.identities == person).sum())
 
 
-def _media(run: Run, data_dir: Path, split: str, keys: set[Any]) -> dict[str, tuple[Bytes, Bytes]]:
+def _media(
+    run: Run, data_dir: Path, manifest: Manifest, split: str, keys: set[Any]
+) -> dict[str, tuple[Bytes, Bytes]]:
     """Face [height, width, 3] and levels [bands, frames] of each of some examples, by key."""
     found: dict[str, tuple[Bytes, Bytes]] = {}
-    files = (data_dir / shard.file for shard in load_manifest(data_dir).splits[split].shards)
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read_records, files))
+    read = partial(read_shard, data_dir, manifest)
+    shards = manifest.splits[split].shards
+    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
     for record in records:
         if (key := record[KEY].decode()) in keys:
             face, levels = (np.frombuffer(record[x], np.uint8) for x in (IMAGE, SPECTROGRAM))

@@ -197,7 +197,10 @@ def test_a_new_face_rewrites_only_the_shards_that_it_belongs_to(build, tmp_path)
 def test_new_settings_replace_the_data_set_and_leave_no_old_file(corpus, build, tmp_path):
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
-    assert build(*corpus.flags, f"--output={output}", "--image_size=20") == 0
+    assert (
+        build(*corpus.flags, f"--output={output}", "--image_size=20", "--keep_replaced_hours=0")
+        == 0
+    )
     manifest = load_manifest(output)
     assert manifest.image_shape == (20, 20, 3)
     named = {shard.file for split in manifest.splits.values() for shard in split.shards}
@@ -227,7 +230,10 @@ def test_a_failed_build_leaves_the_old_data_set_whole(build, tmp_path, capsys):
 def test_leaving_a_person_out_leaves_no_trace_of_them(corpus, build, tmp_path):
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
-    assert build(*corpus.flags, f"--output={output}", "--exclude=Person_1") == 0
+    assert (
+        build(*corpus.flags, f"--output={output}", "--exclude=Person_1", "--keep_replaced_hours=0")
+        == 0
+    )
     assert set(load_manifest(output).people) == {"Person_0", "Person_2"}
     for path in output.rglob("*"):
         if path.is_file():

@@ -189,12 +189,12 @@ def test_a_disk_that_fills_up_at_the_very_end_changes_nothing_of_the_old_data_se
     usual, name = Path.open, ("rejects.jsonl", "card.html", "dataset.json")[step]
 
     def full_disk(path, mode="r", *others, **settings):
-        if "w" in mode and path.name.startswith(f"{name}."):
+        if "x" in mode and path.name.startswith(f"{name}."):
             raise OSError(errno.ENOSPC, "No space left on device")
         return usual(path, mode, *others, **settings)
 
     monkeypatch.setattr(Path, "open", full_disk)
-    flags = [*corpus.flags, "--image_size=20", f"--output={output}"]
+    flags = [*corpus.flags, "--image_size=20", "--keep_replaced_hours=0", f"--output={output}"]
     assert build(*flags) == 1
     assert "No space left on device" in capsys.readouterr().err
     old = files_of(data_set)

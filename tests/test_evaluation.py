@@ -310,7 +310,7 @@ def test_models_of_pairs_are_evaluated_and_can_be_denied_a_modality(
     def silenced(key, medium, array):
         return array if medium == "image" else np.zeros_like(array)
 
-    _, deaf = read_answers(run, data_set, ["test"], change=silenced)
+    deaf = read_answers(run, data_set, load_manifest(data_set), ["test"], change=silenced)
     model = keras.models.load_model(folder / "model.keras")
     (inputs, _), *_ = load(data_set, "test", "pair")
     silence = np.zeros_like(inputs["spectrogram"])

@@ -128,7 +128,7 @@ def test_a_mended_file_takes_its_place_back(rich, build, tmp_path):
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     assert files_of(output) != before
     face.write_bytes(data)
-    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert build(*rich.flags, QUOTA, f"--output={output}", "--keep_replaced_hours=0") == 0
     assert files_of(output) == before
 
 
@@ -168,7 +168,7 @@ def test_a_file_that_can_be_read_again_takes_its_place_back(rich, build, tmp_pat
     assert files_of(output) != before
     face.unlink()
     face.with_suffix(".away").rename(face)
-    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert build(*rich.flags, QUOTA, f"--output={output}", "--keep_replaced_hours=0") == 0
     assert files_of(output) == before
 
 
@@ -193,7 +193,7 @@ def test_media_out_of_reach_while_a_shard_is_written_are_tried_again(
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     assert files_of(output) != files_of(tmp_path / "expected")
     monkeypatch.undo()
-    assert build(*rich.flags, QUOTA, f"--output={output}") == 0
+    assert build(*rich.flags, QUOTA, f"--output={output}", "--keep_replaced_hours=0") == 0
     assert files_of(output) == files_of(tmp_path / "expected")
 
 

@@ -198,11 +198,25 @@ def test_building_again_keeps_the_shards(away, build_few, capsys):
 
 def test_who_is_taken_out_is_gone_from_the_bucket(away, build_few, tmp_path):
     fewer = copied(away, "fewer")
-    assert build_few(fewer, "--exclude=Person_0") == 0
+    assert build_few(fewer, "--exclude=Person_0", "--keep_replaced_hours=0") == 0
     assert build_few(tmp_path / "set", "--exclude=Person_0") == 0
     assert objects("fewer") == files_of(tmp_path / "set")
     notes = boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix="fewer/.build/")
     assert not any(b"Person_0" in note.get()["Body"].read() for note in notes)
+
+
+def test_replaced_shards_stay_in_the_bucket_for_readers(away, build_few, capsys):
+    rebuilt = copied(away, "rebuilt")
+    first = {name for name in objects("set") if name.endswith(".tfrecord")}
+    assert build_few(rebuilt, "--frames=9") == 0
+    assert "3 shards" in (said := capsys.readouterr().out)
+    assert "of earlier builds are kept for readers for 48 h" in said
+    assert first < objects("rebuilt").keys()
+    record = boto3.resource("s3").Object(BUCKET, "rebuilt/.build/replaced.json")
+    assert json.loads(record.get()["Body"].read()).keys() == first
+    record.put(Body=json.dumps(dict.fromkeys(first, 0)))
+    assert build_few(rebuilt, "--frames=9") == 0
+    assert not first & objects("rebuilt").keys()
 
 
 def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
@@ -228,7 +242,7 @@ def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
     assert before.items() < found.items()
     assert len(found) == len(before) + 1
     troubled(lambda *_: None)
-    assert build_few(changed, "--frames=9") == 0
+    assert build_few(changed, "--frames=9", "--keep_replaced_hours=0") == 0
     assert "1 of them were there already" in capsys.readouterr().out
     assert not objects("changed").keys() & {n for n in before if n.endswith(".tfrecord")}
 

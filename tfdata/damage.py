@@ -11,8 +11,10 @@ from pathlib import Path
 
 from tfdata.checks import RecordCheck
 from tfdata.faults import Found, find_faults
+from tfdata.files import create_file
+from tfdata.rebuilds import is_rebuilt, missing_shard
 from tfdata.records import Loss, salvaged
-from tfdata.schema import DatasetError, Manifest, Shard
+from tfdata.schema import DatasetError, Manifest, Shard, check_shard_sizes
 from tfdata.tfrecord import frame
 
 
@@ -20,7 +22,9 @@ class DamageWarning(UserWarning):
     """Some records are damaged, and left out: how many, and where."""
 
 
-def without_damage(files: list[str], manifest: Manifest, split: str) -> tuple[list[str], list[int]]:
+def without_damage(
+    files: list[str], data_dir: str | Path, manifest: Manifest, split: str
+) -> tuple[list[str], list[int]]:
     """Shards of a split of which every record is whole, and how many records each has.
 
     All of the split is read once for that. A damaged shard is replaced by a copy of what is whole
@@ -29,17 +33,19 @@ def without_damage(files: list[str], manifest: Manifest, split: str) -> tuple[li
 
     Args:
       files: of the split's shards, in the order of the manifest.
-      manifest: of the data set.
+      data_dir, manifest: of the data set.
       split: name.
 
     Raises:
-      DatasetError: nothing is left.
+      DatasetError: nothing is left; or a shard has been removed by a rebuild, which is no damage.
     """
     losses: dict[str, Loss] = {}
     left, counts = [], []
     for file, shard in zip(map(Path, files), manifest.splits[split].shards, strict=True):
         deque(salvaged(file, shard, RecordCheck(manifest, split), losses), maxlen=0)
         lost = losses.get(shard.file)
+        if lost and not file.exists() and is_rebuilt(data_dir, manifest):
+            raise missing_shard(data_dir, manifest, shard.file)
         left.append(str(_copy_of_whole(file, shard, manifest, split) if lost else file))
         counts.append(shard.records - lost.records if lost else shard.records)
     if not sum(counts):
@@ -60,18 +66,30 @@ def without_damage(files: list[str], manifest: Manifest, split: str) -> tuple[li
 
 
 def first_damage(data_dir: Path, manifest: Manifest) -> DatasetError | None:
-    """Where a data set is damaged first: what TensorFlow's error of a record does not say."""
-    for fault in find_faults(data_dir, manifest, Found(), lambda _: None):
-        return DatasetError(
-            f"{data_dir} is damaged: {fault}; copy the data set again, or build it again."
-        )
+    """Finds what is wrong with a data set that TensorFlow failed to read, if anything is.
+
+    TensorFlow's own error names neither the record nor the reason. Missing shards and their sizes
+    are checked first, which is quick; then every byte.
+
+    Returns:
+      An error that says where the damage is, or that the data set was rebuilt and a shard of
+      `manifest` removed.
+    """
+    try:
+        check_shard_sizes(data_dir, manifest)
+        for fault in find_faults(data_dir, manifest, Found(), lambda _: None):
+            return DatasetError(
+                f"{data_dir} is damaged: {fault}; copy the data set again, or build it again."
+            )
+    except DatasetError as error:
+        return error
     return None
 
 
 def _copy_of_whole(file: Path, shard: Shard, manifest: Manifest, split: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="facevoice-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with (folder / shard.file).open("wb") as copy:
+    with create_file(folder / shard.file) as copy:
         for data in salvaged(file, shard, RecordCheck(manifest, split), {}):
             copy.write(frame(data))
     return folder / shard.file

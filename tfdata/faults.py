@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdata.checks import RecordCheck
+from tfdata.rebuilds import is_rebuilt, missing_shard
 from tfdata.salvage import Fault, walk
 from tfdata.schema import MANIFEST_NAME, Manifest, Shard
 
@@ -35,13 +36,19 @@ def find_faults(
 
     Yields:
       A line for each fault, as soon as it is found.
+
+    Raises:
+      DatasetError: the data set was rebuilt meanwhile, and a shard of `manifest` removed.
     """
     seen: set[int] = set()
     for name, split in manifest.splits.items():
         check = RecordCheck(manifest, name, seen)
         before = found.faults
         for shard in split.shards:
-            for fault in _shard_faults(data_dir / shard.file, shard, check, advance):
+            path = data_dir / shard.file
+            for fault in _shard_faults(path, shard, check, advance):
+                if not path.exists() and is_rebuilt(data_dir, manifest):
+                    raise missing_shard(data_dir, manifest, shard.file)
                 found.faults += 1
                 found.damaged.add(shard.file)
                 yield f"{shard.file}{fault}"

@@ -14,11 +14,12 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Opens a regular file for reading; symbolic links to regular files are followed.
 
     Raises:
@@ -55,14 +56,13 @@ def parse_json(content: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def create_file(path: str | os.PathLike[str]) -> BinaryIO:
+def create_file(path: str | os.PathLike[str]) -> BufferedWriter:
     """Creates a file and opens it for writing.
 
     Raises:
       OSError: it cannot be created, or something of that name exists, be it a dangling link.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, 0o666), "wb")
+    return Path(path).open("xb")  # O_CREAT | O_EXCL, which follows no link
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
@@ -86,6 +86,22 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
         raise
 
 
+def open_lock(path: str | os.PathLike[str]) -> int:
+    """Opens a file to lock, which is created if it is missing; returns the descriptor.
+
+    What is in the file stays: it may be a hard link. It is opened for writing as NFS wants it.
+
+    Raises:
+      OSError: it cannot be opened, or is not a regular file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+    return descriptor
+
+
 def check_no_links(folder: str | os.PathLike[str]) -> None:
     """Checks that a folder that will be written to contains no symbolic link, at any depth.
 
@@ -97,10 +113,15 @@ def check_no_links(folder: str | os.PathLike[str]) -> None:
     for path in _links(str(folder)):
         raise OSError(
             errno.ELOOP,
-            f"{os.path.relpath(path, folder)} in it is a symbolic link, and links inside of an "
-            f"output folder are not followed; remove it",
+            f"{printable(os.path.relpath(path, folder))} in it is a symbolic link, and links "
+            f"inside of an output folder are not followed; remove it",
             path,
         )
+
+
+def printable(name: str) -> str:
+    """Escapes what a terminal would not show as it is, such as line ends, in a file's name."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _links(folder: str) -> Iterator[str]:

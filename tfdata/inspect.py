@@ -43,6 +43,7 @@ from tfdata.inspection.examples import (
     spread,
     walk_examples,
 )
+from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import SPLITS, DatasetError, Manifest, load_manifest
 
 LISTED = 8  # examples of a person and split
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _make_folder(found.export)
         show = {"person": _show_person, "stats": _show_stats, "example": _show_example}
         show[found.shows](found, manifest)
+        if is_rebuilt(found.data_dir, manifest):
+            print(f"\nNote: {found.data_dir} was rebuilt meanwhile; this is the earlier build.")
     except BrokenPipeError:  # 'head' has read enough; nor must the end of the program write more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (DatasetError, NotFoundError, OSError) as error:

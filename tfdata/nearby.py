@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from tfdata import remote
+from tfdata.files import replace_file
 from tfdata.schema import MANIFEST_NAME, load_manifest
 
 COPIES = Path("data/copies")
@@ -29,10 +30,7 @@ def nearby(place: str, copies: Path = COPIES) -> Path:
     if not (folder / MANIFEST_NAME).is_file():
         from tfdata.sources import copied  # which needs TensorFlow
 
-        shards = manifest.shards
         print(f"Copying {place} to {folder}.", flush=True)
-        copied([remote.join(place, shard.file) for shard in shards], shards, folder)
-        whole = folder / f"{MANIFEST_NAME}.tmp"
-        whole.write_text(text, encoding="utf-8")
-        whole.replace(folder / MANIFEST_NAME)
+        copied(place, manifest, manifest.shards, folder)
+        replace_file(folder / MANIFEST_NAME, text.encode())
     return folder

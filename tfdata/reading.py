@@ -23,6 +23,7 @@ from tfdata.schema import (
     SPLITS,
     DatasetError,
     Manifest,
+    check_shard_sizes,
     load_manifest,
 )
 from tfdata.service import through_service
@@ -45,6 +46,8 @@ def load(
     split: str,
     modality: str = "pair",
     options: ReadOptions | None = None,
+    *,
+    manifest: Manifest | None = None,
 ) -> tf.data.Dataset:
     """Reads one split of a data set.
 
@@ -53,6 +56,9 @@ def load(
       split: 'train', 'validation' or 'test'.
       modality: 'image', 'audio' or 'pair'.
       options: batching, order, and more.
+      manifest: the manifest to read by, as `load_manifest` returned it; None reads it from the
+        folder. A program that loads more than once passes one to all calls, so that they agree
+        on labels and splits when the dataset is rebuilt meanwhile.
 
     Returns:
       Batches of `(features, label)`. `image`: uint8 [batch, height, width, 3]; `audio`: uint8
@@ -60,7 +66,8 @@ def load(
       int64 [batch], by the manifest's numbers. No batch holds examples of two epochs.
 
     Raises:
-      DatasetError: the data set cannot be read, or the split is empty.
+      DatasetError: the data set cannot be read, the split is empty, or the data set was rebuilt
+        and a shard of `manifest` removed.
       ValueError: an unknown split or modality.
     """
     options = options or ReadOptions()
@@ -68,7 +75,10 @@ def load(
         raise ValueError(f"split is {split!r}; use one of {', '.join(SPLITS)}.")
     if modality not in MODALITIES:
         raise ValueError(f"modality is {modality!r}; use one of {', '.join(MODALITIES)}.")
-    manifest = load_manifest(data_dir, check_shards=options.damage == "fail")
+    if manifest is None:
+        manifest = load_manifest(data_dir, check_shards=options.damage == "fail")
+    elif options.damage == "fail":
+        check_shard_sizes(data_dir, manifest)
     if not manifest.splits[split].shards:
         raise DatasetError(
             f"The {split} split of {data_dir} is empty; build it with --split_fractions that "
@@ -123,11 +133,11 @@ def _source(
     files = [remote.join(folder, shard.file) for shard in shards]
     counts = [shard.records for shard in shards]
     if options.cache and options.cache != IN_MEMORY:
-        files = copied(files, shards, Path(options.cache), damage=options.damage)
+        files = copied(folder, manifest, shards, Path(options.cache), damage=options.damage)
     elif options.damage == "skip" and remote.is_address(data_dir):
         raise ValueError("damage is 'skip', which reads shards on a disk; give cache a folder.")
     if options.damage == "skip":
-        files, counts = without_damage(files, manifest, split)
+        files, counts = without_damage(files, data_dir, manifest, split)
     if options.cache == IN_MEMORY:
         return from_memory(files), counts
     return from_files(files), counts

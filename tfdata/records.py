@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tfdata.rebuilds import missing_shard
 from tfdata.salvage import Fault, Record, walk
-from tfdata.schema import DatasetError, Shard
+from tfdata.schema import DatasetError, Manifest, Shard
 from tfdata.tfrecord import decode_example
 
 
@@ -29,6 +30,23 @@ def read_records(path: Path) -> Iterator[dict[str, bytes | int]]:
                 f"{item.offset}: {error}; copy the data set again, or build it again."
             ) from None
         yield record
+
+
+def read_shard(
+    data_dir: Path, manifest: Manifest, shard: Shard
+) -> Iterator[dict[str, bytes | int]]:
+    """Reads the records of one shard of a dataset, as `read_records` does.
+
+    Raises:
+      DatasetError: as `read_records`; a shard that a rebuild has removed is reported as that.
+    """
+    path = data_dir / shard.file
+    try:
+        yield from read_records(path)
+    except DatasetError:
+        if path.exists():
+            raise
+        raise missing_shard(data_dir, manifest, shard.file) from None
 
 
 class Loss(NamedTuple):

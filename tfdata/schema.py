@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdata.files import parse_json
 from tfdata.tfrecord import encode_example
 
 FORMAT = "facevoice-dataset"
@@ -189,7 +190,7 @@ class Manifest:
 def is_manifest(content: bytes) -> bool:
     """Whether this is the manifest of a data set, of whatever format version."""
     try:
-        fields = json.loads(content)
+        fields = parse_json(content)
     except ValueError:
         return False
     return isinstance(fields, dict) and fields.get("format") == FORMAT
@@ -226,13 +227,27 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
         manifest = _parse(fields)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path} is damaged ({error}); build the data set again.") from None
-    if not check_shards:
-        return manifest
+    if check_shards:
+        check_shard_sizes(folder, manifest)
+    return manifest
+
+
+def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
+    """Checks that the shards of a manifest are there and have its sizes, in milliseconds.
+
+    Raises:
+      DatasetError: a shard is missing, and why if the data set was rebuilt; or of another size.
+    """
+    from tfdata import remote  # which imports this
+    from tfdata.rebuilds import missing_shard  # as does this
+
+    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
     names = [shard.file for shard in manifest.shards]
     found = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
     for shard in manifest.shards:
-        _check_shard(f"{folder}/{shard.file}", shard, found.get(shard.file))
-    return manifest
+        if shard.file not in found:
+            raise missing_shard(folder, manifest, shard.file)
+        _check_shard(f"{folder}/{shard.file}", shard, found[shard.file])
 
 
 def _text_of(folder: Path) -> str:
@@ -267,7 +282,7 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
         name: Split(
             split["pairs"],
             split["sessions"],
-            tuple(Shard(**shard) for shard in split["shards"]),
+            tuple(_shard(shard) for shard in split["shards"]),
         )
         for name, split in fields["splits"].items()
     }
@@ -288,11 +303,15 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _check_shard(path: str, shard: Shard, found_bytes: int | None) -> None:
-    if found_bytes is None:
-        raise DatasetError(
-            f"The shard {path} is missing; copy the data set again, or build it again."
-        )
+def _shard(fields: Mapping[str, Any]) -> Shard:
+    """Parses a shard, whose name must not lead out of the folder that it is read or copied to."""
+    shard = Shard(**fields)
+    if shard.file in ("", "..") or Path(shard.file).name != shard.file:
+        raise ValueError(f"{shard.file!r} is no file name")
+    return shard
+
+
+def _check_shard(path: str, shard: Shard, found_bytes: int) -> None:
     if found_bytes != shard.bytes:
         raise DatasetError(
             f"The shard {path} has {found_bytes} bytes where the manifest says {shard.bytes}; "

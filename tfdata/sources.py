@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from tfdata import remote
+from tfdata.files import create_file
 from tfdata.order import Source
-from tfdata.schema import DatasetError, Shard
+from tfdata.rebuilds import missing_shard
+from tfdata.schema import DatasetError, Manifest, Shard
 
 BUFFER_BYTES = 1 << 20  # one read of a shard
 
@@ -41,9 +44,14 @@ def from_memory(files: list[str]) -> Source:
 
 
 def copied(
-    files: list[str], shards: Sequence[Shard], folder: Path, *, damage: str = "fail"
+    data_dir: str | Path,
+    manifest: Manifest,
+    shards: Sequence[Shard],
+    folder: Path,
+    *,
+    damage: str = "fail",
 ) -> list[str]:
-    """Copies of shards in a folder, made where they are not there yet; returns their paths.
+    """Copies some shards of a dataset to a folder, unless they are there; returns their paths.
 
     A shard's name has a digest of its content, so a copy is never out of date; it is published
     when it is whole, so nothing that was interrupted is ever taken for one. With damage 'skip',
@@ -54,12 +62,13 @@ def copied(
     """
     folder.mkdir(parents=True, exist_ok=True)
     copies = [folder / shard.file for shard in shards]
-    for file, copy, shard in zip(files, copies, shards, strict=True):
+    for copy, shard in zip(copies, shards, strict=True):
+        file = remote.join(data_dir, shard.file)
         if copy.is_file() and copy.stat().st_size == shard.bytes:
             continue
-        temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+        temporary = copy.with_name(f"{copy.name}.{uuid.uuid4().hex}.tmp")
         try:
-            with tf.io.gfile.GFile(file, "rb") as far, temporary.open("wb") as near:
+            with tf.io.gfile.GFile(file, "rb") as far, create_file(temporary) as near:
                 shutil.copyfileobj(far, near, BUFFER_BYTES)
             if temporary.stat().st_size != shard.bytes and damage == "fail":
                 raise DatasetError(
@@ -69,6 +78,8 @@ def copied(
             temporary.replace(copy)
         except tf.errors.OpError as error:
             if damage == "fail":
+                if isinstance(error, tf.errors.NotFoundError):
+                    raise missing_shard(data_dir, manifest, shard.file) from None
                 text = " ".join(str(error.message).split()).rstrip(".")
                 raise DatasetError(f"{file} cannot be read: {text}.") from None
         finally:

@@ -24,6 +24,8 @@ from command_line import Parser
 from reports.words import counted
 from tfdata.checks import check_manifest
 from tfdata.faults import Found, find_faults
+from tfdata.files import read_json
+from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import DatasetError, Manifest, load_manifest
 
 MAX_LINES = 50
@@ -46,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     print(_summary(data_dir, manifest, found, time.monotonic() - started))
+    if is_rebuilt(data_dir, manifest):
+        print(f"Note: {data_dir} was rebuilt while it was checked; check the new build, too.")
     return int(found.faults > 0)
 
 
@@ -57,15 +61,27 @@ def _report(data_dir: Path, manifest: Manifest) -> Found:
         lines = find_faults(data_dir, manifest, found, bar.update)
         for line in itertools.islice(lines, MAX_LINES):
             bar.write(line, sys.stdout)
-        others = sum(1 for _ in lines)
-    if others:
-        print(f"... and {counted(others, 'other fault')}.")
+        more_faults = sum(1 for _ in lines)
+    if more_faults:
+        print(f"... and {counted(more_faults, 'other fault')}.")
     named = {shard.file for shard in manifest.shards}
-    strangers = sorted(path.name for path in data_dir.glob("*.tfrecord") if path.name not in named)
-    if strangers:
+    others = {path.name for path in data_dir.glob("*.tfrecord")} - named
+    if replaced := others & _replaced(data_dir):
+        were = "was" if len(replaced) == 1 else "were"
+        them = counted(len(replaced), "shard")
+        print(f"Note: {them} of earlier builds, kept for readers, {were} not read.")
+    if strangers := sorted(others - replaced):
         more = f" and {len(strangers) - 1} more are" if len(strangers) > 1 else " is"
         print(f"Note: {strangers[0]}{more} not of this data set, and was not read.")
     return found
+
+
+def _replaced(data_dir: Path) -> set[str]:
+    """Returns the names of the shards that the build keeps for readers (see `shards.replaced`)."""
+    try:
+        return set(read_json(data_dir / ".build" / "replaced.json"))
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def _summary(data_dir: Path, manifest: Manifest, found: Found, seconds: float) -> str:

@@ -7,14 +7,22 @@ RUN/checkpoint/best-0005.weights.h5     the weights of the best epoch so far
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import keras
 
+from tfdata.files import replace_file
 from training.errors import TrainingError
 from training.progress import Progress
+
+# Names that checkpoints have, or had; other files in the folder are left alone.
+_OWN = re.compile(
+    r"[0-9]{4,}-[0-9]{6,}\.keras|best-[0-9]{4,}\.weights\.h5|progress(\.json\.[0-9a-f]{32})?\.tmp"
+)
 
 
 class Checkpoint:
@@ -52,31 +60,39 @@ class Checkpoint:
 
     def save(self, model: keras.Model, progress: Progress) -> None:
         """Keeps the state; until it is whole, the one before counts."""
-        temporary = self._switch.with_suffix(".tmp")
+        files = (self._model(progress), self._best(progress))
         try:
+            if self._folder.is_symlink():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             self._folder.mkdir(exist_ok=True)
+            self._model(progress).unlink(missing_ok=True)  # Keras would write into a hard link
             model.save(self._model(progress))
             if progress.best_epoch == progress.epoch and not progress.step:
+                self._best(progress).unlink(missing_ok=True)
                 model.save_weights(self._best(progress))
-            temporary.write_text(progress.to_json())
-            for path in filter(Path.is_file, (self._model(progress), self._best(progress))):
+            for path in filter(Path.is_file, files):
                 _flush(path)
-            _flush(temporary)
-            temporary.replace(self._switch)
+            replace_file(self._switch, progress.to_json().encode())
         except OSError as error:  # HDF5 puts a page into its own
             reason = os.strerror(error.errno) if error.errno else "the disk may be full"
             raise TrainingError(
                 f"{self._folder} cannot be written ({reason}); make room, and the same command "
                 f"goes on from what was kept before."
             ) from None
-        needed = {self._switch, self._model(progress), self._best(progress)}
-        for path in self._folder.iterdir():
-            if path not in needed:
-                path.unlink()
+        self._remove_all_but(*files)
 
     def remove(self) -> None:
-        """A finished run needs none."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Removes the checkpoint's files, and its folder unless other files are in it."""
+        if self._folder.is_dir() and not self._folder.is_symlink():
+            self._switch.unlink(missing_ok=True)
+            self._remove_all_but()
+            with suppress(OSError):  # it is not empty
+                self._folder.rmdir()
+
+    def _remove_all_but(self, *needed: Path) -> None:
+        for path in self._folder.iterdir():
+            if _OWN.fullmatch(path.name) and path not in needed:
+                path.unlink()
 
     @property
     def _switch(self) -> Path:

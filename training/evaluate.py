@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from tfdata.schema import Manifest
 
 
 def answers_on(
-    model: keras.Model, data_dir: Path, split: str, modality: str
+    model: keras.Model, data_dir: Path, manifest: Manifest, split: str, modality: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels, and the classes that a model names, for each example in stored order."""
     labels, answers = [], []
-    for inputs, truth in tfdata.load(data_dir, split, modality):
+    for inputs, truth in tfdata.load(data_dir, split, modality, manifest=manifest):
         labels.append(truth.numpy())
         answers.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
     return np.concatenate(labels), np.concatenate(answers)

@@ -17,6 +17,7 @@ from scipy.special import log_softmax
 import tfdata
 from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
 from models.product import expert_kernels
+from tfdata.schema import Manifest
 
 # Beyond these a weight says "never" or "always right", which no validation split can show.
 BOUNDS = (0.1, 256.0)
@@ -40,14 +41,14 @@ def join(fusion: keras.Model, image_expert: keras.Model, audio_expert: keras.Mod
     fusion.get_layer(PERSON).set_weights([np.concatenate(kernels)])
 
 
-def weigh(fusion: keras.Model, data_dir: Path) -> None:
+def weigh(fusion: keras.Model, data_dir: Path, manifest: Manifest) -> None:
     """Fits the experts' weights on the validation split, and sets them.
 
     They make the answers on it likeliest, each expert alone and both together (temperature
     scaling; Guo et al., 2017), with Platt's (1999) targets: of n answers, not even one that is
     always right is sure beyond (n + 1) / (n + 2).
     """
-    faces, voices, labels = _evidence(fusion, data_dir)
+    faces, voices, labels = _evidence(fusion, data_dir, manifest)
     layer = fusion.get_layer(EMBEDDING)
     layer.alone.assign([fitted([expert], labels)[0] for expert in (faces, voices)])
     layer.together.assign(fitted([faces, voices], labels))
@@ -70,12 +71,14 @@ def fitted(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
     return minimize(loss, start, jac=True, bounds=[BOUNDS] * len(experts)).x
 
 
-def _evidence(fusion: keras.Model, data_dir: Path) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def _evidence(
+    fusion: keras.Model, data_dir: Path, manifest: Manifest
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """What each expert says at weight 1, logits [examples, classes], and the labels."""
     vectors = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
     of_face, of_voice = (kernel.astype(np.float64) for kernel in expert_kernels(fusion))
     faces, voices, labels = [], [], []
-    for inputs, label in tfdata.load(data_dir, "validation", "pair"):
+    for inputs, label in tfdata.load(data_dir, "validation", "pair", manifest=manifest):
         face, voice = (np.asarray(x, np.float64) for x in vectors.predict_on_batch(inputs))
         faces.append(face @ of_face)
         voices.append(voice @ of_voice)

@@ -91,9 +91,13 @@ def fit(
     ]
 
     def go_on(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
+        train, validation = (
+            _one_hot(tfdata.load(data_dir, split, modality, given, manifest=manifest), people)
+            for split, given in (("train", options), ("validation", stored))
+        )
         model.fit(
-            _one_hot(tfdata.load(data_dir, "train", modality, options), people),
-            validation_data=_one_hot(tfdata.load(data_dir, "validation", modality, stored), people),
+            train,
+            validation_data=validation,
             initial_epoch=keeper.progress.epoch,
             epochs=last_epoch,
             steps_per_epoch=steps,

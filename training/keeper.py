@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import keras
 
+from tfdata.files import replace_file
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
 from training.progress import Progress
@@ -101,8 +103,9 @@ def seed_of_epoch(seed: int, epoch: int) -> int:
 
 
 def _write_history(path: Path, progress: Progress) -> None:
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["epoch", *progress.history])
-        columns = zip(*progress.history.values(), strict=True)
-        rows.writerows([epoch, *values] for epoch, values in enumerate(columns, 1))
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(["epoch", *progress.history])
+    columns = zip(*progress.history.values(), strict=True)
+    rows.writerows([epoch, *values] for epoch, values in enumerate(columns, 1))
+    replace_file(path, text.getvalue().encode())

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -29,6 +30,7 @@ from models import MODELS
 from reports import figures, media_figures
 from reports.page import picture_address
 from reports.run_report import run_report
+from tfdata.files import check_no_links, replace_file
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
@@ -37,6 +39,8 @@ from training.fit import Fitted
 from training.recipes import Execution
 
 SAMPLES_SHOWN = 12
+# What a start that was killed may leave.
+_UNFINISHED = re.compile(rf"{re.escape(SETTINGS_NAME)}(\.[0-9a-f]{{32}})?\.tmp")
 # What a run's figures can depend on.
 DECIDING_PACKAGES = ("facevoice", "keras", "numpy", "tensorflow")
 
@@ -49,7 +53,7 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
 
     Raises:
       TrainingError: the wanted folder holds something else; the data set of the unfinished run has
-        changed; or the folder cannot be made.
+        changed; the unfinished run contains a symbolic link; or the folder cannot be made.
     """
     model = settings["model"]
     names = itertools.chain([model], (f"{model}-{i}" for i in itertools.count(2)))
@@ -58,16 +62,17 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
             begun = _settings_of(run_dir)
-            left = {path.name for path in run_dir.iterdir()} - {f"{SETTINGS_NAME}.tmp"}
+            left = [path for path in run_dir.iterdir() if not _UNFINISHED.fullmatch(path.name)]
             if begun is None and not left:
                 text = json.dumps(settings, indent=1) + "\n"
-                replace_text(run_dir / SETTINGS_NAME, text)
+                replace_file(run_dir / SETTINGS_NAME, text.encode())
                 return run_dir
         except OSError as error:
             raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
         if begun is not None and not is_finished(run_dir):
             other = _differing(begun, settings)
             if not other:
+                _check_links(run_dir)
                 return run_dir
             if other == {"manifest_sha256"}:
                 raise TrainingError(
@@ -139,11 +144,12 @@ def run_settings(
     }
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old one or the whole new one."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def _check_links(run_dir: Path) -> None:
+    """Checks that resuming a run, which somebody else may have begun, writes to no other folder."""
+    try:
+        check_no_links(run_dir)
+    except OSError as error:
+        raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
 
 
 def _differing(begun: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
@@ -173,13 +179,14 @@ def write_run(
     """
     people = list(manifest.people)
     model = MODELS[settings["model"]]
+    (run_dir / MODEL_NAME).unlink(missing_ok=True)  # it may be a hard link, which stays as it is
     fitted.model.save(run_dir / MODEL_NAME)
-    (run_dir / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
     run = read_run(run_dir)  # as it was saved: what is measured is what anybody can open
-    known = read_answers(run, data_dir, ["test"])[1].known
+    known = read_answers(run, data_dir, manifest, ["test"]).known
     named = {
-        "train": answers_on(fitted.model, data_dir, "train", model.modality),
-        "validation": answers_on(fitted.model, data_dir, "validation", model.modality),
+        "train": answers_on(fitted.model, data_dir, manifest, "train", model.modality),
+        "validation": answers_on(fitted.model, data_dir, manifest, "validation", model.modality),
         "test": (known.labels, known.probabilities.argmax(axis=1)),
     }
     confusions = {split: confusion_matrix(*named[split], len(people)) for split in SPLITS}
@@ -200,11 +207,11 @@ def write_run(
     if fitted.history:
         curves = figures.learning_curves(fitted.history, fitted.best_epoch)
         pictures["curves.png"] = curves
-    for part in strength_parts(run, data_dir, "test", known):
+    for part in strength_parts(run, data_dir, manifest, "test", known):
         metrics |= part.metrics
         pictures |= part.pictures
     for name, png in pictures.items():
-        (run_dir / name).write_bytes(png)
+        replace_file(run_dir / name, png)
     html = run_report(
         model.description,
         metrics,
@@ -213,9 +220,9 @@ def write_run(
         manifest.leakage["test"],
         {name: picture_address(png) for name, png in pictures.items()},
     )
-    (run_dir / "report.html").write_text(html, encoding="utf-8")
+    replace_file(run_dir / "report.html", html.encode())
     text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
-    replace_text(run_dir / METRICS_NAME, text)  # last: a run with it is whole
+    replace_file(run_dir / METRICS_NAME, text.encode())  # last: a run with it is whole
     Checkpoint(run_dir).remove()
     return metrics
 
@@ -225,7 +232,7 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
     names = list(manifest.people)
     wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
     found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
-    for inputs, labels in tfdata.load(data_dir, "test", "pair"):
+    for inputs, labels in tfdata.load(data_dir, "test", "pair", manifest=manifest):
         for image, levels, label in zip(
             inputs[IMAGE].numpy(), inputs[SPECTROGRAM].numpy(), labels.numpy(), strict=True
         ):

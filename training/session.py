@@ -89,7 +89,7 @@ class Session:
         fusion = build_model(model, inputs, len(self.manifest.people))
         join(fusion, *trained)
         print(f"Weighing {' and '.join(names)} on the validation split.", flush=True)
-        weigh(fusion, self.data_dir)
+        weigh(fusion, self.data_dir, self.manifest)
         seconds = [read_metrics(folder)["seconds"] for folder in folders]
         return Fitted(fusion, {}, 0, sum(seconds) + time.monotonic() - started)
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from beam_pipelines.corpus.media import Reject
+from tfdata.files import parse_json
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class Outline:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_json(text: str) -> Outline:
-        fields = json.loads(text)
+    def from_json(text: str | bytes) -> Outline:
+        fields = parse_json(text)
         return Outline(
             shards={key: PlannedShard(**shard) for key, shard in fields["shards"].items()},
             people={who: PlannedPerson(**person) for who, person in fields["people"].items()},

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from beam_pipelines.errors import BuildError
@@ -28,7 +27,7 @@ def check_importable() -> None:
 
 
 @contextmanager
-def worker_logs(path: Path) -> Iterator[TextIO]:
+def worker_logs(log: TextIO) -> Iterator[TextIO]:
     """Sends what worker processes and Beam write to standard error into a file meanwhile.
 
     Local workers inherit the descriptor and report each of their steps on it. Yields a stream that
@@ -36,7 +35,7 @@ def worker_logs(path: Path) -> Iterator[TextIO]:
     """
     sys.stderr.flush()
     terminal_fd = os.dup(2)
-    with path.open("w") as log, os.fdopen(terminal_fd, "w", buffering=1) as terminal:
+    with os.fdopen(terminal_fd, "w", buffering=1) as terminal:
         os.dup2(log.fileno(), 2)
         try:
             yield terminal

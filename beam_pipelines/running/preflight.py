@@ -6,7 +6,7 @@ On a cluster, a worker that cannot start is waited for without end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TextIO
 
 import apache_beam as beam
 
@@ -15,7 +15,7 @@ from beam_pipelines.running.runners import pipeline_on, run
 from beam_pipelines.shards.digests import Job
 
 
-def ask(runner: str, flags: Sequence[str], job: Job, seconds: int, log: Path) -> None:
+def ask(runner: str, flags: Sequence[str], job: Job, seconds: int, log: TextIO) -> None:
     """Runs a job of one element on the cluster.
 
     Raises:

@@ -7,7 +7,7 @@ import re
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import TextIO
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
@@ -136,7 +136,7 @@ def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Enviro
     return EmbeddedPythonEnvironment.default()
 
 
-def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
+def run(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = None) -> None:
     """Runs a pipeline to its end, or, on a cluster, for so many seconds at most.
 
     Raises:
@@ -151,8 +151,8 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
             r"BuildError: (.+?)(?: \[while running|\n|$)", _as_a_traceback_ends(error)
         ):
             raise BuildError(sentence[1]) from None
-        with log.open("a") as file:
-            traceback.print_exc(file=file)
+        traceback.print_exc(file=log)
+        log.flush()
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         if why := _NO_PROGRAM.search(str(error)):
             raise BuildError(
@@ -162,15 +162,15 @@ def run(pipeline: beam.Pipeline, log: Path, seconds: int | None = None) -> None:
         if died := _DIED.search(last):
             raise BuildError(
                 f"A worker process of the cluster died as it started ({died[1]}), and no attempt "
-                f"is left; {log} and the logs of its TaskManagers may tell why. Once it starts, "
-                f"the same command goes on with the shards that are missing."
+                f"is left; {log.name} and the logs of its TaskManagers may tell why. Once it "
+                f"starts, the same command goes on with the shards that are missing."
             ) from None
         if unlike := _UNLIKE_HERE.search(last):
             raise BuildError(
                 f"Workers cannot load the job ({unlike[0].rstrip('.')}); install the same versions "
                 f"of Python, Beam and this project where they run."
             ) from None
-        raise BuildError(f"The job stopped: {last.rstrip('.')}. {log} tells more.") from None
+        raise BuildError(f"The job stopped: {last.rstrip('.')}. {log.name} tells more.") from None
     if seconds and state != PipelineState.DONE:
         raise BuildError(
             f"No worker answered within {seconds} seconds; the cluster has no free slot for the "

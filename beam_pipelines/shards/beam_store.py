@@ -84,6 +84,11 @@ class BeamStore:
         with self._told():
             return self._size(self._at(name)) == size
 
+    def last_read(self, names: Iterable[str]) -> dict[str, float]:
+        """Returns nothing: stores do not record it."""
+        del names
+        return {}
+
     @contextmanager
     def near(self, name: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="facevoice-") as scratch:

@@ -6,67 +6,106 @@
     OUTPUT/rejects.jsonl                 media that could not be used, with reasons
     OUTPUT/.build/                       notes of carried-out shard plans, for the next build
 
-Publishing replaces the manifest last and in one step; only then are files removed that no manifest
-names. So an old data set stays whole until the new one stands.
+Publishing replaces the manifest last and in one step; so an old data set stays whole until the new
+one stands. Shards that the new manifest does not name are kept for a time for those who read them
+(see `replaced`).
+
+The folder's content is not trusted: symbolic links in it are refused, only files with names that a
+build gives are removed, and existing files are replaced rather than opened for writing.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import json
-import re
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TextIO
 
 from beam_pipelines.corpus.media import Reject
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.outline import Outline
+from beam_pipelines.shards import names
+from beam_pipelines.shards.names import (
+    CARD_NAME,
+    LEAKS_NAME,
+    LOG_NAME,
+    OUTLINE_NAME,
+    REJECTS_NAME,
+    REPLACED_NAME,
+    note_name,
+)
+from beam_pipelines.shards.replaced import Retired, retire
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Place, Store, store_at
+from tfdata.files import check_no_links, create_file, parse_json
 from tfdata.schema import MANIFEST_NAME, Leak, Manifest, is_manifest
-
-REJECTS_NAME = "rejects.jsonl"
-CARD_NAME = "card.html"
-OUTLINE_NAME = f"{WORK_NAME}/outline.json"
-LEAKS_NAME = f"{WORK_NAME}/leaks.json"
-# What publishing may remove: names that only a build gives.
-_REPLACEABLE = re.compile(
-    r"(train|validation|test)-\d{5}-of-\d{5}-[0-9a-f]{12}\.tfrecord(\.[0-9a-f]{32}\.tmp)?"
-    r"|(dataset\.json|card\.html|rejects\.jsonl)\.[0-9a-f]+\.tmp"
-)
-_NOTE = re.compile(
-    r"[0-9a-f]{32}\.(json|.*\.tmp)|(outline\.json|leaks\.json|rejects\.jsonl).*|workers\.log"
-)
-
-
-def note_name(digest: str) -> str:
-    return f"{WORK_NAME}/{digest}.json"
 
 
 @contextmanager
-def log_file(output: Place) -> Iterator[Path]:
-    """A file on a disk for what workers say; it stays where the body fails."""
+def log_file(output: Place) -> Iterator[TextIO]:
+    """Creates a file on a disk for the messages of workers; it stays if the body fails.
+
+    Raises:
+      BuildError: it cannot be created.
+    """
     if isinstance(output, Path):
-        log = output / WORK_NAME / "workers.log"
+        log = output / LOG_NAME
     else:
-        with tempfile.NamedTemporaryFile(prefix="facevoice-", suffix=".log", delete=False) as file:
-            log = Path(file.name)
-    yield log
+        # Nobody else may list this folder.
+        log = Path(tempfile.mkdtemp(prefix="facevoice-")) / Path(LOG_NAME).name
+    try:
+        log.unlink(missing_ok=True)
+        file = io.TextIOWrapper(create_file(log), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise BuildError(f"The log {log} cannot be written: {error.strerror}.") from None
+    with file:
+        yield file
     log.unlink(missing_ok=True)
+    if not isinstance(output, Path):
+        log.parent.rmdir()
 
 
 def check_output(output: Place) -> None:
-    """Raises BuildError for a folder that holds something else than a data set."""
+    """Checks that a build may write to a folder.
+
+    Raises:
+      BuildError: it holds something else than a dataset; or a symbolic link, at any depth; or
+        something else than a regular file under a name that a build gives.
+    """
     try:
         store = store_at(output)
+        if isinstance(output, Path) and any(
+            os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)
+        ):
+            _check_files(output)
         if store.holds_anything() and not _is_ours(store):
             raise BuildError(
                 f"--output {output} holds other files than a data set; name an empty or new folder."
             )
     except OSError as error:
-        raise BuildError(f"--output {output} cannot be listed: {error.strerror}.") from None
+        raise BuildError(f"--output {output} cannot be used: {error.strerror}.") from None
+
+
+def _check_files(output: Path) -> None:
+    """Checks what is in a folder that somebody else may have made, and opens none of it.
+
+    Raises:
+      OSError: names the first file that may not be there; `strerror` is a clause for a message.
+    """
+    check_no_links(output)
+    work = output / WORK_NAME
+    if work.exists() and not work.is_dir():
+        raise OSError(errno.ENOTDIR, f"{WORK_NAME} in it is not a folder; remove it")
+    for path in sorted([*output.iterdir(), *(work.iterdir() if work.exists() else ())]):
+        name = path.relative_to(output).as_posix()
+        if names.is_build_file(name) and not path.is_file():
+            raise OSError(errno.EINVAL, f"{name} in it is not a regular file; remove it")
 
 
 @contextmanager
@@ -108,9 +147,9 @@ def write_outline(output: Place, outline: Outline) -> None:
 def read_outline(output: Place) -> Outline | None:
     """What the plan of the build in progress came to; None while it is being made."""
     try:
-        return Outline.from_json(store_at(output).read(OUTLINE_NAME).decode())
-    except FileNotFoundError:
-        return None
+        return Outline.from_json(store_at(output).read(OUTLINE_NAME))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # there is none, or none that this version wrote
 
 
 def write_leaks(output: Place, leaks: Leaks) -> None:
@@ -129,10 +168,10 @@ def write_leaks(output: Place, leaks: Leaks) -> None:
 def read_leaks(output: Place) -> Leaks | None:
     """What the build in progress leaks; None before it has ended."""
     try:
-        fields = json.loads(store_at(output).read(LEAKS_NAME))
-    except FileNotFoundError:
-        return None
-    return {split: Leak(**leak) for split, leak in fields.items()}
+        fields = parse_json(store_at(output).read(LEAKS_NAME))
+        return {split: Leak(**leak) for split, leak in fields.items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return None  # there is none, or none that this version wrote
 
 
 def keep_rejects(output: Place, rejects: Iterable[Reject]) -> str:
@@ -148,8 +187,18 @@ def publish(
     card: str,
     rejects: Iterable[Reject],
     digests: Iterable[str],
-) -> None:
-    """Makes the new data set stand, then removes what neither it nor the next build needs.
+    keep_replaced_seconds: float,
+) -> Retired:
+    """Makes the new data set stand, then removes what nobody needs any more.
+
+    Args:
+      output: the folder.
+      manifest, card, rejects: the new data set's.
+      digests: of its shard plans, whose notes are kept.
+      keep_replaced_seconds: grace time of shards that the manifest does not name.
+
+    Returns:
+      The shards of earlier builds that are kept, and those that were removed.
 
     Raises:
       BuildError: the place refuses, or somebody removed shards meanwhile, as a second build into an
@@ -180,10 +229,16 @@ def publish(
             f"The manifest cannot be written to {output}: {error.strerror}. Mend that and start "
             f"again; finished shards are kept."
         ) from None
-    store.delete(name for name in found if _REPLACEABLE.fullmatch(name) and name not in named)
-    kept = {note_name(digest) for digest in digests}
-    noted = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME) if _NOTE.fullmatch(name)}
-    store.delete(noted - kept)
+    work = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME)}
+    needed = {note_name(digest) for digest in digests}
+    store.delete(
+        [name for name in (*found, *work) if names.is_temporary(name)]
+        + [name for name in work if names.is_work_file(name) and name not in needed]
+    )
+    replaced = {
+        name: size for name, size in found.items() if names.is_shard(name) and name not in named
+    }
+    return retire(store, replaced, keep_replaced_seconds, recorded=REPLACED_NAME in work)
 
 
 def _lines(rejects: Iterable[Reject]) -> bytes:

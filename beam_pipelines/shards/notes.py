@@ -10,8 +10,10 @@ from typing import Any
 from beam_pipelines.corpus.media import Reject
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.digests import ShardPlan, spares_digest
-from beam_pipelines.shards.folder import note_name
+from beam_pipelines.shards.names import is_shard, note_name
 from beam_pipelines.shards.stores import WORK_NAME, Place, Store, store_at
+from tfdata.files import parse_json
+from tfdata.schema import SPLITS
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,21 @@ def write_note(store: Store, digest: str, note: ShardNote) -> None:
 def read_note(store: Store, digest: str) -> ShardNote | None:
     """The note of a plan that was carried out, or None."""
     try:
-        fields: dict[str, Any] = json.loads(store.read(note_name(digest)))
+        fields: dict[str, Any] = parse_json(store.read(note_name(digest)))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
-        return ShardNote(**fields, rejects=rejects, replaced=replaced)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        note = ShardNote(**fields, rejects=rejects, replaced=replaced)
+        return note if _is_sound(note) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # there is none, or none that this version wrote
+
+
+def _is_sound(note: ShardNote) -> bool:
+    """Checks the types that summaries rely on, and that the file is a shard in the folder."""
+    numbers = (note.records, note.bytes, note.opened, *note.pairs.values())
+    return (
+        all(isinstance(number, int) for number in numbers)
+        and all(isinstance(videos, list) for videos in note.sessions.values())
+        and note.split in SPLITS
+        and (note.file is None or is_shard(note.file))
+    )

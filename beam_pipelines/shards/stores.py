@@ -11,10 +11,12 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
+
+from tfdata.files import create_file, open_lock, open_regular
 
 WORK_NAME = ".build"
 LOCK_NAME = f"{WORK_NAME}/lock"  # also tells a build's folder from any other `.build`
@@ -81,6 +83,10 @@ class Store(Protocol):
         """Whether a file that was published is still what it was."""
         ...
 
+    def last_read(self, names: Iterable[str]) -> dict[str, float]:
+        """Returns when files were last read, in Unix time, where the place records that."""
+        ...
+
     def near(self, name: str) -> AbstractContextManager[Path]:
         """A file on a disk with the content of one in the folder."""
         ...
@@ -109,7 +115,10 @@ def store_at(place: Place) -> Store:
 
 
 class DiskStore:
-    """A folder on a disk: temporary names and renaming, and content that outlives a power cut."""
+    """A folder on a disk: temporary names and renaming, and content that outlives a power cut.
+
+    Symbolic links in it are not followed, and files that are there are not opened for writing.
+    """
 
     poll_seconds = 0.5
 
@@ -122,19 +131,27 @@ class DiskStore:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         (self._folder / WORK_NAME).mkdir(parents=True, exist_ok=True)
-        with (self._folder / LOCK_NAME).open("w") as lock:
+        lock = open_lock(self._folder / LOCK_NAME)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
+        finally:
+            os.close(lock)
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         try:
             with os.scandir(self._folder / folder) as entries:
-                return {e.name: e.stat().st_size for e in entries if e.is_file()}
+                return {
+                    entry.name: entry.stat(follow_symlinks=False).st_size
+                    for entry in entries
+                    if entry.is_file(follow_symlinks=False)
+                }
         except FileNotFoundError:
             return {}
 
     def read(self, name: str) -> bytes:
-        return (self._folder / name).read_bytes()
+        with open_regular(self._folder / name) as file:
+            return file.read()
 
     def replace(self, contents: Mapping[str, bytes]) -> None:
         """None is replaced before all are written."""
@@ -144,7 +161,7 @@ class DiskStore:
                 path = self._folder / name
                 temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
                 written.append((temporary, path))
-                with temporary.open("wb") as file:
+                with create_file(temporary) as file:
                     file.write(content)
                     _flush(file)
             for temporary, path in written:
@@ -165,7 +182,7 @@ class DiskStore:
     def new_file(self, label: str) -> Iterator[IO[bytes]]:
         temporary = self._folder / WORK_NAME / f"{label}.{uuid.uuid4().hex}.tmp"
         try:
-            with temporary.open("wb") as file:
+            with create_file(temporary) as file:
                 yield file
         finally:
             temporary.unlink(missing_ok=True)
@@ -178,10 +195,18 @@ class DiskStore:
         """Byte for byte: disks rot, and people edit."""
         del size
         try:
-            with (self._folder / name).open("rb") as file:
+            with open_regular(self._folder / name) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except FileNotFoundError:
             return False
+
+    def last_read(self, names: Iterable[str]) -> dict[str, float]:
+        """Linux (`relatime`) updates the time of a file that is read often once a day."""
+        found = {}
+        for name in names:
+            with suppress(FileNotFoundError):
+                found[name] = (self._folder / name).stat(follow_symlinks=False).st_atime
+        return found
 
     @contextmanager
     def near(self, name: str) -> Iterator[Path]:

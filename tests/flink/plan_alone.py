@@ -38,7 +38,8 @@ def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
     with reached("FlinkRunner", flags) as found, folder.prepared(output):
         pipeline = pipeline_on("FlinkRunner", found)
         describe_plan(pipeline, people, job, plan)
-        run(pipeline, output / "driver.log")
+        with (output / "driver.log").open("w") as log:
+            run(pipeline, log)
     outline = folder.read_outline(output)
     assert outline is not None
     pairs = sum(shard.pairs for shard in outline.shards.values())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features import FeatureSettings
 from reports.words import counted, listed, readable
-from tfdata.records import read_records
+from tfdata.records import read_shard
 from tfdata.schema import (
     AUDIO_SOURCE,
     FACE_SOURCE,
@@ -190,7 +190,7 @@ def _of_shard(
 ) -> Iterator[Example]:
     """The examples of one shard; `first` is the index of its first in the split."""
     number = 0
-    for number, record in enumerate(read_records(data_dir / shard.file), 1):
+    for number, record in enumerate(read_shard(data_dir, manifest, shard), 1):
         try:
             yield Example(
                 split=split,

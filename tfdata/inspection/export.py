@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import soundfile
 from PIL import Image
 
 from features import MediaError, band_centres_hz, read_window, spectrogram
+from tfdata.files import replace_file
 from tfdata.inspection.examples import Example, NotFoundError, feature_settings
 from tfdata.inspection.survey import Survey
 from tfdata.schema import SPLITS, Manifest
@@ -21,9 +23,11 @@ ROUNDING = 2
 
 def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
     """face.png and spectrogram.png, exact; example.png, with axes."""
-    Image.fromarray(example.image).save(folder / "face.png")
     lowest_last = np.ascontiguousarray(example.levels[::-1])
-    Image.fromarray(lowest_last).save(folder / "spectrogram.png")
+    for name, pixels in (("face.png", example.image), ("spectrogram.png", lowest_last)):
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG")
+        replace_file(folder / name, png.getvalue())
     from reports import inspector  # imports Matplotlib, which may be missing
 
     settings = feature_settings(manifest)
@@ -38,7 +42,7 @@ def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
         settings.window_seconds,
         settings.floor_db,
     )
-    (folder / "example.png").write_bytes(picture)
+    replace_file(folder / "example.png", picture)
 
 
 def write_sound(folder: Path, example: Example, manifest: Manifest, audio: Path) -> str:
@@ -61,7 +65,9 @@ def write_sound(folder: Path, example: Example, manifest: Manifest, audio: Path)
     except MediaError as error:
         raise NotFoundError(f"{clip} cannot be used: {error}.") from None
     # As float, so that nothing is rounded or clipped.
-    soundfile.write(folder / "voice.wav", window, settings.sample_rate_hz, subtype="FLOAT")
+    wav = io.BytesIO()
+    soundfile.write(wav, window, settings.sample_rate_hz, subtype="FLOAT", format="WAV")
+    replace_file(folder / "voice.wav", wav.getvalue())
     apart = np.abs(spectrogram(window, settings).astype(int) - example.levels).max()
     if apart <= ROUNDING:
         return "The spectrogram of voice.wav is the one that is stored."
@@ -78,7 +84,7 @@ def write_sheet(folder: Path, examples: Sequence[Example], manifest: Manifest) -
     settings = feature_settings(manifest)
     shown = [(example.place, example.image, example.levels) for example in examples]
     picture = media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
-    (folder / "person.png").write_bytes(picture)
+    replace_file(folder / "person.png", picture)
 
 
 def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: int) -> None:
@@ -93,7 +99,7 @@ def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: in
         *((f"epoch {epoch}", *pair) for epoch, pair in zip(AUGMENTED_EPOCHS, changed, strict=True)),
     ]
     picture = media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
-    (folder / "augmented.png").write_bytes(picture)
+    replace_file(folder / "augmented.png", picture)
 
 
 def write_levels(folder: Path, survey: Survey, manifest: Manifest) -> None:
@@ -105,6 +111,6 @@ def write_levels(folder: Path, survey: Survey, manifest: Manifest) -> None:
         for split in SPLITS
         if split in survey.faces
     }
-    (folder / "stats.png").write_bytes(
-        inspector.levels(counts, feature_settings(manifest).floor_db)
+    replace_file(
+        folder / "stats.png", inspector.levels(counts, feature_settings(manifest).floor_db)
     )

@@ -1,0 +1,261 @@
+"""Readers of a dataset that is rebuilt in the same folder while they read it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import import_module
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import evaluate
+import train
+from evaluation.answers import read_answers
+from evaluation.runs import open_run
+from models import EMBEDDING, Inputs, build_model
+from tests.tools import untrained_run
+from tfdata import DatasetError, ReadOptions, inspect, load, load_manifest, verify
+from tfdata.damage import DamageWarning, first_damage
+from tfdata.schema import SPLITS
+from tfdata.sources import copied
+from training.experts import weigh
+from training.keeper import Keeper
+
+# What rebuilds change, in turns: the person with label 0, the split, the pairing.
+CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])
+NARROW: dict[str, Any] = {"widths": (4, 4), "units": 8}
+REMOVED = "of the earlier build has been removed; start again, and rebuild with --keep_replaced"
+
+
+@pytest.fixture
+def folder(data_set, tmp_path):
+    return shutil.copytree(data_set, tmp_path / "set")
+
+
+@pytest.fixture
+def rebuild(corpus, build, folder):
+    """Rebuilds the dataset with other settings each time."""
+    number = 0
+
+    def run(*flags):
+        nonlocal number
+        changes = CHANGES[number % len(CHANGES)]
+        number += 1
+        assert build(*corpus.flags, f"--output={folder}", *changes, *flags) == 0
+
+    return run
+
+
+@pytest.fixture
+def rebuild_and_remove(rebuild):
+    """Rebuilds the dataset, and removes the shards of the earlier build at once."""
+    return lambda: rebuild("--keep_replaced_hours=0")
+
+
+def after_each_epoch(monkeypatch, action):
+    ended = Keeper.on_epoch_end
+
+    def end_epoch(keeper, epoch, logs=None):
+        ended(keeper, epoch, logs)
+        action()
+
+    monkeypatch.setattr(Keeper, "on_epoch_end", end_epoch)
+
+
+def during(monkeypatch, function, action):
+    """Does something before the first call of a function, such as 'module.name'."""
+    module, _, name = function.rpartition(".")
+    original = getattr(import_module(module), name)
+    left = [action]
+
+    def call(*args, **settings):
+        while left:
+            left.pop()()
+        return original(*args, **settings)
+
+    monkeypatch.setattr(function, call)
+
+
+def examples(folder, split, manifest=None, **options):
+    batches = load(folder, split, options=ReadOptions(4, **options), manifest=manifest)
+    return [
+        (image.tobytes(), levels.tobytes(), int(label))
+        for inputs, labels in batches
+        for image, levels, label in zip(
+            inputs["image"].numpy(), inputs["spectrogram"].numpy(), labels.numpy(), strict=True
+        )
+    ]
+
+
+def one_line(capsys):
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in error
+    return lines[0]
+
+
+def test_a_manifest_that_was_read_before_a_rebuild_still_gives_its_examples_and_labels(
+    folder, rebuild
+):
+    manifest = load_manifest(folder)
+    before = {split: examples(folder, split) for split in SPLITS}
+    assert {split: examples(folder, split, manifest) for split in SPLITS} == before
+    rebuild()
+    assert {split: examples(folder, split, manifest) for split in SPLITS} == before
+    for options in ({"damage": "skip"}, {"cache": "memory"}, {"shuffle_buffer": 9}):
+        found = examples(folder, "train", manifest, **options)
+        assert sorted(found) == sorted(before["train"])
+    assert len(load_manifest(folder).people) == 2
+    assert {label for _, _, label in examples(folder, "train")} == {0, 1}
+
+
+@pytest.mark.filterwarnings("error::tfdata.damage.DamageWarning")
+def test_a_reader_says_that_a_rebuild_has_removed_its_shards(folder, rebuild_and_remove, tmp_path):
+    manifest = load_manifest(folder)
+    batches = load(folder, "train", "image", manifest=manifest)
+    rebuild_and_remove()
+    with pytest.raises(tf.errors.NotFoundError):
+        list(batches)
+    error = str(first_damage(folder, manifest))
+    assert error.startswith(
+        f"{folder} was rebuilt while it was read (dataset.json has changed), and shard train-"
+    )
+    assert REMOVED in error
+    cache = str(tmp_path / "cache")
+    for options in ({}, {"damage": "skip"}, {"cache": cache}, {"cache": cache, "damage": "skip"}):
+        with pytest.raises(DatasetError, match=REMOVED):
+            examples(folder, "train", manifest, **options)
+    with pytest.raises(DatasetError, match=REMOVED):
+        copied(folder, manifest, manifest.shards, tmp_path / "copies")
+
+
+def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
+    manifest = load_manifest(folder)
+    (folder / manifest.splits["train"].shards[0].file).unlink()
+    with pytest.raises(DatasetError, match="is missing; copy the data set again"):
+        examples(folder, "train", manifest)
+    with pytest.warns(DamageWarning):
+        examples(folder, "train", manifest, damage="skip")
+
+
+def test_a_manifest_is_not_taken_with_the_shards_of_another_build(
+    folder, rebuild_and_remove, monkeypatch
+):
+    during(monkeypatch, "tfdata.schema.check_shard_sizes", rebuild_and_remove)
+    with pytest.raises(DatasetError, match=REMOVED):
+        load_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("model", "epochs", "runs"),
+    [
+        ("linear_image", 10, [""]),
+        pytest.param(  # whose experts have five epochs each
+            "resnet_fusion", 5, ["", "resnet_image", "resnet_audio"], marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_training_beside_ten_rebuilds_ends_as_one_that_was_not_disturbed(
+    data_set, folder, rebuild, tmp_path, monkeypatch, capsys, model, epochs, runs
+):
+    flags = [f"--model={model}", f"--epochs={epochs}", "--batch_size=8", "--seed=4"]
+    assert train.main([*flags, f"--data={data_set}", f"--output={tmp_path / 'calm'}"]) == 0
+    assert "Note: " not in capsys.readouterr().out
+
+    rebuilds = []
+    after_each_epoch(monkeypatch, lambda: rebuilds.append(rebuild()))
+    run_dir = tmp_path / "disturbed"
+    assert train.main([*flags, f"--data={folder}", f"--output={run_dir}"]) == 0
+    assert len(rebuilds) == 10
+    assert (
+        f"Note: {folder} was rebuilt during the training; this run used the dataset as it was at "
+        f"the start, see {run_dir / 'dataset.json'}.\n"
+    ) in capsys.readouterr().out
+
+    for name in runs:
+        calm, disturbed = (tmp_path / run / name for run in ("calm", "disturbed"))
+        models = [keras.models.load_model(run / "model.keras") for run in (calm, disturbed)]
+        for one, other in zip(*(model.get_weights() for model in models), strict=True):
+            np.testing.assert_array_equal(one, other)
+        texts = [(run / "metrics.json").read_text() for run in (calm, disturbed)]
+        one, other = (json.loads(text) | {"seconds": 0} for text in texts)
+        assert one == other
+        assert (disturbed / "dataset.json").read_bytes() == (data_set / "dataset.json").read_bytes()
+        samples = [(run / "samples.png").read_bytes() for run in (calm, disturbed)]
+        assert samples[0] == samples[1]
+
+
+def test_experts_are_weighed_by_the_manifest_that_training_began_with(data_set, folder, rebuild):
+    manifest = load_manifest(folder)
+    keras.utils.set_random_seed(1)
+    inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
+    fusion = build_model("resnet_fusion", inputs, len(manifest.people), **NARROW)
+    weigh(fusion, data_set, manifest)
+    calm = fusion.get_layer(EMBEDDING).get_weights()
+    rebuild()
+    weigh(fusion, folder, manifest)
+    for one, other in zip(calm, fusion.get_layer(EMBEDDING).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_training_says_that_a_rebuild_has_removed_its_shards(
+    folder, rebuild_and_remove, tmp_path, monkeypatch, capsys
+):
+    after_each_epoch(monkeypatch, rebuild_and_remove)
+    flags = ["--model=linear_image", f"--data={folder}", f"--output={tmp_path / 'run'}"]
+    assert train.main([*flags, "--epochs=5"]) == 1
+    error = one_line(capsys)
+    assert error.startswith(f"error: {folder} was rebuilt while it was read")
+    assert REMOVED in error
+
+
+def test_an_evaluation_uses_the_dataset_as_it_was_at_the_start(
+    data_set, folder, rebuild, tmp_path, monkeypatch, capsys
+):
+    untrained_run("resnet_fusion", data_set, tmp_path / "run", **NARROW)
+    flags = [f"--run={tmp_path / 'run'}", f"--data={folder}", f"--compare={tmp_path / 'run'}"]
+    assert evaluate.main([*flags, f"--output={tmp_path / 'calm'}"]) == 0
+    assert "Note: " not in capsys.readouterr().out
+    during(monkeypatch, "evaluation.parts.head_part", rebuild)
+    assert evaluate.main([*flags, f"--output={tmp_path / 'disturbed'}"]) == 0
+    assert f"Note: {folder} was rebuilt during the evaluation" in capsys.readouterr().out
+    for name in ("metrics.json", "scores.npz", "confused.png"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("calm", "disturbed"))
+        assert one == other
+
+
+def test_an_evaluation_says_that_a_rebuild_has_removed_its_shards(
+    data_set, folder, rebuild_and_remove, tmp_path, monkeypatch, capsys
+):
+    untrained_run("cnn_image", data_set, tmp_path / "run")
+    manifest = load_manifest(folder)
+    during(monkeypatch, "evaluation.parts.head_part", rebuild_and_remove)
+    assert evaluate.main([f"--run={tmp_path / 'run'}", f"--data={folder}"]) == 1
+    assert REMOVED in one_line(capsys)
+    with pytest.raises(DatasetError, match=REMOVED):
+        read_answers(open_run(tmp_path / "run"), folder, manifest, ["test"])
+
+
+@pytest.mark.parametrize("command", [inspect, verify])
+def test_inspection_and_verification_say_that_the_dataset_was_rebuilt(
+    folder, rebuild, rebuild_and_remove, monkeypatch, capsys, command
+):
+    flags = [str(folder), *(["--stats"] if command is inspect else [])]
+    assert command.main(flags) == 0
+    calm = capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        during(patch, f"{command.__name__}.check_manifest", rebuild)
+        assert command.main(flags) == 0
+    printed = capsys.readouterr().out
+    assert "Note: " not in calm
+    assert f"Note: {folder} was rebuilt " in printed
+    if command is inspect:
+        assert calm in printed
+    during(monkeypatch, f"{command.__name__}.check_manifest", rebuild_and_remove)
+    assert command.main(flags) == 1
+    assert REMOVED in one_line(capsys)
