@@ -19,7 +19,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Address, Place
-from command_line import OWN_DATA, SAMPLE_DATA, Parser, fraction, whole_number
+from command_line import (
+    OWN_DATA,
+    SAMPLE_DATA,
+    Parser,
+    fraction,
+    local_path,
+    path_or_address,
+    whole_number,
+)
 from features import FeatureSettings
 
 _ABOUT = """Build a data set of paired faces and voices.
@@ -135,17 +143,9 @@ def parse(argv: Sequence[str]) -> Arguments:
     )
 
 
-def local_path(text: str) -> Path:
-    """A path on this machine's disks."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError(
-            f"is {text}; tables are read from a file system, so copy it to one"
-        )
-    return Path(text)
-
-
 def place(text: str) -> Place:
     """A path on this machine's disks, or an address that Beam knows."""
+    path_or_address(text)
     if "://" not in text:
         return Path(text)
     url = text.rstrip("/")
@@ -158,6 +158,7 @@ def place(text: str) -> Place:
 
 def tree(text: str) -> Place:
     """A path on disks, or an address that media can be read from."""
+    path_or_address(text)
     if "://" in text and not text.startswith("s3://"):
         raise argparse.ArgumentTypeError(
             f"is {text}; media are read from disks and from s3://, so mount it or copy them"

@@ -11,14 +11,18 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Opens a regular file for reading; symbolic links to regular files are followed.
 
     Raises:
@@ -47,12 +51,15 @@ def parse_json(content: str | bytes) -> Any:
     """Parses JSON that may have been tampered with.
 
     Raises:
-      ValueError: it is not JSON in UTF-8, or is nested too deeply.
+      ValueError: it is not JSON in UTF-8, is nested too deeply, or has text that is not Unicode.
     """
     try:
-        return json.loads(content)
+        value = json.loads(content)
+        if _ESCAPED_SURROGATE.search(content if isinstance(content, bytes) else content.encode()):
+            json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    return value
 
 
 def create_file(path: str | os.PathLike[str]) -> BinaryIO:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfdata.addresses import mask_secrets
 from tfdata.order import Source
 from tfdata.schema import DatasetError, Shard
 
@@ -69,7 +70,7 @@ def copied(
             temporary.replace(copy)
         except tf.errors.OpError as error:
             if damage == "fail":
-                text = " ".join(str(error.message).split()).rstrip(".")
+                text = mask_secrets(" ".join(str(error.message).split()).rstrip("."))
                 raise DatasetError(f"{file} cannot be read: {text}.") from None
         finally:
             temporary.unlink(missing_ok=True)

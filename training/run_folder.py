@@ -29,6 +29,7 @@ from models import MODELS
 from reports import figures, media_figures
 from reports.page import picture_address
 from reports.run_report import run_report
+from tfdata.files import read_json
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
@@ -110,8 +111,32 @@ def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, An
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """What a finished run has come to."""
-    return json.loads((run_dir / METRICS_NAME).read_text(encoding="utf-8"))
+    """Returns the metrics of a finished run.
+
+    Raises:
+      TrainingError: the file is damaged.
+    """
+    path = run_dir / METRICS_NAME
+    try:
+        metrics: dict[str, Any] = read_json(path)
+        _check_metrics(metrics)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise TrainingError(
+            f"{path} is damaged; delete {run_dir}, and the same command trains it again."
+        ) from None
+    return metrics
+
+
+def _check_metrics(metrics: Mapping[str, Any]) -> None:
+    """Raises KeyError, TypeError or ValueError if a comparison could not show these metrics."""
+    numbers = [metrics[name] for name in ("people", "chance", "parameters", "epochs", "seconds")]
+    for split in SPLITS:
+        shares = metrics[split]
+        numbers += [shares[name] for name in ("accuracy", "correct", "pairs", "low", "high")]
+    if not all(type(number) in (int, float) for number in numbers):
+        raise TypeError("a figure is not a number")
+    if metrics["model"] not in MODELS:
+        raise ValueError("the model is unknown")
 
 
 def is_finished(run_dir: Path) -> bool:
@@ -152,10 +177,12 @@ def _differing(begun: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str
 
 
 def _settings_of(run_dir: Path) -> dict[str, Any] | None:
+    """What the settings of a run say; None if it has none that can be read."""
     try:
-        return json.loads((run_dir / SETTINGS_NAME).read_text(encoding="utf-8"))
+        settings = read_json(run_dir / SETTINGS_NAME)
     except (FileNotFoundError, ValueError):
         return None
+    return settings if isinstance(settings, dict) else None
 
 
 def write_run(

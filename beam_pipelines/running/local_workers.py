@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from beam_pipelines.errors import BuildError
+from tfdata.addresses import mask_secrets
 
 
 def check_importable() -> None:
@@ -28,11 +29,12 @@ def check_importable() -> None:
 
 
 @contextmanager
-def worker_logs(path: Path) -> Iterator[TextIO]:
+def worker_logs(path: Path, secrets: Iterable[str] = ()) -> Iterator[TextIO]:
     """Sends what worker processes and Beam write to standard error into a file meanwhile.
 
     Local workers inherit the descriptor and report each of their steps on it. Yields a stream that
-    still reaches the terminal.
+    still reaches the terminal. At the end the file is freed of credentials, the given values among
+    them.
     """
     sys.stderr.flush()
     terminal_fd = os.dup(2)
@@ -42,7 +44,22 @@ def worker_logs(path: Path) -> Iterator[TextIO]:
             yield terminal
         finally:
             sys.stderr.flush()
+            _mask_log(path, secrets)
             os.dup2(terminal_fd, 2)
+
+
+def _mask_log(path: Path, secrets: Iterable[str]) -> None:
+    """Masks credentials in a log that descriptor 2 and those of worker processes write to.
+
+    The file is rewritten in place, as they share its offset, which is moved along.
+    """
+    log = path.read_text(encoding="utf-8", errors="surrogateescape")
+    masked = mask_secrets(log, secrets)
+    if masked != log:
+        with path.open("r+b") as file:
+            file.write(masked.encode("utf-8", "surrogateescape"))
+            os.lseek(2, file.tell(), os.SEEK_SET)
+            file.truncate()
 
 
 def bypass_proxies() -> None:
