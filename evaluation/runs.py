@@ -18,6 +18,7 @@ from models.files import load_model
 from models.product import Evidence
 from tfdata.addresses import check_address
 from tfdata.files import read_json
+from tfdata.inspection.examples import feature_settings
 from tfdata.schema import MANIFEST_NAME, Manifest, load_manifest
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
@@ -82,8 +83,9 @@ class Run:
 
         Raises:
           EvaluationError: names the settings that differ.
+          DatasetError: the settings of the data set make no sense.
         """
-        mine, theirs = asdict(self.features), asdict(FeatureSettings(**manifest.features))
+        mine, theirs = asdict(self.features), asdict(feature_settings(manifest))
         differing = [
             f"{name} {theirs[name]} instead of {value}"
             for name, value in mine.items()
@@ -148,7 +150,7 @@ def _described(manifest: Manifest) -> dict[str, Any]:
     """What the manifest says; the shards that it names are not in a run's folder."""
     people = manifest.people
     seen = manifest.splits["train"].sessions
-    features = FeatureSettings(**manifest.features)
+    features = feature_settings(manifest)
     if (features.image_shape, features.spectrogram_shape) != (
         manifest.image_shape,
         manifest.spectrogram_shape,

@@ -26,7 +26,7 @@ _SECRET_OPTION = re.compile(
     r"""(?P<value>[^\s"'&,;]+)""",
     re.IGNORECASE,
 )
-_SHORTEST = 6  # a shorter value may be an ordinary word
+_SHORTEST = 8  # a shorter value may be an ordinary word
 
 
 def mask_secrets(text: str, values: Iterable[str] = ()) -> str:

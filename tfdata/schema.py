@@ -306,8 +306,9 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
     }
     for split in splits.values():
         for shard in split.shards:
-            if Path(shard.file).name != shard.file or "\0" in shard.file:
-                raise ValueError(f"{shard.file!r} is no file name")
+            name = shard.file
+            if Path(name).name != name or name in ("", "..") or "\0" in name:
+                raise ValueError(f"{name!r} is no file name")
     height, width, channels = fields["image_shape"]
     bands, frames = fields["spectrogram_shape"]
     people = {name: from_fields(Person, person) for name, person in fields["people"].items()}
@@ -321,7 +322,10 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
         "leakage": leakage,
     }
     as_they_are = ("features", "plan", "without_pairs", "rejects", "software")
-    return from_fields(Manifest, parsed | {name: fields[name] for name in as_they_are})
+    manifest = from_fields(Manifest, parsed | {name: fields[name] for name in as_they_are})
+    if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
+        raise ValueError("a shape has no size")
+    return manifest
 
 
 def _check_shard(path: str, shard: Shard, found_bytes: int | None) -> None:

@@ -30,6 +30,7 @@ from reports import figures, media_figures
 from reports.page import picture_address
 from reports.run_report import run_report
 from tfdata.files import read_json
+from tfdata.inspection.examples import feature_settings
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
@@ -150,7 +151,12 @@ def run_settings(
     recipe: Mapping[str, Any],
     execution: Execution,
 ) -> dict[str, Any]:
-    """All that a run depends on, and where its data were: what `settings.json` says."""
+    """All that a run depends on, and where its data were: what `settings.json` says.
+
+    Raises:
+      DatasetError: the settings of the data set make no sense.
+    """
+    feature_settings(manifest)
     manifest_text = manifest.to_json()
     return {
         "model": model,
@@ -158,7 +164,7 @@ def run_settings(
         **asdict(execution),
         "data": str(data_dir.absolute()),
         "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
-        "split_by": manifest.plan["split_by"],
+        "split_by": manifest.plan.get("split_by"),
         "backend": keras.backend.backend(),
         "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
     }
