@@ -62,7 +62,9 @@ SECRET_ADDRESSES = [
             '{"beam:option:s3_session_token:v1": "***"}',
         ),
         ("AWS_SECRET_ACCESS_KEY=abc", "AWS_SECRET_ACCESS_KEY=***"),
-        ("Credential=AK/us, Signature=0f", "Credential=***, Signature=***"),
+        ("password='a b&c', x", "password='***', x"),
+        ("{'token': \"a'b,c\", 'x': 1}", "{'token': \"***\", 'x': 1}"),
+        ("Credential=AK/us Signature=0f", "Credential=*** Signature=***"),
     ],
 )
 def test_secrets_are_masked(text, masked):
@@ -167,6 +169,7 @@ def test_every_command_refuses_an_address_with_a_secret(
         ["--s3_secret_acess_key={}"],
         ["--num_shards=s3://user:{}@bucket"],
         ["--runner=http://user:{}@host"],
+        ["--environment_type=EXTERNAL", '--environment_config={{"AWS_SECRET_ACCESS_KEY": "{}"}}'],
     ],
 )
 def test_no_other_flag_of_the_build_shows_a_secret(flags, corpus, capsys, tmp_path, monkeypatch):

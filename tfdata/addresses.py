@@ -16,14 +16,18 @@ _URL = re.compile(r"(?<![\w/])(?P<scheme>[A-Za-z][\w+.-]+:/+)(?P<rest>[^\s\"']+)
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:/")
 _IPV6_HOST = re.compile(r"\[[0-9A-Fa-f:.%]+\](?::\d*)?(?=[/?#]|$)")
 # user:password@host without a scheme, as in gRPC's endpoints.
-_USER_INFO = re.compile(r"(?<![\w/:])[^\s\"'<>`@/:=,()]+:[^\s\"'<>`@/]+@(?=[\w\[])")
-_SECRET = r"[\w.-]*(?:secret|token|password|passwd|access_key|credential|signature)[\w.-]*"
+_USER_INFO = re.compile(r"(?<![^\s\"'<>`@=,()])[^\s\"'<>`@/:=,()]+:[^\s\"'<>`@/]+@(?=[\w\[])")
+_SECRET_WORDS = r"(?:secret|token|password|passwd|access_key|credential|signature)"
+_SECRET_WORD = re.compile(_SECRET_WORDS, re.IGNORECASE)
+_SECRET = rf"[\w.-]*{_SECRET_WORDS}[\w.-]*"
 _SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)
-_SECRET_OPTION = re.compile(
-    rf"""(?P<name>(?<![\w.-]){_SECRET}=["']?"""  # --name=value, NAME='value'
-    rf"""|--{_SECRET}\s+(?!-)"""  # --name value
-    rf"""|["'](?:[\w-]+:)*{_SECRET}(?::\w+)?["']\s*[:,]\s*b?["'])"""  # "name": "value"
-    r"""(?P<value>[^\s"'&,;]+)""",
+_PLAIN_OPTION = re.compile(  # --name=value, NAME=value, --name value
+    rf"""(?P<name>(?<![\w.-]){_SECRET}=|(?<!-)--{_SECRET}\s+(?!-))(?P<value>[^\s"']+)""",
+    re.IGNORECASE,
+)
+_QUOTED_OPTION = re.compile(  # "name": "value", '--name', 'value', NAME='value'
+    rf"""(?P<name>(?:["'](?:[\w-]+:)*{_SECRET}(?::\w+)?["']\s*[:,]\s*b?|(?<![\w.-]){_SECRET}=)"""
+    r"""(?P<quote>["']))(?P<value>(?:(?!(?P=quote)).)+)""",
     re.IGNORECASE,
 )
 _SHORTEST = 8  # a shorter value may be an ordinary word
@@ -39,9 +43,14 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= _SHORTEST:
             text = text.replace(value, MASK)
-    text = _URL.sub(lambda found: found["scheme"] + _masked_rest(found["rest"]), text)
-    text = _USER_INFO.sub(f"{MASK}@", text)
-    return _SECRET_OPTION.sub(lambda found: found["name"] + MASK, text)
+    if ":/" in text:
+        text = _URL.sub(lambda found: found["scheme"] + _masked_rest(found["rest"]), text)
+    if "@" in text:
+        text = _USER_INFO.sub(f"{MASK}@", text)
+    if _SECRET_WORD.search(text):
+        for option in (_QUOTED_OPTION, _PLAIN_OPTION):
+            text = option.sub(lambda found: found["name"] + MASK, text)
+    return text
 
 
 def check_address(place: object) -> None:

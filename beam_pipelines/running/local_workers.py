@@ -54,7 +54,8 @@ def _mask_log(path: Path, secrets: Iterable[str]) -> None:
     The file is rewritten in place, as they share its offset, which is moved along.
     """
     log = path.read_text(encoding="utf-8", errors="surrogateescape")
-    masked = mask_secrets(log, secrets)
+    values = tuple(secrets)
+    masked = "".join(mask_secrets(line, values) for line in log.splitlines(keepends=True))
     if masked != log:
         with path.open("r+b") as file:
             file.write(masked.encode("utf-8", "surrogateescape"))
