@@ -140,7 +140,15 @@ def read_run(run_dir: Path) -> Run:
             f"The model of {run_dir} knows {network.outputs[0].shape[-1]} people, and its "
             f"{MANIFEST_NAME} has {len(described['people'])}; {_MEND}."
         )
-    return Run(run_dir, name, MODELS[name].modality, **described, data=data, network=network)
+    run = Run(run_dir, name, MODELS[name].modality, **described, data=data, network=network)
+    wanted = {"image": [run.image_shape], "audio": [run.spectrogram_shape]}
+    wanted["pair"] = [*wanted["image"], *wanted["audio"]]
+    if sorted(tuple(x.shape[1:]) for x in network.inputs) != sorted(wanted[run.modality]):
+        raise EvaluationError(
+            f"The model of {run_dir} does not take the inputs that its {MANIFEST_NAME} and "
+            f"{SETTINGS_NAME} describe; {_MEND}."
+        )
+    return run
 
 
 _MEND = "train one with 'python train.py --model NAME'"

@@ -245,6 +245,8 @@ def test_odd_json_in_a_run_is_one_line(run_dir, face, capsys, name, content):
     [
         {"model": ["cnn_image"], "data": "x"},
         {"model": None, "data": "x"},
+        {"model": "cnn_audio", "data": "x"},
+        {"model": "cnn_cnn", "data": "x"},
         {"model": "cnn_image", "data": None},
         {"model": "cnn_image", "data": {"x": 3}},
         {"model": "cnn_image", "data": "a\0b"},

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -44,7 +44,8 @@ def worker_logs(path: Path, secrets: Iterable[str] = ()) -> Iterator[TextIO]:
             yield terminal
         finally:
             sys.stderr.flush()
-            _mask_log(path, secrets)
+            with suppress(OSError):  # whatever ended the build is what matters
+                _mask_log(path, secrets)
             os.dup2(terminal_fd, 2)
 
 
