@@ -1,12 +1,19 @@
-"""What every command of FaceVoice does with a wrong word: one sentence, exit code 2."""
+"""The parser of every command, its argument types, and its error messages.
+
+A wrong word on the command line is one sentence and exit code 2; any other failure, exit code 1.
+"""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+
+from tfdata.addresses import check_address, mask_secrets
 
 T = TypeVar("T", int, float)
 
@@ -14,6 +21,7 @@ T = TypeVar("T", int, float)
 SAMPLE_CORPUS = Path("data/sample_corpus")
 SAMPLE_DATA = Path("data/sample")
 OWN_DATA = Path("data/dataset")
+SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +34,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         sentence = message[0].upper() + message[1:]
-        self.exit(2, f"error: {sentence}{'' if sentence[-1] in '.?!' else '.'}\n")
+        fail(f"{sentence}{'' if sentence[-1] in '.?!' else '.'}")
+        self.exit(2)
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parses a whole command line; None stands for the program's own."""
@@ -41,6 +50,37 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(flag, [*self._option_string_actions, *also_known], n=1)
         meant = f"did you mean {near[0]}?" if near else "--help lists the flags."
         self.error(f"unknown flag {flag}; {meant}{hint}")
+
+
+def fail(sentence: str, secrets: Iterable[str] = ()) -> int:
+    """Prints the one line of a failure, without credentials; returns the exit code 1.
+
+    Args:
+      sentence: what was found, where, and what to do.
+      secrets: values that must not appear, such as those of secret flags.
+    """
+    known = [os.environ[name] for name in SECRET_VARIABLES if name in os.environ]
+    print(f"error: {mask_secrets(sentence, [*known, *secrets])}", file=sys.stderr)
+    return 1
+
+
+def local_path(text: str) -> Path:
+    """Parses a path on this machine's disks."""
+    path_or_address(text)
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"is {text}; it is used on a file system, so give a path or copy it to one"
+        )
+    return Path(text)
+
+
+def path_or_address(text: str) -> str:
+    """Parses a path, or an address such as s3://bucket/set, without credentials or a query."""
+    try:
+        check_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def positive_int(text: str) -> int:

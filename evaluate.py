@@ -10,9 +10,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from command_line import Parser, fraction
+from command_line import Parser, fail, fraction, local_path, path_or_address
 from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import SPLITS, DatasetError, load_manifest
 
@@ -20,26 +19,37 @@ from tfdata.schema import SPLITS, DatasetError, load_manifest
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(prog="evaluate.py", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a run's folder")
     parser.add_argument(
-        "--data", metavar="DIR", help="a data set's folder or address (default: the run's own)"
+        "--run", type=local_path, required=True, metavar="DIR", help="a run's folder"
+    )
+    parser.add_argument(
+        "--data",
+        type=path_or_address,
+        metavar="DIR",
+        help="a data set's folder or address (default: the run's own)",
     )
     parser.add_argument("--split", choices=SPLITS, default="test", help="(default: %(default)s)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: RUN/evaluation-SPLIT")
     parser.add_argument(
-        "--compare", type=Path, metavar="DIR", help="another run, asked about the same examples"
+        "--output", type=local_path, metavar="DIR", help="default: RUN/evaluation-SPLIT"
+    )
+    parser.add_argument(
+        "--compare",
+        type=local_path,
+        metavar="DIR",
+        help="another run, asked about the same examples",
     )
     parser.add_argument(
         "--trials",
-        type=Path,
+        type=local_path,
         metavar="FILE",
         help="pairs of files to verify, one '<1|0> path path' a line, as VoxCeleb's veri_test.txt",
     )
     parser.add_argument(
-        "--media", type=Path, metavar="DIR", help="folder that the paths of --trials begin in"
+        "--media", type=local_path, metavar="DIR", help="folder that the paths of --trials begin in"
     )
     parser.add_argument(
         "--unknown",
+        type=path_or_address,
         metavar="DIR",
         help="a data set with people whom the run was not trained on: all that it has of them, in "
         "any split, is what the model should not know",
@@ -69,9 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             _evaluate(found)
         except (DatasetError, EvaluationError, OSError) as error:
-            return _fail(str(error))
+            return fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(
+        return fail(
             f"{error.name} is missing; evaluation needs 'make setup', or pip install -e '.[train]'."
         )
     except KeyboardInterrupt:
@@ -137,11 +147,6 @@ def _evaluate(found: argparse.Namespace) -> None:
                 f"Note: {place} was rebuilt during the evaluation, which used the dataset as it "
                 f"was at the start."
             )
-
-
-def _fail(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -28,10 +28,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import Parser, positive_int
+from command_line import Parser, fail, local_path, positive_int
 from features.audio import MAX_SECONDS
 from reports.words import counted, listed, readable
 
@@ -45,10 +44,15 @@ FLAGS = {"image": ("--face",), "audio": ("--audio",), "pair": ("--face", "--audi
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(prog="predict.py", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a run's folder")
-    parser.add_argument("--face", nargs="+", action="extend", metavar="FILE", help="photographs")
+    parser.add_argument(
+        "--run", type=local_path, required=True, metavar="DIR", help="a run's folder"
+    )
+    parser.add_argument(
+        "--face", type=_file, nargs="+", action="extend", metavar="FILE", help="photographs"
+    )
     parser.add_argument(
         "--audio",
+        type=_file,
         nargs="+",
         action="extend",
         metavar="FILE",
@@ -82,9 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _predict(found, parser)
         except (EvaluationError, OSError) as error:
-            return _fail(str(error))
+            return fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(
+        return fail(
             f"{error.name} is missing; prediction needs 'make setup', or pip install -e '.[train]'."
         )
     except KeyboardInterrupt:
@@ -104,7 +108,7 @@ def _predict(found: argparse.Namespace, parser: Parser) -> int:
         prediction = predict(run, question, threshold, found.top)
         predictions.append(prediction)
         if prediction.error:
-            _fail(prediction.error)
+            fail(prediction.error)
         elif not found.json:
             print(_table(prediction, threshold, run), flush=True)
     if found.json:
@@ -151,6 +155,12 @@ def _table(prediction: Prediction, threshold: float | None, run: Run) -> str:
     return "\n".join([f"{files}: {answer}", *people])
 
 
+def _file(text: str) -> str:
+    """A file on this machine's disks, as it was given."""
+    local_path(text)
+    return text
+
+
 def _seconds(text: str) -> float:
     """A place in a clip."""
     try:
@@ -160,11 +170,6 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= MAX_SECONDS:
         raise argparse.ArgumentTypeError(f"is {text!r}; use a number from 0 to {MAX_SECONDS}")
     return value
-
-
-def _fail(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

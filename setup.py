@@ -10,6 +10,11 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PYAV = "av>=14,<19"  # 19 has dropped Python 3.11
+# A run's model may come from somebody else, so Keras' safe mode has to hold. 3.15.1 has the fixes
+# for CVE-2025-1550, -8747, -9905, -9906, -12058 and -12060, for CVE-2026-0897, -1462, -1669 and
+# -12481 (https://github.com/keras-team/keras/security/advisories), and for the unpickling that its
+# release notes name (https://github.com/keras-team/keras/releases/tag/v3.15.1).
+KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
 S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] would bring 22 packages more
 ROOMS = [
@@ -53,7 +58,7 @@ setup(
     ],
     extras_require={
         "train": [
-            "keras>=3,<4",
+            KERAS,
             "matplotlib>=3.8",
             "scikit-learn>=1.5",
             "setuptools<81",  # TensorBoard 2.16 still imports pkg_resources

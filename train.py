@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import OWN_DATA, SAMPLE_DATA, Parser, positive_float, positive_int, seed
+from command_line import (
+    OWN_DATA,
+    SAMPLE_DATA,
+    Parser,
+    fail,
+    local_path,
+    path_or_address,
+    positive_float,
+    positive_int,
+    seed,
+)
 from tfdata.files import check_no_links, replace_file
 from tfdata.nearby import nearby
 from tfdata.options import ADDRESS
@@ -35,9 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="train.py", description=__doc__)
     parser.add_argument("--model", required=True, help="a name such as cnn_image, or 'all'")
     parser.add_argument(
-        "--data", metavar="DIR", help="a data set's folder, or its address (s3://...)"
+        "--data",
+        type=path_or_address,
+        metavar="DIR",
+        help="a data set's folder, or its address (s3://...)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: runs/MODEL")
+    parser.add_argument("--output", type=local_path, metavar="DIR", help="default: runs/MODEL")
     parser.add_argument(
         "--recipe",
         choices=("ours", "study"),
@@ -71,9 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _train(found, parser)
     except (DatasetError, OSError) as error:
-        return _fail(str(error))
+        return fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(
+        return fail(
             f"{error.name} is missing; training needs 'make setup', or pip install -e '.[train]'."
         )
     except KeyboardInterrupt:
@@ -120,7 +133,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
                 f"it was at the start, see {run_dir / MANIFEST_NAME}."
             )
     except (EvaluationError, ModelError, TrainingError) as error:
-        return _fail(str(error))
+        return fail(str(error))
     except tf.errors.OpError as error:  # a damaged record, a full disk under TensorBoard's logs
         of_data = (
             tf.errors.DataLossError,
@@ -128,7 +141,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
             tf.errors.NotFoundError,
         )
         damage = first_damage(data_dir, manifest) if isinstance(error, of_data) else None
-        return _fail(str(damage or f"TensorFlow stopped: {_cause(error.message)}."))
+        return fail(str(damage or f"TensorFlow stopped: {_cause(error.message)}."))
     return 0
 
 
@@ -169,6 +182,7 @@ def _result(run_dir: Path) -> str:
 
 
 def _service_address(text: str) -> str:
+    path_or_address(text)
     if not ADDRESS.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no address; use one as grpc://host:5000")
     return text
@@ -210,11 +224,6 @@ def _check_splits(data_dir: Path, manifest: Manifest) -> None:
             f"{data_dir} has {len(strangers)} people without a training pair, {strangers[0]} for "
             f"one, whom no model could learn to know; leave them out with --exclude when building."
         )
-
-
-def _fail(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

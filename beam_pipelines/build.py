@@ -12,7 +12,20 @@ import sys
 from collections.abc import Sequence
 
 from beam_pipelines.errors import BuildError
+from command_line import fail
+from tfdata.addresses import mask_secrets, secret_values
 from tfdata.schema import DatasetError
+
+
+class _MaskingFormatter(logging.Formatter):
+    """Keeps credentials out of what Beam and its clients log."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__(logging.BASIC_FORMAT)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_secrets(super().format(record), self._secrets)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,11 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR, force=True)
     from beam_pipelines import flags, job
 
+    given = sys.argv[1:] if argv is None else argv
+    secrets = tuple(secret_values(given))
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_MaskingFormatter(secrets))
     try:
-        job.build(flags.parse(sys.argv[1:] if argv is None else argv))
+        job.build(flags.parse(given))
     except (BuildError, DatasetError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail(str(error), secrets)
     except KeyboardInterrupt:
         print("Stopped. Finished shards are kept; the same command goes on.", file=sys.stderr)
         return 130

@@ -24,7 +24,9 @@ from command_line import (
     SAMPLE_DATA,
     Parser,
     fraction,
+    local_path,
     non_negative_float,
+    path_or_address,
     whole_number,
 )
 from features import FeatureSettings
@@ -152,17 +154,9 @@ def parse(argv: Sequence[str]) -> Arguments:
     )
 
 
-def local_path(text: str) -> Path:
-    """A path on this machine's disks."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError(
-            f"is {text}; tables are read from a file system, so copy it to one"
-        )
-    return Path(text)
-
-
 def place(text: str) -> Place:
     """A path on this machine's disks, or an address that Beam knows."""
+    path_or_address(text)
     if "://" not in text:
         return Path(text)
     url = text.rstrip("/")
@@ -175,6 +169,7 @@ def place(text: str) -> Place:
 
 def tree(text: str) -> Place:
     """A path on disks, or an address that media can be read from."""
+    path_or_address(text)
     if "://" in text and not text.startswith("s3://"):
         raise argparse.ArgumentTypeError(
             f"is {text}; media are read from disks and from s3://, so mount it or copy them"

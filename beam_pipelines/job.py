@@ -31,6 +31,7 @@ from beam_pipelines.shards.stores import Place, store_at
 from command_line import SAMPLE_CORPUS
 from features import FeatureSettings
 from features.spectrogram import filterbank
+from tfdata.addresses import secret_values
 
 
 def build(arguments: Arguments) -> None:
@@ -67,7 +68,7 @@ def build(arguments: Arguments) -> None:
         with folder.prepared(job.output):
             print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
             with folder.log_file(job.output) as log:
-                with worker_logs(log) as terminal:
+                with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
                     if is_portable(arguments.runner) and arguments.preflight_seconds:
                         preflight.ask(
                             arguments.runner, beam_flags, job, arguments.preflight_seconds, log

@@ -10,7 +10,6 @@ one alone, too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from evaluation.folder import THRESHOLD_NAME
 from evaluation.media import spectrograms, with_missing
 from evaluation.runs import Run
 from features import FeatureSettings, MediaError, probe_audio, read_face
+from tfdata.addresses import check_address
+from tfdata.files import read_json
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Bytes = NDArray[np.uint8]
@@ -138,8 +139,8 @@ def read_threshold(run: Run) -> float | None:
     """
     path = run.folder / THRESHOLD_NAME
     try:
-        threshold = json.loads(path.read_text(encoding="utf-8"))["threshold"]
-        if not 0 <= threshold <= 1:
+        threshold = read_json(path)["threshold"]
+        if isinstance(threshold, bool) or not 0 <= threshold <= 1:
             raise ValueError(f"its threshold is {threshold}")
     except FileNotFoundError:
         return None
@@ -170,6 +171,10 @@ def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) 
 @contextmanager
 def _naming(path: str) -> Iterator[None]:
     """Says what is wrong with a file in a sentence that names it."""
+    try:
+        check_address(path)
+    except ValueError as error:
+        raise UnusableError(f"A file {error}.") from None
     try:
         yield
     except MediaError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,13 @@ from numpy.typing import NDArray
 
 from evaluation.errors import EvaluationError
 from features import FeatureSettings
-from models import EMBEDDING, MODELS
+from models import EMBEDDING, MODELS, ModelError
+from models.files import load_model
 from models.product import Evidence
-from tfdata.schema import MANIFEST_NAME, Manifest
+from tfdata.addresses import check_address
+from tfdata.files import read_json
+from tfdata.inspection.examples import feature_settings
+from tfdata.schema import MANIFEST_NAME, Manifest, load_manifest
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
 Batch = Mapping[str, NDArray[np.uint8]]
@@ -80,8 +83,9 @@ class Run:
 
         Raises:
           EvaluationError: names the settings that differ.
+          DatasetError: the settings of the data set make no sense.
         """
-        mine, theirs = asdict(self.features), asdict(FeatureSettings(**manifest.features))
+        mine, theirs = asdict(self.features), asdict(feature_settings(manifest))
         differing = [
             f"{name} {theirs[name]} instead of {value}"
             for name, value in mine.items()
@@ -118,10 +122,10 @@ def read_run(run_dir: Path) -> Run:
       EvaluationError: files that cannot be read, an unknown model.
     """
     try:
-        settings = json.loads((run_dir / SETTINGS_NAME).read_text(encoding="utf-8"))
-        manifest = json.loads((run_dir / MANIFEST_NAME).read_text(encoding="utf-8"))
-        name, data = settings["model"], Path(settings["data"])
-        described = _described(manifest)
+        settings = read_json(run_dir / SETTINGS_NAME)
+        name, data = str(settings["model"]), Path(settings["data"])
+        check_address(data)
+        described = _described(load_manifest(run_dir, check_shards=False))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(
             f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({error}); {_MEND}."
@@ -136,34 +140,47 @@ def read_run(run_dir: Path) -> Run:
             f"The model of {run_dir} knows {network.outputs[0].shape[-1]} people, and its "
             f"{MANIFEST_NAME} has {len(described['people'])}; {_MEND}."
         )
-    return Run(run_dir, name, MODELS[name].modality, **described, data=data, network=network)
+    run = Run(run_dir, name, MODELS[name].modality, **described, data=data, network=network)
+    wanted = {"image": [run.image_shape], "audio": [run.spectrogram_shape]}
+    wanted["pair"] = [*wanted["image"], *wanted["audio"]]
+    if sorted(tuple(x.shape[1:]) for x in network.inputs) != sorted(wanted[run.modality]):
+        raise EvaluationError(
+            f"The model of {run_dir} does not take the inputs that its {MANIFEST_NAME} and "
+            f"{SETTINGS_NAME} describe; {_MEND}."
+        )
+    return run
 
 
 _MEND = "train one with 'python train.py --model NAME'"
 
 
-def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _described(manifest: Manifest) -> dict[str, Any]:
     """What the manifest says; the shards that it names are not in a run's folder."""
-    people = manifest["people"]
-    seen = manifest["splits"]["train"]["sessions"]
+    people = manifest.people
+    seen = manifest.splits["train"].sessions
+    features = feature_settings(manifest)
+    if (features.image_shape, features.spectrogram_shape) != (
+        manifest.image_shape,
+        manifest.spectrogram_shape,
+    ):
+        raise ValueError("its shapes are not those of its settings")
     return {
-        "people": tuple(sorted(people, key=lambda who: people[who]["label"])),
-        "meta": {who: person["meta"] for who, person in people.items()},
+        "people": tuple(sorted(people, key=lambda who: people[who].label)),
+        "meta": {who: person.meta for who, person in people.items()},
         "videos": frozenset((who, video) for who, videos in seen.items() for video in videos),
-        "features": FeatureSettings(**manifest["features"]),
-        "image_shape": tuple(manifest["image_shape"]),
-        "spectrogram_shape": (*manifest["spectrogram_shape"], 1),
+        "features": features,
+        "image_shape": manifest.image_shape,
+        "spectrogram_shape": (*manifest.spectrogram_shape, 1),
     }
 
 
 def _network(run_dir: Path) -> keras.Model:
     try:
-        model = keras.models.load_model(run_dir / MODEL_NAME, compile=False)
+        model = load_model(run_dir / MODEL_NAME)
         embedding = model.get_layer(EMBEDDING).output
         return keras.Model(model.input, [model.output, embedding])
-    # A damaged archive raises BadZipFile, KeyError, OSError, ValueError and more.
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise EvaluationError(
-            f"{MODEL_NAME} of {run_dir} cannot be used ({reason}); {_MEND}."
-        ) from None
+    except ModelError as error:
+        reason = str(error)
+    except (AttributeError, ValueError):  # of a model that another program has made
+        reason = f"it has no layer {EMBEDDING!r}"
+    raise EvaluationError(f"{MODEL_NAME} of {run_dir} cannot be used ({reason}); {_MEND}.")

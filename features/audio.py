@@ -16,7 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from features.m4a import M4aClip, is_m4a
-from features.media import MediaError, Reason
+from features.media import MediaError, Reason, check_regular
 from features.settings import FeatureSettings
 
 # What is shorter says nothing about a voice, and repeating it would only draw a hum.
@@ -126,6 +126,7 @@ def read_window(
 @contextmanager
 def _open(source: Source) -> Iterator[Clip]:
     """Opens a clip, and says what goes wrong while it is open as a MediaError."""
+    check_regular(source)
     try:
         with _any_clip(source) as clip:
             if clip.format == "RAW":  # libsndfile goes by the name: .au, .snd, .gsm, .vox

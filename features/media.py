@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from enum import StrEnum
 
 
@@ -33,3 +35,21 @@ class MediaError(Exception):
 
     def __str__(self) -> str:
         return f"{self.reason.value}: {self.detail}"
+
+
+def check_regular(source: object) -> None:
+    """Checks that a path does not name a FIFO, a device or a socket, whose opening could block.
+
+    Open files, and paths that cannot be looked at, are left to whoever reads them.
+
+    Raises:
+      MediaError: unreadable.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return
+    try:
+        mode = os.stat(source).st_mode  # noqa: PTH116  (of millions of files)
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise MediaError(Reason.UNREADABLE, "not a regular file")

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from features.media import MediaError, Reason
+from features.media import MediaError, Reason, check_regular
 
 # Formats with an unmistakable beginning, that photographs are kept in. Pillow knows thirty more:
 # some take any bytes for a picture, and one runs a PostScript interpreter.
@@ -38,6 +38,7 @@ def open_picture(
     Raises:
       MediaError: unreadable or too_large.
     """
+    check_regular(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data and of bombs, checked below

@@ -1,15 +1,13 @@
 """`python -m sample_corpus [DIR]`: make the sample corpus and say where it is."""
 
-from pathlib import Path
-
-from command_line import SAMPLE_CORPUS, Parser
+from command_line import SAMPLE_CORPUS, Parser, local_path
 from sample_corpus import make_sample_corpus
 
 
 def main() -> None:
     """Makes the corpus in the folder that is named, or where the build looks for it."""
     parser = Parser(prog="python -m sample_corpus", description=__doc__)
-    parser.add_argument("dir", nargs="?", type=Path, default=SAMPLE_CORPUS)
+    parser.add_argument("dir", nargs="?", type=local_path, default=SAMPLE_CORPUS)
     try:
         corpus = make_sample_corpus(parser.parse(None).dir)
     except (OSError, ValueError) as error:

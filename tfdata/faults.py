@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdata.checks import RecordCheck
+from tfdata.files import open_regular
 from tfdata.rebuilds import is_rebuilt, missing_shard
 from tfdata.salvage import Fault, walk
 from tfdata.schema import MANIFEST_NAME, Manifest, Shard
@@ -70,7 +71,7 @@ def _shard_faults(
     """What is wrong with one shard: what follows its name in a line."""
     whole, faults, done = 0, 0, 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size != shard.bytes:
                 faults += 1

@@ -11,12 +11,15 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterator
-from io import BufferedReader, BufferedWriter
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
+
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
@@ -48,21 +51,24 @@ def parse_json(content: str | bytes) -> Any:
     """Parses JSON that may have been tampered with.
 
     Raises:
-      ValueError: it is not JSON in UTF-8, or is nested too deeply.
+      ValueError: it is not JSON in UTF-8, is nested too deeply, or has text that is not Unicode.
     """
     try:
-        return json.loads(content)
+        value = json.loads(content)
+        if _ESCAPED_SURROGATE.search(content if isinstance(content, bytes) else content.encode()):
+            json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    return value
 
 
-def create_file(path: str | os.PathLike[str]) -> BufferedWriter:
-    """Creates a file and opens it for writing.
+def create_file(path: str | os.PathLike[str]) -> BufferedRandom:
+    """Creates a file and opens it for writing and reading.
 
     Raises:
       OSError: it cannot be created, or something of that name exists, be it a dangling link.
     """
-    return Path(path).open("xb")  # O_CREAT | O_EXCL, which follows no link
+    return Path(path).open("x+b")  # O_CREAT | O_EXCL, which follows no link
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from command_line import Parser, seed
+from command_line import Parser, fail, local_path, path_or_address, seed
 from reports.words import listed
 from tfdata import remote
 from tfdata.checks import check_manifest
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n--person, --key or --index shows examples; --stats, what looks wrong.")
             return 0
         if remote.is_address(found.data_dir):
-            return _fail(f"Examples are read from a disk; copy {found.data_dir} to one first.")
+            return fail(f"Examples are read from a disk; copy {found.data_dir} to one first.")
         found.data_dir = Path(found.data_dir)
         check_manifest(found.data_dir, manifest)
         if found.export:
@@ -75,9 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # 'head' has read enough; nor must the end of the program write more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (DatasetError, NotFoundError, OSError) as error:
-        return _fail(str(error))
+        return fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(
+        return fail(
             f"{error.name} is missing; pictures need 'make setup', or pip install -e '.[train]'."
         )
     except KeyboardInterrupt:
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags, and as `shows` what is to be seen: overview, example, person or stats."""
     parser = Parser(prog="python -m tfdata.inspect", description=__doc__)
-    parser.add_argument("data_dir", metavar="DIR", help="a data set's folder")
+    parser.add_argument("data_dir", type=path_or_address, metavar="DIR", help="a data set's folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--key", metavar="KEY", help="the example with this key, or its beginning")
     which.add_argument("--index", type=_index, metavar="N", help="of --split, in stored order")
@@ -104,9 +104,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--augment", action="store_true", help="show what augmentation does (to train 0)"
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="of the training with --augment (0)")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="write pictures there")
+    parser.add_argument("--export", type=local_path, metavar="DIR", help="write pictures there")
     parser.add_argument(
-        "--audio", type=Path, metavar="DIR", help="the folder of audio that the build was given"
+        "--audio",
+        type=local_path,
+        metavar="DIR",
+        help="the folder of audio that the build was given",
     )
     found = parser.parse(argv)
     found.shows = "overview"
@@ -209,11 +212,6 @@ def _index(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of 0 or more")
     return int(text)
-
-
-def _fail(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdata.addresses import check_address
+
 DAMAGE = ("fail", "skip")
 IN_MEMORY = "memory"
-ADDRESS = re.compile(r"grpc://[^\s:/]+:\d{1,5}")
+ADDRESS = re.compile(r"grpc://[^\s:/@?#]+:\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ class ReadOptions:
             )
         if self.damage not in DAMAGE:
             raise ValueError(f"damage is {self.damage!r}; use one of {', '.join(DAMAGE)}.")
+        try:
+            check_address(self.service or "")
+        except ValueError as error:
+            raise ValueError(f"service {error}.") from None
         if self.service and not ADDRESS.fullmatch(self.service):
             raise ValueError(f"service is {self.service!r}; use an address as grpc://host:5000.")
         if self.service and (

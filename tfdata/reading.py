@@ -200,6 +200,9 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     wanted = MODALITIES[modality]
     shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
     label_of = labeller(manifest.people)
+    floor_db: Any = manifest.features.get("floor_db")
+    if options.augment and not isinstance(floor_db, int | float):
+        raise DatasetError(f"The manifest's floor_db is {floor_db!r}; build the data set again.")
 
     def decode(parsed: Mapping[str, tf.Tensor], epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         arrays = {
@@ -208,7 +211,7 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
         }
         if options.augment:
             draws = Draws(parsed[KEY], options.seed, epoch)
-            arrays = augment(arrays, draws, manifest.features["floor_db"])
+            arrays = augment(arrays, draws, floor_db)
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
         return features, label_of(parsed[IDENTITY])
 

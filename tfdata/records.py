@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tfdata.files import open_regular
 from tfdata.rebuilds import missing_shard
 from tfdata.salvage import Fault, Record, walk
 from tfdata.schema import DatasetError, Manifest, Shard
@@ -100,7 +101,7 @@ def walk_shard(path: Path) -> Iterator[Record | Fault]:
       DatasetError: it cannot be opened, or not be read to its end.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             yield from walk(file, _size(file))
     except OSError as error:
         raise DatasetError(f"The shard {path} cannot be read: {error.strerror}.") from None

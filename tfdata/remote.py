@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from tfdata.addresses import mask_secrets
 from tfdata.schema import MANIFEST_NAME, DatasetError
 
 _QUESTIONS_AT_A_TIME = 16
@@ -109,7 +110,7 @@ def _why(folder: str, error: Exception) -> str:
 
 
 def _text(error: Exception) -> str:
-    return " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
+    return mask_secrets(" ".join(str(getattr(error, "message", error)).split()).rstrip("."))
 
 
 def _end_without_destructors() -> None:

@@ -8,6 +8,7 @@ here in a way that an older reader would misread means raising FORMAT_VERSION.
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,7 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdata.files import parse_json
+from tfdata.addresses import check_address
+from tfdata.fields import from_fields
+from tfdata.files import open_regular, parse_json
 from tfdata.tfrecord import encode_example
 
 FORMAT = "facevoice-dataset"
@@ -204,15 +207,19 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
 
     Raises:
       DatasetError: no folder, no manifest, not a manifest, another format version, a shard that
-        is missing or of another size.
+        is missing, not a regular file or of another size, or an address with credentials.
     """
     from tfdata import remote  # which imports this
 
+    try:
+        check_address(data_dir)
+    except ValueError as error:
+        raise DatasetError(f"The address {error}.") from None
     folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
     path = f"{folder}/{MANIFEST_NAME}"
     text = remote.read_manifest(folder) if isinstance(folder, str) else _text_of(folder)
     try:
-        fields = json.loads(text)
+        fields = parse_json(text)
     except ValueError as error:
         raise DatasetError(f"{path} cannot be read ({error}); build the data set again.") from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
@@ -225,8 +232,13 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
         )
     try:
         manifest = _parse(fields)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
         raise DatasetError(f"{path} is damaged ({error}); build the data set again.") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{path} is damaged (a field is missing or of another kind: {error}); build the data "
+            f"set again."
+        ) from None
     if check_shards:
         check_shard_sizes(folder, manifest)
     return manifest
@@ -253,7 +265,8 @@ def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
 def _text_of(folder: Path) -> str:
     """The text of a manifest on a disk."""
     try:
-        return (folder / MANIFEST_NAME).read_text(encoding="utf-8")
+        with open_regular(folder / MANIFEST_NAME) as file:
+            return file.read().decode()
     except (FileNotFoundError, NotADirectoryError):
         found = "is not a folder" if folder.exists() else "does not exist"
         if folder.is_dir():
@@ -263,52 +276,70 @@ def _text_of(folder: Path) -> str:
             f"DIR'."
         ) from None
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DatasetError(
-            f"{folder / MANIFEST_NAME} cannot be read ({error}); build the data set again."
+            f"{folder / MANIFEST_NAME} cannot be read ({reason}); build the data set again."
         ) from None
 
 
 def _sizes(folder: Path, names: list[str]) -> dict[str, int]:
-    """Name to bytes of those of some files that are in a folder on a disk."""
+    """Name to bytes of those of some files that are in a folder on a disk.
+
+    Raises:
+      DatasetError: one is not a regular file; reading a FIFO would wait for a writer.
+    """
     found = {}
     for name in names:
         with suppress(OSError):
-            found[name] = (folder / name).stat().st_size
+            status = (folder / name).stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise DatasetError(
+                    f"The shard {folder / name} is not a regular file; copy the data set again, "
+                    f"or build it again."
+                )
+            found[name] = status.st_size
     return found
 
 
 def _parse(fields: Mapping[str, Any]) -> Manifest:
+    """Returns a manifest whose fields have the types that they are declared with."""
+    for split in fields["splits"].values():
+        for identity, videos in split["sessions"].items():
+            if not isinstance(videos, list):
+                raise TypeError(f"the videos of {identity!r} are no list")
     splits = {
-        name: Split(
-            split["pairs"],
-            split["sessions"],
-            tuple(_shard(shard) for shard in split["shards"]),
+        name: from_fields(
+            Split,
+            {
+                "pairs": split["pairs"],
+                "sessions": split["sessions"],
+                "shards": tuple(from_fields(Shard, shard) for shard in split["shards"]),
+            },
         )
         for name, split in fields["splits"].items()
     }
+    for split in splits.values():
+        for shard in split.shards:
+            name = shard.file
+            if Path(name).name != name or name in ("", "..") or "\0" in name:
+                raise ValueError(f"{name!r} is no file name")
     height, width, channels = fields["image_shape"]
     bands, frames = fields["spectrogram_shape"]
-    return Manifest(
-        features=fields["features"],
-        plan=fields["plan"],
-        image_shape=(height, width, channels),
-        spectrogram_shape=(bands, frames),
-        people={name: Person(**person) for name, person in fields["people"].items()},
-        splits={name: splits[name] for name in SPLITS},
-        without_pairs=fields["without_pairs"],
-        corpus=Corpus(**fields["corpus"]),
-        leakage={name: Leak(**leak) for name, leak in fields["leakage"].items()},
-        rejects=fields["rejects"],
-        software=fields["software"],
-    )
-
-
-def _shard(fields: Mapping[str, Any]) -> Shard:
-    """Parses a shard, whose name must not lead out of the folder that it is read or copied to."""
-    shard = Shard(**fields)
-    if shard.file in ("", "..") or Path(shard.file).name != shard.file:
-        raise ValueError(f"{shard.file!r} is no file name")
-    return shard
+    people = {name: from_fields(Person, person) for name, person in fields["people"].items()}
+    leakage = {name: from_fields(Leak, leak) for name, leak in fields["leakage"].items()}
+    parsed = {
+        "image_shape": (height, width, channels),
+        "spectrogram_shape": (bands, frames),
+        "people": people,
+        "splits": {name: splits[name] for name in SPLITS},
+        "corpus": from_fields(Corpus, fields["corpus"]),
+        "leakage": leakage,
+    }
+    as_they_are = ("features", "plan", "without_pairs", "rejects", "software")
+    manifest = from_fields(Manifest, parsed | {name: fields[name] for name in as_they_are})
+    if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
+        raise ValueError("a shape has no size")
+    return manifest
 
 
 def _check_shard(path: str, shard: Shard, found_bytes: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdata import remote
+from tfdata.addresses import mask_secrets
 from tfdata.files import create_file
 from tfdata.order import Source
 from tfdata.rebuilds import missing_shard
@@ -80,7 +81,7 @@ def copied(
             if damage == "fail":
                 if isinstance(error, tf.errors.NotFoundError):
                     raise missing_shard(data_dir, manifest, shard.file) from None
-                text = " ".join(str(error.message).split()).rstrip(".")
+                text = mask_secrets(" ".join(str(error.message).split()).rstrip("."))
                 raise DatasetError(f"{file} cannot be read: {text}.") from None
         finally:
             temporary.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from command_line import Parser
+from command_line import Parser, fail, local_path
 from reports.words import counted
 from tfdata.checks import check_manifest
 from tfdata.faults import Found, find_faults
@@ -34,7 +34,7 @@ MAX_LINES = 50
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(prog="python -m tfdata.verify", description=__doc__)
-    parser.add_argument("data_dir", type=Path, metavar="DIR", help="a data set's folder")
+    parser.add_argument("data_dir", type=local_path, metavar="DIR", help="a data set's folder")
     data_dir: Path = parser.parse(argv).data_dir
     started = time.monotonic()
     try:
@@ -42,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_manifest(data_dir, manifest)
         found = _report(data_dir, manifest)
     except (DatasetError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail(str(error))
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import keras
 
-from tfdata.files import replace_file
+from models import ModelError
+from models.files import load_model, load_weights
+from tfdata.files import open_regular, replace_file
 from training.errors import TrainingError
 from training.progress import Progress
 
@@ -32,31 +34,45 @@ class Checkpoint:
         self._folder = run_dir / "checkpoint"
 
     def read_progress(self) -> Progress | None:
-        """How far the run has come; None if nothing of it was kept."""
+        """How far the run has come; None if nothing of it was kept.
+
+        Raises:
+          TrainingError: the file is damaged.
+        """
         try:
-            return Progress.from_json(self._switch.read_text())
+            with open_regular(self._switch) as file:
+                return Progress.from_json(file.read())
         except FileNotFoundError:
             return None
+        except (OSError, ValueError, TypeError):
+            raise self._damaged(self._switch) from None
 
     def restore(self, model: keras.Model, progress: Progress) -> None:
         """Brings a compiled model of the same recipe, and its optimiser, to where they were.
 
         The kept model cannot be trained itself: it has forgotten what must not decay.
         """
+        path = self._model(progress)
         try:
-            kept = keras.models.load_model(self._model(progress))
-        except (OSError, ValueError, KeyError):
-            raise TrainingError(
-                f"{self._model(progress)} is damaged; delete {self._folder}, and the same command "
-                f"begins anew."
-            ) from None
-        model.set_weights(kept.get_weights())
-        model.optimizer.build(model.trainable_variables)
-        for mine, other in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
-            mine.assign(other)
+            kept = load_model(path, compile=True)
+            model.set_weights(kept.get_weights())
+            model.optimizer.build(model.trainable_variables)
+            pairs = zip(model.optimizer.variables, kept.optimizer.variables, strict=True)
+            for mine, other in pairs:
+                mine.assign(other)
+        except (AttributeError, ValueError):  # unreadable, or of another model
+            raise self._damaged(path) from None
 
     def load_best_weights(self, model: keras.Model, progress: Progress) -> None:
-        model.load_weights(self._best(progress))
+        """Gives a model the weights of its best epoch.
+
+        Raises:
+          TrainingError: they cannot be read.
+        """
+        try:
+            load_weights(model, self._best(progress))
+        except ModelError:
+            raise self._damaged(self._best(progress)) from None
 
     def save(self, model: keras.Model, progress: Progress) -> None:
         """Keeps the state; until it is whole, the one before counts."""
@@ -93,6 +109,11 @@ class Checkpoint:
         for path in self._folder.iterdir():
             if _OWN.fullmatch(path.name) and path not in needed:
                 path.unlink()
+
+    def _damaged(self, path: Path) -> TrainingError:
+        return TrainingError(
+            f"{path} is damaged; delete {self._folder}, and the same command begins anew."
+        )
 
     @property
     def _switch(self) -> Path:

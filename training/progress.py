@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from tfdata.fields import from_fields
+from tfdata.files import parse_json
 from training.recipes import Recipe
 
 
@@ -64,8 +66,12 @@ class Progress:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_json(text: str) -> Progress:
-        return Progress(**json.loads(text))
+    def from_json(text: str | bytes) -> Progress:
+        """Raises ValueError or TypeError for what is no progress."""
+        progress = from_fields(Progress, parse_json(text))
+        if min(progress.epoch, progress.step, progress.best_epoch) < 0:
+            raise ValueError("its numbers are negative")
+        return progress
 
 
 def _goodness(value: float, watch: str) -> float:

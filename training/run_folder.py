@@ -30,7 +30,8 @@ from models import MODELS
 from reports import figures, media_figures
 from reports.page import picture_address
 from reports.run_report import run_report
-from tfdata.files import check_no_links, replace_file
+from tfdata.files import check_no_links, read_json, replace_file
+from tfdata.inspection.examples import feature_settings
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
@@ -115,8 +116,32 @@ def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, An
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """What a finished run has come to."""
-    return json.loads((run_dir / METRICS_NAME).read_text(encoding="utf-8"))
+    """Returns the metrics of a finished run.
+
+    Raises:
+      TrainingError: the file is damaged.
+    """
+    path = run_dir / METRICS_NAME
+    try:
+        metrics: dict[str, Any] = read_json(path)
+        _check_metrics(metrics)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise TrainingError(
+            f"{path} is damaged; delete {run_dir}, and the same command trains it again."
+        ) from None
+    return metrics
+
+
+def _check_metrics(metrics: Mapping[str, Any]) -> None:
+    """Raises KeyError, TypeError or ValueError if a comparison could not show these metrics."""
+    numbers = [metrics[name] for name in ("people", "chance", "parameters", "epochs", "seconds")]
+    for split in SPLITS:
+        shares = metrics[split]
+        numbers += [shares[name] for name in ("accuracy", "correct", "pairs", "low", "high")]
+    if not all(type(number) in (int, float) for number in numbers):
+        raise TypeError("a figure is not a number")
+    if metrics["model"] not in MODELS:
+        raise ValueError("the model is unknown")
 
 
 def is_finished(run_dir: Path) -> bool:
@@ -130,7 +155,12 @@ def run_settings(
     recipe: Mapping[str, Any],
     execution: Execution,
 ) -> dict[str, Any]:
-    """All that a run depends on, and where its data were: what `settings.json` says."""
+    """All that a run depends on, and where its data were: what `settings.json` says.
+
+    Raises:
+      DatasetError: the settings of the data set make no sense.
+    """
+    feature_settings(manifest)
     manifest_text = manifest.to_json()
     return {
         "model": model,
@@ -138,7 +168,7 @@ def run_settings(
         **asdict(execution),
         "data": str(data_dir.absolute()),
         "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
-        "split_by": manifest.plan["split_by"],
+        "split_by": manifest.plan.get("split_by"),
         "backend": keras.backend.backend(),
         "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
     }
@@ -158,10 +188,12 @@ def _differing(begun: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str
 
 
 def _settings_of(run_dir: Path) -> dict[str, Any] | None:
+    """What the settings of a run say; None if it has none that can be read."""
     try:
-        return json.loads((run_dir / SETTINGS_NAME).read_text(encoding="utf-8"))
+        settings = read_json(run_dir / SETTINGS_NAME)
     except (FileNotFoundError, ValueError):
         return None
+    return settings if isinstance(settings, dict) else None
 
 
 def write_run(

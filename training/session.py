@@ -11,8 +11,10 @@ from typing import Any
 import keras
 
 from evaluation.runs import MODEL_NAME
-from models import Inputs, build_model
+from models import Inputs, ModelError, build_model
+from models.files import load_model
 from tfdata.schema import Manifest
+from training.errors import TrainingError
 from training.experts import join, weigh
 from training.fit import Fitted, fit, prepare
 from training.recipes import Execution, Experts, Recipe
@@ -83,7 +85,7 @@ class Session:
         names = (experts.image, experts.audio)
         folders = [self.train_once(name, experts_dir / name) for name in names]
         started = time.monotonic()
-        trained = [keras.models.load_model(folder / MODEL_NAME) for folder in folders]
+        trained = [_load_expert(folder / MODEL_NAME) for folder in folders]
         inputs = Inputs(self.manifest.image_shape, (*self.manifest.spectrogram_shape, 1))
         prepare(self.execution)
         fusion = build_model(model, inputs, len(self.manifest.people))
@@ -108,3 +110,13 @@ class Session:
         if isinstance(recipe, Experts):
             settings = {"experts": {name: asdict(self._recipe(name)) for name in settings.values()}}
         return run_settings(model, self.data_dir, self.manifest, settings, self.execution)
+
+
+def _load_expert(path: Path) -> keras.Model:
+    try:
+        return load_model(path)
+    except ModelError as error:
+        raise TrainingError(
+            f"{path} cannot be used ({error}); delete {path.parent}, and the same command trains "
+            f"it again."
+        ) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from beam_pipelines.shards.stores import Address, Place
+from tfdata.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class DiskTree:
 
     def is_readable(self, path: str) -> bool:
         try:
-            with (self._root / path).open("rb") as file:
+            with open_regular(self._root / path) as file:
                 while file.read(1 << 20):
                     pass
         except OSError:

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from beam_pipelines.errors import BuildError
+from tfdata.addresses import mask_secrets
 
 
 def check_importable() -> None:
@@ -27,11 +28,12 @@ def check_importable() -> None:
 
 
 @contextmanager
-def worker_logs(log: TextIO) -> Iterator[TextIO]:
+def worker_logs(log: TextIO, secrets: Iterable[str] = ()) -> Iterator[TextIO]:
     """Sends what worker processes and Beam write to standard error into a file meanwhile.
 
     Local workers inherit the descriptor and report each of their steps on it. Yields a stream that
-    still reaches the terminal.
+    still reaches the terminal. At the end the file is freed of credentials, the given values among
+    them.
     """
     sys.stderr.flush()
     terminal_fd = os.dup(2)
@@ -41,7 +43,25 @@ def worker_logs(log: TextIO) -> Iterator[TextIO]:
             yield terminal
         finally:
             sys.stderr.flush()
+            with suppress(OSError):  # whatever ended the build is what matters
+                _mask_log(log, secrets)
             os.dup2(terminal_fd, 2)
+
+
+def _mask_log(log: TextIO, secrets: Iterable[str]) -> None:
+    """Masks credentials in a log that descriptor 2 and those of worker processes write to.
+
+    The file is rewritten in place, as they share its offset, which is moved along.
+    """
+    log.flush()
+    written = log.fileno()
+    text = os.pread(written, os.fstat(written).st_size, 0).decode("utf-8", "surrogateescape")
+    values = tuple(secrets)
+    masked = "".join(mask_secrets(line, values) for line in text.splitlines(keepends=True))
+    if masked != text:
+        os.ftruncate(written, 0)
+        os.lseek(written, 0, os.SEEK_SET)
+        os.write(written, masked.encode("utf-8", "surrogateescape"))
 
 
 def bypass_proxies() -> None:

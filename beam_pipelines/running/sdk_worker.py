@@ -22,6 +22,7 @@ from apache_beam.portability.api import (
 from google.protobuf import json_format, text_format
 
 from beam_pipelines.running.local_workers import bypass_proxies
+from command_line import fail
 
 ANSWER_SECONDS = 60
 
@@ -51,7 +52,7 @@ def _learnt(worker_id: str, endpoint: str) -> beam_provision_api_pb2.ProvisionIn
                 wait_for_ready=True,
             )
         except grpc.RpcError as error:
-            sys.exit(f"error: no runner answers at {endpoint}: {error.details()}.")
+            sys.exit(fail(f"no runner answers at {endpoint}: {error.details()}."))
     return answer.info
 
 

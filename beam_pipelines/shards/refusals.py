@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 
+from tfdata.addresses import mask_secrets
+
 # Beam's extra for each scheme, and what an account must be allowed.
 _EXTRAS = {"s3": "aws", "gs": "gcp", "hdfs": "hadoop"}
 _CODE = re.compile(r"\((?P<code>\w+)\) when calling the (?P<operation>\w+) operation")
@@ -43,7 +45,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _why(url: str, error: BaseException) -> str:
     scheme, _, rest = url.partition("://")
-    text = " ".join(str(error).split()).rstrip(".")
+    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
     found = _CODE.search(text)
     code = found["code"] if found else str(getattr(error, "code", ""))
     bucket = rest.partition("/")[0]

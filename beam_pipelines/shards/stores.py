@@ -12,10 +12,11 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+from tfdata.addresses import check_address
 from tfdata.files import create_file, open_lock, open_regular
 
 WORK_NAME = ".build"
@@ -33,7 +34,11 @@ class Address:
     """
 
     url: str
-    beam_flags: tuple[str, ...] = ()
+    beam_flags: tuple[str, ...] = field(default=(), repr=False)  # may contain credentials
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a URL with credentials or a query."""
+        check_address(self.url)
 
     def __str__(self) -> str:
         return self.url
