@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -178,7 +179,7 @@ def test_media_out_of_reach_while_a_shard_is_written_are_tried_again(
     output = tmp_path / "set"
     assert build(*rich.flags, QUOTA, f"--output={tmp_path / 'expected'}") == 0
     face = rich.faces / min(sources(tmp_path / "expected"))[1]
-    usual = Path.open, Image.open
+    usual = os.open, Image.open
 
     def opened(way):
         def refuse(path, *others, **settings):
@@ -188,7 +189,7 @@ def test_media_out_of_reach_while_a_shard_is_written_are_tried_again(
 
         return refuse
 
-    monkeypatch.setattr(Path, "open", opened(usual[0]))
+    monkeypatch.setattr(os, "open", opened(usual[0]))
     monkeypatch.setattr(Image, "open", opened(usual[1]))
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     assert files_of(output) != files_of(tmp_path / "expected")

@@ -95,6 +95,7 @@ def test_text_without_secrets_stays_as_it_is(text):
 def test_given_values_are_masked_wherever_they_stand(monkeypatch, capsys):
     words = ["--s3_secret_access_key", SECRET, f"--s3_session_token={SECRET[::-1]}", "--x", "y"]
     assert list(secret_values(words)) == [SECRET, SECRET[::-1]]
+    assert list(secret_values([])) == []
     assert mask_secrets(f"b'{SECRET}\\n'", [SECRET]) == "b'***\\n'"
     monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
     assert fail(f"Invalid header value b'{SECRET}'.") == 1

@@ -7,6 +7,7 @@ is printed or stored is masked as well, as errors of other libraries quote URLs 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -70,7 +71,7 @@ def check_address(place: object) -> None:
 
 def secret_values(words: Sequence[str]) -> Iterator[str]:
     """Yields the values of those flags of a command line whose names say that they are secret."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
         name, has_value, value = word.partition("=")
         if word.startswith("--") and _SECRET_NAME.fullmatch(name[2:]):
             yield value if has_value else following

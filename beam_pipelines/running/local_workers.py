@@ -43,9 +43,11 @@ def worker_logs(log: TextIO, secrets: Iterable[str] = ()) -> Iterator[TextIO]:
             yield terminal
         finally:
             sys.stderr.flush()
-            with suppress(OSError):  # whatever ended the build is what matters
-                _mask_log(log, secrets)
-            os.dup2(terminal_fd, 2)
+            try:
+                with suppress(OSError):  # whatever ended the build is what matters
+                    _mask_log(log, secrets)
+            finally:
+                os.dup2(terminal_fd, 2)
 
 
 def _mask_log(log: TextIO, secrets: Iterable[str]) -> None:
