@@ -17,16 +17,7 @@ PYAV = "av>=14,<19"  # 19 has dropped Python 3.11
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
 S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] would bring 22 packages more
-ROOMS = [
-    "beam_pipelines",
-    "evaluation",
-    "features",
-    "models",
-    "reports",
-    "sample_corpus",
-    "tfdata",
-    "training",
-]
+PACKAGES = ["beam_pipelines", "facevoice", "models", "tfdata"]
 
 setup(
     name="facevoice",
@@ -36,14 +27,25 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
-    packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
-    py_modules=["command_line", "evaluate", "predict", "train"],
+    packages=find_packages(include=[*PACKAGES, *(f"{package}.*" for package in PACKAGES)]),
+    package_data={"facevoice": ["py.typed", "reports/templates/*"]},
+    py_modules=[],  # or setuptools would install the scripts
     # What a cluster starts on its machines (see docs/scaling.md).
     entry_points={
         "console_scripts": [
-            "facevoice-worker=beam_pipelines.running.sdk_worker:main",
-            "facevoice-worker-pool=beam_pipelines.running.worker_pool:main",
-        ]
+            "facevoice=facevoice.cli:main",
+            "facevoice-worker=beam_pipelines.runners.sdk_worker:main",
+            "facevoice-worker-pool=beam_pipelines.runners.worker_pool:main",
+        ],
+        # Sub-commands of `facevoice`.
+        "facevoice.commands": [
+            "build=beam_pipelines.build:main_and_exit",
+            "check=tfdata.verify:main",
+            "evaluate=facevoice.commands.evaluate:main",
+            "inspect=facevoice.commands.inspect:main",
+            "predict=facevoice.commands.predict:main",
+            "train=facevoice.commands.train:main",
+        ],
     },
     install_requires=[
         "apache-beam==2.77.*",

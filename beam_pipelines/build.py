@@ -1,7 +1,6 @@
-"""The build command: `python -m beam_pipelines.build`.
+"""Runs the build command: `python -m beam_pipelines.build`, or `facevoice build`.
 
-This file is only the door. Beam cannot ship functions of a `__main__` module to its workers, so
-the job itself lives in modules that can be imported.
+The job itself is in other modules, as Beam cannot ship functions of a `__main__` module to workers.
 """
 
 from __future__ import annotations
@@ -11,10 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from beam_pipelines.errors import BuildError
-from command_line import fail
-from tfdata.addresses import mask_secrets, secret_values
-from tfdata.schema import DatasetError
+from tfdata.command_line import run
+from tfdata.storage.addresses import mask_secrets, secret_values
 
 
 class _MaskingFormatter(logging.Formatter):
@@ -28,31 +25,38 @@ class _MaskingFormatter(logging.Formatter):
         return mask_secrets(super().format(record), self._secrets)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m beam_pipelines.build") -> int:
     """Runs the command; returns its exit code."""
     # Beam takes the root logger and, while it is imported, warns of optional parts.
     logging.basicConfig(level=logging.ERROR, force=True)
-    from beam_pipelines import flags, job
+    from beam_pipelines import driver, options
 
     given = sys.argv[1:] if argv is None else argv
     secrets = tuple(secret_values(given))
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_MaskingFormatter(secrets))
-    try:
-        job.build(flags.parse(given))
-    except (BuildError, DatasetError, OSError) as error:
-        return fail(str(error), secrets)
-    except KeyboardInterrupt:
-        print("Stopped. Finished shards are kept; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+    return run(
+        lambda: driver.build(options.parse(given, prog)),
+        interrupted="Stopped. Finished shards are kept; the same command resumes.",
+        secrets=secrets,
+    )
 
 
-if __name__ == "__main__":
-    code = main()
+def main_and_exit(
+    argv: Sequence[str] | None = None, prog: str = "python -m beam_pipelines.build"
+) -> int:
+    """Runs the command; ends the process at once if it fails.
+
+    After a failure, threads of Beam wait for workers, and workers for this process: the
+    interpreter's own exit could take for ever.
+    """
+    code = main(argv, prog)
     if code:
-        # After a failure, threads of Beam's wait for workers, and workers for this process: the
-        # interpreter's own way out could take for ever.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main_and_exit())

@@ -13,10 +13,10 @@ import numpy as np
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Place, store_at
-from features import FeatureSettings, band_centres_hz
-from reports.card import card
-from reports.examples import Example
-from tfdata.records import read_records
+from facevoice.features import FeatureSettings, band_centres_hz
+from facevoice.reports.card import card
+from facevoice.reports.examples import Example
+from tfdata.record_reader import read_records
 from tfdata.schema import (
     IDENTITY,
     IMAGE,

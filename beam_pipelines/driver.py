@@ -11,27 +11,27 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from beam_pipelines import summary, words
+from beam_pipelines import manifest_builder, messages
 from beam_pipelines.card import card_html
 from beam_pipelines.corpus.people import People, find_people
 from beam_pipelines.corpus.split_file import with_utterances
 from beam_pipelines.errors import BuildError
-from beam_pipelines.flags import Arguments
+from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import describe, describe_plan
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.outline import Outline
-from beam_pipelines.running import preflight, progress
-from beam_pipelines.running.local_workers import worker_logs
-from beam_pipelines.running.runners import is_portable, pipeline_on, reached, run
-from beam_pipelines.shards import folder
-from beam_pipelines.shards.digests import Job, software, worker_code
-from beam_pipelines.shards.names import CARD_NAME
-from beam_pipelines.shards.notes import ShardNote, read_note, seem_to_stand
+from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.runners import preflight, progress
+from beam_pipelines.runners.execution import is_portable, pipeline_on, reached, run
+from beam_pipelines.runners.local_workers import worker_logs
+from beam_pipelines.shards import output_dir
+from beam_pipelines.shards.file_names import CARD_NAME
+from beam_pipelines.shards.fingerprints import Job, software, worker_code
+from beam_pipelines.shards.shard_results import ShardNote, read_note, seem_to_stand
 from beam_pipelines.shards.stores import Place, store_at
-from command_line import SAMPLE_CORPUS
-from features import FeatureSettings
-from features.spectrogram import filterbank
-from tfdata.addresses import secret_values
+from facevoice.features import FeatureSettings
+from facevoice.features.spectrogram import filterbank
+from tfdata.command_line import SAMPLE_CORPUS
+from tfdata.storage.addresses import secret_values
 
 
 def build(arguments: Arguments) -> None:
@@ -57,7 +57,7 @@ def build(arguments: Arguments) -> None:
         code=worker_code(),
         software=software(),
     )
-    folder.check_output(job.output)
+    output_dir.check_output(job.output)
     if arguments.dry_run:
         pipeline_on(arguments.runner, arguments.beam_flags)  # refuses what the build would
         _say_plan(arguments, found, job)
@@ -65,9 +65,9 @@ def build(arguments: Arguments) -> None:
     with reached(arguments.runner, arguments.beam_flags) as beam_flags:
         pipeline = pipeline_on(arguments.runner, beam_flags)
         describe(pipeline, found.people, job, arguments.plan)
-        with folder.prepared(job.output):
+        with output_dir.prepared(job.output):
             print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
-            with folder.log_file(job.output) as log:
+            with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
                     if is_portable(arguments.runner) and arguments.preflight_seconds:
                         preflight.ask(
@@ -87,14 +87,18 @@ def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
         aside = replace(job, output=Path(scratch))
         pipeline = pipeline_on("DirectRunner", ["--direct_running_mode=in_memory"])
         describe_plan(pipeline, found.people, aside, arguments.plan)
-        with folder.prepared(Path(scratch)), folder.log_file(aside.output) as log, worker_logs(log):
+        with (
+            output_dir.prepared(Path(scratch)),
+            output_dir.log_file(aside.output) as log,
+            worker_logs(log),
+        ):
             run(pipeline, log)
-        outline = folder.read_outline(aside.output) or Outline()
+        outline = output_dir.read_outline(aside.output) or Outline()
     if not outline.shards:
-        raise BuildError(words.why_nothing(outline.rejects, job.faces_root, job.audio_root))
+        raise BuildError(messages.why_nothing(outline.rejects, job.faces_root, job.audio_root))
     standing = seem_to_stand(job.output, outline.shards)
     print(f"{arguments.output} would be built from {_of_whom(arguments, found)}")
-    for line in words.plan_words(outline, standing, arguments.plan.pairs_per_person):
+    for line in messages.plan_words(outline, standing, arguments.plan.pairs_per_person):
         print(f"  {line}")
     print("Without --dry_run it would be built now.")
 
@@ -102,8 +106,8 @@ def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
 def _publish(arguments: Arguments, found: People, job: Job, started: float) -> list[str]:
     """Makes the data set of the finished shards stand, unless too much of it is missing."""
     outline, notes, leaks = _results(job.output)
-    rejects = summary.unique_rejects(outline, notes)
-    manifest = summary.assemble(
+    rejects = manifest_builder.unique_rejects(outline, notes)
+    manifest = manifest_builder.assemble(
         notes,
         outline,
         leaks,
@@ -113,25 +117,25 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
         arguments.plan,
         _sha256(arguments.split_file),
     )
-    missing = summary.missing_pairs(outline, notes)
+    missing = manifest_builder.missing_pairs(outline, notes)
     try:
         if not manifest.people:
-            raise BuildError(words.why_nothing(rejects, job.faces_root, job.audio_root))
-        summary.check_rejects(rejects, outline, notes, arguments.max_reject_fraction)
+            raise BuildError(messages.why_nothing(rejects, job.faces_root, job.audio_root))
+        manifest_builder.check_rejects(rejects, outline, notes, arguments.max_reject_fraction)
         if arguments.strict:
-            summary.check_missing(missing)
+            manifest_builder.check_missing(missing)
     except BuildError as error:
-        path = folder.keep_rejects(job.output, rejects)
+        path = output_dir.keep_rejects(job.output, rejects)
         listed = f" {path} lists them." if rejects else ""
         raise BuildError(f"{error}{listed}") from None
     hours = arguments.keep_replaced_hours
     card = card_html(job.output, manifest)
-    retired = folder.publish(job.output, manifest, card, rejects, outline.shards, hours * 3600)
+    retired = output_dir.publish(job.output, manifest, card, rejects, outline.shards, hours * 3600)
     kept = sum(note.run_id != job.run_id for note in notes if note.file)
     seconds = time.monotonic() - started
     return [
-        *words.closing_words(manifest, outline, missing, kept, seconds),
-        *words.replaced_words(retired, hours),
+        *messages.closing_words(manifest, outline, missing, kept, seconds),
+        *messages.replaced_words(retired, hours),
     ]
 
 
@@ -162,7 +166,7 @@ def _check_filterbank(features: FeatureSettings) -> None:
 
 def _results(output: Place) -> tuple[Outline, list[ShardNote], Leaks]:
     """What the workers noted: the plan, what became of each shard, and what leaks."""
-    outline, leaks = folder.read_outline(output), folder.read_leaks(output)
+    outline, leaks = output_dir.read_outline(output), output_dir.read_leaks(output)
     if outline is None or leaks is None:
         raise BuildError(f"The runner says it is done, but left no plan in {output}.")
     store = store_at(output)
@@ -183,7 +187,7 @@ def _corpus(arguments: Arguments) -> tuple[Place, Place, Path | None]:
     """The folders of faces and of audio, and the meta file: the user's, or the sample's."""
     if arguments.faces is not None and arguments.audio is not None:
         return arguments.faces, arguments.audio, arguments.meta
-    from sample_corpus import make_sample_corpus  # takes a second, for scipy.signal
+    from facevoice.sample_corpus import make_sample_corpus  # takes a second, for scipy.signal
 
     if not SAMPLE_CORPUS.is_dir():
         print(f"Making the sample corpus in {SAMPLE_CORPUS}, once; it takes a minute.", flush=True)

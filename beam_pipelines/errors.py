@@ -1,5 +1,7 @@
-"""The error that a build stops with."""
+"""The error of this package."""
+
+from tfdata.errors import FaceVoiceError
 
 
-class BuildError(Exception):
-    """One clear sentence: what was found, where, and what to do."""
+class BuildError(FaceVoiceError):
+    """A build that cannot go on, or whose result may not be published."""

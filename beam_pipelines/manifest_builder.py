@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from beam_pipelines.corpus.media import CLIP, FACE, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.errors import BuildError
+from beam_pipelines.messages import missing_words
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.outline import Outline
+from beam_pipelines.planning.plan_summary import Outline
 from beam_pipelines.planning.settings import PlanSettings
-from beam_pipelines.shards.digests import software
-from beam_pipelines.shards.notes import ShardNote
-from beam_pipelines.words import missing_words
-from features import FeatureSettings
+from beam_pipelines.shards.fingerprints import software
+from beam_pipelines.shards.shard_results import ShardNote
+from facevoice.features import FeatureSettings
 from tfdata.schema import SPLITS, Corpus, Manifest, Person, Shard, Split
 
 

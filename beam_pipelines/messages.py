@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from beam_pipelines.corpus.media import Reject
-from beam_pipelines.planning.outline import Outline, PlannedShard
-from beam_pipelines.shards.replaced import Retired
+from beam_pipelines.corpus.listing import Reject
+from beam_pipelines.planning.plan_summary import Outline, PlannedShard
+from beam_pipelines.shards.replaced_shards import Retired
 from beam_pipelines.shards.stores import Place
-from reports.words import counted, duration, listed
 from tfdata.schema import SPLITS, Leak, Manifest
+from tfdata.text import counted, duration, listed
 
 MOST_NAMED = 5
 

@@ -19,7 +19,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Address, Place
-from command_line import (
+from facevoice.features import FeatureSettings
+from tfdata.command_line import (
     OWN_DATA,
     SAMPLE_DATA,
     Parser,
@@ -29,7 +30,6 @@ from command_line import (
     path_or_address,
     whole_number,
 )
-from features import FeatureSettings
 
 _ABOUT = """Build a data set of paired faces and voices.
 
@@ -59,9 +59,9 @@ class Arguments:
     beam_flags: tuple[str, ...]
 
 
-def parse(argv: Sequence[str]) -> Arguments:
+def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> Arguments:
     """Parses and checks a command line; what is wrong with it ends the program with a sentence."""
-    parser = Parser(prog="python -m beam_pipelines.build", description=_ABOUT)
+    parser = Parser(prog=prog, description=_ABOUT)
     corpus = parser.add_argument_group("corpus and data set")
     corpus.add_argument(
         "--faces",

@@ -15,12 +15,12 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms import combiners
 
-from beam_pipelines import steps
+from beam_pipelines import transforms
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.leakage import add_leaks
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
-from beam_pipelines.shards.digests import Job, ShardPlan
+from beam_pipelines.shards.fingerprints import Job, ShardPlan
 
 
 def describe_plan(
@@ -31,34 +31,36 @@ def describe_plan(
         pipeline
         | "People" >> beam.Create(people)
         | "Spread people" >> beam.Reshuffle()
-        | "List files" >> beam.Map(steps.list_person, job)
+        | "List files" >> beam.Map(transforms.list_person, job)
     )
-    taken = files | "With both modalities" >> beam.Filter(steps.has_both)
+    taken = files | "With both modalities" >> beam.Filter(transforms.has_both)
     if plan.persons is not None:  # else there is nothing to choose, nor to wait for
         chosen = (
             taken
-            | "Identity" >> beam.Map(steps.identity_of)
+            | "Identity" >> beam.Map(transforms.identity_of)
             | "Choose"
-            >> combiners.Top.Smallest(plan.persons, key=partial(steps.choosing_order, plan.seed))
+            >> combiners.Top.Smallest(
+                plan.persons, key=partial(transforms.choosing_order, plan.seed)
+            )
         )
-        taken |= "Take chosen" >> beam.Filter(steps.is_chosen, beam.pvalue.AsSingleton(chosen))
+        taken |= "Take chosen" >> beam.Filter(transforms.is_chosen, beam.pvalue.AsSingleton(chosen))
     grid = Grid(job.features.sample_rate_hz, job.features.window_samples, plan.window_overlap)
-    planned = taken | "Probe and plan" >> beam.Map(steps.probe_and_plan, job, plan, grid)
+    planned = taken | "Probe and plan" >> beam.Map(transforms.probe_and_plan, job, plan, grid)
     shards = (
         planned
-        | "By shard" >> beam.FlatMap(steps.packed_by_shard, plan)
+        | "By shard" >> beam.FlatMap(transforms.packed_by_shard, plan)
         | "Group" >> beam.GroupByKey()
-        | "Plan shards" >> beam.Map(steps.to_shard_plan, plan.seed)
+        | "Plan shards" >> beam.Map(transforms.to_shard_plan, plan.seed)
     )
     noted = (
         (
-            shards | "Outline shards" >> beam.Map(steps.outline_shard, job),
-            files | "Outline files" >> beam.Map(steps.outline_files),
-            planned | "Outline people" >> beam.Map(steps.outline_person, plan, grid),
+            shards | "Outline shards" >> beam.Map(transforms.outline_shard, job),
+            files | "Outline files" >> beam.Map(transforms.outline_files),
+            planned | "Outline people" >> beam.Map(transforms.outline_person, plan, grid),
         )
         | "Outlines" >> beam.Flatten()
-        | "Outline" >> beam.CombineGlobally(steps.add_outlines)
-        | "Note outline" >> beam.Map(steps.note_outline, job.output)
+        | "Outline" >> beam.CombineGlobally(transforms.add_outlines)
+        | "Note outline" >> beam.Map(transforms.note_outline, job.output)
     )
     return shards, noted
 
@@ -70,12 +72,12 @@ def describe(
     shards, noted = describe_plan(pipeline, people, job, plan)
     _ = (
         shards
-        | "Pack" >> beam.Map(steps.pack)
+        | "Pack" >> beam.Map(transforms.pack)
         | "Spread shards" >> beam.Reshuffle()
         # Waiting for the outline lets progress be told, and costs nothing.
-        | "Write" >> beam.FlatMap(steps.write_after, job, beam.pvalue.AsSingleton(noted))
+        | "Write" >> beam.FlatMap(transforms.write_after, job, beam.pvalue.AsSingleton(noted))
         | "By person" >> beam.GroupByKey()
-        | "Leaks" >> beam.Map(steps.leaks_of_person, job.features.window_samples)
+        | "Leaks" >> beam.Map(transforms.leaks_of_person, job.features.window_samples)
         | "Add leaks" >> beam.CombineGlobally(add_leaks)
-        | "Note leaks" >> beam.Map(steps.note_leaks, job.output)
+        | "Note leaks" >> beam.Map(transforms.note_leaks, job.output)
     )

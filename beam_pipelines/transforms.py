@@ -11,7 +11,7 @@ from typing import Any
 
 from apache_beam.metrics.metric import Metrics
 
-from beam_pipelines.corpus.media import (
+from beam_pipelines.corpus.listing import (
     CLIP,
     FACE,
     PersonFiles,
@@ -24,17 +24,17 @@ from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.leakage import Leaks, leaks_of
-from beam_pipelines.planning.outline import Outline, PlannedPerson, PlannedShard
 from beam_pipelines.planning.pairing import by_session
 from beam_pipelines.planning.plan import Pair, by_shard, lost_pairs, plan_person, shard_order
+from beam_pipelines.planning.plan_summary import Outline, PlannedPerson, PlannedShard
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
-from beam_pipelines.running.reach import check_here
-from beam_pipelines.shards import folder
-from beam_pipelines.shards.digests import Job, ShardPlan, plan_digest
-from beam_pipelines.shards.notes import made_pairs
+from beam_pipelines.runners.worker_checks import check_here
+from beam_pipelines.shards import output_dir
+from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
+from beam_pipelines.shards.shard_results import made_pairs
 from beam_pipelines.shards.stores import Place
-from beam_pipelines.shards.write import expected_bytes, write_shard
+from beam_pipelines.shards.writer import expected_bytes, write_shard
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
 
@@ -129,7 +129,7 @@ def add_outlines(outlines: Iterable[Outline]) -> Outline:
 
 def note_outline(outline: Outline, output: Place) -> int:
     """Writes the outline down; returns the number of shards."""
-    folder.write_outline(output, outline)
+    output_dir.write_outline(output, outline)
     return len(outline.shards)
 
 
@@ -164,4 +164,4 @@ def leaks_of_person(group: tuple[str, Iterable[bytes]], window_samples: int) -> 
 
 
 def note_leaks(leaks: Leaks, output: Place) -> None:
-    folder.write_leaks(output, leaks)
+    output_dir.write_leaks(output, leaks)

@@ -17,7 +17,7 @@ from pathlib import Path
 import environments
 from arena import FULL, QUICK
 
-from command_line import Parser
+from tfdata.command_line import Parser
 
 # Name of a group to the module that has its `rows`.
 GROUPS = {

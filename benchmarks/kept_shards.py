@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from beam_pipelines.corpus.media import Clip, MediaFile, PersonMedia
+from beam_pipelines.corpus.listing import Clip, MediaFile, PersonMedia
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.plan import Pair, by_shard, plan_person, shard_order
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
-from features import AudioFacts, FeatureSettings
+from facevoice.features import AudioFacts, FeatureSettings
 
 FEATURES = FeatureSettings()
 GRID = Grid(FEATURES.sample_rate_hz, FEATURES.window_samples)

@@ -17,9 +17,9 @@ from environments import HOME
 from media import ROOT
 from PIL import Image
 
-from command_line import SAMPLE_CORPUS
-from features import FeatureSettings, read_window
-from sample_corpus import make_sample_corpus
+from facevoice.features import FeatureSettings, read_window
+from facevoice.sample_corpus import make_sample_corpus
+from tfdata.command_line import SAMPLE_CORPUS
 
 OURS = Contestant("FaceVoice", "own", "kernels_facevoice.py")
 SPECTROGRAMS = {

@@ -15,8 +15,8 @@ from typing import Any
 
 from environments import HOME
 
-from command_line import SAMPLE_CORPUS
-from sample_corpus import make_sample_corpus
+from facevoice.sample_corpus import make_sample_corpus
+from tfdata.command_line import SAMPLE_CORPUS
 
 PEOPLE, VIDEOS = 40, 10
 ROOT = Path(__file__).parents[1]

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, summary, table
 from environments import HOME
 
-from training.recipes import OURS as RECIPES
-from training.recipes import Recipe
+from facevoice.training.recipes import OURS as RECIPES
+from facevoice.training.recipes import Recipe
 
 OURS = Contestant("tfdata.load", "own", "train_keras.py")
 FROM_MEMORY = Contestant("arrays in memory", "own", "train_keras.py")

@@ -31,7 +31,7 @@ class Evidence(layers.Layer):
     """Sets unit vectors side by side, each as long as its evidence weighs.
 
     Weights (not trained by gradients, since on examples that the encoders have learnt by heart
-    every expert looks infallible; see `training.experts`):
+    every expert looks infallible; see `facevoice.training.expert_fusion`):
       alone: [2], of face and voice, where the other is missing.
       together: [2], where both are there.
 

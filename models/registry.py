@@ -12,7 +12,7 @@ from models.audio import cnn_audio, crnn_audio, resnet_audio
 from models.encoders import ModelError
 from models.fusion import cnn_cnn, cnn_crnn
 from models.image import cnn_image, linear_image, resnet_image
-from models.product import resnet_fusion
+from models.product_of_experts import resnet_fusion
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from beam_pipelines.corpus.media import Clip, MediaFile, PersonMedia
+from beam_pipelines.corpus.listing import Clip, MediaFile, PersonMedia
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.plan import plan_person
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
-from features import AudioFacts
+from facevoice.features import AudioFacts
 
 RATE_HZ, WINDOW = 16000, 48000
 

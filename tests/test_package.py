@@ -1,4 +1,4 @@
-"""What is installed: all rooms, and no TensorFlow for workers."""
+"""What is installed: all packages, no scripts, and no TensorFlow for workers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
 SCRIPTS = {path.name for path in ROOT.glob("*.py")} - {"setup.py"}
+
+CACHES = shutil.ignore_patterns("__pycache__")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The package as pip builds it, from a copy, so that the checkout stays clean."""
     folder = tmp_path_factory.mktemp("wheel")
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for name in (*SCRIPTS, "setup.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder)
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -30,12 +34,14 @@ def wheel(tmp_path_factory):
         yield found
 
 
-def test_every_room_and_script_is_in_the_wheel(wheel):
+def test_every_package_and_no_script_is_in_the_wheel(wheel):
     names = set(wheel.namelist())
-    for room in ROOMS:
-        modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / room).rglob("*.py")}
+    for package in PACKAGES:
+        modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / package).rglob("*.py")}
         assert modules <= names
-    assert names >= SCRIPTS
+    assert not names & SCRIPTS
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == PACKAGES
+    assert "facevoice/py.typed" in names
 
 
 def test_workers_need_no_tensorflow(wheel):

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import evaluate
-import predict
-import train
 from beam_pipelines import build as build_command
-from beam_pipelines.running.local_workers import worker_logs
+from beam_pipelines.runners.local_workers import worker_logs
 from beam_pipelines.shards.stores import Address
-from command_line import fail
+from facevoice.commands import evaluate, inspect, predict, train
 from tests.conftest import ONE_PROCESS, SMALL, write_corpus
-from tfdata import inspect, load_manifest, verify
-from tfdata.addresses import check_address, mask_secrets, secret_values
-from tfdata.nearby import nearby
+from tfdata import load_manifest, verify
+from tfdata.command_line import fail
 from tfdata.options import ReadOptions
+from tfdata.storage.addresses import check_address, mask_secrets, secret_values
+from tfdata.storage.local_copy import nearby
 
 SECRET = "hUnTeR2hUnTeR2"
 SECRET_ADDRESSES = [
@@ -174,7 +172,7 @@ def test_every_command_refuses_an_address_with_a_secret(
     ],
 )
 def test_no_other_flag_of_the_build_shows_a_secret(flags, corpus, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("beam_pipelines.running.flink.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("beam_pipelines.runners.flink.ANSWER_SECONDS", 0.2)
     monkeypatch.chdir(tmp_path)
     refused(BUILD, [*corpus.flags, *(flag.format(SECRET) for flag in flags)], capsys, tmp_path)
 

@@ -13,17 +13,15 @@ from pathlib import Path
 import keras
 import pytest
 
-import evaluate
-import predict
-import train
 from beam_pipelines.corpus.trees import DiskTree, Entry, Trouble
-from features import FeatureSettings, MediaError, probe_audio, read_face, read_window
+from facevoice.commands import evaluate, inspect, predict, train
+from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face, read_window
+from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.errors import TrainingError
+from facevoice.training.train_state import Progress
 from tests.conftest import write_clip, write_face
 from tests.tools import untrained_run
-from tfdata import DatasetError, ReadOptions, inspect, load, load_manifest, verify
-from training.checkpoint import Checkpoint
-from training.errors import TrainingError
-from training.progress import Progress
+from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 
 DEEP = "[" * 100_000
 NOT_THE_KIND = ("3", "[]", "null", '"x"', "NaN", "{}", "[1, {}]", '{"a": "\\ud800"}')
@@ -269,7 +267,7 @@ def test_odd_json_of_an_earlier_run_is_not_taken_for_a_run(data_set, tmp_path, c
 
 
 def test_metrics_that_are_damaged_are_one_sentence(tmp_path):
-    from training.run_folder import read_metrics
+    from facevoice.training.run_dir import read_metrics
 
     for content in (DEEP, *NOT_THE_KIND, '{"model": "cnn_image", "test": 3}'):
         (tmp_path / "metrics.json").write_text(content)
@@ -364,7 +362,7 @@ def test_a_tampered_checkpoint_is_refused_without_advice_to_trust_it(tmp_path, t
 
 
 def test_a_tampered_expert_is_refused(tmp_path):
-    from training.session import _load_expert
+    from facevoice.training.trainer import _load_expert
 
     with_lambda(tmp_path / "model.keras")
     with pytest.raises(TrainingError, match="it contains code") as caught:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tfdata.schema import DatasetError, Manifest, load_manifest
+from tfdata.errors import DatasetError
+from tfdata.schema import Manifest, load_manifest
 
 if TYPE_CHECKING:
+    from tfdata.loader import load
     from tfdata.options import ReadOptions
-    from tfdata.reading import load
 
 __all__ = ["DatasetError", "Manifest", "ReadOptions", "load", "load_manifest"]
 
@@ -23,7 +24,7 @@ def __getattr__(name: str) -> Any:
 
         return ReadOptions
     if name == "load":
-        from tfdata.reading import load
+        from tfdata.loader import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from tfdata.addresses import check_address, mask_secrets
+from tfdata.errors import FaceVoiceError
+from tfdata.storage.addresses import check_address, mask_secrets
 
 T = TypeVar("T", int, float)
 
@@ -33,9 +34,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        sentence = message[0].upper() + message[1:]
-        fail(f"{sentence}{'' if sentence[-1] in '.?!' else '.'}")
-        self.exit(2)
+        self.exit(usage_error(f"{message}{'' if message[-1] in '.?!' else '.'}"))
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parses a whole command line; None stands for the program's own."""
@@ -50,6 +49,45 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(flag, [*self._option_string_actions, *also_known], n=1)
         meant = f"did you mean {near[0]}?" if near else "--help lists the flags."
         self.error(f"unknown flag {flag}; {meant}{hint}")
+
+
+def run(
+    command: Callable[[], int | None],
+    *,
+    needs_training_packages: str = "",
+    interrupted: str = "Stopped.",
+    secrets: Iterable[str] = (),
+) -> int:
+    """Runs the body of a command; every command ends here. Returns the exit code.
+
+    An error of the project or of the operating system is one line and exit code 1, Ctrl-C is 130.
+
+    Args:
+      command: returns an exit code; None is 0.
+      needs_training_packages: what of the command needs the extra `[train]`, for the message.
+      interrupted: what to say at Ctrl-C.
+      secrets: values that must not appear in a message.
+    """
+    try:
+        return command() or 0
+    except (FaceVoiceError, OSError) as error:
+        return fail(str(error), secrets)
+    except ModuleNotFoundError as error:
+        if not needs_training_packages:
+            raise
+        return fail(
+            f"{error.name} is missing; {needs_training_packages} needs 'make setup', or "
+            f"pip install -e '.[train]'."
+        )
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        return 130
+
+
+def usage_error(sentence: str) -> int:
+    """Prints the one line of a wrong command line; returns the exit code 2."""
+    fail(sentence[0].upper() + sentence[1:])
+    return 2
 
 
 def fail(sentence: str, secrets: Iterable[str] = ()) -> int:

@@ -6,7 +6,7 @@ import socket
 
 import tensorflow as tf
 
-from tfdata.schema import DatasetError
+from tfdata.errors import DatasetError
 
 ANSWER_SECONDS = 10.0
 

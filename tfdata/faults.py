@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfdata.checks import RecordCheck
-from tfdata.files import open_regular
 from tfdata.rebuilds import is_rebuilt, missing_shard
-from tfdata.salvage import Fault, walk
 from tfdata.schema import MANIFEST_NAME, Manifest, Shard
+from tfdata.storage.files import open_regular
+from tfdata.tfrecord_recovery import Fault, walk
+from tfdata.validation import RecordCheck
 
 
 @dataclass

@@ -9,25 +9,25 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfdata import remote
 from tfdata.augmentation import Draws, augment
-from tfdata.damage import without_damage
+from tfdata.data_service import through_service
+from tfdata.errors import DatasetError
 from tfdata.labels import labeller
 from tfdata.options import IN_MEMORY, ReadOptions
-from tfdata.order import Source, epoch_of_records
+from tfdata.recovery import without_damage
 from tfdata.schema import (
     IDENTITY,
     IMAGE,
     KEY,
     SPECTROGRAM,
     SPLITS,
-    DatasetError,
     Manifest,
     check_shard_sizes,
     load_manifest,
 )
-from tfdata.service import through_service
+from tfdata.shuffling import Source, epoch_of_records
 from tfdata.sources import copied, from_files, from_memory
+from tfdata.storage import remote
 
 # In stored order, so many bytes of records are parsed at once: more is more memory than malloc
 # keeps, and to hand it back after each batch and get it anew took as long as all else.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdata.addresses import check_address
+from tfdata.storage.addresses import check_address
 
 DAMAGE = ("fail", "skip")
 IN_MEMORY = "memory"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfdata.schema import MANIFEST_NAME, DatasetError, Manifest, load_manifest
+from tfdata.errors import DatasetError
+from tfdata.schema import MANIFEST_NAME, Manifest, load_manifest
 
 
 def is_rebuilt(data_dir: str | Path, manifest: Manifest) -> bool:

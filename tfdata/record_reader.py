@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from tfdata.files import open_regular
+from tfdata.errors import DatasetError
 from tfdata.rebuilds import missing_shard
-from tfdata.salvage import Fault, Record, walk
-from tfdata.schema import DatasetError, Manifest, Shard
+from tfdata.schema import Manifest, Shard
+from tfdata.storage.files import open_regular
 from tfdata.tfrecord import decode_example
+from tfdata.tfrecord_recovery import Fault, Record, walk
 
 
 def read_records(path: Path) -> Iterator[dict[str, bytes | int]]:
@@ -73,7 +74,7 @@ def salvaged(
       path: of the shard.
       shard: what the manifest says of it.
       check: raises ValueError for a record that is none of this data set, such as
-        `tfdata.checks.RecordCheck`, a new one each time.
+        `tfdata.validation.RecordCheck`, a new one each time.
       losses: gets the shard's name and what it lost, if anything, once it is read to its end.
     """
     kept = faults = 0
@@ -95,7 +96,7 @@ def salvaged(
 
 
 def walk_shard(path: Path) -> Iterator[Record | Fault]:
-    """Walks over a shard on disk, see `tfdata.salvage.walk`.
+    """Walks over a shard on disk, see `tfdata.tfrecord_recovery.walk`.
 
     Raises:
       DatasetError: it cannot be opened, or not be read to its end.

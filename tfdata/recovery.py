@@ -9,13 +9,14 @@ import warnings
 from collections import deque
 from pathlib import Path
 
-from tfdata.checks import RecordCheck
+from tfdata.errors import DatasetError
 from tfdata.faults import Found, find_faults
-from tfdata.files import create_file
 from tfdata.rebuilds import is_rebuilt, missing_shard
-from tfdata.records import Loss, salvaged
-from tfdata.schema import DatasetError, Manifest, Shard, check_shard_sizes
+from tfdata.record_reader import Loss, salvaged
+from tfdata.schema import Manifest, Shard, check_shard_sizes
+from tfdata.storage.files import create_file
 from tfdata.tfrecord import frame
+from tfdata.validation import RecordCheck
 
 
 class DamageWarning(UserWarning):

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdata.addresses import check_address
+from tfdata.errors import DatasetError
 from tfdata.fields import from_fields
-from tfdata.files import open_regular, parse_json
+from tfdata.storage.addresses import check_address
+from tfdata.storage.files import open_regular, parse_json
 from tfdata.tfrecord import encode_example
 
 FORMAT = "facevoice-dataset"
@@ -37,10 +38,6 @@ KEY = "key"  # unique in the data set
 FACE_SOURCE = "face_source"  # path below the faces' folder
 AUDIO_SOURCE = "audio_source"  # path below the audio folder
 WINDOW_START = "window_start_samples"  # int64, at the settings' sample_rate_hz
-
-
-class DatasetError(ValueError):
-    """A data set that cannot be read: one sentence of what was found, where, and what to do."""
 
 
 def encode_record(
@@ -209,7 +206,7 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
       DatasetError: no folder, no manifest, not a manifest, another format version, a shard that
         is missing, not a regular file or of another size, or an address with credentials.
     """
-    from tfdata import remote  # which imports this
+    from tfdata.storage import remote  # which imports this
 
     try:
         check_address(data_dir)
@@ -250,8 +247,8 @@ def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
     Raises:
       DatasetError: a shard is missing, and why if the data set was rebuilt; or of another size.
     """
-    from tfdata import remote  # which imports this
     from tfdata.rebuilds import missing_shard  # as does this
+    from tfdata.storage import remote  # which imports this
 
     folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
     names = [shard.file for shard in manifest.shards]

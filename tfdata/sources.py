@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfdata import remote
-from tfdata.addresses import mask_secrets
-from tfdata.files import create_file
-from tfdata.order import Source
+from tfdata.errors import DatasetError
 from tfdata.rebuilds import missing_shard
-from tfdata.schema import DatasetError, Manifest, Shard
+from tfdata.schema import Manifest, Shard
+from tfdata.shuffling import Source
+from tfdata.storage import remote
+from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.files import create_file
 
 BUFFER_BYTES = 1 << 20  # one read of a shard
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
+from tfdata.errors import DatasetError
 from tfdata.schema import (
     AUDIO_SOURCE,
     FACE_SOURCE,
@@ -18,7 +19,6 @@ from tfdata.schema import (
     SESSION,
     SPECTROGRAM,
     WINDOW_START,
-    DatasetError,
     Manifest,
 )
 from tfdata.tfrecord import decode_example

@@ -20,32 +20,30 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from command_line import Parser, fail, local_path
-from reports.words import counted
-from tfdata.checks import check_manifest
+from tfdata.command_line import Parser, local_path, run
 from tfdata.faults import Found, find_faults
-from tfdata.files import read_json
 from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import DatasetError, Manifest, load_manifest
+from tfdata.schema import Manifest, load_manifest
+from tfdata.storage.files import read_json
+from tfdata.text import counted
+from tfdata.validation import check_manifest
 
 MAX_LINES = 50
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m tfdata.verify") -> int:
     """Runs the command; returns its exit code."""
-    parser = Parser(prog="python -m tfdata.verify", description=__doc__)
+    parser = Parser(prog=prog, description=__doc__)
     parser.add_argument("data_dir", type=local_path, metavar="DIR", help="a data set's folder")
     data_dir: Path = parser.parse(argv).data_dir
+    return run(lambda: _check(data_dir))
+
+
+def _check(data_dir: Path) -> int:
     started = time.monotonic()
-    try:
-        manifest = load_manifest(data_dir, check_shards=False)
-        check_manifest(data_dir, manifest)
-        found = _report(data_dir, manifest)
-    except (DatasetError, OSError) as error:
-        return fail(str(error))
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
+    manifest = load_manifest(data_dir, check_shards=False)
+    check_manifest(data_dir, manifest)
+    found = _report(data_dir, manifest)
     print(_summary(data_dir, manifest, found, time.monotonic() - started))
     if is_rebuilt(data_dir, manifest):
         print(f"Note: {data_dir} was rebuilt while it was checked; check the new build, too.")

@@ -14,41 +14,9 @@ from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import Tree, Trouble
-from features import AudioFacts, MediaError, Reason, probe_audio
+from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
+from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 
-# What is taken for a medium by its name. Some of these need a decoder that may not be there; they
-# are then listed as rejects, and not passed over in silence.
-IMAGE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".png",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".mpo",
-    ".avif",
-    ".heic",
-)
-AUDIO_SUFFIXES = (
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".opus",
-    ".mp3",
-    ".aif",
-    ".aiff",
-    ".au",
-    ".caf",
-    ".w64",
-    ".rf64",
-    ".m4a",
-    ".aac",
-    ".mp4",
-    ".wma",
-)
 # VoxCeleb's face tree has a level that says by how much the crops were widened.
 _WIDENED_BY = re.compile(r"\d+\.\d+")
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from beam_pipelines.corpus.trees import Entry, Trouble, is_medium
 from beam_pipelines.errors import BuildError
-from beam_pipelines.shards.refusals import refusal
 from beam_pipelines.shards.s3_store import boto_client
+from beam_pipelines.shards.storage_errors import refusal
 from beam_pipelines.shards.stores import Address
-from features import MediaError, Reason
+from facevoice.features import MediaError, Reason
 
 
 class S3Tree:

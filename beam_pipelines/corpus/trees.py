@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from beam_pipelines.shards.stores import Address, Place
-from tfdata.files import open_regular
+from tfdata.storage.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)

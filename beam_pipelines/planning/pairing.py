@@ -6,7 +6,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from beam_pipelines.corpus.media import MediaFile
+from beam_pipelines.corpus.listing import MediaFile
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.windows import Window
 

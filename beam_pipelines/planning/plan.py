@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beam_pipelines.corpus.media import MediaFile, PersonMedia, as_if_whole
+from beam_pipelines.corpus.listing import MediaFile, PersonMedia, as_if_whole
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.pairing import (
@@ -17,8 +17,8 @@ from beam_pipelines.planning.pairing import (
     pair_by_identity,
     pair_within_videos,
 )
-from beam_pipelines.planning.sessions import Supply, pair_quotas, shortfall, split_sessions, total
 from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.splits import Supply, pair_quotas, shortfall, split_sessions, total
 from beam_pipelines.planning.windows import Grid, Window, cut_windows
 from tfdata.schema import SPLITS
 

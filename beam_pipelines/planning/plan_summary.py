@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from beam_pipelines.corpus.media import Reject
-from tfdata.files import parse_json
+from beam_pipelines.corpus.listing import Reject
+from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)

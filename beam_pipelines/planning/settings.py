@@ -6,7 +6,7 @@ import argparse
 import unicodedata
 from dataclasses import dataclass
 
-from features.settings import setting
+from facevoice.features.settings import setting
 from tfdata.schema import SPLITS
 
 

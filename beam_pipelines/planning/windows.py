@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beam_pipelines.corpus.media import Clip
+from beam_pipelines.corpus.listing import Clip
 from beam_pipelines.planning.hashing import rank
 
 

@@ -18,8 +18,8 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment, Environment
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.running import flink, local_workers, worker_pools
-from beam_pipelines.running.local_environment import WorkerEnvironment
+from beam_pipelines.runners import flink, local_workers, worker_pools
+from beam_pipelines.runners.local_environment import WorkerEnvironment
 
 # Beam's names for the runners that run here; all but the first lack what is set up below.
 LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")

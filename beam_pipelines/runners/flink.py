@@ -34,8 +34,8 @@ from apache_beam.runners.portability.flink_runner import (
 from apache_beam.utils.subprocess_server import pick_port
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.flags import beams_parser
-from beam_pipelines.running.local_workers import bypass_proxies
+from beam_pipelines.options import beams_parser
+from beam_pipelines.runners.local_workers import bypass_proxies
 
 ANSWER_SECONDS = 10  # for a cluster, or a job server that runs already, to say that it is there
 

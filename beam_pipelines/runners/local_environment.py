@@ -25,7 +25,7 @@ from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.transforms.environments import Environment, python_sdk_capabilities
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.running.worker_server import pool_server, socket_server
+from beam_pipelines.runners.worker_server import pool_server, socket_server
 
 START_SECONDS = 60  # for a worker of a pool to import Beam and call back; three are usual
 POLL_SECONDS = 0.2
@@ -74,7 +74,7 @@ class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
         return self._server.url
 
     def start_worker(self) -> None:
-        command = [sys.executable, "-m", "beam_pipelines.running.sdk_worker"]
+        command = [sys.executable, "-m", "beam_pipelines.runners.sdk_worker"]
         command += [f"--id={self.worker_id}", f"--provision_endpoint={self._server.url}"]
         # A child inherits what is blocked. Ctrl-C reaches all processes of a terminal, and the
         # death of a worker must not look like the failure.

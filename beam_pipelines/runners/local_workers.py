@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from beam_pipelines.errors import BuildError
-from tfdata.addresses import mask_secrets
+from tfdata.storage.addresses import mask_secrets
 
 
 def check_importable() -> None:

@@ -10,9 +10,9 @@ from typing import TextIO
 
 import apache_beam as beam
 
-from beam_pipelines.running.reach import check_here
-from beam_pipelines.running.runners import pipeline_on, run
-from beam_pipelines.shards.digests import Job
+from beam_pipelines.runners.execution import pipeline_on, run
+from beam_pipelines.runners.worker_checks import check_here
+from beam_pipelines.shards.fingerprints import Job
 
 
 def ask(runner: str, flags: Sequence[str], job: Job, seconds: int, log: TextIO) -> None:

@@ -10,8 +10,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from beam_pipelines.shards.folder import read_outline
-from beam_pipelines.shards.notes import noted
+from beam_pipelines.shards.output_dir import read_outline
+from beam_pipelines.shards.shard_results import noted
 from beam_pipelines.shards.stores import Place, Store, store_at
 
 LINE_SECONDS = 15.0  # between plain lines, where there is no terminal

@@ -21,8 +21,8 @@ from apache_beam.portability.api import (
 )
 from google.protobuf import json_format, text_format
 
-from beam_pipelines.running.local_workers import bypass_proxies
-from command_line import fail
+from beam_pipelines.runners.local_workers import bypass_proxies
+from tfdata.command_line import fail
 
 ANSWER_SECONDS = 60
 

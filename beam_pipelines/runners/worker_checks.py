@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.shards.digests import Job, check_worker
+from beam_pipelines.shards.fingerprints import Job, check_worker
 from beam_pipelines.shards.stores import LOCK_NAME
 
 

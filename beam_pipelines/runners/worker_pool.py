@@ -23,8 +23,8 @@ from apache_beam.runners.worker.worker_pool_main import (
 )
 from apache_beam.utils import thread_pool_executor
 
-from beam_pipelines.running.local_workers import bypass_proxies
-from command_line import Parser
+from beam_pipelines.runners.local_workers import bypass_proxies
+from tfdata.command_line import Parser
 
 DEFAULT_PORT = 50000
 

@@ -25,7 +25,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_pipelines.shards.refusals import refusal
+from beam_pipelines.shards.storage_errors import refusal
 from beam_pipelines.shards.stores import LOCK_NAME, Address
 
 _COPY_BYTES = 1 << 20

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import beam_pipelines
-import features
+import facevoice
 import tfdata
-from beam_pipelines.corpus.media import Clip, MediaFile
+from beam_pipelines.corpus.listing import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.stores import Place
-from features import FeatureSettings
+from facevoice import features
+from facevoice.features import FeatureSettings
 from tfdata.schema import FORMAT_VERSION
 
 # The packages whose version can change a byte of a shard; `av`, an extra, may not be there.
@@ -56,7 +57,10 @@ class ShardPlan:
 def code_digest() -> str:
     """Stands for the code that turns a plan into bytes, so that an edit of it is a new plan."""
     files = [*Path(features.__file__).parent.glob("*.py")]
-    files += [Path(__file__).with_name(name) for name in ("digests.py", "notes.py", "write.py")]
+    files += [
+        Path(__file__).with_name(name)
+        for name in ("fingerprints.py", "shard_results.py", "writer.py")
+    ]
     files += [Path(tfdata.__file__).with_name(name) for name in ("schema.py", "tfrecord.py")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
 
@@ -64,7 +68,7 @@ def code_digest() -> str:
 @cache
 def worker_code() -> str:
     """Stands for all code that workers run, planning included."""
-    rooms = [Path(module.__file__ or "").parent for module in (beam_pipelines, features, tfdata)]
+    rooms = [Path(module.__file__ or "").parent for module in (beam_pipelines, facevoice, tfdata)]
     files = [file for room in rooms for file in sorted(room.rglob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

@@ -27,12 +27,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from beam_pipelines.corpus.media import Reject
+from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.outline import Outline
-from beam_pipelines.shards import names
-from beam_pipelines.shards.names import (
+from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.shards import file_names
+from beam_pipelines.shards.file_names import (
     CARD_NAME,
     LEAKS_NAME,
     LOG_NAME,
@@ -41,10 +41,10 @@ from beam_pipelines.shards.names import (
     REPLACED_NAME,
     note_name,
 )
-from beam_pipelines.shards.replaced import Retired, retire
+from beam_pipelines.shards.replaced_shards import Retired, retire
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Place, Store, store_at
-from tfdata.files import check_no_links, create_file, parse_json
 from tfdata.schema import MANIFEST_NAME, Leak, Manifest, is_manifest
+from tfdata.storage.files import check_no_links, create_file, parse_json
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def _check_files(output: Path) -> None:
         raise OSError(errno.ENOTDIR, f"{WORK_NAME} in it is not a folder; remove it")
     for path in sorted([*output.iterdir(), *(work.iterdir() if work.exists() else ())]):
         name = path.relative_to(output).as_posix()
-        if names.is_build_file(name) and not path.is_file():
+        if file_names.is_build_file(name) and not path.is_file():
             raise OSError(errno.EINVAL, f"{name} in it is not a regular file; remove it")
 
 
@@ -232,11 +232,13 @@ def publish(
     work = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME)}
     needed = {note_name(digest) for digest in digests}
     store.delete(
-        [name for name in (*found, *work) if names.is_temporary(name)]
-        + [name for name in work if names.is_work_file(name) and name not in needed]
+        [name for name in (*found, *work) if file_names.is_temporary(name)]
+        + [name for name in work if file_names.is_work_file(name) and name not in needed]
     )
     replaced = {
-        name: size for name, size in found.items() if names.is_shard(name) and name not in named
+        name: size
+        for name, size in found.items()
+        if file_names.is_shard(name) and name not in named
     }
     return retire(store, replaced, keep_replaced_seconds, recorded=REPLACED_NAME in work)
 

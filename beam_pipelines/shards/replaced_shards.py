@@ -18,9 +18,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from beam_pipelines.shards.names import REPLACED_NAME, is_shard
+from beam_pipelines.shards.file_names import REPLACED_NAME, is_shard
 from beam_pipelines.shards.stores import Store
-from tfdata.files import parse_json
+from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from beam_pipelines.corpus.media import Reject
+from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan import Pair
-from beam_pipelines.shards.digests import ShardPlan, spares_digest
-from beam_pipelines.shards.names import is_shard, note_name
+from beam_pipelines.shards.file_names import is_shard, note_name
+from beam_pipelines.shards.fingerprints import ShardPlan, spares_digest
 from beam_pipelines.shards.stores import WORK_NAME, Place, Store, store_at
-from tfdata.files import parse_json
 from tfdata.schema import SPLITS
+from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from tfdata.addresses import mask_secrets
+from tfdata.storage.addresses import mask_secrets
 
 # Beam's extra for each scheme, and what an account must be allowed.
 _EXTRAS = {"s3": "aws", "gs": "gcp", "hdfs": "hadoop"}

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
-from tfdata.addresses import check_address
-from tfdata.files import create_file, open_lock, open_regular
+from tfdata.storage.addresses import check_address
+from tfdata.storage.files import create_file, open_lock, open_regular
 
 WORK_NAME = ".build"
 LOCK_NAME = f"{WORK_NAME}/lock"  # also tells a build's folder from any other `.build`

@@ -16,16 +16,29 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipelines.corpus.media import CLIP, FACE, MediaFile, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, MediaFile, Reject
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.pairing import Medium
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
-from beam_pipelines.shards.digests import Job, ShardPlan, plan_digest, spares_digest
-from beam_pipelines.shards.notes import Replacement, ShardNote, read_note, still_holds, write_note
+from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest, spares_digest
+from beam_pipelines.shards.shard_results import (
+    Replacement,
+    ShardNote,
+    read_note,
+    still_holds,
+    write_note,
+)
 from beam_pipelines.shards.stores import Store, store_at
-from features import FeatureSettings, MediaError, Reason, read_face, read_window, spectrogram
+from facevoice.features import (
+    FeatureSettings,
+    MediaError,
+    Reason,
+    read_face,
+    read_window,
+    spectrogram,
+)
 from tfdata.schema import encode_record
 from tfdata.tfrecord import frame
 

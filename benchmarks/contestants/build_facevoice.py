@@ -14,7 +14,7 @@ from typing import Any
 from building import ROOT, timed_build, works
 from contest import serve
 
-from tfdata.records import read_records
+from tfdata.record_reader import read_records
 
 POLL_SECONDS = 0.01
 GROWING_SHARD = f"{'?' * 32}.{'?' * 32}.tmp"

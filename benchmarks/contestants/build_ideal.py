@@ -29,7 +29,7 @@ def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
 def write_shard(shard: tuple[Path, list[Pair]]) -> int:
     import tensorflow as tf  # in the workers, as a forked TensorFlow may hang
 
-    from features import FeatureSettings, read_face, read_window, spectrogram
+    from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
 
     def feature(value: bytes) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import one_thread
 from contest import serve
 
-from features import FeatureSettings, read_face, spectrogram
+from facevoice.features import FeatureSettings, read_face, spectrogram
 
 SETTINGS = FeatureSettings()
 

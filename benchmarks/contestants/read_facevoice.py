@@ -12,7 +12,7 @@ import reading
 import tensorflow as tf
 
 import tfdata
-from features import FeatureSettings
+from facevoice.features import FeatureSettings
 from tfdata.schema import MANIFEST_NAME, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
 from tfdata.tfrecord import frame
 

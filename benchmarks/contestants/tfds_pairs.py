@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from building import Pair, pairs_of
 
-from features import FeatureSettings, read_face, read_window, spectrogram
+from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
 
 SETTINGS = FeatureSettings()
 

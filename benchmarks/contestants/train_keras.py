@@ -23,10 +23,10 @@ from read_facevoice import key_of, write
 from reading import made_pairs
 
 import tfdata
+from facevoice.training.fit import SHUFFLE_BUFFER, prepare
+from facevoice.training.recipes import OURS, Execution, Recipe
 from models import MODELS, Inputs, build_model
 from tfdata.augmentation import Draws, augment
-from training.fit import SHUFFLE_BUFFER, prepare
-from training.recipes import OURS, Execution, Recipe
 
 Batch = tuple[Any, tf.Tensor]
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from command_line import Parser, fail, fraction, local_path, path_or_address
+from tfdata.command_line import Parser, fraction, local_path, path_or_address, run
 from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, DatasetError, load_manifest
+from tfdata.schema import SPLITS, load_manifest
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "evaluate.py") -> int:
     """Runs the command; returns its exit code."""
-    parser = Parser(prog="evaluate.py", description=__doc__)
+    parser = Parser(prog=prog, description=__doc__)
     parser.add_argument(
         "--run", type=local_path, required=True, metavar="DIR", help="a run's folder"
     )
@@ -73,33 +72,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--false_accept_rate is of --unknown; give that too.")
     # Before anything imports TensorFlow, which takes seconds.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from evaluation.errors import EvaluationError
-
-        try:
-            _evaluate(found)
-        except (DatasetError, EvaluationError, OSError) as error:
-            return fail(str(error))
-    except ModuleNotFoundError as error:
-        return fail(
-            f"{error.name} is missing; evaluation needs 'make setup', or pip install -e '.[train]'."
-        )
-    except KeyboardInterrupt:
-        print("Stopped; this evaluation is not finished.", file=sys.stderr)
-        return 130
-    return 0
+    return run(
+        lambda: _evaluate(found),
+        needs_training_packages="evaluation",
+        interrupted="Stopped; this evaluation is not finished.",
+    )
 
 
-def _evaluate(found: argparse.Namespace) -> None:
-    from evaluation import parts
-    from evaluation.answers import read_answers
-    from evaluation.folder import check_folder, write_folder, write_threshold
-    from evaluation.runs import open_run
-    from evaluation.strength import strength_parts
-    from evaluation.trials import embed, read_trials
-    from reports.evaluation_words import notes, table
-    from reports.strength_words import weighing_sentences
-    from tfdata.nearby import nearby
+def _evaluate(found: argparse.Namespace) -> int:
+    from facevoice.evaluation import evaluators
+    from facevoice.evaluation.error_analysis import strength_parts
+    from facevoice.evaluation.evaluation_dir import check_folder, write_folder, write_threshold
+    from facevoice.evaluation.predictions import read_answers
+    from facevoice.evaluation.runs import open_run
+    from facevoice.evaluation.trials import embed, read_trials
+    from facevoice.reports.error_analysis_text import weighing_sentences
+    from facevoice.reports.evaluation_text import notes, table
+    from tfdata.storage.local_copy import nearby
 
     run = open_run(found.run)
     other = open_run(found.compare) if found.compare else None
@@ -115,24 +104,24 @@ def _evaluate(found: argparse.Namespace) -> None:
 
     known = answers.known
     results = [
-        parts.head_part(run, data_dir, found.split, answers),
-        parts.identification_part(run, known, manifest),
-        parts.verification_part(run, answers),
+        evaluators.head_part(run, data_dir, found.split, answers),
+        evaluators.identification_part(run, known, manifest),
+        evaluators.verification_part(run, answers),
     ]
     if len(known.keys):
         robust = not found.skip_robustness
         results += strength_parts(run, data_dir, manifest, found.split, known, robust=robust)
     if other:
         others = read_answers(other, data_dir, manifest, [found.split])
-        results.append(parts.comparison_part(run, known, other, others.known))
+        results.append(evaluators.comparison_part(run, known, other, others.known))
     if trials:
-        results.append(parts.trials_part(run, trials, embed(run, trials.files, found.media)))
+        results.append(evaluators.trials_part(run, trials, embed(run, trials.files, found.media)))
     if unknown_dir:
         strangers = read_answers(
             run, unknown_dir, manifests[unknown_dir], SPLITS, strangers_only=True
         )
         rate = 0.05 if found.false_accept_rate is None else found.false_accept_rate
-        results.append(parts.unknown_part(run, known, strangers, rate))
+        results.append(evaluators.unknown_part(run, known, strangers, rate))
     metrics = write_folder(folder, run, answers, results)
 
     print(table(metrics))
@@ -147,7 +136,4 @@ def _evaluate(found: argparse.Namespace) -> None:
                 f"Note: {place} was rebuilt during the evaluation, which used the dataset as it "
                 f"was at the start."
             )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    return 0

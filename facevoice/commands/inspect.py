@@ -29,12 +29,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from command_line import Parser, fail, local_path, path_or_address, seed
-from reports.words import listed
-from tfdata import remote
-from tfdata.checks import check_manifest
-from tfdata.inspection import words
-from tfdata.inspection.examples import (
+from facevoice.inspection import text
+from facevoice.inspection.examples import (
     Example,
     NotFoundError,
     by_key,
@@ -43,23 +39,31 @@ from tfdata.inspection.examples import (
     spread,
     walk_examples,
 )
+from tfdata.command_line import Parser, fail, local_path, path_or_address, run, seed
 from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, DatasetError, Manifest, load_manifest
+from tfdata.schema import SPLITS, Manifest, load_manifest
+from tfdata.storage import remote
+from tfdata.text import listed
+from tfdata.validation import check_manifest
 
 LISTED = 8  # examples of a person and split
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m tfdata.inspect") -> int:
     """Runs the command; returns its exit code."""
-    found = _parse(argv)
+    found = _parse(argv, prog)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # of a terminal that knows no bars or accents
     # Before anything imports TensorFlow.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return run(lambda: _inspect(found), needs_training_packages="drawing pictures")
+
+
+def _inspect(found: argparse.Namespace) -> int:
     try:
         manifest = load_manifest(found.data_dir)
         if found.shows == "overview":
-            print(words.overview(found.data_dir, manifest))
+            print(text.overview(found.data_dir, manifest))
             print("\n--person, --key or --index shows examples; --stats, what looks wrong.")
             return 0
         if remote.is_address(found.data_dir):
@@ -74,21 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"\nNote: {found.data_dir} was rebuilt meanwhile; this is the earlier build.")
     except BrokenPipeError:  # 'head' has read enough; nor must the end of the program write more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (DatasetError, NotFoundError, OSError) as error:
-        return fail(str(error))
-    except ModuleNotFoundError as error:
-        return fail(
-            f"{error.name} is missing; pictures need 'make setup', or pip install -e '.[train]'."
-        )
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
     return 0
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
     """The flags, and as `shows` what is to be seen: overview, example, person or stats."""
-    parser = Parser(prog="python -m tfdata.inspect", description=__doc__)
+    parser = Parser(prog=prog, description=__doc__)
     parser.add_argument("data_dir", type=path_or_address, metavar="DIR", help="a data set's folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--key", metavar="KEY", help="the example with this key, or its beginning")
@@ -139,11 +134,11 @@ def _show_example(found: argparse.Namespace, manifest: Manifest) -> None:
         example = by_key(_walk(data_dir, manifest, splits), found.key)
     else:
         example = example_at(data_dir, manifest, found.split or "train", found.index or 0)
-    print(words.example(example, manifest))
+    print(text.example(example, manifest))
     if not found.export:
         print("\n--export DIR writes its pictures, and with --audio DIR its sound.")
         return
-    from tfdata.inspection import export
+    from facevoice.inspection import export
 
     names = ["face.png", "spectrogram.png", "example.png"]
     export.write_example(found.export, example, manifest)
@@ -168,19 +163,19 @@ def _show_person(found: argparse.Namespace, manifest: Manifest) -> None:
         examples += spread(itertools.islice(theirs, pairs), LISTED)
     if not examples:
         raise NotFoundError(f"{identity} has no {listed(splits, 'or')} pairs.")
-    print(words.person(identity, manifest, splits, examples))
+    print(text.person(identity, manifest, splits, examples))
     if not found.export:
         print("\n--export DIR draws these; --split and --index show one of them.")
         return
-    from tfdata.inspection import export
+    from facevoice.inspection import export
 
     export.write_sheet(found.export, examples, manifest)
     print(f"\nperson.png is in {found.export}.")
 
 
 def _show_stats(found: argparse.Namespace, manifest: Manifest) -> None:
-    from tfdata.inspection.survey import Survey
-    from tfdata.inspection.survey_words import survey_text
+    from facevoice.inspection.survey import Survey
+    from facevoice.inspection.survey_text import survey_text
 
     survey = Survey(manifest)
     for example in _walk(found.data_dir, manifest, SPLITS):
@@ -188,7 +183,7 @@ def _show_stats(found: argparse.Namespace, manifest: Manifest) -> None:
     at = partial(example_at, found.data_dir, manifest)
     print(survey_text(survey, lambda split, index: at(split, index).key))
     if found.export:
-        from tfdata.inspection import export
+        from facevoice.inspection import export
 
         export.write_levels(found.export, survey, manifest)
         print(f"\nstats.png is in {found.export}.")
@@ -212,7 +207,3 @@ def _index(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of 0 or more")
     return int(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -25,25 +25,24 @@ import argparse
 import itertools
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from command_line import Parser, fail, local_path, positive_int
-from features.audio import MAX_SECONDS
-from reports.words import counted, listed, readable
+from facevoice.features.audio import MAX_SECONDS
+from tfdata.command_line import Parser, fail, local_path, positive_int, run
+from tfdata.text import counted, listed, readable
 
 if TYPE_CHECKING:  # they import TensorFlow, which takes seconds
-    from evaluation.prediction import Prediction, Question
-    from evaluation.runs import Run
+    from facevoice.evaluation.inference import Prediction, Question
+    from facevoice.evaluation.runs import Run
 
 FLAGS = {"image": ("--face",), "audio": ("--audio",), "pair": ("--face", "--audio")}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "predict.py") -> int:
     """Runs the command; returns its exit code."""
-    parser = Parser(prog="predict.py", description=__doc__)
+    parser = Parser(prog=prog, description=__doc__)
     parser.add_argument(
         "--run", type=local_path, required=True, metavar="DIR", help="a run's folder"
     )
@@ -80,25 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     # Before anything imports TensorFlow.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from evaluation.errors import EvaluationError
-
-        try:
-            return _predict(found, parser)
-        except (EvaluationError, OSError) as error:
-            return fail(str(error))
-    except ModuleNotFoundError as error:
-        return fail(
-            f"{error.name} is missing; prediction needs 'make setup', or pip install -e '.[train]'."
-        )
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
+    return run(lambda: _predict(found, parser), needs_training_packages="prediction")
 
 
 def _predict(found: argparse.Namespace, parser: Parser) -> int:
-    from evaluation.prediction import predict, read_threshold
-    from evaluation.runs import open_run
+    from facevoice.evaluation.inference import predict, read_threshold
+    from facevoice.evaluation.runs import open_run
 
     run = open_run(found.run)
     _check_flags(found, parser, run)
@@ -134,7 +120,7 @@ def _check_flags(found: argparse.Namespace, parser: Parser, run: Run) -> None:
 
 
 def _questions(found: argparse.Namespace) -> Iterator[Question]:
-    from evaluation.prediction import Question
+    from facevoice.evaluation.inference import Question
 
     for face, audio in itertools.zip_longest(found.face or (), found.audio or ()):
         yield Question(face, audio, found.start_seconds)
@@ -170,7 +156,3 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= MAX_SECONDS:
         raise argparse.ArgumentTypeError(f"is {text!r}; use a number from 0 to {MAX_SECONDS}")
     return value
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

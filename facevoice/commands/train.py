@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import (
+from facevoice.training.recipes import OURS, STUDY, Execution
+from tfdata.command_line import (
     OWN_DATA,
     SAMPLE_DATA,
     Parser,
@@ -24,25 +25,26 @@ from command_line import (
     path_or_address,
     positive_float,
     positive_int,
+    run,
     seed,
 )
-from tfdata.files import check_no_links, replace_file
-from tfdata.nearby import nearby
+from tfdata.errors import DatasetError
 from tfdata.options import ADDRESS
 from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import MANIFEST_NAME, SPLITS, DatasetError, Manifest, load_manifest
-from training.recipes import OURS, STUDY, Execution
+from tfdata.schema import MANIFEST_NAME, SPLITS, Manifest, load_manifest
+from tfdata.storage.files import check_no_links, replace_file
+from tfdata.storage.local_copy import nearby
 
 if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
-    from training.session import Session
+    from facevoice.training.trainer import Session
 
 ALL = "all"
 BASELINE = "linear_image"  # what 'all' leaves out
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     """Runs the command; returns its exit code."""
-    parser = Parser(prog="train.py", description=__doc__)
+    parser = Parser(prog=prog, description=__doc__)
     parser.add_argument("--model", required=True, help="a name such as cnn_image, or 'all'")
     parser.add_argument(
         "--data",
@@ -81,17 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a tf.data service that reads for it, grpc://host:5000",
     )
     found = parser.parse(argv)
-    try:
-        return _train(found, parser)
-    except (DatasetError, OSError) as error:
-        return fail(str(error))
-    except ModuleNotFoundError as error:
-        return fail(
-            f"{error.name} is missing; training needs 'make setup', or pip install -e '.[train]'."
-        )
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on from what was kept last.", file=sys.stderr)
-        return 130
+    return run(
+        lambda: _train(found, parser),
+        needs_training_packages="training",
+        interrupted="Stopped; the same command resumes from the last checkpoint.",
+    )
 
 
 def _train(found: argparse.Namespace, parser: Parser) -> int:
@@ -107,11 +103,8 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    from evaluation.errors import EvaluationError
-    from models import ModelError
-    from tfdata.damage import first_damage
-    from training.errors import TrainingError
-    from training.session import Session
+    from facevoice.training.trainer import Session
+    from tfdata.recovery import first_damage
 
     given = {
         name: getattr(found, name)
@@ -132,8 +125,6 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
                 f"Note: {data_dir} was rebuilt during the training; this run used the dataset as "
                 f"it was at the start, see {run_dir / MANIFEST_NAME}."
             )
-    except (EvaluationError, ModelError, TrainingError) as error:
-        return fail(str(error))
     except tf.errors.OpError as error:  # a damaged record, a full disk under TensorBoard's logs
         of_data = (
             tf.errors.DataLossError,
@@ -150,9 +141,9 @@ def _train_all(session: Session, folder: Path) -> Path:
 
     Returns the folder of the last run.
     """
-    from reports.comparison import comparison_page, comparison_text
-    from training.errors import TrainingError
-    from training.run_folder import read_metrics
+    from facevoice.reports.comparison import comparison_page, comparison_text
+    from facevoice.training.errors import TrainingError
+    from facevoice.training.run_dir import read_metrics
 
     try:
         check_no_links(folder)
@@ -170,7 +161,7 @@ def _train_all(session: Session, folder: Path) -> Path:
 
 
 def _result(run_dir: Path) -> str:
-    from training.run_folder import read_metrics
+    from facevoice.training.run_dir import read_metrics
 
     metrics = read_metrics(run_dir)
     test = metrics["test"]
@@ -224,7 +215,3 @@ def _check_splits(data_dir: Path, manifest: Manifest) -> None:
             f"{data_dir} has {len(strangers)} people without a training pair, {strangers[0]} for "
             f"one, whom no model could learn to know; leave them out with --exclude when building."
         )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from features import FeatureSettings, band_centres_hz, levels_to_db, spectrogram
-from features.spectrogram import filterbank, power_to_levels
+from facevoice.features import FeatureSettings, band_centres_hz, levels_to_db, spectrogram
+from facevoice.features.spectrogram import filterbank, power_to_levels
 
 Bytes = NDArray[np.uint8]
 

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import Answers
-from evaluation.measure import confusion_matrix
-from evaluation.parts import Part
-from evaluation.robustness import robustness
-from evaluation.runs import Run
-from evaluation.weighing import count, expert_logits, fitted_weights, margins
-from features import band_centres_hz
-from reports import media_figures, strength_figures
-from reports.media_figures import Shown
-from tfdata.records import read_shard
+from facevoice.evaluation.evaluators import Part
+from facevoice.evaluation.fusion_analysis import count, expert_logits, fitted_weights, margins
+from facevoice.evaluation.metrics import confusion_matrix
+from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.robustness import robustness
+from facevoice.evaluation.runs import Run
+from facevoice.features import band_centres_hz
+from facevoice.reports import error_analysis_figures, media_figures
+from facevoice.reports.media_figures import Shown
+from tfdata.record_reader import read_shard
 from tfdata.schema import IMAGE, KEY, SPECTROGRAM, Manifest
 
 MOST_PAIRS_SHOWN = 4
@@ -66,7 +66,9 @@ def robustness_part(
 ) -> Part:
     """How much accuracy is left when evidence is missing, or damaged."""
     found = [asdict(measured) for measured in robustness(run, data_dir, manifest, split, known)]
-    return Part({"robustness": found}, pictures={"robustness.png": strength_figures.curves(found)})
+    return Part(
+        {"robustness": found}, pictures={"robustness.png": error_analysis_figures.curves(found)}
+    )
 
 
 def weighing_part(run: Run, known: Answers) -> Part:
@@ -79,7 +81,7 @@ def weighing_part(run: Run, known: Answers) -> Part:
     return Part(
         {"weighing": found},
         {"face_margin": face_margin, "voice_margin": voice_margin},
-        {"weighing.png": strength_figures.margins(face_margin, voice_margin)},
+        {"weighing.png": error_analysis_figures.margins(face_margin, voice_margin)},
     )
 
 

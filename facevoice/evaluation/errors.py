@@ -1,5 +1,7 @@
-"""What an evaluation cannot go on with."""
+"""The error of this package."""
+
+from tfdata.errors import FaceVoiceError
 
 
-class EvaluationError(Exception):
-    """An evaluation that cannot go on: one sentence."""
+class EvaluationError(FaceVoiceError):
+    """A run that cannot be opened, or a question that it cannot answer."""

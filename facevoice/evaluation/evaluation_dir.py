@@ -5,7 +5,7 @@ arrays, and they hold no picture and no sound.
 
     classes                              str [classes], the people whom the model knows
     labels, probabilities, embeddings, identities, sessions, clips, window_starts, keys
-                                         a row an example, see `evaluation.answers.Answers`
+                                         a row an example, see `predictions.Answers`
     confusion                            int64 [classes, classes], who it was by who was named
     pair_first, pair_second              int32 [pairs], rows of the examples that are compared
     pair_same, pair_scores               bool and float32 [pairs], one person or two, cosine
@@ -14,7 +14,7 @@ arrays, and they hold no picture and no sound.
     unknown_scores, unknown_identities, unknown_keys
                                          of --unknown, a row an example
     face_margin, voice_margin            float64, nats, of a product of experts, see
-                                         `evaluation.weighing`; of examples whose label is not -1
+                                         `fusion_analysis`; of examples whose label is not -1
     right, other_right                   of --compare: bool, of the examples whose label is not -1
 """
 
@@ -29,13 +29,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import Answers
-from evaluation.errors import EvaluationError
-from evaluation.parts import Part
-from evaluation.runs import Run
-from reports.evaluation import evaluation_report
-from reports.page import picture_address
-from tfdata.files import check_no_links, create_file, replace_file
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.evaluators import Part
+from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.runs import Run
+from facevoice.reports.evaluation import evaluation_report
+from facevoice.reports.page import picture_address
+from tfdata.storage.files import check_no_links, create_file, replace_file
 
 SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
 PICTURE_NAMES = (

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import Answers
-from evaluation.comparison import compare
-from evaluation.errors import EvaluationError
-from evaluation.identification import (
+from facevoice.evaluation.comparison import compare
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.identification import (
     averaged,
     calibration,
     ranks,
@@ -21,12 +20,13 @@ from evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from evaluation.measure import confusion_matrix
-from evaluation.runs import Run
-from evaluation.trials import Embedded, Trials
-from evaluation.unknown import Rejection, rejection, scores_of
-from evaluation.verification import cosine_scores, curve_of, pairs_of, verified
-from reports import evaluation_figures, figures
+from facevoice.evaluation.metrics import confusion_matrix
+from facevoice.evaluation.open_set import Rejection, rejection, scores_of
+from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.runs import Run
+from facevoice.evaluation.trials import Embedded, Trials
+from facevoice.evaluation.verification import cosine_scores, curve_of, pairs_of, verified
+from facevoice.reports import evaluation_figures, figures
 from tfdata.schema import Manifest
 
 MOST_CONFUSIONS = 20

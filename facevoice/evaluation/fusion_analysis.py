@@ -1,7 +1,7 @@
 """How a product of two experts comes to its answers: what the face says, and what the voice says.
 
-The logits of `models.product` are the face's plus the voice's, so an answer can be taken apart
-without asking the model again.
+The logits of `models.product_of_experts` are the face's plus the voice's, so an answer can be taken
+apart without asking the model again.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import Answers
-from evaluation.runs import Run
+from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.runs import Run
 from models import EMBEDDING
-from models.product import expert_kernels
+from models.product_of_experts import expert_kernels
 
 Floats = NDArray[np.floating[Any]]
 
@@ -47,7 +47,7 @@ def expert_logits(run: Run, known: Answers) -> tuple[Floats, Floats]:
     """The logits [n, classes] of the face and of the voice, as they are added up.
 
     Args:
-      run: whose embedding is `models.product.Evidence`.
+      run: whose embedding is `models.product_of_experts.Evidence`.
       known: its answers about people whom it knows.
     """
     of_face, of_voice = (kernel.astype(np.float64) for kernel in expert_kernels(run.network))

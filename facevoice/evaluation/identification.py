@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measure import wilson_interval
+from facevoice.evaluation.metrics import wilson_interval
 
 Floats = NDArray[np.floating[Any]]
 CALIBRATION_BINS = 15

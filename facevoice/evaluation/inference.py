@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import EvaluationError
-from evaluation.folder import THRESHOLD_NAME
-from evaluation.media import spectrograms, with_missing
-from evaluation.runs import Run
-from features import FeatureSettings, MediaError, probe_audio, read_face
-from tfdata.addresses import check_address
-from tfdata.files import read_json
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
+from facevoice.evaluation.media_inputs import spectrograms, with_missing
+from facevoice.evaluation.runs import Run
+from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
 from tfdata.schema import IMAGE, SPECTROGRAM
+from tfdata.storage.addresses import check_address
+from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
 MOST_WINDOWS = 20  # of one clip: a minute, at 3 s each

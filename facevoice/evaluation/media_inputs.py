@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.runs import Run
-from features import FeatureSettings, MediaError, read_window, spectrogram
-from tfdata.reading import MODALITIES
+from facevoice.evaluation.runs import Run
+from facevoice.features import FeatureSettings, MediaError, read_window, spectrogram
+from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Bytes = NDArray[np.uint8]
@@ -38,7 +38,7 @@ def spectrograms(
 def with_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:
     """All inputs of a model: those that were found, and zeros for the others.
 
-    Only a run that takes halves understands them (`models.product.Evidence`).
+    Only a run that takes halves understands them (`models.product_of_experts.Evidence`).
     """
     shapes = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}
     (length,) = {len(array) for array in found.values()}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from evaluation.identification import Share, share_of
+from facevoice.evaluation.identification import Share, share_of
 
 Floats = NDArray[np.floating[Any]]
 

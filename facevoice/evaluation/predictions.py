@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from evaluation.errors import EvaluationError
-from evaluation.runs import Run
-from tfdata.reading import MODALITIES
-from tfdata.records import read_shard
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.runs import Run
+from tfdata.loader import MODALITIES
+from tfdata.record_reader import read_shard
 from tfdata.schema import (
     AUDIO_SOURCE,
     IDENTITY,

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import Answers, read_answers
-from evaluation.comparison import Comparison, compare
-from evaluation.damage import blurred, covered, noisy
-from evaluation.identification import Share, ranks, share_of
-from evaluation.runs import Run
-from features import FeatureSettings
-from tfdata.reading import MODALITIES
+from facevoice.evaluation.comparison import Comparison, compare
+from facevoice.evaluation.corruptions import blurred, covered, noisy
+from facevoice.evaluation.identification import Share, ranks, share_of
+from facevoice.evaluation.predictions import Answers, read_answers
+from facevoice.evaluation.runs import Run
+from facevoice.features import FeatureSettings
+from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM, Manifest
 
 Bytes = NDArray[np.uint8]

@@ -11,15 +11,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import EvaluationError
-from features import FeatureSettings
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.features import FeatureSettings
+from facevoice.inspection.examples import feature_settings
 from models import EMBEDDING, MODELS, ModelError
-from models.files import load_model
-from models.product import Evidence
-from tfdata.addresses import check_address
-from tfdata.files import read_json
-from tfdata.inspection.examples import feature_settings
+from models.loading import load_model
+from models.product_of_experts import Evidence
 from tfdata.schema import MANIFEST_NAME, Manifest, load_manifest
+from tfdata.storage.addresses import check_address
+from tfdata.storage.files import read_json
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
 Batch = Mapping[str, NDArray[np.uint8]]

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from beam_pipelines.corpus.media import IMAGE_SUFFIXES
-from evaluation.answers import BATCH_SIZE, batches
-from evaluation.errors import EvaluationError
-from evaluation.media import spectrograms, with_missing
-from evaluation.runs import Run
-from evaluation.verification import unit
-from features import FeatureSettings, MediaError, probe_audio, read_face
-from tfdata.reading import MODALITIES
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.media_inputs import spectrograms, with_missing
+from facevoice.evaluation.predictions import BATCH_SIZE, batches
+from facevoice.evaluation.runs import Run
+from facevoice.evaluation.verification import unit
+from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
+from facevoice.features.file_types import IMAGE_SUFFIXES
+from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Bytes = NDArray[np.uint8]

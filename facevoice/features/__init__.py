@@ -4,11 +4,16 @@ The build, and whatever uses a model later, call the same functions, so that tra
 the same pixels and levels. Nothing here knows of Beam, TFRecords or TensorFlow.
 """
 
-from features.audio import AudioFacts, probe_audio, read_window
-from features.faces import read_face
-from features.media import MediaError, Reason
-from features.settings import FeatureSettings
-from features.spectrogram import band_centres_hz, column_centres, levels_to_db, spectrogram
+from facevoice.features.audio import AudioFacts, probe_audio, read_window
+from facevoice.features.faces import read_face
+from facevoice.features.reject_reasons import MediaError, Reason
+from facevoice.features.settings import FeatureSettings
+from facevoice.features.spectrogram import (
+    band_centres_hz,
+    column_centres,
+    levels_to_db,
+    spectrogram,
+)
 
 __all__ = [
     "AudioFacts",

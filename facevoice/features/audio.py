@@ -15,9 +15,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from features.m4a import M4aClip, is_m4a
-from features.media import MediaError, Reason, check_regular
-from features.settings import FeatureSettings
+from facevoice.features.m4a import M4aClip, is_m4a
+from facevoice.features.reject_reasons import MediaError, Reason, check_regular
+from facevoice.features.settings import FeatureSettings
 
 # What is shorter says nothing about a voice, and repeating it would only draw a hum.
 MIN_SECONDS = 0.25
@@ -93,7 +93,7 @@ def read_window(
     the clip was). With `trim_silence_db`, positions count from the end of the leading silence.
 
     Args:
-      source: path or open file of anything that libsndfile reads, or `features.m4a`.
+      source: path or open file of anything that libsndfile reads, or `facevoice.features.m4a`.
       start_samples: first sample, counted at `settings.sample_rate_hz`.
       settings: gives rate, length and trimming.
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from features.media import MediaError, Reason
-from features.pictures import open_picture
-from features.settings import FeatureSettings
+from facevoice.features.image_decoding import open_picture
+from facevoice.features.reject_reasons import MediaError, Reason
+from facevoice.features.settings import FeatureSettings
 
 MIN_CROP_PX = 16
 # Pixels that are decoded of a large JPEG, at least, for each one of the face, along either side.

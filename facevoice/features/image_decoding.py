@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from features.media import MediaError, Reason, check_regular
+from facevoice.features.reject_reasons import MediaError, Reason, check_regular
 
 # Formats with an unmistakable beginning, that photographs are kept in. Pillow knows thirty more:
 # some take any bytes for a picture, and one runs a PostScript interpreter.

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from features.media import MediaError, Reason
+from facevoice.features.reject_reasons import MediaError, Reason
 
 # FFmpeg knows hundreds of formats, and some are lists of other files to read.
 FORMATS = "mov,aac,asf"

@@ -6,6 +6,8 @@ import os
 import stat
 from enum import StrEnum
 
+from tfdata.errors import FaceVoiceError
+
 
 class Reason(StrEnum):
     """The reasons for which a file is rejected. The values are part of the data set's format."""
@@ -20,7 +22,7 @@ class Reason(StrEnum):
     SILENT = "silent"  # digital silence, a constant, or nothing but their rounding
 
 
-class MediaError(Exception):
+class MediaError(FaceVoiceError):
     """A media file that cannot be used.
 
     Attributes:

@@ -14,7 +14,7 @@ import scipy.fft
 import scipy.sparse
 from numpy.typing import NDArray
 
-from features.settings import FeatureSettings
+from facevoice.features.settings import FeatureSettings
 
 
 def spectrogram(window: NDArray[np.float32], settings: FeatureSettings) -> NDArray[np.uint8]:

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from facevoice.inspection.examples import Example
 from tfdata.augmentation import Draws, augment
-from tfdata.inspection.examples import Example
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features import FeatureSettings
-from reports.words import counted, listed, readable
-from tfdata.records import read_shard
+from facevoice.features import FeatureSettings
+from tfdata.errors import DatasetError, FaceVoiceError
+from tfdata.record_reader import read_shard
 from tfdata.schema import (
     AUDIO_SOURCE,
     FACE_SOURCE,
@@ -24,15 +24,15 @@ from tfdata.schema import (
     SPECTROGRAM,
     SPLITS,
     WINDOW_START,
-    DatasetError,
     Manifest,
     Shard,
 )
+from tfdata.text import counted, listed, readable
 
 _NAMED = 3  # keys or people in a sentence
 
 
-class NotFoundError(ValueError):
+class NotFoundError(FaceVoiceError):
     """What was asked for is not there: one sentence."""
 
 

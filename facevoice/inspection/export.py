@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from features import MediaError, band_centres_hz, read_window, spectrogram
-from tfdata.files import replace_file
-from tfdata.inspection.examples import Example, NotFoundError, feature_settings
-from tfdata.inspection.survey import Survey
+from facevoice.features import MediaError, band_centres_hz, read_window, spectrogram
+from facevoice.inspection.examples import Example, NotFoundError, feature_settings
+from facevoice.inspection.survey import Survey
 from tfdata.schema import SPLITS, Manifest
+from tfdata.storage.files import replace_file
 
 AUGMENTED_EPOCHS = range(11)
 # Levels by which another version of the arithmetic may differ.
@@ -28,12 +28,12 @@ def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG")
         replace_file(folder / name, png.getvalue())
-    from reports import inspector  # imports Matplotlib, which may be missing
+    from facevoice.reports import inspection_figures  # imports Matplotlib, which may be missing
 
     settings = feature_settings(manifest)
     start = example.window_start_samples / settings.sample_rate_hz
     words = f"{example.place} · video {example.session} · from {start:g} s"
-    picture = inspector.example(
+    picture = inspection_figures.example(
         example.identity,
         words,
         example.image,
@@ -79,7 +79,7 @@ def write_sound(folder: Path, example: Example, manifest: Manifest, audio: Path)
 
 def write_sheet(folder: Path, examples: Sequence[Example], manifest: Manifest) -> None:
     """person.png: faces above spectrograms, each with its split and index."""
-    from reports import media_figures
+    from facevoice.reports import media_figures
 
     settings = feature_settings(manifest)
     shown = [(example.place, example.image, example.levels) for example in examples]
@@ -89,8 +89,8 @@ def write_sheet(folder: Path, examples: Sequence[Example], manifest: Manifest) -
 
 def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: int) -> None:
     """augmented.png: an example as stored, and as the first epochs of training see it."""
-    from reports import media_figures
-    from tfdata.inspection.augmented import versions
+    from facevoice.inspection.augmented import versions
+    from facevoice.reports import media_figures
 
     settings = feature_settings(manifest)
     changed = versions(example, seed, AUGMENTED_EPOCHS, settings.floor_db)
@@ -104,7 +104,7 @@ def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: in
 
 def write_levels(folder: Path, survey: Survey, manifest: Manifest) -> None:
     """stats.png: how often each level occurs, by split."""
-    from reports import inspector
+    from facevoice.reports import inspection_figures
 
     counts = {
         split: (survey.faces[split].counts, survey.voices[split].counts)
@@ -112,5 +112,5 @@ def write_levels(folder: Path, survey: Survey, manifest: Manifest) -> None:
         if split in survey.faces
     }
     replace_file(
-        folder / "stats.png", inspector.levels(counts, feature_settings(manifest).floor_db)
+        folder / "stats.png", inspection_figures.levels(counts, feature_settings(manifest).floor_db)
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from features.faces import MIN_CONTRAST
-from tfdata.inspection.examples import Example
-from tfdata.inspection.levels import Levels
-from tfdata.inspection.repeats import SHOWN, Repeat, digest, find_repeats
+from facevoice.features.faces import MIN_CONTRAST
+from facevoice.inspection.examples import Example
+from facevoice.inspection.levels import Levels
+from facevoice.inspection.repeats import SHOWN, Repeat, digest, find_repeats
 from tfdata.schema import SPLITS, Manifest
 
 # Of 1,000 real and drawn faces the mean luminance is 17 to 217, and each voice has at most 41 % at

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reports.words import counted
-from tfdata.inspection.levels import Levels
-from tfdata.inspection.survey import Equal, Survey
-from tfdata.inspection.words import table
+from facevoice.inspection.levels import Levels
+from facevoice.inspection.survey import Equal, Survey
+from facevoice.inspection.text import table
 from tfdata.schema import SPLITS
+from tfdata.text import counted
 
 NOTHING = (
     "Nothing looks wrong: no blank, black or white face, no flat or silent voice, nothing twice."

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from features import band_centres_hz, column_centres
-from reports.card_settings import shown
-from reports.words import counted, listed
-from tfdata.inspection.examples import Example, feature_settings, people_words
-from tfdata.inspection.levels import Levels
+from facevoice.features import band_centres_hz, column_centres
+from facevoice.inspection.examples import Example, feature_settings, people_words
+from facevoice.inspection.levels import Levels
+from facevoice.reports.card_settings import shown
 from tfdata.schema import Manifest, Split
+from tfdata.text import counted, listed
 
 WIDTH = 100
 _HEAD = 14  # columns of a row's name

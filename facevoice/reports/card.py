@@ -8,14 +8,14 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from reports import card_settings, examples, people
-from reports.examples import Example, examples_grid
-from reports.leakage import STYLE as LEAKAGE_STYLE
-from reports.leakage import leakage_statement
-from reports.page import bars, page, tiles
-from reports.people import facts, missing_words, people_by_split
-from reports.words import counted, duration
+from facevoice.reports import card_settings, examples, people
+from facevoice.reports.examples import Example, examples_grid
+from facevoice.reports.leakage import STYLE as LEAKAGE_STYLE
+from facevoice.reports.leakage import leakage_statement
+from facevoice.reports.page import bars, page, tiles
+from facevoice.reports.people import facts, missing_words, people_by_split
 from tfdata.schema import SPLITS, Manifest
+from tfdata.text import counted, duration
 
 STYLE = """
 .numbers td, .numbers thead th { text-align: right; font-variant-numeric: tabular-nums; }

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from reports.page import interval_bars, page
-from reports.words import counted
+from facevoice.reports.page import interval_bars, page
 from tfdata.schema import Leak
+from tfdata.text import counted
 
 # Training and validation accuracy that the study published, of 40 people of VoxCeleb1's test set.
 PUBLISHED = {

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, png_of
-from reports.strength_words import DAMAGES, MEDIA, OTHER, amount_of
+from facevoice.reports.error_analysis_text import DAMAGES, MEDIA, OTHER, amount_of
+from facevoice.reports.figures import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, png_of
 
 Measured = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reports.words import counted, interval
+from tfdata.text import counted, interval
 
 # Each kind of damage, in the order of the page.
 DAMAGES = {"noise": "White noise under", "blur": "Blur of", "cover": "A black square over"}

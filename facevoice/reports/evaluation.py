@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from reports.evaluation_words import notes, rows
-from reports.page import page, tiles
-from reports.sections import sections
-from reports.words import interval
+from facevoice.reports.evaluation_text import notes, rows
+from facevoice.reports.page import page, tiles
+from facevoice.reports.sections import sections
+from tfdata.text import interval
 
 STYLE = """
 .measures { overflow-x: auto; }

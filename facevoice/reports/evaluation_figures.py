@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from reports.figures import BLUE, FAINT, ORANGE, STYLE, WIDTH, png_of
+from facevoice.reports.figures import BLUE, FAINT, ORANGE, STYLE, WIDTH, png_of
 
 COLOURS = (ORANGE, BLUE)
 MARKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # of the axes of a DET curve

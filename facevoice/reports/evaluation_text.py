@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.strength_words import robustness_rows
-from reports.words import counted, interval
+from facevoice.reports.error_analysis_text import robustness_rows
+from tfdata.text import counted, interval
 
 Metrics = Mapping[str, Any]
 Row = tuple[str, str, str]  # what, how much, of what

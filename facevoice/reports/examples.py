@@ -10,9 +10,9 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.page import picture_address
-from reports.pictures import face_png, spectrogram_png
-from reports.words import readable
+from facevoice.reports.page import picture_address
+from facevoice.reports.pictures import face_png, spectrogram_png
+from tfdata.text import readable
 
 STYLE = """
 .examples { display: grid; gap: 1rem; list-style: none; margin: .8rem 0; padding: 0;

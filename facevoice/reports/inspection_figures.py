@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports import figures
-from reports.figures import BLUE, INK, ORANGE, WIDTH, png_of
-from reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
-from reports.words import readable
+from facevoice.reports import figures
+from facevoice.reports.figures import BLUE, INK, ORANGE, WIDTH, png_of
+from facevoice.reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
+from tfdata.text import readable
 
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.int64]

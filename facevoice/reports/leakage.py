@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.words import listed
 from tfdata.schema import SPLITS, Leak
+from tfdata.text import listed
 
 STYLE = """
 .leakage { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;

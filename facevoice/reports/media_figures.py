@@ -13,10 +13,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.examples import hz_marks
-from reports.figures import WIDTH, png_of
-from reports.pictures import colour_map
-from reports.words import readable
+from facevoice.reports.examples import hz_marks
+from facevoice.reports.figures import WIDTH, png_of
+from facevoice.reports.pictures import colour_map
+from tfdata.text import readable
 
 GROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
 STYLE: Any = {

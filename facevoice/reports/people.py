@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from reports.words import counted, listed, readable
 from tfdata.schema import SPLITS, Manifest, Person
+from tfdata.text import counted, listed, readable
 
 STYLE = """
 :root { --train: #7f9db5; --validation: #1f9d8f; --test: #c2410c; }

@@ -7,10 +7,10 @@ from html import escape
 from pathlib import PurePath
 from typing import Any
 
-from reports.page import figure, page, table, tiles
-from reports.sections import sections
-from reports.words import counted, duration
+from facevoice.reports.page import figure, page, table, tiles
+from facevoice.reports.sections import sections
 from tfdata.schema import Leak
+from tfdata.text import counted, duration
 
 Values = Mapping[str, Any]
 

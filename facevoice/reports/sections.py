@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from reports.page import bars, figure, interval_bars
-from reports.strength_words import OTHER, weighing_sentences
-from reports.words import readable
+from facevoice.reports.error_analysis_text import OTHER, weighing_sentences
+from facevoice.reports.page import bars, figure, interval_bars
+from tfdata.text import readable
 
 Metrics = Mapping[str, Any]
 _MOST_PEOPLE = 60

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from sample_corpus.easel import Easel, curve, mirrored, shade, shifted
-from sample_corpus.scenes import Colour, Floats, Scene
+from facevoice.sample_corpus.canvas import Easel, curve, mirrored, shade, shifted
+from facevoice.sample_corpus.scenes import Colour, Floats, Scene
 
 
 def _blend(a: Colour, b: Colour, weight: Floats) -> Image.Image:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from sample_corpus.scenes import Colour, Floats, Moment, Scene
+from facevoice.sample_corpus.scenes import Colour, Floats, Moment, Scene
 
 BOARD_PX = 408
 """The longer side of the board. A picture is 90 to 260 px, so every edge is drawn oversized."""

@@ -10,9 +10,9 @@ import numpy as np
 import soundfile as sf
 from scipy.signal import fftconvolve
 
-from sample_corpus.keys import STREAM_CHANNEL, generator
-from sample_corpus.scenes import Floats
-from sample_corpus.voices import SAMPLE_RATE_HZ, Voice, utterance
+from facevoice.sample_corpus.keys import STREAM_CHANNEL, generator
+from facevoice.sample_corpus.scenes import Floats
+from facevoice.sample_corpus.voices import SAMPLE_RATE_HZ, Voice, utterance
 
 NOISES = ("white", "pink", "hum", "babble")
 

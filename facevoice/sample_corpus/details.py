@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from sample_corpus.easel import Easel, curve, mirrored, oval, shade, shifted
-from sample_corpus.hair import CUTS, GLEAM
-from sample_corpus.keys import STREAM_SKIN, generator
-from sample_corpus.scenes import Floats
-from sample_corpus.traits import Face, outline_of
+from facevoice.sample_corpus.canvas import Easel, curve, mirrored, oval, shade, shifted
+from facevoice.sample_corpus.hair import CUTS, GLEAM
+from facevoice.sample_corpus.keys import STREAM_SKIN, generator
+from facevoice.sample_corpus.scenes import Floats
+from facevoice.sample_corpus.traits import Face, outline_of
 
 LENSES: Final = {
     "round": (0.225, 0.215, 2.0, 0.0),

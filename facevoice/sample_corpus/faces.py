@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from sample_corpus.backdrop import backdrop, draw_body, draw_microphone
-from sample_corpus.details import draw_beard, draw_ears, draw_glasses, draw_marks
-from sample_corpus.easel import Easel, pose_of, shade
-from sample_corpus.features import draw_brow, draw_eye, draw_mouth, draw_nose
-from sample_corpus.hair import prepare_hair
-from sample_corpus.keys import STREAM_SCENE, generator
-from sample_corpus.lamp import lights_of
-from sample_corpus.scenes import Moment, Scene, moment_of, scene_of
-from sample_corpus.traits import Face, outline_of
-from sample_corpus.woven import draw_band, draw_scarf
+from facevoice.sample_corpus.backdrop import backdrop, draw_body, draw_microphone
+from facevoice.sample_corpus.canvas import Easel, pose_of, shade
+from facevoice.sample_corpus.details import draw_beard, draw_ears, draw_glasses, draw_marks
+from facevoice.sample_corpus.features import draw_brow, draw_eye, draw_mouth, draw_nose
+from facevoice.sample_corpus.hair import prepare_hair
+from facevoice.sample_corpus.keys import STREAM_SCENE, generator
+from facevoice.sample_corpus.lighting import lights_of
+from facevoice.sample_corpus.scenes import Moment, Scene, moment_of, scene_of
+from facevoice.sample_corpus.traits import Face, outline_of
+from facevoice.sample_corpus.woven import draw_band, draw_scarf
 
 
 def draw_head(

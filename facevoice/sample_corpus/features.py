@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import ImageChops
 
-from sample_corpus.easel import Easel, curve, oval, shade, shifted
-from sample_corpus.scenes import Floats, Moment
-from sample_corpus.traits import Face
+from facevoice.sample_corpus.canvas import Easel, curve, oval, shade, shifted
+from facevoice.sample_corpus.scenes import Floats, Moment
+from facevoice.sample_corpus.traits import Face
 
 EYE_WHITE = (240, 238, 234)
 TEETH = (238, 234, 226)

@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sample_corpus.easel import Easel, curve, mirrored, oval, shade, shifted
-from sample_corpus.keys import STREAM_HAIR, generator
-from sample_corpus.scenes import Colour, Floats
+from facevoice.sample_corpus.canvas import Easel, curve, mirrored, oval, shade, shifted
+from facevoice.sample_corpus.keys import STREAM_HAIR, generator
+from facevoice.sample_corpus.scenes import Colour, Floats
 
 GLEAM: Colour = (255, 238, 214)
 """What lighter strands lean towards."""

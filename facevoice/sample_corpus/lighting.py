@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from sample_corpus.easel import LIGHT_UNIT, Easel
-from sample_corpus.scenes import Floats, Scene
-from sample_corpus.traits import Face
+from facevoice.sample_corpus.canvas import LIGHT_UNIT, Easel
+from facevoice.sample_corpus.scenes import Floats, Scene
+from facevoice.sample_corpus.traits import Face
 
 
 def lights_of(

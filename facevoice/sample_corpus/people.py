@@ -7,8 +7,8 @@ id can only be found through the meta file.
 
 from dataclasses import dataclass
 
-from sample_corpus.traits import Face
-from sample_corpus.voices import Voice
+from facevoice.sample_corpus.traits import Face
+from facevoice.sample_corpus.voices import Voice
 
 FAIR, TAN, DEEP = (228, 180, 152), (205, 150, 112), (140, 92, 66)
 BLACK, BROWN, SAND, GREY = (40, 32, 32), (98, 62, 40), (176, 128, 70), (150, 146, 146)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sample_corpus.keys import STREAM_MOMENT, STREAM_SCENE, generator
+from facevoice.sample_corpus.keys import STREAM_MOMENT, STREAM_SCENE, generator
 
 Colour = tuple[int, int, int]
 Floats = NDArray[np.float64]

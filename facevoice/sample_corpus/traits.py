@@ -8,8 +8,8 @@ nobody.
 
 from dataclasses import dataclass
 
-from sample_corpus.easel import curve, mirrored
-from sample_corpus.scenes import Colour, Floats
+from facevoice.sample_corpus.canvas import curve, mirrored
+from facevoice.sample_corpus.scenes import Colour, Floats
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import istft, resample_poly, stft
 
-from sample_corpus.keys import STREAM_SPEECH, generator
-from sample_corpus.scenes import Floats
+from facevoice.sample_corpus.keys import STREAM_SPEECH, generator
+from facevoice.sample_corpus.scenes import Floats
 
 SAMPLE_RATE_HZ: Final = 16_000
 CONTROL_HZ: Final = 200

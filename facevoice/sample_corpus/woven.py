@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from sample_corpus.easel import Easel, curve, mirrored
-from sample_corpus.scenes import Floats, Scene
-from sample_corpus.traits import Face
+from facevoice.sample_corpus.canvas import Easel, curve, mirrored
+from facevoice.sample_corpus.scenes import Floats, Scene
+from facevoice.sample_corpus.traits import Face
 
 CELL_PX: Final = 2
 

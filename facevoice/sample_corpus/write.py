@@ -14,9 +14,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from sample_corpus.channels import clip_wav
-from sample_corpus.faces import face_jpeg
-from sample_corpus.keys import (
+from facevoice.sample_corpus.channels import clip_wav
+from facevoice.sample_corpus.faces import face_jpeg
+from facevoice.sample_corpus.keys import (
     CORPUS_VERSION,
     ITEMS_PER_VIDEO,
     VIDEOS_PER_PERSON,
@@ -24,7 +24,7 @@ from sample_corpus.keys import (
     face_file,
     video_id,
 )
-from sample_corpus.people import PEOPLE, speaker_id
+from facevoice.sample_corpus.people import PEOPLE, speaker_id
 
 MARKER: Final = "SAMPLE_CORPUS.txt"
 META_HEADER: Final = ("VoxCeleb1 ID", "VGGFace1 ID", "Gender", "Nationality", "Set")

@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 
-from tfdata.files import replace_file
-from training.checkpoint import Checkpoint
-from training.errors import TrainingError
-from training.progress import Progress
-from training.recipes import Recipe
+from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.errors import TrainingError
+from facevoice.training.recipes import Recipe
+from facevoice.training.train_state import Progress
+from tfdata.storage.files import replace_file
 
 TRAINED, UNSEEN = ("loss", "accuracy"), ("val_loss", "val_accuracy")
 MAX_SEED = 2**31

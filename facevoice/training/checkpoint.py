@@ -15,11 +15,11 @@ from pathlib import Path
 
 import keras
 
+from facevoice.training.errors import TrainingError
+from facevoice.training.train_state import Progress
 from models import ModelError
-from models.files import load_model, load_weights
-from tfdata.files import open_regular, replace_file
-from training.errors import TrainingError
-from training.progress import Progress
+from models.loading import load_model, load_weights
+from tfdata.storage.files import open_regular, replace_file
 
 # Names that checkpoints have, or had; other files in the folder are left alone.
 _OWN = re.compile(

@@ -1,5 +1,7 @@
-"""What ends a training."""
+"""The error of this package."""
+
+from tfdata.errors import FaceVoiceError
 
 
-class TrainingError(Exception):
-    """Training that cannot go on: one sentence."""
+class TrainingError(FaceVoiceError):
+    """A training that cannot start or go on."""

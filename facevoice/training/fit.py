@@ -14,13 +14,13 @@ import keras
 import tensorflow as tf
 
 import tfdata
+from facevoice.training.callbacks import Keeper
+from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.errors import TrainingError
+from facevoice.training.recipes import Execution, Recipe
+from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
 from tfdata.schema import Manifest
-from training.checkpoint import Checkpoint
-from training.errors import TrainingError
-from training.keeper import Keeper
-from training.progress import Progress
-from training.recipes import Execution, Recipe
 
 SHUFFLE_BUFFER = 1000
 WARM_UP_EPOCHS = 2  # of the cosine schedule

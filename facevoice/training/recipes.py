@@ -51,7 +51,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Experts:
-    """How a fusion model comes from models that are trained apart: see `training.experts`.
+    """How a fusion model comes from models that are trained apart: see `expert_fusion`.
 
     Attributes:
       image, audio: the experts' names in the registry.

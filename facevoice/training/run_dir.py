@@ -20,24 +20,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
-from evaluation.answers import read_answers
-from evaluation.measure import confusion_matrix, measure
-from evaluation.parts import MOST_DRAWN
-from evaluation.runs import METRICS_NAME, MODEL_NAME, SETTINGS_NAME, read_run
-from evaluation.strength import strength_parts
-from features import FeatureSettings, band_centres_hz
+from facevoice.evaluation.error_analysis import strength_parts
+from facevoice.evaluation.evaluators import MOST_DRAWN
+from facevoice.evaluation.metrics import confusion_matrix, measure
+from facevoice.evaluation.predictions import read_answers
+from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, SETTINGS_NAME, read_run
+from facevoice.features import FeatureSettings, band_centres_hz
+from facevoice.inspection.examples import feature_settings
+from facevoice.reports import figures, media_figures
+from facevoice.reports.page import picture_address
+from facevoice.reports.run_report import run_report
+from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.errors import TrainingError
+from facevoice.training.evaluate import answers_on
+from facevoice.training.fit import Fitted
+from facevoice.training.recipes import Execution
 from models import MODELS
-from reports import figures, media_figures
-from reports.page import picture_address
-from reports.run_report import run_report
-from tfdata.files import check_no_links, read_json, replace_file
-from tfdata.inspection.examples import feature_settings
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
-from training.checkpoint import Checkpoint
-from training.errors import TrainingError
-from training.evaluate import answers_on
-from training.fit import Fitted
-from training.recipes import Execution
+from tfdata.storage.files import check_no_links, read_json, replace_file
 
 SAMPLES_SHOWN = 12
 # What a start that was killed may leave.

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from facevoice.training.recipes import Recipe
 from tfdata.fields import from_fields
-from tfdata.files import parse_json
-from training.recipes import Recipe
+from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,12 @@ from typing import Any
 
 import keras
 
-from evaluation.runs import MODEL_NAME
-from models import Inputs, ModelError, build_model
-from models.files import load_model
-from tfdata.schema import Manifest
-from training.errors import TrainingError
-from training.experts import join, weigh
-from training.fit import Fitted, fit, prepare
-from training.recipes import Execution, Experts, Recipe
-from training.run_folder import (
+from facevoice.evaluation.runs import MODEL_NAME
+from facevoice.training.errors import TrainingError
+from facevoice.training.expert_fusion import join, weigh
+from facevoice.training.fit import Fitted, fit, prepare
+from facevoice.training.recipes import Execution, Experts, Recipe
+from facevoice.training.run_dir import (
     finished_metrics,
     held,
     open_run_dir,
@@ -26,6 +23,9 @@ from training.run_folder import (
     run_settings,
     write_run,
 )
+from models import Inputs, ModelError, build_model
+from models.loading import load_model
+from tfdata.schema import Manifest
 
 
 @dataclass(frozen=True)

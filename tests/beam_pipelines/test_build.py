@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
-from beam_pipelines.corpus.media import Reject
-from beam_pipelines.planning.outline import Outline
-from beam_pipelines.running.runners import local_flags
-from beam_pipelines.summary import unique_rejects
-from features import FeatureSettings, read_face, read_window, spectrogram
+from beam_pipelines.corpus.listing import Reject
+from beam_pipelines.manifest_builder import unique_rejects
+from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.runners.execution import local_flags
+from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
 from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records, start_build
 from tfdata import load_manifest
@@ -293,7 +293,7 @@ def test_several_windows_are_cut_from_a_long_clip_without_overlap(build, tmp_pat
 
 def test_workers_do_not_import_tensorflow():
     code = (
-        "import sys, beam_pipelines.job, beam_pipelines.shards.write\n"
+        "import sys, beam_pipelines.driver, beam_pipelines.shards.writer\n"
         "assert 'tensorflow' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

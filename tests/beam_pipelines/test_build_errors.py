@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beam_pipelines import flags
+from beam_pipelines import options
 
 
 def sentence_of(build, capsys, *arguments):
@@ -110,7 +110,7 @@ def test_an_output_that_cannot_be_made_is_named(corpus, build, capsys, tmp_path)
 
 
 def test_beam_options_pass_and_remote_ones_stand_behind_bare_dashes(corpus):
-    found = flags.parse(
+    found = options.parse(
         [*corpus.flags, "--runner=FlinkRunner", "--job_name=x", "--", "--checkpointing_interval=9"]
     )
     assert found.runner == "FlinkRunner"

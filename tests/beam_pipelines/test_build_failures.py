@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipelines.shards.digests import software
-from beam_pipelines.shards.folder import prepared
-from features import FeatureSettings, read_window, spectrogram
+from beam_pipelines.shards.fingerprints import software
+from beam_pipelines.shards.output_dir import prepared
+from facevoice.features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
 from tests.tools import files_of, kill_a_worker_of, read_records, start_build
 from tfdata import load_manifest
@@ -61,7 +61,7 @@ def test_ctrl_c_on_the_whole_process_group_is_told_as_such(tmp_path):
         os.killpg(build.pid, signal.SIGINT)
         error = build.communicate(timeout=60)[1]
     assert build.returncode == 130
-    assert error == "Stopped. Finished shards are kept; the same command goes on.\n"
+    assert error == "Stopped. Finished shards are kept; the same command resumes.\n"
     assert not (output / "dataset.json").exists()
 
 
@@ -161,7 +161,7 @@ def test_a_damaged_shard_is_written_again(corpus, data_set, build, tmp_path):
 def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeypatch):
     output = shutil.copytree(data_set, tmp_path / "set")
     before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    monkeypatch.setattr("beam_pipelines.shards.digests.code_digest", lambda: "edited")
+    monkeypatch.setattr("beam_pipelines.shards.fingerprints.code_digest", lambda: "edited")
     assert build(*corpus.flags, f"--output={output}") == 0
     after = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
     assert before.keys() == after.keys()
@@ -175,7 +175,7 @@ def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeyp
 def test_a_worker_that_would_make_other_bytes_is_refused(
     corpus, build, tmp_path, capsys, monkeypatch, name, value
 ):
-    monkeypatch.setattr(f"beam_pipelines.shards.digests.{name}", lambda: value)
+    monkeypatch.setattr(f"beam_pipelines.shards.fingerprints.{name}", lambda: value)
     assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: A worker has other ")
     assert not (tmp_path / "set" / "dataset.json").exists()

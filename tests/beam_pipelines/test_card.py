@@ -20,8 +20,8 @@ from beam_pipelines import card as examples_of
 from beam_pipelines.card import card_html
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
-from features import FeatureSettings
-from reports.pictures import colour_map
+from facevoice.features import FeatureSettings
+from facevoice.reports.pictures import colour_map
 from tfdata import DatasetError, load_manifest
 from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
 from tfdata.tfrecord import frame

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import tensorflow as tf
 
-import train
+from facevoice.commands import train
 from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load
 

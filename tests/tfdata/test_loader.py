@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tools import read_records
-from tfdata import DatasetError, ReadOptions, load, load_manifest, reading
+from tfdata import DatasetError, ReadOptions, load, load_manifest, loader
 from tfdata.tfrecord import encode_example, frame
 
 FEATURES = {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**62, "minus": -3}
@@ -69,7 +69,7 @@ def test_batches_are_the_same_however_little_is_parsed_at_once(
 ):
     options = ReadOptions(batch_size=7, drop_remainder=drop_remainder, augment=True, epochs=2)
     whole = list(load(data_set, "train", "pair", options))
-    monkeypatch.setattr(reading, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(loader, "PIECE_BYTES", piece_bytes)
     sizes = []
     for (features, labels), (expected, answers) in zip(
         load(data_set, "train", "pair", options), whole, strict=True

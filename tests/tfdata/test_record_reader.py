@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from tfdata import DatasetError, records
-from tfdata.records import Loss, read_records, salvaged
-from tfdata.salvage import walk
+from tfdata import DatasetError, record_reader
+from tfdata.record_reader import Loss, read_records, salvaged
 from tfdata.schema import Shard
 from tfdata.tfrecord import decode_example, encode_example, frame, masked_crc
+from tfdata.tfrecord_recovery import walk
 
 EXAMPLES = [
     {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**63 - 1, "minus": -3},
@@ -148,7 +148,7 @@ def test_a_shard_that_is_not_there_is_named(tmp_path):
 
 
 def test_reading_needs_no_tensorflow():
-    code = "import sys, tfdata.records; assert 'tensorflow' not in sys.modules"
+    code = "import sys, tfdata.record_reader; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -157,7 +157,7 @@ def test_a_disk_that_fails_on_the_way_is_named(shard, monkeypatch):
         yield from itertools.islice(walk(file, size), 2)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(records, "walk", failing)
+    monkeypatch.setattr(record_reader, "walk", failing)
     read = read_records(shard)
     assert [next(read), next(read)] == EXAMPLES[:2]
     with pytest.raises(DatasetError, match=f"{shard} cannot be read: Input/output error"):

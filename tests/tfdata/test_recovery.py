@@ -9,10 +9,10 @@ import warnings
 import pytest
 import tensorflow as tf
 
-import train
+from facevoice.commands import train
 from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load, load_manifest
-from tfdata.damage import DamageWarning, first_damage
+from tfdata.recovery import DamageWarning, first_damage
 from tfdata.tfrecord import frame
 
 
@@ -127,9 +127,9 @@ def test_a_split_of_which_nothing_is_left_is_refused(folder, shards):
 
 
 def test_skipping_from_an_address_wants_a_folder_for_copies(monkeypatch, data_set):
-    from tfdata import reading
+    from tfdata import loader
 
-    monkeypatch.setattr(reading, "load_manifest", lambda *_, **__: load_manifest(data_set))
+    monkeypatch.setattr(loader, "load_manifest", lambda *_, **__: load_manifest(data_set))
     with pytest.raises(ValueError, match="give cache a folder"):
         load("s3://bucket/set", "train", options=ReadOptions(damage="skip"))
 

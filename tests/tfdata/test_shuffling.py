@@ -15,7 +15,7 @@ import tensorflow as tf
 from tests.conftest import write_corpus
 from tests.tools import read_records
 from tfdata import ReadOptions, load
-from tfdata.order import epoch_of_records, reader_share
+from tfdata.shuffling import epoch_of_records, reader_share
 
 
 @pytest.fixture(scope="module")

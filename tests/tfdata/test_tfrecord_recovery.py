@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from tfdata import salvage
-from tfdata.salvage import Fault, Record, find_headers, walk
+from tfdata import tfrecord_recovery
 from tfdata.tfrecord import frame, masked_crc
+from tfdata.tfrecord_recovery import Fault, Record, find_headers, walk
 
 # Of unlike sizes; one empty, one of zeros, one with lengths and framed records within it.
 DATA = [
@@ -53,7 +53,7 @@ def test_an_empty_file_has_neither_records_nor_faults():
 
 @pytest.mark.parametrize("chunk_bytes", [13, 64, 1 << 20])
 def test_any_flipped_byte_costs_one_record_and_is_named(chunk_bytes, monkeypatch):
-    monkeypatch.setattr(salvage, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(tfrecord_recovery, "_CHUNK_BYTES", chunk_bytes)
     for at in range(0, len(WHOLE), 1 if chunk_bytes > 64 else 5):
         hit = max(i for i, offset in enumerate(OFFSETS) if offset <= at)
         items = walked(flipped(WHOLE, at))

@@ -14,12 +14,12 @@ import time
 import numpy as np
 import pytest
 
-from tfdata import DatasetError, load_manifest, salvage, verify
-from tfdata.checks import RecordCheck
+from tfdata import DatasetError, load_manifest, tfrecord_recovery, verify
 from tfdata.faults import Found, find_faults
-from tfdata.records import Loss, salvaged
+from tfdata.record_reader import Loss, salvaged
 from tfdata.schema import Corpus, Leak, Manifest, Person, Shard, Split, encode_record
 from tfdata.tfrecord import encode_example, frame
+from tfdata.validation import RecordCheck
 
 PEOPLE = ("Ann", "Zoë")
 PER_SHARD = {"train": (5, 3), "validation": (2,), "test": (2,)}
@@ -404,7 +404,7 @@ def fuzz(folder, shard, times, seed):
 def test_random_faults_are_told_and_cost_damaged_records_alone(
     folder, shard, chunk_bytes, monkeypatch
 ):
-    monkeypatch.setattr(salvage, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(tfrecord_recovery, "_CHUNK_BYTES", chunk_bytes)
     fuzz(folder, shard, times=200, seed=chunk_bytes)
 
 
@@ -412,5 +412,5 @@ def test_random_faults_are_told_and_cost_damaged_records_alone(
 @pytest.mark.parametrize("chunk_bytes", [100, 1 << 20])
 def test_thousands_of_random_faults_are_told(folder, shard, chunk_bytes, monkeypatch):
     """20,000 in all: two minutes of one core."""
-    monkeypatch.setattr(salvage, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(tfrecord_recovery, "_CHUNK_BYTES", chunk_bytes)
     fuzz(folder, shard, times=10_000, seed=chunk_bytes + 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfdata.augmentation import faces, voices
-from tfdata.augmentation.draws import Draws
+from tfdata.augmentation.stateless_random import Draws
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 __all__ = ["Draws", "augment", "faces", "voices"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfdata.augmentation.draws import Draws
 from tfdata.augmentation.spans import within
+from tfdata.augmentation.stateless_random import Draws
 
 
 def move(

@@ -10,8 +10,8 @@ import math
 
 import tensorflow as tf
 
-from tfdata.augmentation.draws import Draws
 from tfdata.augmentation.spans import within
+from tfdata.augmentation.stateless_random import Draws
 
 
 def shift_time(levels: tf.Tensor, draws: Draws) -> tf.Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tfdata import remote
-from tfdata.files import replace_file
 from tfdata.schema import MANIFEST_NAME, load_manifest
+from tfdata.storage import remote
+from tfdata.storage.files import replace_file
 
 COPIES = Path("data/copies")
 

@@ -13,8 +13,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from tfdata.addresses import mask_secrets
-from tfdata.schema import MANIFEST_NAME, DatasetError
+from tfdata.errors import DatasetError
+from tfdata.schema import MANIFEST_NAME
+from tfdata.storage.addresses import mask_secrets
 
 _QUESTIONS_AT_A_TIME = 16
 _PIECE_BYTES = 1 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import boto3
 import pytest
 
+from tests.beam_pipelines.shards.test_s3 import BUCKET, sentence, server, troubled
 from tests.conftest import write_corpus
-from tests.test_s3 import BUCKET, sentence, server, troubled
 from tests.tools import files_of
 
 __all__ = ["server", "troubled"]  # fixtures

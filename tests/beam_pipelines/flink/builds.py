@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.beam_pipelines.flink.cluster import WORKER, Cluster
 from tests.conftest import SMALL
-from tests.flink.cluster import WORKER, Cluster
 
 SECONDS = 400  # on a busy machine
 # Many shards, and heavy spectrograms, so that a build is surely caught in the middle.

@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
-from tests.flink.hosts import Host
+from tests.beam_pipelines.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
+from tests.beam_pipelines.flink.hosts import Host
 
 START_SECONDS = 120
 # Flink's own configuration opens these to its serialisers.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipelines.running.local_workers import bypass_proxies
+from beam_pipelines.runners.local_workers import bypass_proxies
+from tests.beam_pipelines.flink import builds, fetch
+from tests.beam_pipelines.flink.cluster import Cluster, running
+from tests.beam_pipelines.flink.hosts import Host
 from tests.conftest import Corpus, write_corpus
-from tests.flink import builds, fetch
-from tests.flink.cluster import Cluster, running
-from tests.flink.hosts import Host
 from tests.tools import files_of
 
 

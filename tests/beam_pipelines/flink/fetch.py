@@ -1,4 +1,4 @@
-"""Fetches a Flink and Beam's job server for it, once: `python -m tests.flink.fetch`.
+"""Fetches a Flink and Beam's job server for it, once: `python -m tests.beam_pipelines.flink.fetch`.
 
 Flink's own jars come with the Python package `apache-flink-libraries`, the job server's with Maven.
 Every file is compared with its digest in the repository; a folder is there when it is complete.

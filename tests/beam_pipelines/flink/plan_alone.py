@@ -2,7 +2,8 @@
 
 Prints the shards, the pairs, and the peak of the driver's memory in MB.
 
-`python -m tests.flink.plan_alone FACES AUDIO OUTPUT FLAGS...`; a `--dry_run` plans in the driver.
+`python -m tests.beam_pipelines.flink.plan_alone FACES AUDIO OUTPUT FLAGS...`; a `--dry_run` plans
+in the driver.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from pathlib import Path
 from beam_pipelines.corpus.people import find_people
 from beam_pipelines.pipeline import describe_plan
 from beam_pipelines.planning.settings import PlanSettings
-from beam_pipelines.running.runners import pipeline_on, reached, run
-from beam_pipelines.shards import folder
-from beam_pipelines.shards.digests import Job, software, worker_code
-from features import FeatureSettings
+from beam_pipelines.runners.execution import pipeline_on, reached, run
+from beam_pipelines.shards import output_dir
+from beam_pipelines.shards.fingerprints import Job, software, worker_code
+from facevoice.features import FeatureSettings
 
 
 def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
@@ -35,12 +36,12 @@ def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
         software=software(),
     )
     people = find_people(faces, audio, None).people
-    with reached("FlinkRunner", flags) as found, folder.prepared(output):
+    with reached("FlinkRunner", flags) as found, output_dir.prepared(output):
         pipeline = pipeline_on("FlinkRunner", found)
         describe_plan(pipeline, people, job, plan)
         with (output / "driver.log").open("w") as log:
             run(pipeline, log)
-    outline = folder.read_outline(output)
+    outline = output_dir.read_outline(output)
     assert outline is not None
     pairs = sum(shard.pairs for shard in outline.shards.values())
     peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())

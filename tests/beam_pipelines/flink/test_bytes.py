@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from beam_pipelines.build import main
-from sample_corpus import make_sample_corpus
+from facevoice.sample_corpus import make_sample_corpus
+from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.flink.cluster import running
+from tests.beam_pipelines.flink.hosts import Host
+from tests.beam_pipelines.runners.test_worker_pools import facevoice_pool
 from tests.conftest import SMALL
-from tests.flink import builds
-from tests.flink.cluster import running
-from tests.flink.hosts import Host
-from tests.test_workers import facevoice_pool
 from tests.tools import files_of
 
-REAL = Path(__file__).parents[3] / "shared/data/voxreal10"
+REAL = Path(__file__).parents[4] / "shared/data/voxreal10"
 
 
 def counts(said):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.beam_pipelines.corpus.test_s3_corpus import uploaded
+from tests.beam_pipelines.flink import builds, fetch, hosts
+from tests.beam_pipelines.flink.cluster import running
+from tests.beam_pipelines.shards.test_s3 import BUCKET, objects, serving
 from tests.conftest import SMALL
-from tests.flink import builds, fetch, hosts
-from tests.flink.cluster import running
-from tests.test_s3 import BUCKET, objects, serving
-from tests.test_s3_corpus import uploaded
 from tests.tools import files_of
 
 

@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from tests.flink import builds
-from tests.flink.builds import SLOW, wait_for_shards
-from tests.test_kills import whole
+from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.flink.builds import SLOW, wait_for_shards
+from tests.beam_pipelines.test_kills import whole
 from tests.tools import files_of
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.runners.test_network import listening_addresses
 from tests.conftest import SMALL
-from tests.flink import builds
-from tests.test_network import listening_addresses
 
 
 def test_they_listen_on_loopback_alone(cluster, corpus, tmp_path):

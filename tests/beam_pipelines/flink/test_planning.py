@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from tests.beam_pipelines.flink import builds
 from tests.conftest import write_clip, write_face
-from tests.flink import builds
 
 FACES, CLIPS = 180, 20  # of a person, in two videos
 MOST_LINKS = 50_000  # to one file; ext4 allows 65,000
@@ -39,7 +39,13 @@ def write_listing(root, people):
 def planned(cluster, root, people):
     """Pairs planned, seconds, and the peak of the driver's memory in MB."""
     files = write_listing(root, people)
-    command = [sys.executable, "-m", "tests.flink.plan_alone", root / "faces", root / "audio"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.beam_pipelines.flink.plan_alone",
+        root / "faces",
+        root / "audio",
+    ]
     flags = [flag for flag in cluster.flags if not flag.startswith("--runner")]
     started = time.monotonic()
     done = subprocess.run(

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-import features
+import facevoice
 from beam_pipelines.errors import BuildError
-from beam_pipelines.running.reach import check_here
-from beam_pipelines.shards.digests import Job, software, worker_code
-from features import FeatureSettings
+from beam_pipelines.runners.worker_checks import check_here
+from beam_pipelines.shards.fingerprints import Job, software, worker_code
+from facevoice.features import FeatureSettings
+from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.flink.cluster import WORKER
 from tests.conftest import SMALL
-from tests.flink import builds
-from tests.flink.cluster import WORKER
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_worker_that_never_calls_back(refused):
 
 def test_a_worker_without_the_package(refused):
     """Its error is reported, but the bundle that had it is waited for."""
-    hide = "from beam_pipelines.running import sdk_worker; sys.modules['beam_pipelines'] = None"
+    hide = "from beam_pipelines.runners import sdk_worker; sys.modules['beam_pipelines'] = None"
     said = refused(
         f'exec {sys.executable} -c "import sys; {hide}; sdk_worker.main()" "$@"',
         "--preflight_seconds=40",
@@ -59,10 +59,10 @@ def test_machines_without_the_command(refused):
 
 
 def test_a_worker_with_other_code(refused, tmp_path):
-    rooms = Path(features.__file__).parents[1]
-    for room in ("beam_pipelines", "features", "tfdata"):
-        shutil.copytree(rooms / room, tmp_path / "other" / room)
-    changed = tmp_path / "other" / "features" / "spectrogram.py"
+    packages = Path(facevoice.__file__).parents[1]
+    for package in ("beam_pipelines", "facevoice", "tfdata"):
+        shutil.copytree(packages / package, tmp_path / "other" / package)
+    changed = tmp_path / "other" / "facevoice" / "features" / "spectrogram.py"
     changed.write_text(changed.read_text() + "# changed\n")
     said = refused(f'PYTHONPATH={tmp_path / "other"} exec {WORKER} "$@"')
     assert said == (

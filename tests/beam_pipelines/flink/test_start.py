@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from beam_pipelines.build import main
-from beam_pipelines.running.local_workers import bypass_proxies
+from beam_pipelines.runners.local_workers import bypass_proxies
 from tests.conftest import SMALL
 
 
@@ -57,7 +57,7 @@ def test_a_jar_that_is_not_there(sentence):
 
 
 def test_a_jar_that_cannot_be_fetched(sentence, monkeypatch, tmp_path):
-    monkeypatch.setattr("beam_pipelines.running.flink._check_java", lambda _: None)
+    monkeypatch.setattr("beam_pipelines.runners.flink._check_java", lambda _: None)
     cache = f"--jar_cache_dir={tmp_path}"
     with answering("{}") as nothing:
         jar = f"http://{nothing.replace('127.0.0.1', '127.0.0.2')}/job-server.jar"
@@ -73,7 +73,7 @@ def test_no_java(sentence):
 
 @pytest.fixture
 def any_java(monkeypatch):
-    monkeypatch.setattr("beam_pipelines.running.flink._check_java", lambda _: None)
+    monkeypatch.setattr("beam_pipelines.runners.flink._check_java", lambda _: None)
 
 
 @pytest.mark.usefixtures("any_java")
@@ -105,5 +105,5 @@ def test_a_cluster_without_slots(sentence):
 
 
 def test_a_job_server_that_does_not_answer(sentence, monkeypatch):
-    monkeypatch.setattr("beam_pipelines.running.flink.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("beam_pipelines.runners.flink.ANSWER_SECONDS", 0.1)
     assert "No job server answers at 127.0.0.1:1" in sentence("--job_endpoint=127.0.0.1:1")

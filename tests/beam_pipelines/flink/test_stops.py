@@ -10,10 +10,10 @@ import urllib.request
 
 import pytest
 
+from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.flink.builds import SLOW, wait_for_shards
+from tests.beam_pipelines.test_kills import whole
 from tests.conftest import SMALL
-from tests.flink import builds
-from tests.flink.builds import SLOW, wait_for_shards
-from tests.test_kills import whole
 from tests.tools import files_of
 
 ATTEMPTS = 3  # of the cluster's restart strategy

@@ -6,12 +6,12 @@ import itertools
 
 import pytest
 
-from beam_pipelines.corpus.media import Clip, MediaFile
+from beam_pipelines.corpus.listing import Clip, MediaFile
+from beam_pipelines.messages import leakage_words
 from beam_pipelines.planning.leakage import add_leaks, leaks_of
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
-from beam_pipelines.words import leakage_words
-from features import AudioFacts
+from facevoice.features import AudioFacts
 from tests.references import WINDOW, media, plan
 from tfdata.schema import Leak
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from beam_pipelines.corpus.media import Reject
+from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.pairing import MAX_SPARES
 from beam_pipelines.planning.plan import lost_pairs, plan_person
 from beam_pipelines.planning.settings import PlanSettings

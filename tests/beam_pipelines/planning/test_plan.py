@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from beam_pipelines.corpus.media import CLIP, FACE, PersonMedia, session_of
+from beam_pipelines.corpus.listing import CLIP, FACE, PersonMedia, session_of
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.plan import shard_index, shard_order
-from beam_pipelines.planning.sessions import Supply, pair_quotas, split_sessions
 from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.planning.splits import Supply, pair_quotas, split_sessions
 from tests.references import WINDOW, media, plan, split_counts
 
 

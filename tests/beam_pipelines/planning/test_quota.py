@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from beam_pipelines import flags
+from beam_pipelines import options
 from beam_pipelines.corpus.people import find_people
 from beam_pipelines.pipeline import describe
-from beam_pipelines.running.runners import pipeline_on
-from beam_pipelines.shards.digests import Job, software, worker_code
-from beam_pipelines.shards.folder import prepared
+from beam_pipelines.runners.execution import pipeline_on
+from beam_pipelines.shards.fingerprints import Job, software, worker_code
+from beam_pipelines.shards.output_dir import prepared
 from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
@@ -239,7 +239,7 @@ def test_an_unused_file_that_comes_or_goes_rewrites_nothing(rich, build, tmp_pat
 def test_rejects_and_pairs_are_beam_counters(rich, tmp_path):
     break_medium(next((rich.faces / "Person_0").rglob("*.jpg")))
     next((rich.audio / "id10001").rglob("*.wav")).write_bytes(b"")
-    arguments = flags.parse([*SMALL, *rich.flags, f"--output={tmp_path / 'set'}"])
+    arguments = options.parse([*SMALL, *rich.flags, f"--output={tmp_path / 'set'}"])
     job = Job(
         faces_root=rich.faces,
         audio_root=rich.audio,

@@ -20,8 +20,8 @@ from apache_beam.portability.api import (
     beam_runner_api_pb2,
 )
 
+from tests.beam_pipelines.runners.test_worker_pools import SLOW, facevoice_pool
 from tests.conftest import ONE_PROCESS
-from tests.test_workers import SLOW, facevoice_pool
 from tests.tools import files_of, start_build
 
 pytestmark = pytest.mark.skipif(
@@ -178,7 +178,7 @@ def test_a_pool_on_this_machine_and_its_build_listen_on_loopback_alone(
 
 
 def test_a_pool_listens_where_it_is_told_and_refuses_a_port_that_is_taken(tmp_path):
-    command = [sys.executable, "-m", "beam_pipelines.running.worker_pool"]
+    command = [sys.executable, "-m", "beam_pipelines.runners.worker_pool"]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from beam_pipelines import steps
+from beam_pipelines import transforms
 from tests.tools import files_of
 
 
@@ -23,14 +23,14 @@ def at_once(attempt):
 def test_attempts_that_are_repeated_change_nothing(
     corpus, data_set, build, monkeypatch, capsys, in_order, tmp_path
 ):
-    write = steps.write_after
+    write = transforms.write_after
 
     def write_twice(*arguments):
         first, second = in_order(lambda: list(write(*arguments)))
         assert first == second
         return first
 
-    monkeypatch.setattr(steps, "write_after", write_twice)
+    monkeypatch.setattr(transforms, "write_after", write_twice)
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
     assert "30 pairs" in capsys.readouterr().out

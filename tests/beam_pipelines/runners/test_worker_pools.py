@@ -20,7 +20,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.build import main
 from beam_pipelines.errors import BuildError
-from beam_pipelines.running import local_environment, worker_pools
+from beam_pipelines.runners import local_environment, worker_pools
 from tests.conftest import SMALL, write_corpus
 from tests.tools import files_of, start_build
 

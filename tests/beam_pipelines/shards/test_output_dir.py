@@ -13,19 +13,18 @@ import keras
 import pytest
 from PIL import Image
 
-import evaluate
-import train
-from beam_pipelines.shards import folder
-from beam_pipelines.shards.names import is_build_file, is_temporary, is_work_file
-from evaluation.folder import write_threshold
-from sample_corpus import make_sample_corpus
+from beam_pipelines.shards import output_dir
+from beam_pipelines.shards.file_names import is_build_file, is_temporary, is_work_file
+from facevoice.commands import evaluate, inspect, train
+from facevoice.evaluation.evaluation_dir import write_threshold
+from facevoice.sample_corpus import make_sample_corpus
+from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.errors import TrainingError
+from facevoice.training.run_dir import open_run_dir
+from facevoice.training.train_state import Progress
 from tests.tools import files_of, untrained_run
-from tfdata import DatasetError, ReadOptions, inspect, load, load_manifest
-from tfdata.files import check_no_links, create_file, open_lock, open_regular, replace_file
-from training.checkpoint import Checkpoint
-from training.errors import TrainingError
-from training.progress import Progress
-from training.run_folder import open_run_dir
+from tfdata import DatasetError, ReadOptions, load, load_manifest
+from tfdata.storage.files import check_no_links, create_file, open_lock, open_regular, replace_file
 
 DEEP = "[" * 100_000
 PRECIOUS = b"precious"
@@ -170,7 +169,7 @@ def test_what_is_planted_after_the_check_is_not_written_to(
 ):
     target, work = outside / "target", received / ".build"
     target.write_bytes(PRECIOUS)
-    monkeypatch.setattr(folder, "_check_files", lambda output: None)
+    monkeypatch.setattr(output_dir, "_check_files", lambda output: None)
     for names in (["lock"], ["workers.log", "leaks.json"]):
         for name in names:
             if kind == "link":

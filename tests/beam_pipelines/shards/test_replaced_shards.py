@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from beam_pipelines.shards.names import REPLACED_NAME
-from beam_pipelines.shards.replaced import retire
+from beam_pipelines.shards.file_names import REPLACED_NAME
+from beam_pipelines.shards.replaced_shards import retire
 from beam_pipelines.shards.stores import DiskStore
 from tests.tools import files_of
 from tfdata import ReadOptions, load, load_manifest, verify

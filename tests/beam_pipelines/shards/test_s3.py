@@ -258,7 +258,7 @@ def test_a_build_whose_shards_vanish_meanwhile_publishes_nothing(
         boto3.client("s3").delete_object(Bucket=BUCKET, Key=f"vanishing/{first}")
         return ""
 
-    monkeypatch.setattr("beam_pipelines.job.card_html", removed_by_another_build)
+    monkeypatch.setattr("beam_pipelines.driver.card_html", removed_by_another_build)
     assert build_few(vanishing, "--strict") == 1
     assert f"{first} for one; let one build at a time write there" in sentence(capsys)
     assert objects("vanishing")["dataset.json"] == manifest
@@ -331,8 +331,8 @@ READING = """
 import hashlib, json, sys
 from pathlib import Path
 import tfdata
-from tfdata import remote
-from tfdata.nearby import nearby
+from tfdata.storage import remote
+from tfdata.storage.local_copy import nearby
 
 def digest(folder):
     tf = remote.prepare()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from evaluation.damage import blurred, covered, noisy
-from features import FeatureSettings, levels_to_db, spectrogram
+from facevoice.evaluation.corruptions import blurred, covered, noisy
+from facevoice.features import FeatureSettings, levels_to_db, spectrogram
 
 SETTINGS = [
     FeatureSettings(),

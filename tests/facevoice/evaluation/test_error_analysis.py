@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.answers import Answers
-from evaluation.strength import Confusion, confusions
-from reports.sections import sections
-from reports.strength_figures import curves, margins
-from reports.strength_words import name_of, robustness_rows, weighing_sentences
+from facevoice.evaluation.error_analysis import Confusion, confusions
+from facevoice.evaluation.predictions import Answers
+from facevoice.reports.error_analysis_figures import curves, margins
+from facevoice.reports.error_analysis_text import name_of, robustness_rows, weighing_sentences
+from facevoice.reports.sections import sections
 
 PEOPLE = ("Ann", "Bob", "Cy", "Di")
 

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import evaluate
-import train
-from evaluation.answers import NOBODY, read_answers
-from evaluation.runs import open_run
-from features import FeatureSettings, read_window, spectrogram
+from facevoice.commands import evaluate, train
+from facevoice.evaluation.predictions import NOBODY, read_answers
+from facevoice.evaluation.runs import open_run
+from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
 from tests.tools import read_records, untrained_run

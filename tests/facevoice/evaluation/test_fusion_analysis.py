@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from evaluation.weighing import Counts, count, expert_logits, fitted_weights, margins
+from facevoice.evaluation.fusion_analysis import (
+    Counts,
+    count,
+    expert_logits,
+    fitted_weights,
+    margins,
+)
 from models import EMBEDDING
-from models.product import resnet_fusion
+from models.product_of_experts import resnet_fusion
 
 # Lost by the fusion; saved by it; right by both; right by the voice, with a face that says nothing.
 FACE = np.array([[2.0, 0, 1], [3, 2, 0], [0, 0, 1], [0, 0, 0]])

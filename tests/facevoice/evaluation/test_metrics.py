@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import auc, det_curve, roc_auc_score, top_k_accuracy_score
 
-from evaluation.comparison import compare
-from evaluation.errors import EvaluationError
-from evaluation.identification import (
+from facevoice.evaluation.comparison import compare
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.identification import (
     averaged,
     calibration,
     ranks,
@@ -20,9 +20,9 @@ from evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from evaluation.trials import WINDOWS, read_trials, spread_starts
-from evaluation.unknown import rejection, threshold_at
-from evaluation.verification import (
+from facevoice.evaluation.open_set import rejection, threshold_at
+from facevoice.evaluation.trials import WINDOWS, read_trials, spread_starts
+from facevoice.evaluation.verification import (
     cosine_scores,
     curve_of,
     equal_error_rate,
@@ -30,7 +30,7 @@ from evaluation.verification import (
     pairs_of,
     verified,
 )
-from features import FeatureSettings
+from facevoice.features import FeatureSettings
 
 
 @pytest.fixture

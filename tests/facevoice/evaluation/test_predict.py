@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 import soundfile
 
-import predict
-from beam_pipelines.corpus.media import Clip
+from beam_pipelines.corpus.listing import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
-from evaluation.errors import EvaluationError
-from evaluation.prediction import MOST_WINDOWS, Question, consecutive_starts, inputs_of
-from evaluation.runs import open_run
-from evaluation.trials import embed
-from features import AudioFacts, FeatureSettings
+from facevoice.commands import predict
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.inference import MOST_WINDOWS, Question, consecutive_starts, inputs_of
+from facevoice.evaluation.runs import open_run
+from facevoice.evaluation.trials import embed
+from facevoice.features import AudioFacts, FeatureSettings
+from facevoice.training.expert_fusion import join
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records, untrained_run
 from tfdata.schema import SPLITS
-from training.experts import join
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +323,7 @@ def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp
 
 
 def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
-    script = Path(predict.__file__)
+    script = Path(__file__).parents[3] / "predict.py"
     command = [sys.executable, str(script), f"--run={run_of('cnn_image')}", "--json", "--face"]
     done = subprocess.run([*command, records[0]["face"]], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from features import FeatureSettings, MediaError, Reason, probe_audio, read_window
+from facevoice.features import FeatureSettings, MediaError, Reason, probe_audio, read_window
 
 RATE_HZ = 16000
 DEFAULT = FeatureSettings()

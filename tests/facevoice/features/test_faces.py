@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from features import FeatureSettings, MediaError, Reason, read_face
-from features.pictures import open_picture
+from facevoice.features import FeatureSettings, MediaError, Reason, read_face
+from facevoice.features.image_decoding import open_picture
 
 # A 64-pixel square file comes back pixel for pixel.
 EXACT = FeatureSettings(image_size=64, face_crop=1.0)

@@ -10,10 +10,17 @@ import pytest
 import soundfile
 from PIL import Image, ImageOps
 
-from features import FeatureSettings, MediaError, Reason, read_face, read_window, spectrogram
-from tests.test_spectrogram import CQT, cqt_decibels, decibels
+from facevoice.features import (
+    FeatureSettings,
+    MediaError,
+    Reason,
+    read_face,
+    read_window,
+    spectrogram,
+)
+from tests.facevoice.features.test_spectrogram import CQT, cqt_decibels, decibels
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[4] / "shared" / "data"
 DAMAGED_IMAGES = sorted((DATA / "ugly" / "img").glob("*"))
 DAMAGED_CLIPS = sorted((DATA / "ugly" / "audio").glob("*"))
 CLIPS = sorted((DATA / "voxreal10" / "wav").rglob("*.wav"))[::50]

@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 from scipy.signal import chirp, lfilter
 
-from features import FeatureSettings, band_centres_hz, column_centres, levels_to_db, spectrogram
-from features.spectrogram import filterbank, power_to_levels
+from facevoice.features import (
+    FeatureSettings,
+    band_centres_hz,
+    column_centres,
+    levels_to_db,
+    spectrogram,
+)
+from facevoice.features.spectrogram import filterbank, power_to_levels
 
 LOG = FeatureSettings()
 MEL = FeatureSettings(frequency_scale="mel")

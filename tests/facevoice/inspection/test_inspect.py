@@ -13,12 +13,13 @@ import soundfile
 from PIL import Image
 
 import tfdata
-from features import FeatureSettings, read_window
+from facevoice.commands import inspect
+from facevoice.features import FeatureSettings, read_window
+from facevoice.inspection.levels import Levels
+from facevoice.inspection.repeats import digest, find_repeats
+from facevoice.inspection.survey import BLANK, DARK, FLAT, LIGHT, SILENT, face_faults, voice_faults
 from tests.tools import files_of, read_records
-from tfdata import inspect, load_manifest
-from tfdata.inspection.levels import Levels
-from tfdata.inspection.repeats import digest, find_repeats
-from tfdata.inspection.survey import BLANK, DARK, FLAT, LIGHT, SILENT, face_faults, voice_faults
+from tfdata import load_manifest
 from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
 from tfdata.tfrecord import frame
 
@@ -153,15 +154,15 @@ def test_audio_that_is_not_the_data_sets_is_noticed(look, data_set, records, tmp
 
 
 def test_without_matplotlib_exact_pictures_are_still_written(look, data_set, tmp_path, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("reports.")]:
-        if name.endswith(("inspector", "figures")):
+    for name in [name for name in sys.modules if name.startswith("facevoice.reports.")]:
+        if name.endswith("figures"):
             monkeypatch.delitem(sys.modules, name)
-    import reports
+    from facevoice import reports
 
-    monkeypatch.delattr(reports, "inspector", raising=False)
+    monkeypatch.delattr(reports, "inspection_figures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = look(data_set, "--index=0", f"--export={tmp_path}", code=1)
-    assert said.startswith("error: matplotlib is missing; pictures need ")
+    assert said.startswith("error: matplotlib is missing; drawing pictures needs ")
     assert {path.name for path in tmp_path.iterdir()} == {"face.png", "spectrogram.png"}
 
 
@@ -169,8 +170,8 @@ def test_without_matplotlib_exact_pictures_are_still_written(look, data_set, tmp
 
 
 def test_augmented_examples_are_those_of_training(look, data_set, tmp_path):
-    from tfdata.inspection.augmented import versions
-    from tfdata.inspection.examples import example_at
+    from facevoice.inspection.augmented import versions
+    from facevoice.inspection.examples import example_at
 
     manifest = load_manifest(data_set)
     example = example_at(data_set, manifest, "train", 2)

@@ -8,14 +8,14 @@ import librosa
 import numpy as np
 import pytest
 
-from features import FeatureSettings, band_centres_hz
-from reports.comparison import comparison_page, comparison_text
-from reports.examples import Example, examples_grid, hz_marks, second_marks
-from reports.page import table
-from reports.pictures import colour_map
-from reports.run_report import run_report
-from reports.words import duration
+from facevoice.features import FeatureSettings, band_centres_hz
+from facevoice.reports.comparison import comparison_page, comparison_text
+from facevoice.reports.examples import Example, examples_grid, hz_marks, second_marks
+from facevoice.reports.page import table
+from facevoice.reports.pictures import colour_map
+from facevoice.reports.run_report import run_report
 from tfdata.schema import Leak
+from tfdata.text import duration
 
 
 def marks(grid, kind, side):

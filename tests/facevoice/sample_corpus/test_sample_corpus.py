@@ -12,13 +12,19 @@ import pytest
 import soundfile as sf
 from PIL import Image
 
-from sample_corpus import make_sample_corpus, write
-from sample_corpus.channels import clip_wav
-from sample_corpus.faces import face_jpeg
-from sample_corpus.keys import ITEMS_PER_VIDEO, VIDEOS_PER_PERSON, clip_file, face_file, video_id
-from sample_corpus.people import PEOPLE, speaker_id
-from sample_corpus.voices import clip_seconds
-from sample_corpus.write import MARKER, corpus_at
+from facevoice.sample_corpus import make_sample_corpus, write
+from facevoice.sample_corpus.channels import clip_wav
+from facevoice.sample_corpus.faces import face_jpeg
+from facevoice.sample_corpus.keys import (
+    ITEMS_PER_VIDEO,
+    VIDEOS_PER_PERSON,
+    clip_file,
+    face_file,
+    video_id,
+)
+from facevoice.sample_corpus.people import PEOPLE, speaker_id
+from facevoice.sample_corpus.voices import clip_seconds
+from facevoice.sample_corpus.write import MARKER, corpus_at
 
 FEW = PEOPLE[3:5]
 """Two people are enough to write."""

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-import train
-from evaluation.runs import open_run
+from facevoice.commands import train
+from facevoice.evaluation.runs import open_run
+from facevoice.training.expert_fusion import fitted, join
 from models import EMBEDDING, Inputs, build_model
 from tests.conftest import write_corpus
 from tfdata import load
-from training.experts import fitted, join
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
 

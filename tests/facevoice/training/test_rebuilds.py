@@ -12,18 +12,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import evaluate
-import train
-from evaluation.answers import read_answers
-from evaluation.runs import open_run
+from facevoice.commands import evaluate, inspect, train
+from facevoice.evaluation.predictions import read_answers
+from facevoice.evaluation.runs import open_run
+from facevoice.training.callbacks import Keeper
+from facevoice.training.expert_fusion import weigh
 from models import EMBEDDING, Inputs, build_model
 from tests.tools import untrained_run
-from tfdata import DatasetError, ReadOptions, inspect, load, load_manifest, verify
-from tfdata.damage import DamageWarning, first_damage
+from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
+from tfdata.recovery import DamageWarning, first_damage
 from tfdata.schema import SPLITS
 from tfdata.sources import copied
-from training.experts import weigh
-from training.keeper import Keeper
 
 # What rebuilds change, in turns: the person with label 0, the split, the pairing.
 CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])
@@ -114,7 +113,7 @@ def test_a_manifest_that_was_read_before_a_rebuild_still_gives_its_examples_and_
     assert {label for _, _, label in examples(folder, "train")} == {0, 1}
 
 
-@pytest.mark.filterwarnings("error::tfdata.damage.DamageWarning")
+@pytest.mark.filterwarnings("error::tfdata.recovery.DamageWarning")
 def test_a_reader_says_that_a_rebuild_has_removed_its_shards(folder, rebuild_and_remove, tmp_path):
     manifest = load_manifest(folder)
     batches = load(folder, "train", "image", manifest=manifest)
@@ -221,7 +220,7 @@ def test_an_evaluation_uses_the_dataset_as_it_was_at_the_start(
     flags = [f"--run={tmp_path / 'run'}", f"--data={folder}", f"--compare={tmp_path / 'run'}"]
     assert evaluate.main([*flags, f"--output={tmp_path / 'calm'}"]) == 0
     assert "Note: " not in capsys.readouterr().out
-    during(monkeypatch, "evaluation.parts.head_part", rebuild)
+    during(monkeypatch, "facevoice.evaluation.evaluators.head_part", rebuild)
     assert evaluate.main([*flags, f"--output={tmp_path / 'disturbed'}"]) == 0
     assert f"Note: {folder} was rebuilt during the evaluation" in capsys.readouterr().out
     for name in ("metrics.json", "scores.npz", "confused.png"):
@@ -234,7 +233,7 @@ def test_an_evaluation_says_that_a_rebuild_has_removed_its_shards(
 ):
     untrained_run("cnn_image", data_set, tmp_path / "run")
     manifest = load_manifest(folder)
-    during(monkeypatch, "evaluation.parts.head_part", rebuild_and_remove)
+    during(monkeypatch, "facevoice.evaluation.evaluators.head_part", rebuild_and_remove)
     assert evaluate.main([f"--run={tmp_path / 'run'}", f"--data={folder}"]) == 1
     assert REMOVED in one_line(capsys)
     with pytest.raises(DatasetError, match=REMOVED):

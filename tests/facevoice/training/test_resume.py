@@ -15,15 +15,15 @@ import keras
 import numpy as np
 import pytest
 
-import train
+from facevoice.commands import train
+from facevoice.training.callbacks import Keeper
+from facevoice.training.fit import fit
+from facevoice.training.recipes import OURS, STUDY, Execution, Recipe
+from facevoice.training.run_dir import held, open_run_dir, run_settings
+from facevoice.training.train_state import Progress
+from facevoice.training.trainer import Session
 from tests.conftest import write_corpus
 from tfdata import load_manifest
-from training.fit import fit
-from training.keeper import Keeper
-from training.progress import Progress
-from training.recipes import OURS, STUDY, Execution, Recipe
-from training.run_folder import held, open_run_dir, run_settings
-from training.session import Session
 
 FLAGS = ["--model=cnn_image", "--batch_size=4", "--learning_rate=0.003", "--patience=3"]
 

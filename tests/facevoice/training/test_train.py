@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import train
-from evaluation.measure import confusion_matrix, measure, wilson_interval
+from facevoice.commands import train
+from facevoice.evaluation.metrics import confusion_matrix, measure, wilson_interval
 from tests.conftest import write_corpus
 from tfdata import load, load_manifest
 

@@ -1,0 +1,1 @@
+"""Sub-commands of `facevoice`, one a module, each with `main(argv) -> exit code`."""

@@ -1,0 +1,35 @@
+"""Suffixes of the files that are taken for face images and clips."""
+
+# Some formats need a decoder that may not be installed. Their files are then rejected and listed,
+# rather than ignored.
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".mpo",
+    ".avif",
+    ".heic",
+)
+AUDIO_SUFFIXES = (
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".opus",
+    ".mp3",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".caf",
+    ".w64",
+    ".rf64",
+    ".m4a",
+    ".aac",
+    ".mp4",
+    ".wma",
+)

@@ -1,0 +1,1 @@
+"""Where datasets are kept: files on disks, and addresses of object stores."""
