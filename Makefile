@@ -33,15 +33,16 @@ test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # A part of them: make flink-test FLINK_TESTS=tests/beam_pipelines/flink/test_bytes.py
+ISOLATED = tests/beam_pipelines/flink/isolated.sh
 FLINK_TESTS = tests/beam_pipelines/flink
 flink-test: setup
 	$(BIN)/python -m tests.beam_pipelines.flink.fetch
-	$(BIN)/python -m pytest -m "flink and not slow" $(FLINK_TESTS)
+	$(ISOLATED) $(BIN)/python -m pytest -m "flink and not slow" $(FLINK_TESTS)
 
 # Without Java or Maven, the tests on Flink are skipped, and say so.
 test-slow: setup
 	-$(BIN)/python -m tests.beam_pipelines.flink.fetch
-	$(BIN)/python -m pytest -m "slow or flink" -s
+	$(ISOLATED) $(BIN)/python -m pytest -m "slow or flink" -s
 
 lint: setup
 	$(BIN)/ruff check .
