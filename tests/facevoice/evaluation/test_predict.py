@@ -22,7 +22,7 @@ from facevoice.evaluation.inference import MOST_WINDOWS, Question, consecutive_s
 from facevoice.evaluation.runs import open_run
 from facevoice.evaluation.trials import embed
 from facevoice.features import AudioFacts, FeatureSettings
-from facevoice.training.expert_fusion import join
+from facevoice.training.expert_fusion import copy_expert_weights
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records, untrained_run
 from tfdata.schema import SPLITS
@@ -56,7 +56,9 @@ def run_of(made, tmp_path_factory):
             runs[model] = untrained_run(model, made[0], folder)
             if model == "resnet_fusion":
                 experts = ("resnet_image", "resnet_audio")
-                join(runs[model], *(untrained_run(x, made[0], folder / x) for x in experts))
+                copy_expert_weights(
+                    runs[model], *(untrained_run(x, made[0], folder / x) for x in experts)
+                )
                 runs[model].save(folder / "model.keras")
         return folder
 

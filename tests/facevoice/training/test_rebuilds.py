@@ -15,8 +15,8 @@ import tensorflow as tf
 from facevoice.commands import evaluate, inspect, train
 from facevoice.evaluation.predictions import read_answers
 from facevoice.evaluation.runs import open_run
-from facevoice.training.callbacks import Keeper
-from facevoice.training.expert_fusion import weigh
+from facevoice.training.callbacks import CheckpointCallback
+from facevoice.training.expert_fusion import calibrate_experts
 from models import EMBEDDING, Inputs, build_model
 from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
@@ -56,13 +56,13 @@ def rebuild_and_remove(rebuild):
 
 
 def after_each_epoch(monkeypatch, action):
-    ended = Keeper.on_epoch_end
+    ended = CheckpointCallback.on_epoch_end
 
-    def end_epoch(keeper, epoch, logs=None):
-        ended(keeper, epoch, logs)
+    def end_epoch(callback, epoch, logs=None):
+        ended(callback, epoch, logs)
         action()
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", end_epoch)
+    monkeypatch.setattr(CheckpointCallback, "on_epoch_end", end_epoch)
 
 
 def during(monkeypatch, function, action):
@@ -194,10 +194,10 @@ def test_experts_are_weighed_by_the_manifest_that_training_began_with(data_set, 
     keras.utils.set_random_seed(1)
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
     fusion = build_model("resnet_fusion", inputs, len(manifest.people), **NARROW)
-    weigh(fusion, data_set, manifest)
+    calibrate_experts(fusion, data_set, manifest)
     calm = fusion.get_layer(EMBEDDING).get_weights()
     rebuild()
-    weigh(fusion, folder, manifest)
+    calibrate_experts(fusion, folder, manifest)
     for one, other in zip(calm, fusion.get_layer(EMBEDDING).get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
