@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
-from facevoice.evaluation.error_analysis import strength_parts
+from facevoice.evaluation.error_analysis import analyze_errors
 from facevoice.evaluation.evaluators import MOST_DRAWN
-from facevoice.evaluation.metrics import confusion_matrix, measure
-from facevoice.evaluation.predictions import read_answers
+from facevoice.evaluation.metrics import confusion_matrix, split_metrics
+from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports import figures, media_figures
@@ -50,7 +50,7 @@ def write_run(
     trained.model.save(run_dir / MODEL_NAME)
     replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
     run = read_run(run_dir)  # evaluates the model as it was saved
-    known = read_answers(run, data_dir, manifest, ["test"]).known
+    known = predict_splits(run, data_dir, manifest, ["test"]).known
     predicted = {
         split: predict_classes(trained.model, data_dir, manifest, split, model.modality)
         for split in ("train", "validation")
@@ -62,7 +62,7 @@ def write_run(
         "model": settings["model"],
         "people": len(people),
         "chance": 1 / len(people),
-        **{split: asdict(measure(confusions[split], people)) for split in SPLITS},
+        **{split: asdict(split_metrics(confusions[split], people)) for split in SPLITS},
         "parameters": trained.model.count_params(),
         "epochs": len(trained.history.get("loss", ())),
         "best_epoch": trained.best_epoch,
@@ -74,9 +74,9 @@ def write_run(
     if trained.history:
         curves = figures.learning_curves(trained.history, trained.best_epoch)
         pictures["curves.png"] = curves
-    for part in strength_parts(run, data_dir, manifest, "test", known):
-        metrics |= part.metrics
-        pictures |= part.pictures
+    for result in analyze_errors(run, data_dir, manifest, "test", known):
+        metrics |= result.metrics
+        pictures |= result.pictures
     for name, png in pictures.items():
         replace_file(run_dir / name, png)
     html = run_report(

@@ -137,8 +137,8 @@ def test_each_expert_of_a_run_ranks_people_as_it_does_in_the_fusion(run_dir):
         expert = open_run(run_dir / name)
         for inputs, _ in load(fusion.data, "test", "pair"):
             batch = {key: array.numpy() for key, array in inputs.items()}
-            alone, _ = expert.answer({medium: batch[medium]})
-            joined, _ = fusion.answer(without(other, batch))
+            alone, _ = expert.predict({medium: batch[medium]})
+            joined, _ = fusion.predict(without(other, batch))
             np.testing.assert_array_equal(np.argsort(alone), np.argsort(joined))
 
 

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from facevoice.commands import evaluate, inspect, train
-from facevoice.evaluation.predictions import read_answers
+from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import open_run
 from facevoice.training.callbacks import CheckpointCallback
 from facevoice.training.expert_fusion import calibrate_experts
@@ -220,7 +220,7 @@ def test_an_evaluation_uses_the_dataset_as_it_was_at_the_start(
     flags = [f"--run={tmp_path / 'run'}", f"--data={folder}", f"--compare={tmp_path / 'run'}"]
     assert evaluate.main([*flags, f"--output={tmp_path / 'calm'}"]) == 0
     assert "Note: " not in capsys.readouterr().out
-    during(monkeypatch, "facevoice.evaluation.evaluators.head_part", rebuild)
+    during(monkeypatch, "facevoice.evaluation.evaluators.summarize_data", rebuild)
     assert evaluate.main([*flags, f"--output={tmp_path / 'disturbed'}"]) == 0
     assert f"Note: {folder} was rebuilt during the evaluation" in capsys.readouterr().out
     for name in ("metrics.json", "scores.npz", "confused.png"):
@@ -233,11 +233,11 @@ def test_an_evaluation_says_that_a_rebuild_has_removed_its_shards(
 ):
     untrained_run("cnn_image", data_set, tmp_path / "run")
     manifest = load_manifest(folder)
-    during(monkeypatch, "facevoice.evaluation.evaluators.head_part", rebuild_and_remove)
+    during(monkeypatch, "facevoice.evaluation.evaluators.summarize_data", rebuild_and_remove)
     assert evaluate.main([f"--run={tmp_path / 'run'}", f"--data={folder}"]) == 1
     assert REMOVED in one_line(capsys)
     with pytest.raises(DatasetError, match=REMOVED):
-        read_answers(open_run(tmp_path / "run"), folder, manifest, ["test"])
+        predict_splits(open_run(tmp_path / "run"), folder, manifest, ["test"])
 
 
 @pytest.mark.parametrize("command", [inspect, verify])
