@@ -23,7 +23,7 @@ from read_facevoice import key_of, write
 from reading import made_pairs
 
 import tfdata
-from facevoice.training.fit import SHUFFLE_BUFFER, prepare
+from facevoice.training.fit import SHUFFLE_BUFFER, configure_keras
 from facevoice.training.recipes import OURS, Execution, Recipe
 from models import MODELS, Inputs, build_model
 from tfdata.augmentation import Draws, augment
@@ -35,7 +35,7 @@ class Training:
     """A model and what feeds it, in between two rounds of steps."""
 
     def __init__(self, folder: str, model: str, steps: int, feed: str) -> None:
-        prepare(Execution())
+        configure_keras(Execution())
         keras.utils.set_random_seed(0)
         manifest = tfdata.load_manifest(folder)
         people = len(manifest.people)

@@ -324,4 +324,4 @@ def test_every_setting_is_shown_with_its_unit(tmp_path):
     for words in ("max_hz 7600 Hz", "floor_db -80 dB", "window_seconds 0.5 s", "persons not set"):
         assert words in text
     assert "split_fractions 80, 10, 10 %" in text
-    assert "length of one piece of audio" in text
+    assert "length of one window of audio, in seconds" in text

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from facevoice.evaluation.error_analysis import Confusion, confusions
-from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.predictions import Predictions
 from facevoice.reports.error_analysis_figures import curves, margins
 from facevoice.reports.error_analysis_text import name_of, robustness_rows, weighing_sentences
 from facevoice.reports.sections import sections
@@ -19,7 +19,7 @@ PEOPLE = ("Ann", "Bob", "Cy", "Di")
 
 
 def answers(rows):
-    """Answers of (who it was, who was named, how surely), the rest spread over the others."""
+    """Predictions of (who it was, who was named, how surely), the rest spread over the others."""
     labels = np.array([PEOPLE.index(who) for who, _, _ in rows])
     probabilities = np.array([[(1 - sure) / 3] * 4 for _, _, sure in rows])
     for row, (_, named, sure) in enumerate(rows):
@@ -28,7 +28,7 @@ def answers(rows):
     names, empty = np.array([who for who, _, _ in rows]), np.array([""] * n)
     keys = np.array([f"key{i}" for i in range(n)])
     zeros = np.zeros(n, np.int64)
-    return Answers(labels, probabilities, np.zeros((n, 2)), names, empty, empty, zeros, keys)
+    return Predictions(labels, probabilities, np.zeros((n, 2)), names, empty, empty, zeros, keys)
 
 
 def test_the_most_confused_are_those_with_most_mistakes_in_both_directions():

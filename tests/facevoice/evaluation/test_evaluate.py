@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from facevoice.commands import evaluate, train
-from facevoice.evaluation.predictions import NOBODY, read_answers
+from facevoice.evaluation.predictions import UNKNOWN, predict_splits
 from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
@@ -197,7 +197,7 @@ def test_people_are_matched_by_identity_and_strangers_are_left_out(
             assert scores["labels"][rows[key]] == label
     strangers = {who for who in scores["identities"].tolist() if who not in own["classes"]}
     assert strangers == {"Person_0", "Person_7"}
-    unknown = scores["labels"] == NOBODY
+    unknown = scores["labels"] == UNKNOWN
     assert unknown.sum() == sum(who in strangers for who in scores["identities"].tolist()) > 0
     metrics = metrics_of(tmp_path / "out")
     assert (metrics["unknown_people"], metrics["unknown_pairs"]) == (2, unknown.sum())
@@ -290,7 +290,7 @@ def test_a_listed_file_that_cannot_be_used_is_counted_and_told(audio_run, tmp_pa
     (tmp_path / "p1/v/5.wav").unlink()
     assert evaluate.main(flags) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: Of 22 files that the trials list, 2 cannot be used")
+    assert error.startswith("error: 2 of 22 files in the trials cannot be used")
     assert error.count("\n") == 1
 
 
@@ -309,7 +309,7 @@ def test_models_of_pairs_are_evaluated_and_can_be_denied_a_modality(
     def silenced(key, medium, array):
         return array if medium == "image" else np.zeros_like(array)
 
-    deaf = read_answers(run, data_set, load_manifest(data_set), ["test"], change=silenced)
+    deaf = predict_splits(run, data_set, load_manifest(data_set), ["test"], transform=silenced)
     model = keras.models.load_model(folder / "model.keras")
     (inputs, _), *_ = load(data_set, "test", "pair")
     silence = np.zeros_like(inputs["spectrogram"])
@@ -377,7 +377,7 @@ def test_two_models_are_compared_on_the_same_pairs(raw_run, audio_run, tmp_path)
 def test_models_that_know_other_people_are_not_compared(run_dir, audio_run, everybody, capsys):
     flags = [f"--run={run_dir}", f"--compare={audio_run}", f"--data={everybody[1]}"]
     assert evaluate.main([*flags, f"--output={audio_run / 'other'}"]) == 1
-    assert "do not know the same people" in capsys.readouterr().err
+    assert "were trained on different people" in capsys.readouterr().err
 
 
 def test_a_data_set_of_strangers_is_verified_but_nobody_is_identified(
@@ -394,7 +394,7 @@ def test_a_data_set_of_strangers_is_verified_but_nobody_is_identified(
     assert metrics["verification"]["trained_people"] == 0
     assert "Training knew none of the 2 people compared." in capsys.readouterr().out
     assert evaluate.main([*flags, "--split=train", f"--unknown={data}"]) == 1
-    assert "knows nobody of --data" in capsys.readouterr().err
+    assert "was trained on none of the people of --data" in capsys.readouterr().err
 
 
 def broken(run_dir, folder, name, content):
@@ -409,7 +409,7 @@ def broken(run_dir, folder, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("metrics.json", None, "holds no metrics.json, so is no finished run"),
+        ("metrics.json", None, "is not a finished run, because it has no metrics.json"),
         ("settings.json", "{", "is damaged"),
         ("settings.json", '{"model": "cnn_smell", "data": "d"}', "a model 'cnn_smell'"),
         ("dataset.json", "[]", "is damaged"),
@@ -451,8 +451,8 @@ def test_what_cannot_be_evaluated_is_one_sentence(run_dir, most, tmp_path, capsy
         ([f"--run={run_dir}", f"--data={bent}"], "image_size 20 instead of 16"),
         ([f"--run={run_dir}", f"--data={narrow}"], "has no test pairs"),
         ([f"--run={run_dir}", f"--data={damaged}"], "is damaged in record"),
-        ([f"--run={run_dir}", f"--unknown={most}"], "knows everybody"),
-        ([f"--run={run_dir}", f"--output={tmp_path / 'full'}"], "holds letter.txt"),
+        ([f"--run={run_dir}", f"--unknown={most}"], "has no unknown people"),
+        ([f"--run={run_dir}", f"--output={tmp_path / 'full'}"], "contains letter.txt"),
         ([f"--run={run_dir}", "--trials=no.txt", f"--media={tmp_path}"], "no.txt"),
     ]:
         assert evaluate.main(flags) == 1

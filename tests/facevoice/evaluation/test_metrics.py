@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from scipy.stats import binomtest
-from sklearn.metrics import auc, det_curve, roc_auc_score, top_k_accuracy_score
+from sklearn.metrics import auc, roc_auc_score, top_k_accuracy_score
 
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.identification import (
-    averaged,
+    average_by_group,
     calibration,
     ranks,
     share_of,
@@ -20,15 +21,15 @@ from facevoice.evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from facevoice.evaluation.open_set import rejection, threshold_at
+from facevoice.evaluation.open_set import open_set_metrics, threshold_at
 from facevoice.evaluation.trials import WINDOWS, read_trials, spread_starts
 from facevoice.evaluation.verification import (
     cosine_scores,
-    curve_of,
+    det_curve,
     equal_error_rate,
     min_dcf,
-    pairs_of,
-    verified,
+    sample_pairs,
+    verification_metrics,
 )
 from facevoice.features import FeatureSettings
 
@@ -68,7 +69,7 @@ def test_a_group_answers_with_the_mean_of_its_probabilities():
     answers = np.array([[0.6, 0.4], [0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
     labels = np.array([1, 1, 0, 1])
     people, clips = np.array(["b", "b", "a", "b"]), np.array(["x", "x", "x", "y"])
-    means, found = averaged(answers, labels, (people, clips))
+    means, found = average_by_group(answers, labels, (people, clips))
     assert found.tolist() == [0, 1, 1]  # a's clip x, b's clip x, b's clip y
     assert means == pytest.approx(np.array([[0.8, 0.2], [0.35, 0.65], [0.3, 0.7]]))
 
@@ -141,27 +142,27 @@ def test_pairs_of_one_video_do_not_count_as_so_many_witnesses():
 def test_equal_error_rate_of_a_hand_made_case():
     same = np.array([True] * 4 + [False] * 4)
     scores = np.array([0.9, 0.8, 0.6, 0.3, 0.7, 0.4, 0.2, 0.1])
-    rate, threshold = equal_error_rate(curve_of(same, scores))
+    rate, threshold = equal_error_rate(det_curve(same, scores))
     assert rate == pytest.approx(0.25)  # at 0.6: 0.3 is missed and 0.7 is taken
     assert threshold == 0.6
-    apart = equal_error_rate(curve_of(same, np.where(same, 0.9, 0.1)))
+    apart = equal_error_rate(det_curve(same, np.where(same, 0.9, 0.1)))
     assert apart == (0.0, 0.9)
-    alike = equal_error_rate(curve_of(same, np.zeros(8)))
+    alike = equal_error_rate(det_curve(same, np.zeros(8)))
     assert alike[0] == pytest.approx(0.5)
 
 
 def test_the_curve_has_the_points_of_scikit_learn(scores):
     same, values = scores
-    curve = curve_of(same, values)
+    curve = det_curve(same, values)
     points = set(zip(curve.false_accepts.round(9), curve.misses.round(9), strict=True))
-    accepts, misses, _ = det_curve(same, values)
+    accepts, misses, _ = sklearn.metrics.det_curve(same, values)
     assert set(zip(accepts.round(9), misses.round(9), strict=True)) <= points
     assert 1 - auc(curve.false_accepts, curve.misses) == pytest.approx(roc_auc_score(same, values))
 
 
 def test_equal_error_rate_and_costs_by_trying_every_threshold(scores):
     same, values = scores
-    found = verified(same, values)
+    found = verification_metrics(same, values)
     rates = []
     for threshold in [*sorted(set(values.tolist())), math.inf]:
         taken = [v >= threshold for v in values.tolist()]
@@ -181,24 +182,24 @@ def test_equal_error_rate_and_costs_by_trying_every_threshold(scores):
 
 def test_saying_always_no_costs_one():
     same = np.array([True, False, False, False])
-    assert min_dcf(curve_of(same, np.array([0.0, 1, 1, 1])), 0.01) == 1.0
+    assert min_dcf(det_curve(same, np.array([0.0, 1, 1, 1])), 0.01) == 1.0
 
 
 def test_scores_of_one_kind_cannot_be_verified():
-    assert verified(np.array([True, True]), np.array([0.1, 0.2])) is None
-    assert verified(np.zeros(0, bool), np.zeros(0)) is None
+    assert verification_metrics(np.array([True, True]), np.array([0.1, 0.2])) is None
+    assert verification_metrics(np.zeros(0, bool), np.zeros(0)) is None
 
 
 def test_few_examples_are_compared_each_with_each():
-    first, second = pairs_of(np.array(["a", "a", "b", "c"]))
+    first, second = sample_pairs(np.array(["a", "a", "b", "c"]))
     pairs = list(zip(first.tolist(), second.tolist(), strict=True))
     assert pairs == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 
 
 def test_of_many_a_fixed_even_sample_is_compared(draw):
     people = draw.permutation(np.repeat(list("abcde"), [2, 3, 10, 20, 25]))
-    first, second = pairs_of(people, most=1500)
-    assert np.array_equal(pairs_of(people, most=1500), (first, second))
+    first, second = sample_pairs(people, most=1500)
+    assert np.array_equal(sample_pairs(people, most=1500), (first, second))
     assert len(first) == len(second) == 1500
     assert (first != second).all()
     same = people[first] == people[second]
@@ -229,7 +230,7 @@ def test_the_threshold_keeps_the_chosen_rate_of_false_accepts(draw):
 def test_known_from_unknown_by_hand():
     known, right = np.array([0.9, 0.8, 0.5]), np.array([True, False, True])
     unknown, people = np.array([0.7, 0.3, 0.6, 0.2]), np.array(["x", "x", "y", "y"])
-    found = rejection(known, right, unknown, people, 0.25)
+    found = open_set_metrics(known, right, unknown, people, 0.25)
     assert found.auroc == pytest.approx((4 + 4 + 2) / 12)
     assert found.threshold == 0.6
     assert found.false_accepts == share_of(unknown > 0.6)
@@ -237,7 +238,7 @@ def test_known_from_unknown_by_hand():
     assert found.identified.correct == 1
     # y's scores choose 0.6 for x, of which 0.7 passes; x's choose 0.7 for y, which nobody passes.
     assert (found.people, found.held_out.correct) == (2, 1)
-    assert rejection(known, right, unknown[:2], people[:2], 0.25).held_out is None
+    assert open_set_metrics(known, right, unknown[:2], people[:2], 0.25).held_out is None
 
 
 def test_windows_are_spread_from_the_start_of_a_clip_to_its_end():
@@ -256,7 +257,7 @@ def test_windows_are_spread_from_the_start_of_a_clip_to_its_end():
         ("1 a b\n2 a b\n", ["line 2", "'2 a b'"]),
         ("\n1 a\n", ["line 2", "two paths"]),
         ("1 a b c\n", ["line 1"]),
-        ("1 a b\n1 a c\n", ["2 trials of one person", "0 of two"]),
+        ("1 a b\n1 a c\n", ["2 trials of the same person", "0 of different"]),
         ("", ["0 trials"]),
     ],
 )

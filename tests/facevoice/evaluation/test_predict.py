@@ -16,13 +16,13 @@ import soundfile
 
 from beam_pipelines.corpus.listing import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
-from facevoice.commands import predict
+from facevoice.commands import evaluate, predict
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.inference import MOST_WINDOWS, Question, consecutive_starts, inputs_of
+from facevoice.evaluation.inference import MOST_WINDOWS, Query, consecutive_starts, model_inputs
 from facevoice.evaluation.runs import open_run
-from facevoice.evaluation.trials import embed
+from facevoice.evaluation.trials import embed_files
 from facevoice.features import AudioFacts, FeatureSettings
-from facevoice.training.expert_fusion import join
+from facevoice.training.expert_fusion import copy_expert_weights
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records, untrained_run
 from tfdata.schema import SPLITS
@@ -56,7 +56,9 @@ def run_of(made, tmp_path_factory):
             runs[model] = untrained_run(model, made[0], folder)
             if model == "resnet_fusion":
                 experts = ("resnet_image", "resnet_audio")
-                join(runs[model], *(untrained_run(x, made[0], folder / x) for x in experts))
+                copy_expert_weights(
+                    runs[model], *(untrained_run(x, made[0], folder / x) for x in experts)
+                )
                 runs[model].save(folder / "model.keras")
         return folder
 
@@ -111,8 +113,8 @@ def test_inputs_are_the_bytes_that_the_build_makes_of_the_same_media(run_of, rec
     assert len(records) == 36
     assert {record["start_seconds"] for record in records} == {0, 0.5, 1}
     for record in records:
-        question = Question(record["face"], record["audio"], record["start_seconds"])
-        inputs = inputs_of(run, question)
+        query = Query(record["face"], record["audio"], record["start_seconds"])
+        inputs = model_inputs(run, query)
         assert inputs["image"].shape == (1, 16, 16, 3)
         assert inputs["spectrogram"].shape == (1, 16, 16, 1)
         for name in ("image", "spectrogram"):
@@ -175,7 +177,7 @@ def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, c
         assert answer["audio"] == (record["audio"] if "audio" in given else None)
 
     predict.main([f"--run={folder}", *flags])
-    said = {"face": " (the face alone): ", "audio": " (the voice alone): "}.get(given, ": ")
+    said = {"face": " (face only): ", "audio": " (voice only): "}.get(given, ": ")
     files = " and ".join(chosen[0][medium] for medium in given.split(" and "))
     assert capsys.readouterr().out.startswith(f"{files}{said}Person ")
     if given in missing:  # one expert alone puts people in the order in which he does by himself
@@ -202,14 +204,14 @@ def test_resnet_fusion_embeds_listed_files_of_either_kind(run_of, records):
     run = open_run(run_of("resnet_fusion"))
     for medium, half in [("face", np.s_[:128]), ("audio", np.s_[128:])]:
         files = tuple(sorted({record[medium] for record in records[:6]}))
-        embeddings = embed(run, files, Path("/")).embeddings
+        embeddings = embed_files(run, files, Path("/")).embeddings
         assert np.linalg.norm(embeddings[:, half], axis=1) == pytest.approx(1, abs=0.2)
         embeddings[:, half] = 0
         assert not embeddings.any()
     with pytest.raises(
-        EvaluationError, match=r"images \(.*jpg\) and clips \(.*wav\), which do not"
+        EvaluationError, match=r"images \(.*jpg\) and clips \(.*wav\), which cannot"
     ):
-        embed(run, (records[0]["face"], records[0]["audio"]), Path("/"))
+        embed_files(run, (records[0]["face"], records[0]["audio"]), Path("/"))
 
 
 @pytest.mark.parametrize("seconds", [0.3, 2.9, 3, 5.9, 6, 7, 59.9, 60, 62.9])
@@ -266,7 +268,7 @@ def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
     printed = capsys.readouterr()
     assert printed.err == errors
     assert printed.out.startswith(f"{good}: Person ")
-    assert "Strangers" in printed.out
+    assert "no threshold is set, so unknown people are not detected" in printed.out
 
     assert predict.main([f"--run={folder}", "--face", *broken]) == 1
     printed = capsys.readouterr()
@@ -312,7 +314,7 @@ def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp
         assert answer["people"] == free["people"]
         assert predict.main([f"--run={folder}", *flags]) == 0
         printed = capsys.readouterr().out
-        assert ("nobody I know (no probability above" in printed) is not known
+        assert (f"unknown (no probability above {threshold:.3f})" in printed) is not known
         assert "evaluate.py" not in printed
     for damaged in ("{", "{}", "[]", '{"threshold": NaN}', '{"threshold": "x"}'):
         (folder / "threshold.json").write_text(damaged)
@@ -320,6 +322,25 @@ def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp
         error = capsys.readouterr().err
         assert error.startswith(f"error: {folder / 'threshold.json'} is damaged (")
         assert error.count("\n") == 1
+
+
+def test_a_run_of_another_preprocessing_revision_gives_one_warning(
+    run_of, records, monkeypatch, ask, capsys
+):
+    folder, flags = run_of("cnn_image"), ["--face", records[0]["face"]]
+    _, expected, errors = ask(folder, *flags)
+    assert errors == ""
+    monkeypatch.setattr("facevoice.evaluation.runs.PREPROCESSING_REVISION", 2)
+    code, answers, errors = ask(folder, *flags)
+    assert (code, answers) == (0, expected)
+    warning = f"warning: {folder} was trained on data of preprocessing revision 1, but this version"
+    assert errors.startswith(warning)
+    assert "has revision 2" in errors
+    assert errors.count("\n") == 1
+    assert evaluate.main([f"--run={folder}", "--skip_robustness"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith(warning)
+    assert warning not in printed.out
 
 
 def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
@@ -335,7 +356,7 @@ def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
     ("flags", "words"),
     [
         (["--face", "a"], "--run"),
-        (["--run=r"], "give --face, --audio, or both"),
+        (["--run=r"], "use --face, --audio, or both"),
         (["--run=r", "--face"], "--face"),
         (["--run=r", "--faces", "a"], "did you mean --face?"),
         (["--run=r", "--face", "a", "--top=0"], "1 or more"),
@@ -353,13 +374,17 @@ def test_wrong_flags_are_one_sentence(capsys, flags, words):
 @pytest.mark.parametrize(
     ("model", "flags", "words"),
     [
-        ("cnn_image", ["--audio", "a"], "needs --face alone, and was given --audio"),
-        ("cnn_image", ["--face", "a", "--audio", "b"], "alone, and was given --face and --audio"),
-        ("cnn_audio", ["--face", "a"], "needs --audio alone, and was given --face"),
+        ("cnn_image", ["--audio", "a"], "needs only --face, but --audio was given"),
+        (
+            "cnn_image",
+            ["--face", "a", "--audio", "b"],
+            "needs only --face, but --face and --audio were given",
+        ),
+        ("cnn_audio", ["--face", "a"], "needs only --audio, but --face was given"),
         (
             "cnn_cnn",
             ["--face", "a"],
-            "needs --face and --audio, and was given --face; resnet_fusion takes either alone.",
+            "needs --face and --audio, but --face was given; resnet_fusion accepts either alone.",
         ),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facevoice.features import FeatureSettings, MediaError, Reason, read_face
-from facevoice.features.image_decoding import open_picture
+from facevoice.features.image_decoding import open_image
 
 # A 64-pixel square file comes back pixel for pixel.
 EXACT = FeatureSettings(image_size=64, face_crop=1.0)
@@ -265,11 +265,11 @@ def test_without_a_crop_all_pixels_equal_pillows_resize(pixels):
     ],
 )
 def test_of_a_jpeg_no_more_is_decoded_than_is_enough(size, decoded):
-    assert open_picture(encoded(Image.new("RGB", size), "JPEG"), 480).size == decoded
+    assert open_image(encoded(Image.new("RGB", size), "JPEG"), 480).size == decoded
 
 
 def test_of_other_formats_all_is_decoded():
-    assert open_picture(encoded(Image.new("RGB", (960, 960))), 480).size == (960, 960)
+    assert open_image(encoded(Image.new("RGB", (960, 960))), 480).size == (960, 960)
 
 
 def detailed(size):
@@ -332,7 +332,7 @@ def lossless_jpeg(side, before=0):
 def test_a_lossless_jpeg_is_decoded_whole_as_libjpeg_cannot_scale_it(before):
     file = lossless_jpeg(960, before)
     assert not before or file.getvalue().index(b"\xff\xc3") == (1 << 20) - 1
-    assert open_picture(file, 480).size == (960, 960)
+    assert open_image(file, 480).size == (960, 960)
 
 
 @pytest.mark.parametrize("pixels", [256, 500, 501])

@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from facevoice.commands import train
 from facevoice.evaluation.runs import open_run
-from facevoice.training.expert_fusion import fitted, join
+from facevoice.training.expert_fusion import copy_expert_weights, fit_weights
 from models import EMBEDDING, Inputs, build_model
 from tests.conftest import write_corpus
 from tfdata import load
@@ -24,7 +24,7 @@ def experts():
     image, audio, fusion = (
         build_model(f"resnet_{name}", SMALL, 5) for name in ("image", "audio", "fusion")
     )
-    join(fusion, image, audio)
+    copy_expert_weights(fusion, image, audio)
     return image, audio, fusion
 
 
@@ -86,7 +86,7 @@ def test_weights_of_experts_whose_logits_are_true_are_1_and_of_a_useless_one_0()
     experts = [draw.normal(0, 2, (20_000, 6)) for _ in range(3)]
     chances = softmax(experts[0] + experts[1], axis=1)
     labels = (chances.cumsum(axis=1) > draw.random((20_000, 1))).argmax(axis=1)
-    np.testing.assert_allclose(fitted(experts, labels), [1, 1, 0.1], atol=0.05)
+    np.testing.assert_allclose(fit_weights(experts, labels), [1, 1, 0.1], atol=0.05)
 
 
 def test_an_expert_that_misleads_is_not_turned_round():
@@ -95,7 +95,7 @@ def test_an_expert_that_misleads_is_not_turned_round():
     good[np.arange(500), labels] += 2
     bad = draw.normal(0, 1, (500, 4))
     bad[np.arange(500), labels] -= 1
-    weights = fitted([good, bad], labels)
+    weights = fit_weights([good, bad], labels)
     assert weights[0] > 1
     assert weights[1] == 0.1
 
@@ -104,7 +104,7 @@ def test_an_expert_that_misleads_is_not_turned_round():
 def test_an_expert_that_is_always_right_is_as_sure_as_that_many_answers_allow(examples):
     """Platt's target: (n + 1) / (n + 2)."""
     labels = np.arange(examples) % 4
-    weight = fitted([np.eye(4)[labels]], labels)[0]
+    weight = fit_weights([np.eye(4)[labels]], labels)[0]
     sure = softmax([weight, 0, 0, 0])[0]
     assert sure == pytest.approx((examples + 1) / (examples + 2), rel=1e-4)
 
@@ -137,8 +137,8 @@ def test_each_expert_of_a_run_ranks_people_as_it_does_in_the_fusion(run_dir):
         expert = open_run(run_dir / name)
         for inputs, _ in load(fusion.data, "test", "pair"):
             batch = {key: array.numpy() for key, array in inputs.items()}
-            alone, _ = expert.answer({medium: batch[medium]})
-            joined, _ = fusion.answer(without(other, batch))
+            alone, _ = expert.predict({medium: batch[medium]})
+            joined, _ = fusion.predict(without(other, batch))
             np.testing.assert_array_equal(np.argsort(alone), np.argsort(joined))
 
 

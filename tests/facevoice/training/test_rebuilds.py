@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 
 from facevoice.commands import evaluate, inspect, train
-from facevoice.evaluation.predictions import read_answers
+from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import open_run
-from facevoice.training.callbacks import Keeper
-from facevoice.training.expert_fusion import weigh
+from facevoice.training.callbacks import CheckpointCallback
+from facevoice.training.expert_fusion import calibrate_experts
 from models import EMBEDDING, Inputs, build_model
 from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
@@ -56,13 +56,13 @@ def rebuild_and_remove(rebuild):
 
 
 def after_each_epoch(monkeypatch, action):
-    ended = Keeper.on_epoch_end
+    ended = CheckpointCallback.on_epoch_end
 
-    def end_epoch(keeper, epoch, logs=None):
-        ended(keeper, epoch, logs)
+    def end_epoch(callback, epoch, logs=None):
+        ended(callback, epoch, logs)
         action()
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", end_epoch)
+    monkeypatch.setattr(CheckpointCallback, "on_epoch_end", end_epoch)
 
 
 def during(monkeypatch, function, action):
@@ -194,10 +194,10 @@ def test_experts_are_weighed_by_the_manifest_that_training_began_with(data_set, 
     keras.utils.set_random_seed(1)
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
     fusion = build_model("resnet_fusion", inputs, len(manifest.people), **NARROW)
-    weigh(fusion, data_set, manifest)
+    calibrate_experts(fusion, data_set, manifest)
     calm = fusion.get_layer(EMBEDDING).get_weights()
     rebuild()
-    weigh(fusion, folder, manifest)
+    calibrate_experts(fusion, folder, manifest)
     for one, other in zip(calm, fusion.get_layer(EMBEDDING).get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -220,7 +220,7 @@ def test_an_evaluation_uses_the_dataset_as_it_was_at_the_start(
     flags = [f"--run={tmp_path / 'run'}", f"--data={folder}", f"--compare={tmp_path / 'run'}"]
     assert evaluate.main([*flags, f"--output={tmp_path / 'calm'}"]) == 0
     assert "Note: " not in capsys.readouterr().out
-    during(monkeypatch, "facevoice.evaluation.evaluators.head_part", rebuild)
+    during(monkeypatch, "facevoice.evaluation.evaluators.summarize_data", rebuild)
     assert evaluate.main([*flags, f"--output={tmp_path / 'disturbed'}"]) == 0
     assert f"Note: {folder} was rebuilt during the evaluation" in capsys.readouterr().out
     for name in ("metrics.json", "scores.npz", "confused.png"):
@@ -233,11 +233,11 @@ def test_an_evaluation_says_that_a_rebuild_has_removed_its_shards(
 ):
     untrained_run("cnn_image", data_set, tmp_path / "run")
     manifest = load_manifest(folder)
-    during(monkeypatch, "facevoice.evaluation.evaluators.head_part", rebuild_and_remove)
+    during(monkeypatch, "facevoice.evaluation.evaluators.summarize_data", rebuild_and_remove)
     assert evaluate.main([f"--run={tmp_path / 'run'}", f"--data={folder}"]) == 1
     assert REMOVED in one_line(capsys)
     with pytest.raises(DatasetError, match=REMOVED):
-        read_answers(open_run(tmp_path / "run"), folder, manifest, ["test"])
+        predict_splits(open_run(tmp_path / "run"), folder, manifest, ["test"])
 
 
 @pytest.mark.parametrize("command", [inspect, verify])

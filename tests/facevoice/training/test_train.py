@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from facevoice.commands import train
-from facevoice.evaluation.metrics import confusion_matrix, measure, wilson_interval
+from facevoice.evaluation.metrics import confusion_matrix, split_metrics, wilson_interval
 from tests.conftest import write_corpus
 from tfdata import load, load_manifest
 
@@ -190,7 +190,7 @@ def test_measures_of_a_small_confusion_by_hand():
     labels, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 2, 2])
     counts = confusion_matrix(labels, answers, 4)
     assert counts.tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-    found = measure(counts, ["a", "b", "c", "d"])
+    found = split_metrics(counts, ["a", "b", "c", "d"])
     assert (found.correct, found.pairs, found.accuracy) == (4, 6, 4 / 6)
     assert found.commonest == 0.5
     assert found.by_person == {"a": 2 / 3, "b": 0.5, "c": 1.0}
