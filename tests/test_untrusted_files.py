@@ -176,8 +176,8 @@ def test_a_shard_may_not_lie_outside_of_its_data_set(own_data_set, capsys):
         manifest = json.loads(path.read_text())
         manifest["splits"]["train"]["shards"][0]["file"] = name
         path.write_text(json.dumps(manifest))
-        assert "no file name" in error_of(verify.main, [own_data_set], capsys)
-        assert "no file name" in error_of(inspect.main, [own_data_set], capsys)
+        assert "not a file name" in error_of(verify.main, [own_data_set], capsys)
+        assert "not a file name" in error_of(inspect.main, [own_data_set], capsys)
 
 
 def test_media_that_are_fifos_are_unreadable(run_dir, face, tmp_path, capsys):

@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 
 from tfdata.command_line import Parser, fraction, local_path, path_or_address, run
-from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, load_manifest
+from tfdata.manifest import is_rebuilt, load_manifest
+from tfdata.schema import SPLITS
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "evaluate.py") -> int:

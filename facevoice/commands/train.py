@@ -29,9 +29,9 @@ from tfdata.command_line import (
     seed,
 )
 from tfdata.errors import DatasetError
+from tfdata.manifest import Manifest, is_rebuilt, load_manifest
 from tfdata.options import ADDRESS
-from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import MANIFEST_NAME, SPLITS, Manifest, load_manifest
+from tfdata.schema import MANIFEST_NAME, SPLITS
 from tfdata.storage.files import check_no_links, replace_file
 from tfdata.storage.local_copy import nearby
 

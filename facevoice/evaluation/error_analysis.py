@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facevoice.evaluation.evaluators import Part
 from facevoice.evaluation.fusion_analysis import count, expert_logits, fitted_weights, margins
@@ -20,13 +17,10 @@ from facevoice.evaluation.robustness import robustness
 from facevoice.evaluation.runs import Run
 from facevoice.features import band_centres_hz
 from facevoice.reports import error_analysis_figures, media_figures
-from facevoice.reports.media_figures import Shown
-from tfdata.record_reader import read_shard
-from tfdata.schema import IMAGE, KEY, SPECTROGRAM, Manifest
+from tfdata.examples import Example, read_examples
+from tfdata.manifest import Manifest
 
 MOST_PAIRS_SHOWN = 4
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def confused_part(run: Run, data_dir: Path, manifest: Manifest, split: str, know
     if not found:
         return Part({"confused": []})
     wanted = {known.keys[row] for each in found for row in (each.mistaken, each.beside)}
-    media = _media(run, data_dir, manifest, split, wanted)
+    examples = _examples(data_dir, manifest, split, wanted)
     metrics, shown = [], []
     for each in found:
         values: dict[str, Any] = asdict(each)
@@ -102,8 +96,8 @@ def confused_part(run: Run, data_dir: Path, manifest: Manifest, split: str, know
         back = f"taken for the other: {each.reverse} of {_total(known, each.named)}"
         shown.append(
             (
-                Shown(each.person, words, *media[values["mistaken"]]),
-                Shown(each.named, back, *media[values["beside"]]),
+                (examples[values["mistaken"]], words),
+                (examples[values["beside"]], back),
             )
         )
     picture = media_figures.confused(
@@ -141,18 +135,12 @@ def _total(known: Answers, person: str) -> int:
     return int((known.identities == person).sum())
 
 
-def _media(
-    run: Run, data_dir: Path, manifest: Manifest, split: str, keys: set[Any]
-) -> dict[str, tuple[Bytes, Bytes]]:
-    """Face [height, width, 3] and levels [bands, frames] of each of some examples, by key."""
-    found: dict[str, tuple[Bytes, Bytes]] = {}
-    read = partial(read_shard, data_dir, manifest)
-    shards = manifest.splits[split].shards
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
-    for record in records:
-        if (key := record[KEY].decode()) in keys:
-            face, levels = (np.frombuffer(record[x], np.uint8) for x in (IMAGE, SPECTROGRAM))
-            found[key] = face.reshape(run.image_shape), levels.reshape(run.spectrogram_shape[:2])
+def _examples(data_dir: Path, manifest: Manifest, split: str, keys: set[Any]) -> dict[str, Example]:
+    """Returns the examples with the given keys, by key."""
+    found: dict[str, Example] = {}
+    for example in read_examples(data_dir, manifest, manifest.splits[split].shards):
+        if example.key in keys:
+            found[example.key] = example
             if len(found) == len(keys):
                 break
     return found

@@ -27,7 +27,7 @@ from facevoice.evaluation.runs import Run
 from facevoice.evaluation.trials import Embedded, Trials
 from facevoice.evaluation.verification import cosine_scores, curve_of, pairs_of, verified
 from facevoice.reports import evaluation_figures, figures
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 MOST_CONFUSIONS = 20
 # A confusion matrix of more people than this is not drawn; its commonest confusions are listed.

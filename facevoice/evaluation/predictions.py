@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,10 @@ from tqdm import tqdm
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.runs import Run
+from tfdata.examples import Example, read_examples
 from tfdata.loader import MODALITIES
-from tfdata.record_reader import read_shard
-from tfdata.schema import (
-    AUDIO_SOURCE,
-    IDENTITY,
-    IMAGE,
-    KEY,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-)
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, SPECTROGRAM, SPLITS
 
 Bytes = NDArray[np.uint8]
 BATCH_SIZE = 32
@@ -106,15 +96,14 @@ def read_answers(
     asked = manifest.people.keys() - (classes.keys() if strangers_only else ())
     pairs = sum(manifest.people[who].pairs[split] for who in asked for split in splits)
     shards = (shard for split in splits for shard in manifest.splits[split].shards)
-    read = partial(read_shard, data_dir, manifest)
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
-    found = (record for record in records if record[IDENTITY].decode() in asked)
+    examples = read_examples(data_dir, manifest, shards)
+    found = (example for example in examples if example.identity in asked)
     shown = tqdm(found, "Answering", pairs, unit="pair", leave=False, disable=None)
     answers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     facts: list[tuple[Any, ...]] = []
     for batch in batches(shown, BATCH_SIZE):
         answers.append(run.answer({name: _arrays(batch, name, run, change) for name in wanted}))
-        facts += [_facts(record) for record in batch]
+        facts += [_facts(example) for example in batch]
     if not facts:
         raise EvaluationError(_nothing(run, data_dir, splits, strangers_only))
     probabilities, embeddings = map(np.concatenate, zip(*answers, strict=True))
@@ -143,19 +132,23 @@ def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _arrays(
-    batch: Sequence[dict[str, Any]],
+    batch: Sequence[Example],
     name: str,
     run: Run,
     change: Callable[[str, str, Bytes], Bytes] | None,
 ) -> Bytes:
     shape = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}[name]
-    arrays = [np.frombuffer(record[name], np.uint8).reshape(shape) for record in batch]
+    arrays = [
+        (example.image if name == IMAGE else example.spectrogram).reshape(shape)
+        for example in batch
+    ]
     if change:
-        keys = (record[KEY].decode() for record in batch)
-        arrays = [change(key, name, array) for key, array in zip(keys, arrays, strict=True)]
+        arrays = [
+            change(example.key, name, array) for example, array in zip(batch, arrays, strict=True)
+        ]
     return np.stack(arrays)
 
 
-def _facts(record: dict[str, Any]) -> tuple[Any, ...]:
-    texts = (record[name].decode() for name in (IDENTITY, SESSION, AUDIO_SOURCE, KEY))
-    return (*texts, record[WINDOW_START])
+def _facts(example: Example) -> tuple[Any, ...]:
+    texts = (example.identity, example.session, example.audio_source, example.key)
+    return (*texts, example.window_start_samples)

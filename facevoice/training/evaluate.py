@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 
 def answers_on(

@@ -17,7 +17,7 @@ from scipy.special import log_softmax
 import tfdata
 from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
 from models.product_of_experts import expert_kernels
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 # Beyond these a weight says "never" or "always right", which no validation split can show.
 BOUNDS = (0.1, 256.0)

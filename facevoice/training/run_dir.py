@@ -36,7 +36,8 @@ from facevoice.training.evaluate import answers_on
 from facevoice.training.fit import Fitted
 from facevoice.training.recipes import Execution
 from models import MODELS
-from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS
 from tfdata.storage.files import check_no_links, read_json, replace_file
 
 SAMPLES_SHOWN = 12

@@ -25,7 +25,7 @@ from facevoice.training.run_dir import (
 )
 from models import Inputs, ModelError, build_model
 from models.loading import load_model
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 
 @dataclass(frozen=True)
