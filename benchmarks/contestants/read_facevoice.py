@@ -13,7 +13,8 @@ import tensorflow as tf
 
 import tfdata
 from facevoice.features import FeatureSettings
-from tfdata.schema import MANIFEST_NAME, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.schema import MANIFEST_NAME, encode_record
 from tfdata.tfrecord import frame
 
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from tfdata.command_line import Parser, fraction, local_path, path_or_address, run
-from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, load_manifest
+from tfdata.manifest import is_rebuilt, load_manifest
+from tfdata.schema import SPLITS
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.05
 

@@ -30,8 +30,8 @@ from tfdata.command_line import (
     seed,
 )
 from tfdata.errors import DatasetError
+from tfdata.manifest import is_rebuilt
 from tfdata.options import ADDRESS
-from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
 from tfdata.storage.local_copy import nearby

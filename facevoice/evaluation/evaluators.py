@@ -32,7 +32,7 @@ from facevoice.evaluation.verification import (
     verification_metrics,
 )
 from facevoice.reports import evaluation_figures, figures
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 MOST_CONFUSIONS = 20
 # With more people, the confusion matrix is not drawn; its most frequent confusions are listed.

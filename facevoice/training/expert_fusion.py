@@ -17,7 +17,7 @@ from scipy.special import log_softmax
 import tfdata
 from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
 from models.product_of_experts import expert_kernels
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 # Limits of an expert's weight. No validation split can justify values outside of them.
 BOUNDS = (0.1, 256.0)

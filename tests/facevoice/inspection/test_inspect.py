@@ -20,7 +20,8 @@ from facevoice.inspection.repeats import digest, find_repeats
 from facevoice.inspection.survey import BLANK, DARK, FLAT, LIGHT, SILENT, face_faults, voice_faults
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
-from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS, encode_record
 from tfdata.tfrecord import frame
 
 SHAPE = (8, 8)

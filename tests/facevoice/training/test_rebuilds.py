@@ -136,7 +136,7 @@ def test_a_reader_says_that_a_rebuild_has_removed_its_shards(folder, rebuild_and
 def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
     manifest = load_manifest(folder)
     (folder / manifest.splits["train"].shards[0].file).unlink()
-    with pytest.raises(DatasetError, match="is missing; copy the data set again"):
+    with pytest.raises(DatasetError, match="is missing; copy the dataset again"):
         examples(folder, "train", manifest)
     with pytest.warns(DamageWarning):
         examples(folder, "train", manifest, damage="skip")
@@ -145,7 +145,7 @@ def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
 def test_a_manifest_is_not_taken_with_the_shards_of_another_build(
     folder, rebuild_and_remove, monkeypatch
 ):
-    during(monkeypatch, "tfdata.schema.check_shard_sizes", rebuild_and_remove)
+    during(monkeypatch, "tfdata.manifest.check_shard_sizes", rebuild_and_remove)
     with pytest.raises(DatasetError, match=REMOVED):
         load_manifest(folder)
 
