@@ -1,8 +1,8 @@
 """Packaging of FaceVoice. Beam runners install their workers from it: `--setup_file ./setup.py`.
 
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
-reads datasets and trains, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use s3:// URLs, `[dev]`
-tests and lints. requirements.lock pins the versions of all of them.
+reads datasets and trains, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use s3:// URLs,
+`[dev]` tests and lints. requirements.lock pins the versions of all of them.
 """
 
 from pathlib import Path
@@ -10,8 +10,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PYAV = "av>=14,<19"  # 19 dropped Python 3.11
-# Model files may be untrusted, so Keras' safe mode must be sound. 3.15.1 fixes CVE-2025-1550, -8747,
-# -9905, -9906, -12058 and -12060, CVE-2026-0897, -1462, -1669 and -12481
+# Model files may be untrusted, so Keras' safe mode must be sound. 3.15.1 fixes CVE-2025-1550,
+# -8747, -9905, -9906, -12058 and -12060, CVE-2026-0897, -1462, -1669 and -12481
 # (https://github.com/keras-team/keras/security/advisories) and unsafe unpickling
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
