@@ -4,6 +4,6 @@ It lets everything in this repository run with no one's data: twelve invented pe
 each, and in every video another light, room, outfit, microphone and mood.
 """
 
-from facevoice.sample_corpus.write import SampleCorpus, make_sample_corpus
+from facevoice.sample_corpus.writer import SampleCorpus, make_sample_corpus
 
 __all__ = ["SampleCorpus", "make_sample_corpus"]

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from facevoice.sample_corpus.scenes import Colour, Floats, Moment, Scene
+from facevoice.sample_corpus.scenes import Colour, Floats, Frame, Scene
 
-BOARD_PX = 408
+CANVAS_PX = 408
 """The longer side of the board. A picture is 90 to 260 px, so every edge is drawn oversized."""
 LIGHT_CELL_PX = 4
-LIGHT_UNIT = 100
+NEUTRAL_LIGHT = 100
 """The light layer's value for light that changes nothing."""
 
 
@@ -65,17 +65,17 @@ class Pose:
         return cos * x + sin * y, -sin * x + cos * y
 
 
-def pose_of(scene: Scene, moment: Moment, width: float) -> tuple[Pose, tuple[int, int]]:
+def make_pose(scene: Scene, frame: Frame, width: float) -> tuple[Pose, tuple[int, int]]:
     """The pose for a frame and the board's size, of the picture's shape."""
-    factor = BOARD_PX / max(scene.width_px, scene.height_px)
+    factor = CANVAS_PX / max(scene.width_px, scene.height_px)
     size = (round(scene.width_px * factor), round(scene.height_px * factor))
     pose = Pose(
-        yaw_rad=float(np.clip(scene.yaw_rad + moment.yaw_rad, -0.5, 0.5)),
-        pitch_rad=float(np.clip(scene.pitch_rad + moment.pitch_rad, -0.22, 0.22)),
-        roll_rad=scene.roll_rad + moment.roll_rad,
-        unit_px=0.305 * min(size) * scene.zoom * moment.zoom,
-        centre_x_px=size[0] * (0.5 + scene.shift_x + moment.shift_x),
-        centre_y_px=size[1] * (0.5 + scene.shift_y + moment.shift_y),
+        yaw_rad=float(np.clip(scene.yaw_rad + frame.yaw_rad, -0.5, 0.5)),
+        pitch_rad=float(np.clip(scene.pitch_rad + frame.pitch_rad, -0.22, 0.22)),
+        roll_rad=scene.roll_rad + frame.roll_rad,
+        unit_px=0.305 * min(size) * scene.zoom * frame.zoom,
+        centre_x_px=size[0] * (0.5 + scene.shift_x + frame.shift_x),
+        centre_y_px=size[1] * (0.5 + scene.shift_y + frame.shift_y),
         width=width,
     )
     return pose, size
@@ -130,16 +130,16 @@ def shade(colour: Colour, factor: float, towards: Colour = (0, 0, 0)) -> Colour:
     return red, green, blue
 
 
-class Easel:
+class Canvas:
     """One picture in the making."""
 
     def __init__(self, backdrop: Image.Image, pose: Pose) -> None:
         self.pose = pose
         self.paint = backdrop
-        self.light = Image.new("L", backdrop.size, LIGHT_UNIT)
+        self.light = Image.new("L", backdrop.size, NEUTRAL_LIGHT)
         self._draw = ImageDraw.Draw(self.paint)
 
-    def px(self, points: ArrayLike, depth: float | Floats | None = None) -> Floats:
+    def to_px(self, points: ArrayLike, depth: float | Floats | None = None) -> Floats:
         """Points of the head as board pixels."""
         return self.pose.place(self.pose.turn(points, depth))
 
@@ -151,7 +151,7 @@ class Easel:
             draw.polygon(shape.ravel().tolist(), fill=255)
         return mask
 
-    def lay(
+    def paste(
         self, mask: Image.Image, paint: Colour | Image.Image, light: Image.Image | None = None
     ) -> None:
         """Lay paint through a mask, and light where the thing is lit anew."""
@@ -196,5 +196,5 @@ class Easel:
         """The lit picture at its final size, 0 to 1 and above."""
         paint = self.paint.resize(size, Image.Resampling.LANCZOS)
         light = self.light.resize(size, Image.Resampling.LANCZOS)
-        lit = np.asarray(light, dtype=np.float32)[..., None] / np.float32(255 * LIGHT_UNIT)
+        lit = np.asarray(light, dtype=np.float32)[..., None] / np.float32(255 * NEUTRAL_LIGHT)
         return np.asarray(paint, dtype=np.float32) * lit

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile as sf
 from scipy.signal import fftconvolve
 
-from facevoice.sample_corpus.keys import STREAM_CHANNEL, generator
+from facevoice.sample_corpus.naming import STREAM_CHANNEL, generator
 from facevoice.sample_corpus.scenes import Floats
 from facevoice.sample_corpus.voices import SAMPLE_RATE_HZ, Voice, utterance
 
@@ -33,7 +33,7 @@ class Channel:
     level_dbfs: float
 
 
-def channel_of(person: int, video: int) -> Channel:
+def sample_channel(person: int, video: int) -> Channel:
     """The channel of one video, the same at every call."""
     rng = generator(STREAM_CHANNEL, person, video)
     telephone = rng.uniform() < 0.2
@@ -108,7 +108,7 @@ def clip_wav(voice: Voice, person: int, video: int, item: int) -> bytes:
     """One clip of a person as the bytes of its file: 16 kHz, mono, PCM 16."""
     sound = utterance(voice, person, video, item)
     rng = generator(STREAM_CHANNEL, person, video, 2, item)
-    heard = record(sound, channel_of(person, video), (person, video), rng)
+    heard = record(sound, sample_channel(person, video), (person, video), rng)
     out = io.BytesIO()
     sf.write(
         out, np.rint(heard * 32767).astype(np.int16), SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16"

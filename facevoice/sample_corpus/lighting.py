@@ -3,20 +3,20 @@
 import numpy as np
 from PIL import Image
 
-from facevoice.sample_corpus.canvas import LIGHT_UNIT, Easel
+from facevoice.sample_corpus.canvas import NEUTRAL_LIGHT, Canvas
 from facevoice.sample_corpus.scenes import Floats, Scene
 from facevoice.sample_corpus.traits import Face
 
 
-def lights_of(
-    easel: Easel, face: Face, scene: Scene
+def light_layers(
+    canvas: Canvas, face: Face, scene: Scene
 ) -> tuple[Image.Image, Image.Image, Image.Image]:
-    """The light that falls on skin, hair and clothes, as layers for the easel.
+    """The light that falls on skin, hair and clothes, as layers for the canvas.
 
     The head is a low relief: a dome with a nose, cheeks, brows and lips raised on it, lit by a
     key light and a weak fill from the other side.
     """
-    x, y = easel.grid()
+    x, y = canvas.grid()
     side, height = np.radians(scene.light_deg), scene.light_height
     key = np.array([np.sin(side), -height, np.cos(side) + 0.35])
     key /= np.linalg.norm(key)
@@ -25,7 +25,7 @@ def lights_of(
         step = float(x[0, 1] - x[0, 0]) or 1e-3
         step = float(np.hypot(step, y[0, 1] - y[0, 0]))
         down, right = np.gradient(relief, step)
-        cos, sin = np.cos(easel.pose.roll_rad), np.sin(easel.pose.roll_rad)
+        cos, sin = np.cos(canvas.pose.roll_rad), np.sin(canvas.pose.roll_rad)
         slope_x, slope_y = cos * right + sin * down, -sin * right + cos * down
         length = np.sqrt(1 + slope_x**2 + slope_y**2)
         facing = (-slope_x * key[0] - slope_y * key[1] + key[2]) / length
@@ -35,7 +35,7 @@ def lights_of(
         return scene.ambient + scene.light_strength * wrapped + 0.12 * filling + shine
 
     def bump(px: float, py: float, rx: float, ry: float, rise: float) -> Floats:
-        cx, cy = easel.pose.turn([px, py])
+        cx, cy = canvas.pose.turn([px, py])
         return rise * np.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2)
 
     w = face.width
@@ -57,5 +57,7 @@ def lights_of(
     chest = lit(0.5 * np.sqrt(np.clip(1 - (x / 1.9) ** 2, 0.02, 1)) - 0.1 * y, 0.0)
     shadow = np.exp(-((x / (1.05 * w)) ** 4) - (np.clip(y - 0.95, 0, None) / 0.24) ** 2)
     cloth = chest * (1 - 0.42 * shadow)
-    skin_l, hair_l, cloth_l = (easel.enlarge(LIGHT_UNIT * layer) for layer in (skin, hair, cloth))
+    skin_l, hair_l, cloth_l = (
+        canvas.enlarge(NEUTRAL_LIGHT * layer) for layer in (skin, hair, cloth)
+    )
     return skin_l, hair_l, cloth_l

@@ -1,7 +1,7 @@
-"""Everything about a picture that is not the person: the video's scene and the frame's moment.
+"""Everything about a picture that is not the person: the video's scene and the frame's frame.
 
 A `Scene` is drawn once a video (light, backdrop, clothes, camera, how the head is held), a
-`Moment` once a frame (a little more movement, and an expression). They are what a model must learn
+`Frame` once a frame (a little more movement, and an expression). They are what a model must learn
 to look past, and the reason why splitting by video is the honest split.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.sample_corpus.keys import STREAM_MOMENT, STREAM_SCENE, generator
+from facevoice.sample_corpus.naming import STREAM_FRAME, STREAM_SCENE, generator
 
 Colour = tuple[int, int, int]
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Scene:
     light_height: float  # 0 at eye level, 1 overhead
     light_strength: float
     ambient: float
-    cast: tuple[float, float, float]
+    colour_cast: tuple[float, float, float]
     exposure: float
     contrast: float
     saturation: float
@@ -37,8 +37,8 @@ class Scene:
     backdrop_colours: tuple[Colour, Colour, Colour]
     outfit: str
     outfit_colours: tuple[Colour, Colour]
-    weave_colours: tuple[Colour, Colour]  # dark and light threads
-    weave_shift: tuple[float, float]  # a cloth is never put on the same way twice
+    pattern_colours: tuple[Colour, Colour]  # dark and light threads
+    pattern_offset: tuple[float, float]  # a cloth is never put on the same way twice
     microphone: bool
     hair_tone: float  # below 1 dyed darker, above 1 bleached
     skin_tone: float  # below 1 tanned, above 1 powdered
@@ -54,7 +54,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Frame:
     """One frame of a video: changes added to the scene's pose, and an expression."""
 
     yaw_rad: float
@@ -91,7 +91,7 @@ def _backdrop_colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]
     return hsv(hue, saturation, value), near, accent
 
 
-def scene_of(person: int, video: int) -> Scene:
+def sample_scene(person: int, video: int) -> Scene:
     """The scene of one video, the same at every call."""
     rng = generator(STREAM_SCENE, person, video)
     longer = int(108 + 153 * rng.uniform() ** 0.5)
@@ -105,7 +105,7 @@ def scene_of(person: int, video: int) -> Scene:
         light_height=float(rng.uniform(0.1, 0.9)),
         light_strength=strength,
         ambient=float(1.02 - 0.72 * strength),
-        cast=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
+        colour_cast=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
         exposure=float(np.exp(np.clip(rng.normal(0.0, 0.15), -0.3, 0.25))),
         contrast=float(rng.uniform(0.85, 1.12)),
         saturation=float(rng.uniform(0.5, 1.1)),
@@ -116,11 +116,11 @@ def scene_of(person: int, video: int) -> Scene:
             hsv(rng.uniform(), rng.uniform(0.1, 0.75), rng.uniform(0.15, 0.95)),
             hsv(rng.uniform(), rng.uniform(0.0, 0.4), rng.uniform(0.5, 1.0)),
         ),
-        weave_colours=(
+        pattern_colours=(
             hsv(rng.uniform(), rng.uniform(0.3, 0.8), rng.uniform(0.05, 0.3)),
             hsv(rng.uniform(), rng.uniform(0.05, 0.5), rng.uniform(0.8, 1.0)),
         ),
-        weave_shift=(float(rng.uniform()), float(rng.uniform())),
+        pattern_offset=(float(rng.uniform()), float(rng.uniform())),
         microphone=bool(rng.uniform() < 0.2),
         hair_tone=float(np.exp(np.clip(rng.normal(0.0, 0.6), -0.9, 0.8))),
         skin_tone=float(np.exp(np.clip(rng.normal(0.0, 0.2), -0.4, 0.12))),
@@ -136,12 +136,12 @@ def scene_of(person: int, video: int) -> Scene:
     )
 
 
-def moment_of(person: int, video: int, item: int) -> Moment:
-    """The moment of one frame, the same at every call."""
-    rng = generator(STREAM_MOMENT, person, video, item)
+def sample_frame(person: int, video: int, item: int) -> Frame:
+    """The frame of one frame, the same at every call."""
+    rng = generator(STREAM_FRAME, person, video, item)
     blinking = rng.uniform() < 0.08
     talking = rng.uniform() < 0.5
-    return Moment(
+    return Frame(
         yaw_rad=float(rng.normal(0.0, 0.07)),
         pitch_rad=float(rng.normal(0.0, 0.04)),
         roll_rad=float(rng.normal(0.0, 0.035)),

@@ -18,7 +18,7 @@ class Face:
 
     skin: Colour
     hair: Colour
-    cut: str
+    haircut: str
     width: float = 0.76
     cheek: float = 0.97  # widths along the outline, as parts of `width`
     jaw: float = 0.80
@@ -48,15 +48,15 @@ class Face:
     beard: str = "none"
     glasses: str = "none"
     glasses_colour: Colour = (34, 30, 32)
-    wears: str = "none"  # "band" or "scarf"
-    weave: str = "dots"
+    accessory: str = "none"  # "band" or "scarf"
+    pattern: str = "dots"
     freckles: bool = False
     mole: tuple[float, float] | None = None
-    lines: bool = False
+    wrinkles: bool = False
     earrings: bool = False
 
 
-def outline_of(face: Face) -> Floats:
+def head_outline(face: Face) -> Floats:
     """The head's closed outline."""
     w = face.width
     right = [(0, -1.0), (0.6 * w, -0.9), (0.95 * w, -0.52), (w, -0.1), (face.cheek * w, 0.3),

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import istft, resample_poly, stft
 
-from facevoice.sample_corpus.keys import STREAM_SPEECH, generator
+from facevoice.sample_corpus.naming import STREAM_SPEECH, generator
 from facevoice.sample_corpus.scenes import Floats
 
 SAMPLE_RATE_HZ: Final = 16_000
@@ -25,7 +25,7 @@ VOWELS_HZ: Final = np.array([
 ], dtype=np.float64)  # fmt: skip
 """First three formants of eight vowels, in a vocal tract of average length."""
 
-FAR_FORMANTS_HZ: Final = (5600.0, 6600.0, 7600.0, 8600.0, 9600.0, 10600.0)
+HIGH_FORMANTS_HZ: Final = (5600.0, 6600.0, 7600.0, 8600.0, 9600.0, 10600.0)
 """Resonances nobody hears one by one; without them the highs would die away far too fast."""
 
 HISS: Final = 1.1
@@ -38,23 +38,23 @@ class Voice:
 
     f0_hz: float
     f0_range_st: float  # standard deviation of the melody, in semitones
-    tract: float  # all formants times this: short tracts (children, many women) above 1
+    formant_scale: float  # all formants times this: short tracts (children, many women) above 1
     tilt_db_oct: float = 5.0  # on top of the source's own fall of 12 dB
-    breath: float = 0.05
+    breathiness: float = 0.05
     syllables_hz: float = 4.5
     jitter: float = 0.010
     tremor_st: float = 0.0
     creak: float = 0.0
-    nasal: float = 0.0
-    ring_db: float = 0.0  # a singer's resonance near 3 kHz
+    nasality: float = 0.0
+    singers_formant_db: float = 0.0  # a singer's resonance near 3 kHz
     f4_hz: float = 3500.0
     f5_hz: float = 4500.0
-    dip_hz: float = 5200.0  # where a side cavity of the throat swallows sound
-    front: float = 1.0  # the accent: scales the distance of F2 from its middle
+    antiresonance_hz: float = 5200.0  # where a side cavity of the throat swallows sound
+    f2_spread: float = 1.0  # the accent: scales the distance of F2 from its middle
 
 
 @dataclass(frozen=True)
-class Tracks:
+class Articulation:
     """What the articulators do, one value a 5 ms step."""
 
     f0_st: Floats  # semitones above the voice's own pitch
@@ -65,7 +65,7 @@ class Tracks:
     creak: Floats  # 1 where the voice falls into creak
 
 
-def speak_tracks(voice: Voice, seconds: float, rng: np.random.Generator) -> Tracks:
+def articulate(voice: Voice, seconds: float, rng: np.random.Generator) -> Articulation:
     """A random mumble: syllables of consonant and vowel in phrases, with pauses between."""
     steps = round(seconds * CONTROL_HZ)
     formants = np.tile(VOWELS_HZ[7], (steps, 1))
@@ -83,7 +83,9 @@ def speak_tracks(voice: Voice, seconds: float, rng: np.random.Generator) -> Trac
         onset, end = min(at + lead, steps), min(at + span, steps)
         if kind == "fricative":
             hiss[at:onset] = rng.uniform(0.25, 0.7)
-            hiss_hz[at:onset] = rng.choice([1800.0, 2800.0, 4800.0, 6000.0]) * voice.tract**0.5
+            hiss_hz[at:onset] = (
+                rng.choice([1800.0, 2800.0, 4800.0, 6000.0]) * voice.formant_scale**0.5
+            )
         elif kind == "stop":
             burst = max(at, onset - 4)
             hiss[burst:onset] = rng.uniform(0.5, 1.1)
@@ -108,7 +110,7 @@ def speak_tracks(voice: Voice, seconds: float, rng: np.random.Generator) -> Trac
     vibrato = voice.tremor_st * np.sin(
         2 * np.pi * (5.2 * np.arange(steps) / CONTROL_HZ + rng.uniform())
     )
-    return Tracks(
+    return Articulation(
         f0_st=gaussian_filter1d(f0, 9) + vibrato,
         formants_hz=gaussian_filter1d(formants, 4, axis=0),
         voicing=gaussian_filter1d(voicing, 2.2),
@@ -118,13 +120,15 @@ def speak_tracks(voice: Voice, seconds: float, rng: np.random.Generator) -> Trac
     )
 
 
-def glottal_source(voice: Voice, tracks: Tracks, samples: int, rng: np.random.Generator) -> Floats:
+def glottal_source(
+    voice: Voice, articulation: Articulation, samples: int, rng: np.random.Generator
+) -> Floats:
     """Rosenberg pulses, differentiated, at twice the rate and halved again, plus breath."""
     double = 2 * samples
     clock = np.arange(double) * (CONTROL_HZ / (2 * SAMPLE_RATE_HZ))
-    step = np.arange(len(tracks.f0_st))
-    f0_hz = voice.f0_hz * 2 ** (np.interp(clock, step, tracks.f0_st) / 12)
-    creak = voice.creak * np.interp(clock, step, tracks.creak)
+    step = np.arange(len(articulation.f0_st))
+    f0_hz = voice.f0_hz * 2 ** (np.interp(clock, step, articulation.f0_st) / 12)
+    creak = voice.creak * np.interp(clock, step, articulation.creak)
     cycle = np.cumsum(f0_hz * (1 - 0.25 * creak)) / (2 * SAMPLE_RATE_HZ)
     wobble = rng.normal(0, 1, int(cycle[-1]) + 3)
     cycle = cycle + voice.jitter * np.interp(cycle, np.arange(len(wobble)), wobble)
@@ -137,17 +141,17 @@ def glottal_source(voice: Voice, tracks: Tracks, samples: int, rng: np.random.Ge
     fall = np.cos(0.5 * np.pi * np.clip((t - opening) / closing, 0, 1))
     flow = np.where(t < opening, rise, fall) * loud
     pulses = np.diff(flow, prepend=flow[:1]) * (2 * SAMPLE_RATE_HZ / voice.f0_hz)
-    breath = voice.breath * rng.normal(0, 1, double) * (0.35 + flow)
+    breath = voice.breathiness * rng.normal(0, 1, double) * (0.35 + flow)
     return resample_poly(pulses / 4 + breath, 1, 2)
 
 
-def _formant_gain(voice: Voice, tracks: Tracks, f_hz: Floats) -> Floats:
+def _formant_gain(voice: Voice, articulation: Articulation, f_hz: Floats) -> Floats:
     """The vocal tract's gain, [frequencies, steps]: resonances in a row, and the voice's tilt."""
     middle_hz = 1450.0
-    f2 = middle_hz + (tracks.formants_hz[:, 1] - middle_hz) * voice.front
-    high = np.multiply.outer((voice.f4_hz, voice.f5_hz, *FAR_FORMANTS_HZ), np.ones(len(f2)))
-    centres = voice.tract * np.stack(
-        [tracks.formants_hz[:, 0], f2, tracks.formants_hz[:, 2], *high]
+    f2 = middle_hz + (articulation.formants_hz[:, 1] - middle_hz) * voice.f2_spread
+    high = np.multiply.outer((voice.f4_hz, voice.f5_hz, *HIGH_FORMANTS_HZ), np.ones(len(f2)))
+    centres = voice.formant_scale * np.stack(
+        [articulation.formants_hz[:, 0], f2, articulation.formants_hz[:, 2], *high]
     )
     widths = (70.0, 95.0, 140.0, 200.0, 260.0, 500.0, 600.0, 700.0, 800.0, 900.0, 1000.0)
     s = f_hz[:, None]
@@ -157,26 +161,28 @@ def _formant_gain(voice: Voice, tracks: Tracks, f_hz: Floats) -> Floats:
     gain = gain**0.85
     octaves = np.log2(np.clip(f_hz, 250.0, 6000.0) / 250.0)
     fixed_db = voice.tilt_db_oct * octaves
-    fixed_db = fixed_db + voice.ring_db * np.exp(-(((f_hz - 2900.0 * voice.tract) / 450.0) ** 2))
-    throat = 15 * np.exp(-(((f_hz - voice.dip_hz) / 420.0) ** 2))
-    dip = voice.nasal * np.exp(-(((f_hz - 900.0 * voice.tract) / 260.0) ** 2))
-    hum = 0.6 * voice.nasal * np.exp(-(((f_hz - 260.0) / 90.0) ** 2))
+    fixed_db = fixed_db + voice.singers_formant_db * np.exp(
+        -(((f_hz - 2900.0 * voice.formant_scale) / 450.0) ** 2)
+    )
+    throat = 15 * np.exp(-(((f_hz - voice.antiresonance_hz) / 420.0) ** 2))
+    dip = voice.nasality * np.exp(-(((f_hz - 900.0 * voice.formant_scale) / 260.0) ** 2))
+    hum = 0.6 * voice.nasality * np.exp(-(((f_hz - 260.0) / 90.0) ** 2))
     return gain * (10 ** ((fixed_db - throat - 14 * dip + 10 * hum) / 20))[:, None]
 
 
-def speak(voice: Voice, seconds: float, rng: np.random.Generator) -> Floats:
+def synthesise(voice: Voice, seconds: float, rng: np.random.Generator) -> Floats:
     """A dry, clean clip of about unit loudness."""
     samples = round(seconds * SAMPLE_RATE_HZ)
-    tracks = speak_tracks(voice, seconds, rng)
+    articulation = articulate(voice, seconds, rng)
     hop = SAMPLE_RATE_HZ // CONTROL_HZ
     window = {"fs": SAMPLE_RATE_HZ, "nperseg": 4 * hop, "noverlap": 3 * hop, "nfft": 512}
-    source = glottal_source(voice, tracks, samples, rng)
+    source = glottal_source(voice, articulation, samples, rng)
     f_hz, _, voiced = stft(source, **window)
     _, _, noise = stft(rng.normal(0, 1, samples), **window)
-    step = np.minimum(np.arange(voiced.shape[1]), len(tracks.voicing) - 1)
-    gain = _formant_gain(voice, tracks, f_hz)[:, step] * tracks.voicing[step]
-    octaves = np.log2(np.maximum(f_hz, 60.0)[:, None] / tracks.hiss_hz[step])
-    hiss = tracks.hiss[step] * np.exp(-0.5 * (octaves / 0.45) ** 2)
+    step = np.minimum(np.arange(voiced.shape[1]), len(articulation.voicing) - 1)
+    gain = _formant_gain(voice, articulation, f_hz)[:, step] * articulation.voicing[step]
+    octaves = np.log2(np.maximum(f_hz, 60.0)[:, None] / articulation.hiss_hz[step])
+    hiss = articulation.hiss[step] * np.exp(-0.5 * (octaves / 0.45) ** 2)
     voiced = voiced * gain
     loudness = float(np.sqrt(np.mean(np.abs(voiced) ** 2)) / np.sqrt(np.mean(np.abs(noise) ** 2)))
     _, sound = istft(voiced + HISS * loudness * noise * hiss, **window)
@@ -193,4 +199,4 @@ def clip_seconds(person: int, video: int, item: int) -> float:
 def utterance(voice: Voice, person: int, video: int, item: int) -> Floats:
     """What a person says in one clip, before any room or microphone."""
     rng = generator(STREAM_SPEECH, person, video, item)
-    return speak(voice, clip_seconds(person, video, item), rng)
+    return synthesise(voice, clip_seconds(person, video, item), rng)

@@ -15,7 +15,7 @@ from PIL import Image
 from facevoice.sample_corpus import make_sample_corpus, write
 from facevoice.sample_corpus.channels import clip_wav
 from facevoice.sample_corpus.faces import face_jpeg
-from facevoice.sample_corpus.keys import (
+from facevoice.sample_corpus.naming import (
     ITEMS_PER_VIDEO,
     VIDEOS_PER_PERSON,
     clip_file,
@@ -24,7 +24,7 @@ from facevoice.sample_corpus.keys import (
 )
 from facevoice.sample_corpus.people import PEOPLE, speaker_id
 from facevoice.sample_corpus.voices import clip_seconds
-from facevoice.sample_corpus.write import MARKER, corpus_at
+from facevoice.sample_corpus.writer import MARKER, corpus_paths
 
 FEW = PEOPLE[3:5]
 """Two people are enough to write."""
@@ -234,4 +234,4 @@ def test_the_marker_says_what_it_is(written):
     text = (written.meta.parent / MARKER).read_text("utf-8")
     assert "No real person" in text
     assert "Apache-2.0" in text
-    assert corpus_at(written.meta.parent) == written
+    assert corpus_paths(written.meta.parent) == written

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from facevoice.sample_corpus.canvas import Easel, curve, mirrored
+from facevoice.sample_corpus.canvas import Canvas, curve, mirrored
 from facevoice.sample_corpus.scenes import Floats, Scene
 from facevoice.sample_corpus.traits import Face
 
@@ -26,7 +26,7 @@ def _sin(turns: Floats) -> Floats:
     return np.sin(2 * np.pi * turns)
 
 
-WEAVES: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
+PATTERNS: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
     "dots": lambda u, v: _threads(0.6 * (_sin(u / 0.2) + _sin(v / 0.2))),
     "checks": lambda u, v: _threads(np.sign(_sin(u / 0.2) * _sin(v / 0.2))),
     "bars": lambda u, v: _threads(_sin(u / 0.14)),
@@ -37,30 +37,30 @@ WEAVES: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
 """Light (1) and dark (0) threads at (u, v), in half heads."""
 
 
-def _cloth(easel: Easel, face: Face, scene: Scene) -> Image.Image:
+def _cloth(canvas: Canvas, face: Face, scene: Scene) -> Image.Image:
     """The weave all over the board, turning with the head."""
-    u, v = easel.grid(CELL_PX)
-    turned = u - 0.6 * np.sin(easel.pose.yaw_rad) + scene.weave_shift[0]
-    threads = WEAVES[face.weave](turned, v + scene.weave_shift[1])[..., None]
-    dark, light = (np.asarray(colour) for colour in scene.weave_colours)
+    u, v = canvas.grid(CELL_PX)
+    turned = u - 0.6 * np.sin(canvas.pose.yaw_rad) + scene.pattern_offset[0]
+    threads = PATTERNS[face.pattern](turned, v + scene.pattern_offset[1])[..., None]
+    dark, light = (np.asarray(colour) for colour in scene.pattern_colours)
     mixed = np.rint(dark + (light - dark) * threads).astype(np.uint8)
-    return Image.fromarray(mixed).resize(easel.paint.size, Image.Resampling.BILINEAR)
+    return Image.fromarray(mixed).resize(canvas.paint.size, Image.Resampling.BILINEAR)
 
 
-def draw_band(easel: Easel, face: Face, scene: Scene, light: Image.Image) -> None:
+def draw_head_band(canvas: Canvas, face: Face, scene: Scene, light: Image.Image) -> None:
     """A broad band around the hair, for those who wear one."""
-    if face.wears != "band":
+    if face.accessory != "band":
         return
     w = 1.04 * face.width
     over = [(-w, -0.6), (-0.6 * w, -0.77), (0.0, -0.83), (0.6 * w, -0.77), (w, -0.6)]
     under = [(w, -0.26), (0.6 * w, -0.38), (0.0, -0.43), (-0.6 * w, -0.38), (-w, -0.26)]
-    shape = easel.px(np.concatenate([curve(over), curve(under)]))
-    easel.lay(easel.mask(shape), _cloth(easel, face, scene), light)
+    shape = canvas.to_px(np.concatenate([curve(over), curve(under)]))
+    canvas.paste(canvas.mask(shape), _cloth(canvas, face, scene), light)
 
 
-def draw_scarf(easel: Easel, face: Face, scene: Scene, light: Image.Image) -> None:
+def draw_scarf(canvas: Canvas, face: Face, scene: Scene, light: Image.Image) -> None:
     """A scarf around the neck, for those who wear one."""
-    if face.wears != "scarf":
+    if face.accessory != "scarf":
         return
     n = face.neck
     collar = [
@@ -71,5 +71,5 @@ def draw_scarf(easel: Easel, face: Face, scene: Scene, light: Image.Image) -> No
         (1.1 * n, 1.56),
         (0, 1.66),
     ]
-    shape = easel.px(curve(mirrored(collar), closed=True), 0.0)
-    easel.lay(easel.mask(shape), _cloth(easel, face, scene), light)
+    shape = canvas.to_px(curve(mirrored(collar), closed=True), 0.0)
+    canvas.paste(canvas.mask(shape), _cloth(canvas, face, scene), light)

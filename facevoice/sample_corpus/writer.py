@@ -16,7 +16,7 @@ from typing import Final
 
 from facevoice.sample_corpus.channels import clip_wav
 from facevoice.sample_corpus.faces import face_jpeg
-from facevoice.sample_corpus.keys import (
+from facevoice.sample_corpus.naming import (
     CORPUS_VERSION,
     ITEMS_PER_VIDEO,
     VIDEOS_PER_PERSON,
@@ -49,7 +49,7 @@ class SampleCorpus:
     meta: Path
 
 
-def corpus_at(root: Path) -> SampleCorpus:
+def corpus_paths(root: Path) -> SampleCorpus:
     """The corpus's paths under `root`, whether or not it has been made."""
     return SampleCorpus(root / "unzippedFaces", root / "wav", root / "vox1_meta.csv")
 
@@ -64,7 +64,7 @@ def meta_text() -> str:
 
 def write_person(root: Path, index: int) -> None:
     """Write all faces and clips of one person under `root`."""
-    person, corpus = PEOPLE[index], corpus_at(root)
+    person, corpus = PEOPLE[index], corpus_paths(root)
     for video in range(VIDEOS_PER_PERSON):
         name = video_id(index, video)
         faces = corpus.faces / person.name / "1.6" / name
@@ -77,7 +77,7 @@ def write_person(root: Path, index: int) -> None:
             (clips / clip_file(item)).write_bytes(clip_wav(person.voice, index, video, item))
 
 
-def _marked_version(root: Path) -> str | None:
+def _version(root: Path) -> str | None:
     """The version a sample corpus at `root` says it has, or None where there is none."""
     try:
         first, *_ = (root / MARKER).read_text(encoding="utf-8").split("\n")
@@ -86,23 +86,23 @@ def _marked_version(root: Path) -> str | None:
     return first.removeprefix(_FIRST_LINE) if first.startswith(_FIRST_LINE) else None
 
 
-def _is_whole(root: Path) -> bool:
+def _is_complete(root: Path) -> bool:
     """Whether `root` holds this version with all its files."""
-    corpus = corpus_at(root)
+    corpus = corpus_paths(root)
     count = len(PEOPLE) * VIDEOS_PER_PERSON * ITEMS_PER_VIDEO
     return (
-        _marked_version(root) == str(CORPUS_VERSION)
+        _version(root) == str(CORPUS_VERSION)
         and corpus.meta.is_file()
         and sum(1 for _ in corpus.faces.glob("*/1.6/*/*.jpg")) == count
         and sum(1 for _ in corpus.audio.glob("*/*/*.wav")) == count
     )
 
 
-def _refuse_foreign(root: Path) -> None:
+def _check_replaceable(root: Path) -> None:
     """Stop before a folder that is somebody's, rather than replace it."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
-    if _marked_version(root) is None:
+    if _version(root) is None:
         raise ValueError(
             f"{root} exists and is not a sample corpus (it has no {MARKER}): "
             "name another folder, or move this one away."
@@ -117,9 +117,9 @@ def make_sample_corpus(
     `progress(done, total)` is called as people are finished.
     """
     root = Path(root)
-    if _is_whole(root):
-        return corpus_at(root)
-    _refuse_foreign(root)
+    if _is_complete(root):
+        return corpus_paths(root)
+    _check_replaceable(root)
     making = root.with_name(f".{root.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
@@ -131,9 +131,9 @@ def make_sample_corpus(
             job.result()
             if progress is not None:
                 progress(done, len(PEOPLE))
-    corpus_at(making).meta.write_text(meta_text(), encoding="utf-8")
+    corpus_paths(making).meta.write_text(meta_text(), encoding="utf-8")
     (making / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
     if root.exists():  # empty, or a sample corpus that is damaged or of another version
         shutil.rmtree(root)
     making.rename(root)
-    return corpus_at(root)
+    return corpus_paths(root)
