@@ -1,7 +1,7 @@
-"""The hair band or scarf each person wears: its weave is theirs, its colours change by the day.
+"""Draws head bands and scarves: the pattern belongs to the person, the colours to the video.
 
-A weave is light and dark in equal parts. Pixel by pixel it averages away between pictures, so it
-can be recognised by its texture only: what a convolution sees and a weighted sum of pixels cannot.
+Patterns are light and dark in equal parts and have a random offset, so no single pixel carries
+information about the person. A convolution can recognise the texture, a linear model cannot.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ CELL_PX: Final = 2
 
 
 def _threads(wave: Floats) -> Floats:
-    """Light where the wave is above 0 and dark below, with a soft edge."""
+    """Returns 1 where the wave is positive and 0 where it is negative, with soft edges."""
     return np.clip(0.5 + 1.6 * wave, 0.0, 1.0)
 
 
@@ -34,11 +34,11 @@ PATTERNS: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
     "slant": lambda u, v: _threads(_sin((u + v) / 0.19)),
     "zigzag": lambda u, v: _threads(_sin((v + 0.24 * np.abs((u / 0.24) % 1 - 0.5)) / 0.13)),
 }
-"""Light (1) and dark (0) threads at (u, v), in half heads."""
+"""Functions from (u, v), in head units, to light (1) or dark (0)."""
 
 
 def _cloth(canvas: Canvas, face: Face, scene: Scene) -> Image.Image:
-    """The weave all over the board, turning with the head."""
+    """Returns the pattern over the whole canvas; it turns with the head."""
     u, v = canvas.grid(CELL_PX)
     turned = u - 0.6 * np.sin(canvas.pose.yaw_rad) + scene.pattern_offset[0]
     threads = PATTERNS[face.pattern](turned, v + scene.pattern_offset[1])[..., None]
@@ -48,7 +48,7 @@ def _cloth(canvas: Canvas, face: Face, scene: Scene) -> Image.Image:
 
 
 def draw_head_band(canvas: Canvas, face: Face, scene: Scene, light: Image.Image) -> None:
-    """A broad band around the hair, for those who wear one."""
+    """Draws a head band, if the person wears one."""
     if face.accessory != "band":
         return
     w = 1.04 * face.width
@@ -59,7 +59,7 @@ def draw_head_band(canvas: Canvas, face: Face, scene: Scene, light: Image.Image)
 
 
 def draw_scarf(canvas: Canvas, face: Face, scene: Scene, light: Image.Image) -> None:
-    """A scarf around the neck, for those who wear one."""
+    """Draws a scarf, if the person wears one."""
     if face.accessory != "scarf":
         return
     n = face.neck

@@ -1,4 +1,4 @@
-"""What is behind and below the head: a wall or a room, clothes, sometimes a microphone."""
+"""Draws the background, neck, shoulders and clothes, and a microphone."""
 
 from dataclasses import replace
 
@@ -10,14 +10,14 @@ from facevoice.sample_corpus.scenes import Colour, Floats, Scene
 
 
 def _blend(a: Colour, b: Colour, weight: Floats) -> Image.Image:
-    """Two colours mixed cell by cell: weight 0 is `a`, 1 is `b`."""
+    """Mixes two colours per cell: weight 0 is `a`, 1 is `b`."""
     w = np.clip(weight, 0, 1)[..., None]
     mixed = np.asarray(a) * (1 - w) + np.asarray(b) * w
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 
 def backdrop(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """The scene's background, out of focus. Its draws come from the video's generator."""
+    """Draws a scene's background, out of focus, with random numbers from `rng`."""
     width, height = size[0] // 4, size[1] // 4
     base, near, accent = scene.backdrop_colours
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
@@ -75,15 +75,15 @@ def backdrop(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> I
 
 
 def draw_body(canvas: Canvas, scene: Scene, skin: Colour, neck: float, light: Image.Image) -> None:
-    """Neck, shoulders and clothes. They hang below the chin and lean only a little with it."""
+    """Draws neck, shoulders and clothes; they follow the head's rotation only a little."""
     main, trim = scene.outfit_colours
 
     pivot = np.array([0.0, 0.75])
-    hung = replace(canvas.pose, roll_rad=0.3 * canvas.pose.roll_rad)
-    drop = canvas.pose.place(pivot) - hung.place(pivot)
+    body_pose = replace(canvas.pose, roll_rad=0.3 * canvas.pose.roll_rad)
+    drop = canvas.pose.place(pivot) - body_pose.place(pivot)
 
     def body(points: Floats) -> Floats:
-        return hung.place(points - (0.06 * np.sin(hung.yaw_rad), 0.0)) + drop
+        return body_pose.place(points - (0.06 * np.sin(body_pose.yaw_rad), 0.0)) + drop
 
     throat = body(
         mirrored([(0, 0.5), (neck, 0.5), (neck * 0.96, 1.05), (neck * 1.25, 1.32), (0.8, 2.4)])
@@ -141,7 +141,7 @@ def draw_body(canvas: Canvas, scene: Scene, skin: Colour, neck: float, light: Im
 
 
 def draw_microphone(canvas: Canvas, scene: Scene) -> None:
-    """A reporter's microphone from below: it hides a little of the picture, as they do."""
+    """Draws a microphone from below, which hides part of the image."""
     tip_x = 0.55 * np.sign(scene.light_deg + 0.1)
 
     def at(points: Floats) -> Floats:

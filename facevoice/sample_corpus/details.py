@@ -1,4 +1,4 @@
-"""Beards, glasses, ears and marks: what some people have and others do not."""
+"""Draws beards, glasses, ears and skin details."""
 
 from dataclasses import replace
 from typing import Final
@@ -17,12 +17,12 @@ LENSES: Final = {
     "square": (0.25, 0.18, 5.0, 0.0),
     "cat": (0.255, 0.17, 2.8, -0.22),
 }
-"""Half width, half height, roundness (see `oval`) and slant."""
+"""Half width, half height, power of the oval (see `oval`) and tilt in radians."""
 RIM: Final = 0.045
 
 
 def _beard_shapes(canvas: Canvas, face: Face) -> list[Floats]:
-    """The outlines of a beard on the board."""
+    """Returns the outlines of a beard, in canvas pixels."""
     w, top = face.width, face.nose_y + 0.13
     mouth, wide = face.mouth_y, face.mouth_w
     if face.beard in ("full", "stubble"):
@@ -46,7 +46,7 @@ def _beard_shapes(canvas: Canvas, face: Face) -> list[Floats]:
 
 
 def draw_beard(canvas: Canvas, face: Face, person: int) -> None:
-    """A beard: speckled where it is stubble, else full of short hairs."""
+    """Draws a beard: stubble as speckles, others with strokes of hair."""
     if face.beard == "none":
         return
     soft = canvas.mask(*_beard_shapes(canvas, face)).filter(ImageFilter.BoxBlur(3))
@@ -68,7 +68,7 @@ def draw_beard(canvas: Canvas, face: Face, person: int) -> None:
 
 
 def draw_glasses(canvas: Canvas, face: Face) -> None:
-    """Rims, a shimmer on the glass, bridge and temples, a little in front of the face."""
+    """Draws rims, glass, bridge and temples, a little in front of the face."""
     if face.glasses == "none":
         return
     rx, ry, power, tilt = LENSES[face.glasses]
@@ -89,7 +89,7 @@ def draw_glasses(canvas: Canvas, face: Face) -> None:
 
 
 def draw_skin_details(canvas: Canvas, face: Face, person: int) -> None:
-    """Red cheeks for all; freckles, lines and a mole for those who have them."""
+    """Draws red cheeks and, depending on the face, freckles, wrinkles and a mole."""
     cheeks = [(side * 0.52 * face.width, 0.34, 0.17, 0.12) for side in (-1.0, 1.0)]
     canvas.paste(canvas.glow(cheeks, 0.25), shade(face.skin, 0.72, (226, 70, 70)))
     if face.freckles:
@@ -110,7 +110,7 @@ def draw_skin_details(canvas: Canvas, face: Face, person: int) -> None:
 
 
 def draw_ears(canvas: Canvas, face: Face, light: Image.Image) -> None:
-    """Both ears, where the hair does not hang over them."""
+    """Draws both ears, unless the hair covers them."""
     if HAIRCUTS[face.haircut].locks:
         return
     for side in (-1.0, 1.0):

@@ -1,4 +1,4 @@
-"""Draws a picture: a person's face, in a scene, at a frame, through a camera."""
+"""Draws a face image: the head in a scene, then the effects of a camera."""
 
 import io
 from dataclasses import replace
@@ -22,7 +22,7 @@ from facevoice.sample_corpus.traits import Face, head_outline
 def draw_head(
     face: Face, person: int, scene: Scene, frame: Frame, video: int
 ) -> NDArray[np.float32]:
-    """The whole picture, lit but not yet photographed."""
+    """Returns the lit image before camera effects, float32 [height, width, 3]."""
     face = replace(
         face, skin=shade(face.skin, scene.skin_tone), hair=shade(face.hair, scene.hair_tone)
     )
@@ -55,14 +55,14 @@ def draw_head(
     return canvas.finish((scene.width_px, scene.height_px))
 
 
-def photograph(picture: NDArray[np.float32], scene: Scene, seed: int) -> bytes:
-    """The camera: exposure, colour, blur, noise, and the JPEG it writes."""
-    lit = picture * np.asarray(scene.colour_cast, np.float32) * np.float32(scene.exposure)
+def photograph(image: NDArray[np.float32], scene: Scene, seed: int) -> bytes:
+    """Applies exposure, colour, tone curve, blur and noise; returns the bytes of a JPEG."""
+    lit = image * np.asarray(scene.colour_cast, np.float32) * np.float32(scene.exposure)
     grey = lit.mean(axis=-1, keepdims=True)
     lit = grey + (lit - grey) * np.float32(scene.saturation)
     lit = 0.5 + (lit - 0.48) * np.float32(scene.contrast)
-    rolled = np.where(lit > 0.6, 0.6 + 0.38 * np.tanh((lit - 0.6) / 0.38), lit)
-    photo = Image.fromarray((255 * np.clip(rolled, 0, 1) + 0.5).astype(np.uint8))
+    toned = np.where(lit > 0.6, 0.6 + 0.38 * np.tanh((lit - 0.6) / 0.38), lit)
+    photo = Image.fromarray((255 * np.clip(toned, 0, 1) + 0.5).astype(np.uint8))
     photo = photo.filter(ImageFilter.GaussianBlur(scene.blur_px))
     grain = np.random.Generator(np.random.PCG64(seed)).normal(
         0, scene.noise, (*photo.size[::-1], 1)
@@ -74,6 +74,6 @@ def photograph(picture: NDArray[np.float32], scene: Scene, seed: int) -> bytes:
 
 
 def face_jpeg(face: Face, person: int, video: int, item: int) -> bytes:
-    """One picture of a person as the bytes of its file."""
+    """Returns the bytes of one face image."""
     scene, frame = sample_scene(person, video), sample_frame(person, video, item)
     return photograph(draw_head(face, person, scene, frame, video), scene, frame.seed)

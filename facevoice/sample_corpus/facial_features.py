@@ -1,4 +1,4 @@
-"""Eyes, brows, nose and mouth: the features that move, drawn from a person's traits."""
+"""Draws eyes, brows, nose and mouth from a person's traits and a frame's expression."""
 
 import numpy as np
 from PIL import ImageChops
@@ -13,7 +13,14 @@ INSIDE_MOUTH = (60, 22, 26)
 
 
 def draw_eye(canvas: Canvas, face: Face, frame: Frame, side: float) -> None:
-    """One eye, `side` -1 or 1: white, iris and glint within the lids, then the lids' lines."""
+    """Draws one eye: white, iris and glint inside of the lids, then lids and lashes.
+
+    Args:
+      canvas: to draw on.
+      face: the traits.
+      frame: the expression.
+      side: -1 for the left eye, 1 for the right eye.
+    """
     cx, cy = side * face.eye_x, face.eye_y
     w, h = face.eye_w, face.eye_h * frame.lids * (1 - 0.15 * max(0.0, frame.smile))
     inner, outer, tilt = -side * w, side * w, face.eye_tilt
@@ -57,7 +64,7 @@ def draw_eye(canvas: Canvas, face: Face, frame: Frame, side: float) -> None:
 
 
 def draw_brow(canvas: Canvas, face: Face, frame: Frame, side: float) -> None:
-    """One brow: a tapered arch from its inner end to its outer, and its hairs."""
+    """Draws one brow: a tapered arch with hairs."""
     cx, cy = side * (face.eye_x + 0.01), face.eye_y + face.brow_y - 0.035 * frame.brow_raise
     t = np.linspace(-1, 1, 9)
     rise = face.brow_arch * (1 - 0.8 * (t - 0.2) ** 2)
@@ -74,7 +81,7 @@ def draw_brow(canvas: Canvas, face: Face, frame: Frame, side: float) -> None:
 
 
 def draw_nose(canvas: Canvas, face: Face) -> None:
-    """Nostrils, wings and the tip's underside; the bridge is light and shadow alone."""
+    """Draws nostrils, wings and the tip's underside; only the light layer shows the bridge."""
     tip, w = face.nose_y, face.nose_w
     canvas.paste(canvas.glow([(0, tip - 0.05, w * 0.9, 0.09)], 0.22), (205, 110, 95))
     for side in (-1.0, 1.0):
@@ -88,7 +95,7 @@ def draw_nose(canvas: Canvas, face: Face) -> None:
 
 
 def draw_mouth(canvas: Canvas, face: Face, frame: Frame) -> None:
-    """Lips, and between them teeth and dark where the mouth is open."""
+    """Draws the lips, and teeth and cavity if the mouth is open."""
     w = face.mouth_w * (1 + 0.14 * frame.smile)
     y, gap = face.mouth_y, 0.13 * frame.mouth_open
     corner, dip = y - 0.05 * frame.smile, y + 0.012 + 0.02 * frame.smile

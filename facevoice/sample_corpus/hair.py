@@ -1,7 +1,6 @@
-"""Hair: twelve cuts, each a mass behind the head, a mass in front of it and a kind of strand.
+"""Draws hair: twelve haircuts, each with hair behind the head, hair in front and a texture.
 
-The cut and the texture belong to the person and stay the same in every video; how it is lit and
-how the head is held do not.
+Haircut and texture are traits of the person; the strands are sampled for each video.
 """
 
 from collections.abc import Callable
@@ -16,26 +15,26 @@ from facevoice.sample_corpus.naming import STREAM_HAIR, generator
 from facevoice.sample_corpus.scenes import Colour, Floats
 
 GLEAM: Colour = (255, 238, 214)
-"""What lighter strands lean towards."""
+"""Lighter strands are mixed with this colour."""
 
 
 @dataclass(frozen=True)
 class Haircut:
-    """One hair cut. Points are in head units, x as a multiple of the head's half width."""
+    """A haircut. Points are in head units, except that x is in units of the head's half width."""
 
     hairline: tuple[tuple[float, float], ...]  # on the face, from its right side to its left
-    volume: float = 0.10  # how far the hair stands off the skull
-    side_y: float = 0.0  # where the front mass ends at the sides
-    behind: tuple[tuple[float, float], ...] = ()  # right half of the mass behind, top down
-    locks: tuple[tuple[float, float], ...] = ()  # a closed lock beside the right cheek, mirrored
+    volume: float = 0.10  # thickness over the skull
+    side_y: float = 0.0  # lower end of the front hair at the sides
+    behind: tuple[tuple[float, float], ...] = ()  # right half of the hair behind, top to bottom
+    locks: tuple[tuple[float, float], ...] = ()  # outline beside the right cheek; it is mirrored
     bun: tuple[float, float, float] | None = None  # x, y, radius
     texture: str = "straight"
-    part_x: float = 0.0  # where the strands start
-    strand: float = 0.03  # their width
+    part_x: float = 0.0  # position of the parting
+    strand: float = 0.03  # width of a strand
 
 
 def _both_sides(right: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    """A symmetric hairline from its right half, given from the side to the middle."""
+    """Returns a symmetric hairline from its right half, given from the side to the middle."""
     return right + tuple((-x, y) for x, y in reversed(right) if x != 0)
 
 
@@ -114,7 +113,7 @@ HAIRCUTS: dict[str, Haircut] = {
 
 
 def _cap(cut: Haircut, width: float) -> tuple[Floats, Floats]:
-    """The front mass: its outer edge over the skull, and its hairline on the face."""
+    """Returns the front hair's outer edge over the skull, and its hairline."""
     a = np.linspace(np.pi, 0.0, 28)
     reach, top = width + 0.6 * cut.volume, 0.92 + cut.volume
     arc = np.stack([reach * np.cos(a), -0.1 - top * np.sin(a)], -1)
@@ -130,10 +129,7 @@ def _cap(cut: Haircut, width: float) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=64)
 def _strands(style: str, width: float, person: int, video: int) -> tuple[Floats, Floats]:
-    """Lines of hair [lines, points, 2], and their brightness: 0 darker, 1 lighter.
-
-    Hair never falls the same way twice: the strands are drawn anew for every video.
-    """
+    """Samples a video's strands: lines [strands, points, 2] and brightness [strands], 0 to 1."""
     cut, rng = HAIRCUTS[style], generator(STREAM_HAIR, person, video)
     lines: list[Floats] = []
     if cut.texture in ("coils", "rings"):
@@ -159,7 +155,7 @@ def _strands(style: str, width: float, person: int, video: int) -> tuple[Floats,
             fall = np.array([0.0, rng.uniform(0.9, 1.9)]) * abs(np.cos(angle)) ** 1.5
             if cut.texture == "quiff":
                 root = reach * (0.8, 0.3)
-            elif k % 3 == 0:  # down over the brow rather than out over the skull
+            elif k % 3 == 0:  # down over the forehead instead of over the skull
                 reach = shifted(root, rng.uniform(-1.2, 1.2) * width, 0.62)
                 fall = np.array([0.0, 0.2])
             line = root + (reach - root) * t + fall * t**2 + rng.normal(0, 0.035, (1, 2))
@@ -170,7 +166,7 @@ def _strands(style: str, width: float, person: int, video: int) -> tuple[Floats,
 
 
 def _texture(canvas: Canvas, style: str, colour: Colour, person: int, video: int) -> Image.Image:
-    """The strands on a board-sized sheet of the hair's colour, to be laid through a mask."""
+    """Draws the strands over the whole canvas; they are pasted through a mask later."""
     sheet = Image.new("RGB", canvas.paint.size, colour)
     draw = ImageDraw.Draw(sheet)
     lines, brightness = _strands(style, canvas.pose.width, person, video)
@@ -191,7 +187,7 @@ def _texture(canvas: Canvas, style: str, colour: Colour, person: int, video: int
 def hair_painters(
     canvas: Canvas, style: str, colour: Colour, light: Image.Image, person: int, video: int
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Two brushes: one paints the hair behind the head, one the hair in front of it."""
+    """Returns functions that paint the hair behind the head and the hair in front of it."""
     cut, width = HAIRCUTS[style], canvas.pose.width
     sheet = _texture(canvas, style, colour, person, video)
 
@@ -229,6 +225,6 @@ def hair_painters(
 
 
 def _bumpy(outline: Floats) -> Floats:
-    """An outline with the small bumps of curls."""
+    """Returns an outline with the small bumps of curls."""
     wave = 1.0 + 0.03 * np.sin(np.arange(len(outline)) * 1.9)
     return outline * wave[:, None]

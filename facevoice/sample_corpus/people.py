@@ -1,8 +1,8 @@
-"""The twelve people of the sample corpus. Nobody is real: name, face and voice are invented.
+"""The twelve people of the sample corpus. Names, faces and voices are invented.
 
-Skin, hair colour, pitch and voice colour are shared out so that every single trait fits several
-people; only their combination is somebody. The table's order is not the names' order, so that an
-id can only be found through the meta file.
+Several people share each value of skin, hair colour, pitch and timbre; only the combination of
+traits identifies a person. The table is not sorted by name, so that ids can be mapped to names only
+through the meta file.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BLACK, BROWN, SAND, GREY = (40, 32, 32), (98, 62, 40), (176, 128, 70), (150, 146
 
 @dataclass(frozen=True)
 class Person:
-    """One invented person."""
+    """An invented person."""
 
     name: str
     gender: str
@@ -185,5 +185,5 @@ PEOPLE: tuple[Person, ...] = (
 
 
 def speaker_id(person: int) -> str:
-    """`id90001` and on: far above the ids of VoxCeleb1."""
+    """Returns a VoxCeleb id: `id90001` for person 0. VoxCeleb1's ids are far lower."""
     return f"id{90001 + person}"

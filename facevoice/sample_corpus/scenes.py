@@ -21,11 +21,11 @@ OUTFITS = ("crew", "vneck", "shirt", "suit", "turtleneck", "striped", "hoodie")
 
 @dataclass(frozen=True)
 class Scene:
-    """One video: 9 of them a person."""
+    """Properties of a video."""
 
     width_px: int
     height_px: int
-    light_deg: float  # where the key light stands: -90 left, 0 in front, 90 right
+    light_deg: float  # direction of the key light: -90 left, 0 front, 90 right
     light_height: float  # 0 at eye level, 1 overhead
     light_strength: float
     ambient: float
@@ -38,15 +38,15 @@ class Scene:
     outfit: str
     outfit_colours: tuple[Colour, Colour]
     pattern_colours: tuple[Colour, Colour]  # dark and light threads
-    pattern_offset: tuple[float, float]  # a cloth is never put on the same way twice
+    pattern_offset: tuple[float, float]  # of head band or scarf
     microphone: bool
-    hair_tone: float  # below 1 dyed darker, above 1 bleached
-    skin_tone: float  # below 1 tanned, above 1 powdered
+    hair_tone: float  # factor of brightness
+    skin_tone: float  # factor of brightness
     yaw_rad: float
     pitch_rad: float
     roll_rad: float
     zoom: float
-    shift_x: float  # of the frame's width
+    shift_x: float  # as a fraction of the image's width
     shift_y: float
     blur_px: float
     noise: float  # standard deviation in 8-bit steps
@@ -55,7 +55,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a video: changes added to the scene's pose, and an expression."""
+    """Properties of a frame: offsets to the scene's pose, and an expression."""
 
     yaw_rad: float
     pitch_rad: float
@@ -63,16 +63,16 @@ class Frame:
     zoom: float
     shift_x: float
     shift_y: float
-    mouth_open: float  # 0 shut, 1 wide
-    smile: float  # -1 sad, 1 beaming
-    lids: float  # 1 wide open, 0 shut
+    mouth_open: float  # 0 closed, 1 wide open
+    smile: float  # -1 sad, 1 smiling
+    lids: float  # 0 closed, 1 open
     gaze_x: float
     brow_raise: float
     seed: int
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """A colour from hue, saturation and value, each 0 to 1."""
+    """Returns the RGB colour of hue, saturation and value, each 0 to 1."""
     k = (np.array([5.0, 3.0, 1.0]) + 6.0 * hue) % 6.0
     rgb = value - value * saturation * np.clip(np.minimum(k, 4.0 - k), 0.0, 1.0)
     red, green, blue = (round(255 * float(c)) for c in rgb)
@@ -92,7 +92,7 @@ def _backdrop_colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]
 
 
 def sample_scene(person: int, video: int) -> Scene:
-    """The scene of one video, the same at every call."""
+    """Samples the scene of a video, deterministically."""
     rng = generator(STREAM_SCENE, person, video)
     longer = int(108 + 153 * rng.uniform() ** 0.5)
     aspect = float(rng.uniform(0.85, 1.15))
@@ -137,7 +137,7 @@ def sample_scene(person: int, video: int) -> Scene:
 
 
 def sample_frame(person: int, video: int, item: int) -> Frame:
-    """The frame of one frame, the same at every call."""
+    """Samples the frame of an image, deterministically."""
     rng = generator(STREAM_FRAME, person, video, item)
     blinking = rng.uniform() < 0.08
     talking = rng.uniform() < 0.5

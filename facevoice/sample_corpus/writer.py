@@ -1,8 +1,8 @@
-"""Writes the sample corpus: VoxCeleb1's folders, made once and never half.
+"""Writes the sample corpus atomically, in VoxCeleb1's layout.
 
-Everything is written into a hidden sibling folder, marked last, and renamed into place. So a
-folder under the asked name is whole, and a making that was cut short leaves only the sibling,
-which the next making clears away. One making at a time per folder.
+Files are written to a hidden staging directory beside the output, which is renamed at the end.
+After an interruption only the staging directory remains; the next run removes it. Only one process
+may write a corpus at a time.
 """
 
 import os
@@ -42,7 +42,7 @@ Licence: Apache-2.0.
 
 @dataclass(frozen=True)
 class SampleCorpus:
-    """Where the three parts of the corpus lie."""
+    """Paths of a sample corpus: face images, clips and the meta file."""
 
     faces: Path
     audio: Path
@@ -50,12 +50,12 @@ class SampleCorpus:
 
 
 def corpus_paths(root: Path) -> SampleCorpus:
-    """The corpus's paths under `root`, whether or not it has been made."""
+    """Returns the paths of a corpus at `root`, which need not exist."""
     return SampleCorpus(root / "unzippedFaces", root / "wav", root / "vox1_meta.csv")
 
 
 def meta_text() -> str:
-    """The meta file: tab separated, as VoxCeleb1's."""
+    """Returns the content of the meta file, tab-separated like VoxCeleb1's."""
     rows = [META_HEADER]
     for index, person in enumerate(PEOPLE):
         rows.append((speaker_id(index), person.name, person.gender, "Sampleland", "test"))
@@ -63,7 +63,7 @@ def meta_text() -> str:
 
 
 def write_person(root: Path, index: int) -> None:
-    """Write all faces and clips of one person under `root`."""
+    """Writes all images and clips of a person below `root`."""
     person, corpus = PEOPLE[index], corpus_paths(root)
     for video in range(VIDEOS_PER_PERSON):
         name = video_id(index, video)
@@ -72,13 +72,13 @@ def write_person(root: Path, index: int) -> None:
         faces.mkdir(parents=True)
         clips.mkdir(parents=True)
         for item in range(ITEMS_PER_VIDEO):
-            picture = face_jpeg(person.face, index, video, item)
-            (faces / face_file(index, video, item)).write_bytes(picture)
+            image = face_jpeg(person.face, index, video, item)
+            (faces / face_file(index, video, item)).write_bytes(image)
             (clips / clip_file(item)).write_bytes(clip_wav(person.voice, index, video, item))
 
 
 def _version(root: Path) -> str | None:
-    """The version a sample corpus at `root` says it has, or None where there is none."""
+    """Returns the version of the sample corpus at `root`, or None if there is none."""
     try:
         first, *_ = (root / MARKER).read_text(encoding="utf-8").split("\n")
     except (FileNotFoundError, NotADirectoryError):
@@ -87,7 +87,7 @@ def _version(root: Path) -> str | None:
 
 
 def _is_complete(root: Path) -> bool:
-    """Whether `root` holds this version with all its files."""
+    """Returns whether `root` has a corpus of this version with all files."""
     corpus = corpus_paths(root)
     count = len(PEOPLE) * VIDEOS_PER_PERSON * ITEMS_PER_VIDEO
     return (
@@ -99,41 +99,49 @@ def _is_complete(root: Path) -> bool:
 
 
 def _check_replaceable(root: Path) -> None:
-    """Stop before a folder that is somebody's, rather than replace it."""
+    """Raises ValueError if `root` has content other than a sample corpus."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
     if _version(root) is None:
         raise ValueError(
-            f"{root} exists and is not a sample corpus (it has no {MARKER}): "
-            "name another folder, or move this one away."
+            f"{root} exists and is not a sample corpus (it has no {MARKER}); choose another "
+            "directory, or move this one."
         )
 
 
 def make_sample_corpus(
     root: Path, progress: Callable[[int, int], None] | None = None
 ) -> SampleCorpus:
-    """Make the corpus at `root` unless it is there already, and say where its parts lie.
+    """Writes the sample corpus, unless a complete one exists.
 
-    `progress(done, total)` is called as people are finished.
+    Args:
+      root: directory of the corpus.
+      progress: called with (people written, all people) after each person.
+
+    Returns:
+      The paths of the corpus.
+
+    Raises:
+      ValueError: `root` has content other than a sample corpus.
     """
     root = Path(root)
     if _is_complete(root):
         return corpus_paths(root)
     _check_replaceable(root)
-    making = root.with_name(f".{root.name}.making")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    # Spawned workers import this package afresh, and inherit no threads of the caller's libraries.
+    staging = root.with_name(f".{root.name}.making")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    # Forked workers could deadlock on locks of the caller's threads.
     workers = min(os.cpu_count() or 1, len(PEOPLE))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(write_person, making, index) for index in range(len(PEOPLE))]
+        jobs = [pool.submit(write_person, staging, index) for index in range(len(PEOPLE))]
         for done, job in enumerate(as_completed(jobs), start=1):
             job.result()
             if progress is not None:
                 progress(done, len(PEOPLE))
-    corpus_paths(making).meta.write_text(meta_text(), encoding="utf-8")
-    (making / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
-    if root.exists():  # empty, or a sample corpus that is damaged or of another version
+    corpus_paths(staging).meta.write_text(meta_text(), encoding="utf-8")
+    (staging / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
+    if root.exists():  # empty, or an incomplete sample corpus, or one of another version
         shutil.rmtree(root)
-    making.rename(root)
+    staging.rename(root)
     return corpus_paths(root)
