@@ -158,7 +158,7 @@ class Canvas:
     def paste(
         self, mask: Image.Image, paint: Colour | Image.Image, light: Image.Image | None = None
     ) -> None:
-        """Pastes paint through a mask, and light if the object has a light layer of its own."""
+        """Pastes paint through a mask, and light if the object is lit separately."""
         box = mask.getbbox()
         if box is None:
             return

@@ -1,8 +1,8 @@
-"""Everything about a picture that is not the person: the video's scene and the frame's frame.
+"""Random properties of a video and of its frames that do not depend on the person.
 
-A `Scene` is drawn once a video (light, backdrop, clothes, camera, how the head is held), a
-`Frame` once a frame (a little more movement, and an expression). They are what a model must learn
-to look past, and the reason why splitting by video is the honest split.
+A `Scene` is sampled for each video: lighting, backdrop, clothes, camera and head pose. A `Frame` is
+sampled for each image: a small change of pose, and an expression. Models must generalise over both,
+so datasets are split by video.
 """
 
 from dataclasses import dataclass
