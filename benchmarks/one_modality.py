@@ -44,7 +44,7 @@ def run(config: Config) -> str:
     """Returns the tables of this group."""
     with started(COMPETITORS) as running:
         tables = [
-            table(f"One modality: stored order, {kilobytes} KB an example", results)
+            table(f"One modality: stored order, {kilobytes} KB per example", results)
             for kilobytes in config.example_kb
             for results in [read(running, config, IMAGE_SIZES_PX[kilobytes])]
         ]

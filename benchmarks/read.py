@@ -71,7 +71,7 @@ def run(config: Config) -> str:
     tables = []
     with started(COMPETITORS) as running:
         for kilobytes in config.example_kb:
-            size = f"{kilobytes} KB an example"
+            size = f"{kilobytes} KB per example"
             with readers(running, config.examples, IMAGE_SIZES_PX[kilobytes]) as datasets:
                 for name in config.readings:
                     results = datasets.measure(READ_TASKS[name], config.rounds)

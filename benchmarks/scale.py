@@ -38,7 +38,7 @@ def measure(sizes: Sequence[int], rounds: int) -> str:
         return f"### Scale\n\n{OURS.name}: {ours.error}\n"
     costs = {phase: [costs_ms(r[phase], sizes) for r in ours.responses] for phase in PHASES}
     lines = [
-        "### Scale: what each further pair costs\n",
+        "### Scale: cost per additional pair\n",
         "| | ms per pair | min to max | target |",
         "|---|---|---|---|",
     ]
