@@ -17,6 +17,7 @@ from tests.conftest import write_corpus
 from tfdata import load
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
+NARROW = {"widths": (4, 4), "units": 8}
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def experts():
     """Untrained experts, and the fusion of them."""
     keras.utils.set_random_seed(3)
     image, audio, fusion = (
-        build_model(f"resnet_{name}", SMALL, 5) for name in ("image", "audio", "fusion")
+        build_model(f"resnet_{name}", SMALL, 5, **NARROW) for name in ("image", "audio", "fusion")
     )
     join(fusion, image, audio)
     return image, audio, fusion
@@ -114,7 +115,7 @@ def test_an_expert_that_is_always_right_is_as_sure_as_that_many_answers_allow(ex
 @pytest.fixture(scope="module")
 def narrow():
     """Builds small models: what a run holds does not depend on their size."""
-    small = partial(build_model, widths=(4, 4), units=8)
+    small = partial(build_model, **NARROW)
     with pytest.MonkeyPatch.context() as patch:
         for module in ("fit", "trainer"):
             patch.setattr(f"facevoice.training.{module}.build_model", small)
