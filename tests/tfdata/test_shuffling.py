@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import write_corpus
 from tests.tools import read_records
 from tfdata import ReadOptions, load
 from tfdata.shuffling import epoch_of_records, reader_share
@@ -108,12 +107,12 @@ def test_the_next_epoch_is_read_before_it_is_asked_for(data_set, tmp_path):
     subprocess.run([sys.executable, "-c", READS_AHEAD, str(copy)], check=True, timeout=120)
 
 
-def test_training_goes_on_behind_any_step(images):
-    """From 20 random steps, the rest is what an uninterrupted reader would have read."""
-    whole = images(**MIXED, epochs=8)
-    for place in random.Random(0).sample(range(40), 20):
-        epoch, step = divmod(place, 5)  # 5 steps an epoch, of 18 examples
-        rest = images(**MIXED, epoch=epoch, skip=step * 4, epochs=8 - epoch)
+@pytest.mark.parametrize("epochs", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_training_goes_on_behind_any_step(images, epochs):
+    """From each step, the rest is what an uninterrupted reader would have read."""
+    whole = images(**MIXED, epochs=epochs)
+    for epoch, step in itertools.product(range(epochs), range(5)):  # of 18 examples
+        rest = images(**MIXED, epoch=epoch, skip=step * 4, epochs=epochs - epoch)
         assert rest == whole[epoch * 18 + step * 4 :]
 
 
@@ -150,9 +149,10 @@ def test_readers_get_whole_shards_where_these_divide_evenly():
     assert (first.numpy().tolist(), number.numpy().tolist()) == ([10, 3, 0, 0], [0, 7, 6, 0])
 
 
-def test_the_number_of_batches_is_right_whatever_the_options(data_set):
+@pytest.mark.parametrize("cases", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_the_number_of_batches_is_right_whatever_the_options(data_set, cases):
     draw = random.Random(1)
-    for _ in range(15):
+    for _ in range(cases):
         hosts = draw.randint(1, 8)
         options = ReadOptions(
             batch_size=draw.randint(1, 20),
@@ -241,14 +241,12 @@ def test_options_that_make_no_sense_are_refused():
             ReadOptions(**options)
 
 
-def test_an_augmented_epoch_repeats_and_the_next_one_differs(build, tmp_path):
-    corpus = write_corpus(tmp_path / "corpus")
-    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
-
+def test_an_augmented_epoch_repeats_and_the_next_one_differs(data_set):
     def read(**options):
         options = ReadOptions(4, augment=True, **options)
-        return [x.numpy() for x, _ in load(tmp_path / "set", "train", "audio", options)]
+        return [x.numpy() for x, _ in load(data_set, "train", "audio", options)]
 
-    for one, other in zip(read(epoch=1), read(epochs=2)[5:], strict=True):
+    first, second = read(epoch=0), read(epoch=1)
+    for one, other in zip(second, read(epochs=2)[5:], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert all((a != b).any() for a, b in zip(read(epoch=0), read(epoch=1), strict=True))
+    assert all((a != b).any() for a, b in zip(first, second, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tests.conftest import write_corpus
 from tfdata import load
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
+NARROW = {"widths": (4, 4), "units": 8}
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def experts():
     """Untrained experts, and the fusion of them."""
     keras.utils.set_random_seed(3)
     image, audio, fusion = (
-        build_model(f"resnet_{name}", SMALL, 5) for name in ("image", "audio", "fusion")
+        build_model(f"resnet_{name}", SMALL, 5, **NARROW) for name in ("image", "audio", "fusion")
     )
     copy_expert_weights(fusion, image, audio)
     return image, audio, fusion
@@ -110,7 +113,17 @@ def test_an_expert_that_is_always_right_is_as_sure_as_that_many_answers_allow(ex
 
 
 @pytest.fixture(scope="module")
-def run_dir(build, tmp_path_factory):
+def narrow():
+    """Builds small models: what a run holds does not depend on their size."""
+    small = partial(build_model, **NARROW)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("fit", "trainer"):
+            patch.setattr(f"facevoice.training.{module}.build_model", small)
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_dir(build, narrow, tmp_path_factory):
     """A run of the fusion, of few and short epochs."""
     root = tmp_path_factory.mktemp("fusion")
     corpus = write_corpus(root / "corpus")

@@ -34,11 +34,12 @@ def weights_of(run_dir):
     return keras.models.load_model(run_dir / "model.keras").get_weights()
 
 
-def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(data_set, tmp_path):
-    flags = [*FLAGS, f"--data={data_set}", "--epochs=5", "--seed=3"]
-    assert train.main([*flags, f"--output={tmp_path / 'whole'}"]) == 0
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "train.py", *flags, f"--output={run_dir}"]
+@pytest.fixture(scope="module")
+def killed(data_set, tmp_path_factory):
+    """Returns the directory of a run that was killed in its third epoch of five, and its flags."""
+    run_dir = tmp_path_factory.mktemp("killed") / "run"
+    flags = [*FLAGS, "--epochs=5", "--seed=3"]
+    command = [sys.executable, "train.py", *flags, f"--data={data_set}", f"--output={run_dir}"]
     switch = run_dir / "checkpoint" / "progress.json"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while not switch.exists() or Progress.from_json(switch.read_text()).epoch < 2:
@@ -46,6 +47,24 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(data_se
             time.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
     assert not (run_dir / "metrics.json").exists()
+    return run_dir, flags
+
+
+@pytest.fixture
+def unfinished(killed, data_set, tmp_path):
+    """Returns copies of the killed run and of its data set, and the flags that resume it."""
+    run_dir = shutil.copytree(killed[0], tmp_path / "run")
+    copy = shutil.copytree(data_set, tmp_path / "set")
+    return copy, run_dir, [*killed[1], f"--data={copy}", f"--output={run_dir}"]
+
+
+def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
+    killed, data_set, tmp_path
+):
+    run_dir, flags = killed
+    flags = [*flags, f"--data={data_set}"]
+    assert train.main([*flags, f"--output={tmp_path / 'whole'}"]) == 0
+    run_dir = shutil.copytree(run_dir, tmp_path / "killed")
     assert train.main([*flags, f"--output={run_dir}"]) == 0
     for one, other in zip(weights_of(tmp_path / "whole"), weights_of(run_dir), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -143,21 +162,6 @@ def test_without_patience_training_goes_on_to_the_end():
     assert progress.best_epoch == 1
 
 
-@pytest.fixture
-def unfinished(data_set, tmp_path):
-    """A run of one epoch of three, and its data set, which may be changed."""
-    copy = shutil.copytree(data_set, tmp_path / "set")
-    run_dir = tmp_path / "run"
-    flags = [*FLAGS, f"--data={copy}", f"--output={run_dir}", "--epochs=3"]
-    command = [sys.executable, "train.py", *flags]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while not (run_dir / "checkpoint" / "progress.json").exists():
-            assert process.poll() is None
-            time.sleep(0.005)
-        process.kill()
-    return copy, run_dir, flags
-
-
 def test_a_data_set_that_changed_since_is_refused(unfinished, build, tmp_path, capsys):
     copy, run_dir, flags = unfinished
     corpus = write_corpus(tmp_path / "other")
@@ -175,7 +179,7 @@ def test_a_data_set_that_was_moved_is_the_same(unfinished, tmp_path):
     copy.rename(tmp_path / "moved")
     flags = [flag.replace(str(copy), str(tmp_path / "moved")) for flag in flags]
     assert train.main(flags) == 0
-    assert json.loads((run_dir / "metrics.json").read_text())["epochs"] == 3
+    assert json.loads((run_dir / "metrics.json").read_text())["epochs"] == 5
 
 
 def test_manifest_sha256_is_the_hash_of_the_file(unfinished):
