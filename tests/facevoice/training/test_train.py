@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 
 import keras
 import numpy as np
@@ -192,6 +193,18 @@ def test_split_metrics_by_hand():
     assert (found.correct, found.pairs, found.accuracy) == (4, 6, 4 / 6)
     assert found.commonest == 0.5
     assert found.by_person == {"a": 2 / 3, "b": 0.5, "c": 1.0}
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 1000, 10**6, 10**10])
+def test_wilson_interval_equals_its_formula(total):
+    z = 1.96
+    for correct in {0, 1, total // 3, total - 1, total}:
+        share = correct / total
+        centre = share + z**2 / (2 * total)
+        spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+        scale = 1 + z**2 / total
+        expected = ((centre - spread) / scale, (centre + spread) / scale)
+        assert wilson_interval(correct, total) == pytest.approx(expected, abs=1e-12)
 
 
 def test_wilson_interval_against_published_values():
