@@ -74,7 +74,8 @@ def _parser(prog: str) -> Parser:
         "--output",
         type=local_path,
         metavar="DIR",
-        help="run directory (default: runs/MODEL, or runs/MODEL-2, ... if that is finished)",
+        help="run directory (default: runs/MODEL, or runs/MODEL-2, ... if that is finished; "
+        "runs/all for all models)",
     )
     parser.add_argument(
         "--recipe",

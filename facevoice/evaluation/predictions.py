@@ -117,7 +117,7 @@ def predict_splits(
 def _no_examples(run: Run, data_dir: Path, splits: Sequence[str], unknown_only: bool) -> str:
     if unknown_only:
         return (
-            f"{data_dir} has no unknown people, because {run.folder} was trained on all of them; "
+            f"{data_dir} has no unknown people, because {run.run_dir} was trained on all of them; "
             f"use a dataset of other people, such as those excluded with --exclude when building."
         )
     return (

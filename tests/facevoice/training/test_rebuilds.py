@@ -1,4 +1,4 @@
-"""Readers of a dataset that is rebuilt in the same folder while they read it."""
+"""Tests of readers of a dataset that is rebuilt in the same directory at the same time."""
 
 from __future__ import annotations
 
@@ -98,9 +98,7 @@ def one_line(capsys):
     return lines[0]
 
 
-def test_a_manifest_that_was_read_before_a_rebuild_still_gives_its_examples_and_labels(
-    folder, rebuild
-):
+def test_an_earlier_manifest_still_gives_its_examples_and_labels(folder, rebuild):
     manifest = load_manifest(folder)
     before = {split: examples(folder, split) for split in SPLITS}
     assert {split: examples(folder, split, manifest) for split in SPLITS} == before
@@ -142,7 +140,7 @@ def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
         examples(folder, "train", manifest, damage="skip")
 
 
-def test_a_manifest_is_not_taken_with_the_shards_of_another_build(
+def test_a_manifest_is_not_used_with_the_shards_of_another_build(
     folder, rebuild_and_remove, monkeypatch
 ):
     during(monkeypatch, "tfdata.manifest.check_shard_sizes", rebuild_and_remove)
@@ -159,7 +157,7 @@ def test_a_manifest_is_not_taken_with_the_shards_of_another_build(
         ),
     ],
 )
-def test_training_beside_ten_rebuilds_ends_as_one_that_was_not_disturbed(
+def test_rebuilds_do_not_change_the_result_of_a_training(
     data_set, folder, rebuild, tmp_path, monkeypatch, capsys, model, epochs, runs
 ):
     flags = [f"--model={model}", f"--epochs={epochs}", "--batch_size=8", "--seed=4"]
@@ -189,7 +187,7 @@ def test_training_beside_ten_rebuilds_ends_as_one_that_was_not_disturbed(
         assert samples[0] == samples[1]
 
 
-def test_experts_are_weighed_by_the_manifest_that_training_began_with(data_set, folder, rebuild):
+def test_experts_are_calibrated_with_the_manifest_from_the_start(data_set, folder, rebuild):
     manifest = load_manifest(folder)
     keras.utils.set_random_seed(1)
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
