@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfdata.augmentation import Draws, augment
+from tfdata.augmentation import StatelessRandom, augment
 from tfdata.data_service import through_service
 from tfdata.errors import DatasetError
 from tfdata.labels import labeller
@@ -202,7 +202,7 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
             for name in wanted
         }
         if options.augment:
-            draws = Draws(parsed[KEY], options.seed, epoch)
+            draws = StatelessRandom(parsed[KEY], options.seed, epoch)
             arrays = augment(arrays, draws, floor_db)
         features = arrays if len(wanted) > 1 else arrays[wanted[0]]
         return features, label_of(parsed[IDENTITY])

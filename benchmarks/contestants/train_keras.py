@@ -26,7 +26,7 @@ import tfdata
 from facevoice.training.fit import SHUFFLE_BUFFER, prepare
 from facevoice.training.recipes import OURS, Execution, Recipe
 from models import MODELS, Inputs, build_model
-from tfdata.augmentation import Draws, augment
+from tfdata.augmentation import StatelessRandom, augment
 
 Batch = tuple[Any, tf.Tensor]
 
@@ -80,7 +80,7 @@ def augmented(
     keys = {pair.image.tobytes(): key_of(number, pair) for number, pair in pairs}
 
     def change(images: tf.Tensor, keys: tf.Tensor, labels: tf.Tensor) -> Batch:
-        draws = Draws(keys, options.seed, tf.constant(0, tf.int64))
+        draws = StatelessRandom(keys, options.seed, tf.constant(0, tf.int64))
         return augment({"image": images}, draws, manifest.features["floor_db"])["image"], labels
 
     found = [keys[image.tobytes()] for image in images]

@@ -11,7 +11,18 @@ from scipy import stats
 
 from tests.tools import read_records
 from tfdata import ReadOptions, load
-from tfdata.augmentation import Draws, augment, faces, voices
+from tfdata.augmentation import (
+    StatelessRandom,
+    additive_noise,
+    augment,
+    color_jitter,
+    random_affine,
+    random_downscale,
+    random_equalizer,
+    random_erasing,
+    spec_augment,
+    time_shift,
+)
 
 FLOOR_DB = -80.0
 LEVEL_DB = -FLOOR_DB / 255  # one level
@@ -19,7 +30,7 @@ KEYS = [f"person/video/{i}" for i in range(20_000)]
 
 
 def draws_of(count, seed=0, epoch=0):
-    return Draws(tf.constant(KEYS[:count]), seed, epoch)
+    return StatelessRandom(tf.constant(KEYS[:count]), seed, epoch)
 
 
 def some_faces(count=64, height=24, width=24):
@@ -34,7 +45,7 @@ def some_voices(count=64, bands=20, frames=31):
     return levels.astype(np.float32)
 
 
-# Draws
+# StatelessRandom
 
 
 def test_draws_are_uniform():
@@ -43,7 +54,7 @@ def test_draws_are_uniform():
         assert drawn.dtype == np.float32
         assert low <= drawn.min() < drawn.max() <= high
         assert stats.kstest(drawn, "uniform", (low, high - low)).pvalue > 0.01
-    field = draws_of(200).field("a", (10, 10)).numpy()
+    field = draws_of(200).uniform_array("a", (10, 10)).numpy()
     assert field.shape == (200, 10, 10)
     assert 0 <= field.min() < field.max() < 1
     assert stats.kstest(field.ravel(), "uniform").pvalue > 0.01
@@ -66,26 +77,31 @@ def test_draws_of_other_names_seeds_epochs_and_keys_tell_nothing_of_each_other()
 
 def test_a_draw_is_of_its_key_alone():
     whole = draws_of(50)
-    part = Draws(tf.constant(KEYS[:50][::-3]), 0, 0)
+    part = StatelessRandom(tf.constant(KEYS[:50][::-3]), 0, 0)
     np.testing.assert_array_equal(part.uniform("a"), whole.uniform("a").numpy()[::-3])
-    np.testing.assert_array_equal(part.field("a", (3, 2)), whole.field("a", (3, 2)).numpy()[::-3])
+    np.testing.assert_array_equal(
+        part.uniform_array("a", (3, 2)), whole.uniform_array("a", (3, 2)).numpy()[::-3]
+    )
     assert whole.uniform("a", rank=4).shape == (50, 1, 1, 1)
     np.testing.assert_array_equal(whole.uniform("a"), draws_of(50).uniform("a"))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_a_share_is_chosen(share):
-    chosen = draws_of(20_000).chosen("a", share).numpy()
+    chosen = draws_of(20_000).bernoulli("a", share).numpy()
     assert chosen.mean() == pytest.approx(share, abs=0.01 if 0 < share < 1 else 0)
 
 
 # Each change alone
 
-noise = functools.partial(voices.add_noise, floor_db=FLOOR_DB)
-recolour = functools.partial(voices.recolour, floor_db=FLOOR_DB)
+noise = functools.partial(additive_noise, floor_db=FLOOR_DB)
+equalize = functools.partial(random_equalizer, floor_db=FLOOR_DB)
 CHANGES = [
-    *((change, some_faces) for change in (faces.move, faces.relight, faces.defocus, faces.cover)),
-    *((change, some_voices) for change in (voices.shift_time, recolour, noise, voices.mask)),
+    *(
+        (change, some_faces)
+        for change in (random_affine, color_jitter, random_downscale, random_erasing)
+    ),
+    *((change, some_voices) for change in (time_shift, equalize, noise, spec_augment)),
 ]
 
 
@@ -99,7 +115,7 @@ def test_a_change_keeps_the_shape_and_is_not_the_same_for_all(change, some, shap
     assert (after != before).any()
     other = change(tf.constant(before), draws_of(32, epoch=1)).numpy()
     assert (after != other).any()
-    same = change(tf.constant(before[4:7]), Draws(tf.constant(KEYS[4:7]), 0, 0)).numpy()
+    same = change(tf.constant(before[4:7]), StatelessRandom(tf.constant(KEYS[4:7]), 0, 0)).numpy()
     np.testing.assert_allclose(same, after[4:7], atol=0.01)  # of 255: sums in another order
 
 
@@ -111,7 +127,9 @@ def test_a_voice_of_one_band_or_one_frame_can_be_changed():
 
 def test_a_face_that_does_not_move_is_itself_or_its_mirror_image():
     images = some_faces(400, 9, 12)
-    moved = faces.move(tf.constant(images), draws_of(400), shift=0, zoom=0, turn=0).numpy()
+    moved = random_affine(
+        tf.constant(images), draws_of(400), max_shift=0, max_log_scale=0, max_angle=0
+    ).numpy()
     same = (moved == images).all(axis=(1, 2, 3))
     mirrored = (moved == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (same ^ mirrored).all()
@@ -135,7 +153,9 @@ def spots(count, row, column, size=65):
 
 
 def test_a_face_is_shifted_by_up_to_that_much_of_its_side():
-    moved = faces.move(tf.constant(spots(300, 0, 0)), draws_of(300), shift=0.1, zoom=0, turn=0)
+    moved = random_affine(
+        tf.constant(spots(300, 0, 0)), draws_of(300), max_shift=0.1, max_log_scale=0, max_angle=0
+    )
     shifts = centre_of(moved.numpy()) / 65
     for axis in (0, 1):
         assert np.abs(shifts[:, axis]).max() <= 0.101
@@ -144,13 +164,17 @@ def test_a_face_is_shifted_by_up_to_that_much_of_its_side():
 
 def test_a_face_is_turned_and_zoomed_about_its_middle_by_up_to_that_much():
     before = tf.constant(spots(300, -14, 0))
-    turned = centre_of(faces.move(before, draws_of(300), shift=0, zoom=0, turn=0.3).numpy())
+    turned = centre_of(
+        random_affine(before, draws_of(300), max_shift=0, max_log_scale=0, max_angle=0.3).numpy()
+    )
     assert np.hypot(*turned.T) == pytest.approx(14, abs=0.1)
     angles = np.arctan2(turned[:, 1], -turned[:, 0])
     assert np.abs(angles).max() <= 0.303
     assert stats.kstest(angles, "uniform", (-0.3, 0.6)).pvalue > 0.01
 
-    zoomed = centre_of(faces.move(before, draws_of(300), shift=0, zoom=0.2, turn=0).numpy())
+    zoomed = centre_of(
+        random_affine(before, draws_of(300), max_shift=0, max_log_scale=0.2, max_angle=0).numpy()
+    )
     assert np.abs(zoomed[:, 1]).max() < 0.01
     scales = np.log(-zoomed[:, 0] / 14)
     assert np.abs(scales).max() <= 0.205
@@ -159,9 +183,7 @@ def test_a_face_is_turned_and_zoomed_about_its_middle_by_up_to_that_much():
 
 def relit(images, **strengths):
     nothing = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "tint": 0.0}
-    return faces.relight(
-        tf.constant(images), draws_of(len(images)), **(nothing | strengths)
-    ).numpy()
+    return color_jitter(tf.constant(images), draws_of(len(images)), **(nothing | strengths)).numpy()
 
 
 def test_each_change_of_the_light_does_what_it_says():
@@ -193,8 +215,10 @@ def test_each_change_of_the_light_does_what_it_says():
 
 def test_some_faces_are_out_of_focus():
     images = some_faces(400, 64, 64)
-    assert (faces.defocus(tf.constant(images), draws_of(400), share=0).numpy() == images).all()
-    after = faces.defocus(tf.constant(images), draws_of(400), share=0.4).numpy()
+    assert (
+        random_downscale(tf.constant(images), draws_of(400), probability=0).numpy() == images
+    ).all()
+    after = random_downscale(tf.constant(images), draws_of(400), probability=0.4).numpy()
     changed = (after != images).any(axis=(1, 2, 3))
     assert changed.mean() == pytest.approx(1 - 0.8**2, abs=0.06)  # half of the share each
     # What is left of random levels is their mean over 2 x 2 or 4 x 4.
@@ -207,7 +231,7 @@ def test_a_face_out_of_focus_stays_where_it_is(size):
     height, width = size
     ramp = np.add.outer(2.0 * np.arange(height), 0.5 * np.arange(width))[None, ..., None]
     images = np.tile(ramp, (50, 1, 1, 3)).astype(np.float32)
-    after = faces.defocus(tf.constant(images), draws_of(50), share=1.0).numpy()
+    after = random_downscale(tf.constant(images), draws_of(50), probability=1.0).numpy()
     assert (after != images).any()
     inside = np.s_[:, 8:-8, 8:-8]  # beyond the edges there is no ramp
     np.testing.assert_allclose(after[inside], images[inside], atol=0.2)
@@ -215,13 +239,15 @@ def test_a_face_out_of_focus_stays_where_it_is(size):
 
 def test_a_rectangle_of_a_face_is_hidden_under_one_grey():
     images = some_faces(300, 40, 30)
-    after = faces.cover(tf.constant(images), draws_of(300), share=1.0, largest=0.4).numpy()
+    after = random_erasing(
+        tf.constant(images), draws_of(300), probability=1.0, max_side=0.4
+    ).numpy()
     hidden = (after != images).any(axis=3)
     greys = [set(face[place].ravel().tolist()) for face, place in zip(after, hidden, strict=True)]
     assert all(len(grey) <= 1 for grey in greys)
     drawn = [grey.pop() for grey in greys if grey]
     assert stats.kstest(drawn, "uniform", (0, 255)).pvalue > 0.01
-    some = faces.cover(tf.constant(images), draws_of(300), share=0.3, largest=0.4).numpy()
+    some = random_erasing(tf.constant(images), draws_of(300), probability=0.3, max_side=0.4).numpy()
     assert 0.2 < (some != images).any(axis=(1, 2, 3)).mean() < 0.4
     heights, widths = hidden.any(axis=2).sum(axis=1), hidden.any(axis=1).sum(axis=1)
     np.testing.assert_array_equal(hidden.sum(axis=(1, 2)), heights * widths)  # a rectangle
@@ -232,7 +258,7 @@ def test_a_rectangle_of_a_face_is_hidden_under_one_grey():
 
 def test_a_voice_begins_at_another_moment_and_goes_round():
     levels = some_voices(300, 5, 31)
-    after = voices.shift_time(tf.constant(levels), draws_of(300)).numpy()
+    after = time_shift(tf.constant(levels), draws_of(300)).numpy()
     shifts = []
     for old, new in zip(levels, after, strict=True):
         (shift,) = (s for s in range(31) if np.array_equal(np.roll(old, -s, axis=1), new))
@@ -243,7 +269,7 @@ def test_a_voice_begins_at_another_moment_and_goes_round():
 
 def test_a_microphone_is_a_smooth_curve_over_bands_at_all_times():
     levels = some_voices(200, 60, 12)
-    after = recolour(tf.constant(levels), draws_of(200), most_db=4.0).numpy()
+    after = equalize(tf.constant(levels), draws_of(200), max_gain_db=4.0).numpy()
     curve_db = (after - levels) * LEVEL_DB
     assert np.ptp(curve_db, axis=2).max() < 1e-3
     curve_db = curve_db[:, :, 0, 0]
@@ -251,7 +277,7 @@ def test_a_microphone_is_a_smooth_curve_over_bands_at_all_times():
     # Three waves: the steepest that they can be at once is 4 * pi * (1 + 2 + 3) over all bands.
     assert np.abs(np.diff(curve_db, axis=1)).max() <= 4 * np.pi * 6 / 59
     assert np.abs(curve_db.mean(axis=0)).max() < 1
-    half = recolour(tf.constant(levels), draws_of(200), most_db=2.0).numpy() - levels
+    half = equalize(tf.constant(levels), draws_of(200), max_gain_db=2.0).numpy() - levels
     np.testing.assert_allclose(half[:, :, 0, 0] * LEVEL_DB, curve_db / 2, atol=1e-3)
 
 
@@ -261,7 +287,7 @@ def powers(levels):
 
 def test_noise_lifts_the_floor_and_leaves_the_maximum():
     levels = some_voices(200)
-    after = noise(tf.constant(levels), draws_of(200), share=1.0).numpy()
+    after = noise(tf.constant(levels), draws_of(200), probability=1.0).numpy()
     assert after.max(axis=(1, 2, 3)) == pytest.approx(255, abs=1e-3)
     assert after.min() >= 0
     # Power is added, and then all of an example is brought down by as much.
@@ -270,7 +296,7 @@ def test_noise_lifts_the_floor_and_leaves_the_maximum():
     assert (after + lowered >= levels - 1e-3).all()
     quiet = np.where(levels < 20, after, np.nan)
     assert np.nanmean(quiet) > 60
-    untouched = noise(tf.constant(levels), draws_of(200), share=0.0).numpy()
+    untouched = noise(tf.constant(levels), draws_of(200), probability=0.0).numpy()
     np.testing.assert_array_equal(untouched, levels)
     half = noise(tf.constant(levels), draws_of(200)).numpy()
     assert (half != levels).any(axis=(1, 2, 3)).mean() == pytest.approx(0.5, abs=0.1)
@@ -284,10 +310,10 @@ def test_noise_is_as_strong_as_it_says(snr_db):
     after = noise(
         tf.constant(levels),
         draws_of(40),
-        share=1.0,
-        lowest_snr_db=snr_db,
-        highest_snr_db=snr_db,
-        most_tilt_db=0.0,
+        probability=1.0,
+        min_snr_db=snr_db,
+        max_snr_db=snr_db,
+        max_tilt_db=0.0,
     ).numpy()
     # Before the maximum was brought back to 255, in power: voice + noise, whose mean is known.
     voice = powers(levels)
@@ -304,7 +330,7 @@ def test_noise_is_tilted_by_up_to_that_much():
     levels = np.zeros((200, 30, 60, 1), np.float32)
     levels[:, 0, 0] = 255
     after = noise(
-        tf.constant(levels), draws_of(200), share=1.0, lowest_snr_db=0.0, highest_snr_db=0.0
+        tf.constant(levels), draws_of(200), probability=1.0, min_snr_db=0.0, max_snr_db=0.0
     ).numpy()
     db = (after[:, :, 1:, 0] * LEVEL_DB).mean(axis=2)
     tilts = np.polyfit(np.linspace(-0.5, 0.5, 30), db.T, 1)[0]
@@ -315,8 +341,8 @@ def test_noise_is_tilted_by_up_to_that_much():
 @pytest.mark.parametrize("masks", [0, 1, 2])
 def test_masks_hide_whole_bands_and_frames_and_no_more_than_they_say(masks):
     levels = np.random.default_rng(0).uniform(0, 255, (300, 40, 50, 1)).astype(np.float32)
-    after = voices.mask(
-        tf.constant(levels), draws_of(300), masks=masks, most_bands=0.1, most_frames=0.2
+    after = spec_augment(
+        tf.constant(levels), draws_of(300), masks=masks, max_bands=0.1, max_frames=0.2
     ).numpy()
     mean = levels.mean(axis=(1, 2, 3), keepdims=True)
     hidden = (after != levels)[..., 0]
