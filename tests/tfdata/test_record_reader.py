@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 
 from tfdata import DatasetError, record_reader
 from tfdata.manifest import Shard
-from tfdata.record_reader import Loss, read_records, salvaged
+from tfdata.record_reader import ShardLoss, read_records, salvage_records
 from tfdata.tfrecord import frame, masked_crc, parse_example, serialize_example
-from tfdata.tfrecord_recovery import walk
+from tfdata.tfrecord_recovery import scan
 
 EXAMPLES = [
     {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**63 - 1, "minus": -3},
@@ -154,15 +154,15 @@ def test_reading_needs_no_tensorflow():
 
 def test_a_disk_that_fails_on_the_way_is_named(shard, monkeypatch):
     def failing(file, size):
-        yield from itertools.islice(walk(file, size), 2)
+        yield from itertools.islice(scan(file, size), 2)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(record_reader, "walk", failing)
+    monkeypatch.setattr(record_reader, "scan", failing)
     read = read_records(shard)
     assert [next(read), next(read)] == EXAMPLES[:2]
     with pytest.raises(DatasetError, match=f"{shard} cannot be read: Input/output error"):
         next(read)
     losses = {}
-    whole = list(salvaged(shard, Shard(shard.name, 3, 0, ""), parse_example, losses))
+    whole = list(salvage_records(shard, Shard(shard.name, 3, 0, ""), parse_example, losses))
     assert whole == list(map(tensorflows, EXAMPLES[:2]))
-    assert losses == {shard.name: Loss(1, 1)}
+    assert losses == {shard.name: ShardLoss(1, 1)}

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tests.conftest import write_corpus
 from tests.tools import read_records
 from tfdata import ReadOptions, load
-from tfdata.shuffling import epoch_of_records, reader_share
+from tfdata.shuffling import epoch_records, host_slices
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +144,9 @@ def test_of_several_readers_every_example_is_read_by_exactly_one(
 
 def test_readers_get_whole_shards_where_these_divide_evenly():
     counts = tf.constant([10, 10, 10, 10], tf.int64)
-    first, number = reader_share(counts, 1, 2)
+    first, number = host_slices(counts, 1, 2)
     assert (first.numpy().tolist(), number.numpy().tolist()) == ([10, 10, 0, 0], [0, 0, 10, 10])
-    first, number = reader_share(counts, 1, 3)
+    first, number = host_slices(counts, 1, 3)
     assert (first.numpy().tolist(), number.numpy().tolist()) == ([10, 3, 0, 0], [0, 7, 6, 0])
 
 
@@ -184,7 +184,7 @@ def test_a_small_buffer_mixes_well_since_shards_are_interleaved():
     def mean_distance(buffer):
         options = ReadOptions(shuffle_buffer=buffer, seed=4)
         epoch = tf.data.Dataset.range(1).flat_map(
-            lambda epoch: epoch_of_records(source, counts, epoch, options)
+            lambda epoch: epoch_records(source, counts, epoch, options)
         )
         places = np.array(list(epoch.as_numpy_iterator()))
         assert sorted(places) == list(range(1000))

@@ -11,7 +11,7 @@ import pytest
 
 from tfdata import tfrecord_recovery
 from tfdata.tfrecord import frame, masked_crc
-from tfdata.tfrecord_recovery import Fault, Record, find_headers, walk
+from tfdata.tfrecord_recovery import Fault, Record, find_headers, scan
 
 # Of unlike sizes; one empty, one of zeros, one with lengths and framed records within it.
 DATA = [
@@ -28,7 +28,7 @@ WHOLE = b"".join(FRAMES)
 
 
 def walked(content):
-    return list(walk(io.BytesIO(content), len(content)))
+    return list(scan(io.BytesIO(content), len(content)))
 
 
 def data_of(items):
@@ -143,6 +143,6 @@ def test_a_file_of_headers_alone_takes_no_more_than_seconds():
 
 
 def test_a_file_that_shrinks_while_it_is_read_ends_there():
-    items = list(walk(io.BytesIO(WHOLE[:-400]), len(WHOLE)))
+    items = list(scan(io.BytesIO(WHOLE[:-400]), len(WHOLE)))
     assert data_of(items) == DATA[:4]
     assert faults_of(items)

@@ -16,7 +16,7 @@ import pytest
 
 from tfdata import DatasetError, load_manifest, tfrecord_recovery, verify
 from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
-from tfdata.record_reader import Loss, salvaged
+from tfdata.record_reader import ShardLoss, salvage_records
 from tfdata.schema import encode_record
 from tfdata.tfrecord import frame, serialize_example
 from tfdata.validation import CheckResult, RecordCheck, find_faults
@@ -309,7 +309,7 @@ def salvage_shard(path, manifest):
     """The undamaged frames of a train shard, and what was lost."""
     (shard,) = (s for s in manifest.splits["train"].shards if s.file == path.name)
     losses = {}
-    read = salvaged(path, shard, RecordCheck(manifest, "train"), losses)
+    read = salvage_records(path, shard, RecordCheck(manifest, "train"), losses)
     return [frame(data) for data in read], losses.get(path.name)
 
 
@@ -317,18 +317,18 @@ def test_what_was_salvaged_of_a_shard_is_counted(folder, shard, tmp_path):
     manifest = load_manifest(folder)
     assert salvage_shard(shard, manifest) == (FRAMES, None)
     replace(shard, 3, FRAMES[2][:-1] + b"?")
-    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], Loss(1, 1))
+    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], ShardLoss(1, 1))
     replace(shard, 3, bytes(1000))
-    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], Loss(1, 1))
+    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], ShardLoss(1, 1))
     shard.write_bytes(b"".join(FRAMES[:4]))
-    assert salvage_shard(shard, manifest) == (FRAMES[:4], Loss(6, 0))
+    assert salvage_shard(shard, manifest) == (FRAMES[:4], ShardLoss(6, 0))
     shard.write_bytes(b"")
-    assert salvage_shard(shard, manifest) == ([], Loss(10, 0))
+    assert salvage_shard(shard, manifest) == ([], ShardLoss(10, 0))
     foreign = write_data_set(tmp_path / "foreign", ("Eve", "Bob"))
     shutil.copy(next(foreign.glob("train-00000-*")), shard)
-    assert salvage_shard(shard, manifest) == ([], Loss(10, 10))
+    assert salvage_shard(shard, manifest) == ([], ShardLoss(10, 10))
     shard.unlink()
-    assert salvage_shard(shard, manifest) == ([], Loss(10, 1))
+    assert salvage_shard(shard, manifest) == ([], ShardLoss(10, 1))
 
 
 def spoil(content, rng):
