@@ -78,9 +78,8 @@ def load(
         )
     source, counts = _source(data_dir, manifest, split, options)
     features = _parsed_features(modality, options)
-    if (
-        options.shuffle_buffer
-    ):  # parsed before, so that the buffer holds only features that are read
+    if options.shuffle_buffer:
+        # Parsed before shuffling, so that the buffer holds no features that are not read.
         source = _parsed(source, features)
         at_once = options.batch_size  # pieces were slower for parsed records
     else:
