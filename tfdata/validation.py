@@ -15,7 +15,7 @@ from tfdata.manifest import Manifest, Shard, is_rebuilt, missing_shard
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import open_regular
 from tfdata.tfrecord import parse_example
-from tfdata.tfrecord_recovery import Fault, walk
+from tfdata.tfrecord_recovery import Fault, scan
 
 
 def check_manifest(data_dir: Path, manifest: Manifest) -> None:
@@ -164,7 +164,7 @@ def _shard_faults(
             if size != shard.bytes:
                 faults += 1
                 yield f": it has {size} bytes where the manifest says {shard.bytes}"
-            for item in walk(file, size):
+            for item in scan(file, size):
                 advance(item.offset - done)
                 done = item.offset
                 try:

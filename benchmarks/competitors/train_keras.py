@@ -26,7 +26,7 @@ import tfdata
 from facevoice.training.fit import SHUFFLE_BUFFER, configure_keras
 from facevoice.training.recipes import OURS, Execution, Recipe
 from models import MODELS, Inputs, build_model
-from tfdata.augmentation import Draws, augment
+from tfdata.augmentation import StatelessRandom, augment
 
 Batch = tuple[Any, tf.Tensor]
 
@@ -82,7 +82,7 @@ def augment_from_memory(
     keys = {pair.image.tobytes(): key_of(number, pair) for number, pair in pairs}
 
     def augment_batch(images: tf.Tensor, keys: tf.Tensor, labels: tf.Tensor) -> Batch:
-        draws = Draws(keys, options.seed, tf.constant(0, tf.int64))
+        draws = StatelessRandom(keys, options.seed, tf.constant(0, tf.int64))
         return augment({"image": images}, draws, manifest.features["floor_db"])["image"], labels
 
     image_keys = [keys[image.tobytes()] for image in images]

@@ -22,7 +22,7 @@ from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 from tfdata.recovery import DamageWarning, first_damage
 from tfdata.schema import SPLITS
-from tfdata.sources import copied
+from tfdata.sources import copy_shards
 
 # What rebuilds change, in turns: the person with label 0, the split, the pairing.
 CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])
@@ -128,7 +128,7 @@ def test_a_reader_says_that_a_rebuild_has_removed_its_shards(folder, rebuild_and
         with pytest.raises(DatasetError, match=REMOVED):
             examples(folder, "train", manifest, **options)
     with pytest.raises(DatasetError, match=REMOVED):
-        copied(folder, manifest, manifest.shards, tmp_path / "copies")
+        copy_shards(folder, manifest, manifest.shards, tmp_path / "copies")
 
 
 def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
