@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfdata.errors import DatasetError
-from tfdata.schema import Manifest, load_manifest
+from tfdata.manifest import Manifest, load_manifest
 
 if TYPE_CHECKING:
     from tfdata.loader import load

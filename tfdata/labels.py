@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from tfdata.schema import Person
+from tfdata.manifest import Person
 
 _BUCKETS = 2**62
 

@@ -13,18 +13,10 @@ from tfdata.augmentation import Draws, augment
 from tfdata.data_service import through_service
 from tfdata.errors import DatasetError
 from tfdata.labels import labeller
+from tfdata.manifest import Manifest, check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import without_damage
-from tfdata.schema import (
-    IDENTITY,
-    IMAGE,
-    KEY,
-    SPECTROGRAM,
-    SPLITS,
-    Manifest,
-    check_shard_sizes,
-    load_manifest,
-)
+from tfdata.schema import IDENTITY, IMAGE, KEY, SPECTROGRAM, SPLITS
 from tfdata.shuffling import Source, epoch_of_records
 from tfdata.sources import copied, from_files, from_memory
 from tfdata.storage import remote

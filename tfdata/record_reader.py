@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tfdata.errors import DatasetError
-from tfdata.rebuilds import missing_shard
-from tfdata.schema import Manifest, Shard
+from tfdata.manifest import Manifest, Shard, missing_shard
 from tfdata.storage.files import open_regular
-from tfdata.tfrecord import decode_example
+from tfdata.tfrecord import parse_example
 from tfdata.tfrecord_recovery import Fault, Record, walk
 
 
@@ -25,7 +24,7 @@ def read_records(path: Path) -> Iterator[dict[str, bytes | int]]:
         try:
             if isinstance(item, Fault):
                 raise ValueError(item.reason)
-            record = decode_example(item.data)
+            record = parse_example(item.data)
         except ValueError as error:
             raise DatasetError(
                 f"The shard {path} is damaged in record {item.number}, which begins at byte "

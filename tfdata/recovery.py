@@ -10,13 +10,11 @@ from collections import deque
 from pathlib import Path
 
 from tfdata.errors import DatasetError
-from tfdata.faults import Found, find_faults
-from tfdata.rebuilds import is_rebuilt, missing_shard
+from tfdata.manifest import Manifest, Shard, check_shard_sizes, is_rebuilt, missing_shard
 from tfdata.record_reader import Loss, salvaged
-from tfdata.schema import Manifest, Shard, check_shard_sizes
 from tfdata.storage.files import create_file
 from tfdata.tfrecord import frame
-from tfdata.validation import RecordCheck
+from tfdata.validation import CheckResult, RecordCheck, find_faults
 
 
 class DamageWarning(UserWarning):
@@ -78,7 +76,7 @@ def first_damage(data_dir: Path, manifest: Manifest) -> DatasetError | None:
     """
     try:
         check_shard_sizes(data_dir, manifest)
-        for fault in find_faults(data_dir, manifest, Found(), lambda _: None):
+        for fault in find_faults(data_dir, manifest, CheckResult(), lambda _: None):
             return DatasetError(
                 f"{data_dir} is damaged: {fault}; copy the data set again, or build it again."
             )

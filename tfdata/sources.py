@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdata.errors import DatasetError
-from tfdata.rebuilds import missing_shard
-from tfdata.schema import Manifest, Shard
+from tfdata.manifest import Manifest, Shard, missing_shard
 from tfdata.shuffling import Source
 from tfdata.storage import remote
 from tfdata.storage.addresses import mask_secrets

@@ -30,7 +30,7 @@ def masked_crc(data: bytes) -> bytes:
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
-def encode_example(features: Mapping[str, bytes | int]) -> bytes:
+def serialize_example(features: Mapping[str, bytes | int]) -> bytes:
     """A serialized `tf.train.Example` whose features are one byte string or one int64 each."""
     entries = []
     for name in sorted(features):
@@ -39,7 +39,7 @@ def encode_example(features: Mapping[str, bytes | int]) -> bytes:
     return _delimited(1, b"".join(entries))  # Example.features
 
 
-def decode_example(data: bytes) -> dict[str, bytes | int]:
+def parse_example(data: bytes) -> dict[str, bytes | int]:
     """The features of a serialized `tf.train.Example` with one byte string or one int64 each.
 
     Raises:

@@ -8,18 +8,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facevoice.inspection.examples import Example
+from facevoice.inspection.examples import StoredExample
 from tfdata.augmentation import Draws, augment
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def versions(example: Example, seed: int, epochs: Sequence[int], floor_db: float) -> list[Pair]:
+def versions(
+    example: StoredExample, seed: int, epochs: Sequence[int], floor_db: float
+) -> list[Pair]:
     """The face and the spectrogram [bands, frames] that training with that seed sees, by epoch."""
     arrays = {
         IMAGE: tf.constant(example.image[None]),
-        SPECTROGRAM: tf.constant(example.levels[None, ..., None]),
+        SPECTROGRAM: tf.constant(example.spectrogram[None, ..., None]),
     }
     found = []
     for epoch in epochs:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load, load_manifest, loader
-from tfdata.tfrecord import encode_example, frame
+from tfdata.tfrecord import frame, serialize_example
 
 FEATURES = {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**62, "minus": -3}
 
@@ -34,7 +34,7 @@ def reference_example():
 
 
 def test_an_encoded_example_is_tensorflows_to_the_byte():
-    assert encode_example(FEATURES) == reference_example().SerializeToString(deterministic=True)
+    assert serialize_example(FEATURES) == reference_example().SerializeToString(deterministic=True)
 
 
 def test_a_framed_record_is_tensorflows_to_the_byte(tmp_path):
@@ -106,7 +106,7 @@ def test_the_number_of_batches_is_known_before_reading(data_set):
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no dataset\.json"):
+    with pytest.raises(DatasetError, match=r"has no dataset\.json"):
         load(tmp_path, "train")
     with pytest.raises(DatasetError, match="does not exist"):
         load(tmp_path / "nowhere", "train")

@@ -13,9 +13,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfdata import DatasetError, record_reader
+from tfdata.manifest import Shard
 from tfdata.record_reader import Loss, read_records, salvaged
-from tfdata.schema import Shard
-from tfdata.tfrecord import decode_example, encode_example, frame, masked_crc
+from tfdata.tfrecord import frame, masked_crc, parse_example, serialize_example
 from tfdata.tfrecord_recovery import walk
 
 EXAMPLES = [
@@ -50,7 +50,7 @@ def test_what_tensorflow_wrote_is_read(shard):
 
 def test_what_is_encoded_here_is_decoded_here():
     for features in EXAMPLES:
-        assert decode_example(encode_example(features)) == features
+        assert parse_example(serialize_example(features)) == features
 
 
 def test_an_empty_shard_has_no_records(tmp_path):
@@ -65,7 +65,7 @@ def test_an_integer_that_is_not_packed_is_read_as_tensorflow_reads_it():
     features = bytes([0x0A, len(entry)]) + entry
     data = bytes([0x0A, len(features)]) + features
     reference = tf.train.Example.FromString(data).features.feature["n"].int64_list.value
-    assert decode_example(data) == {"n": 7} == {"n": reference[0]}
+    assert parse_example(data) == {"n": 7} == {"n": reference[0]}
 
 
 def test_fields_that_are_not_of_an_example_are_passed_over_as_tensorflow_does():
@@ -73,7 +73,7 @@ def test_fields_that_are_not_of_an_example_are_passed_over_as_tensorflow_does():
     strangers = b"\x28\x96\x01" + b"\x31" + bytes(8) + b"\x3d" + bytes(4) + b"\x42\x02hi"
     data = strangers + tensorflows(EXAMPLES[1])
     assert "image" in tf.train.Example.FromString(data).features.feature
-    assert decode_example(data) == EXAMPLES[1]
+    assert parse_example(data) == EXAMPLES[1]
 
 
 @pytest.mark.parametrize("kind", ["two texts", "a float", "nothing"])
@@ -85,7 +85,7 @@ def test_a_feature_of_another_kind_is_refused_by_name(kind):
     if kind == "a float":
         feature.float_list.value.append(1.5)
     with pytest.raises(ValueError, match="'odd' is neither one byte string nor one int64"):
-        decode_example(example.SerializeToString())
+        parse_example(example.SerializeToString())
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_an_example_that_was_cut_is_refused_as_tensorflow_does():
         with pytest.raises(DecodeError):
             tf.train.Example.FromString(data[:end])
         with pytest.raises(ValueError, match="beyond its message"):
-            decode_example(data[:end])
+            parse_example(data[:end])
 
 
 def test_a_length_beyond_the_file_asks_for_no_memory(tmp_path):
@@ -163,6 +163,6 @@ def test_a_disk_that_fails_on_the_way_is_named(shard, monkeypatch):
     with pytest.raises(DatasetError, match=f"{shard} cannot be read: Input/output error"):
         next(read)
     losses = {}
-    whole = list(salvaged(shard, Shard(shard.name, 3, 0, ""), decode_example, losses))
+    whole = list(salvaged(shard, Shard(shard.name, 3, 0, ""), parse_example, losses))
     assert whole == list(map(tensorflows, EXAMPLES[:2]))
     assert losses == {shard.name: Loss(1, 1)}

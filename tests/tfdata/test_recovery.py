@@ -58,7 +58,7 @@ def test_somebody_whom_the_manifest_does_not_name_stops_reading(folder, shards):
     with pytest.raises(tf.errors.InvalidArgumentError, match="a record names nobody"):
         images(folder)
     error = first_damage(folder, load_manifest(folder))
-    assert f"its identity '{name}' is none of the manifest's people" in str(error)
+    assert f"its identity '{name}' is not in the manifest's people" in str(error)
 
 
 def test_training_stops_with_a_sentence_that_names_the_place(folder, shards, tmp_path, capsys):

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from tfdata import DatasetError, load_manifest, tfrecord_recovery, verify
-from tfdata.faults import Found, find_faults
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
 from tfdata.record_reader import Loss, salvaged
-from tfdata.schema import Corpus, Leak, Manifest, Person, Shard, Split, encode_record
-from tfdata.tfrecord import encode_example, frame
-from tfdata.validation import RecordCheck
+from tfdata.schema import encode_record
+from tfdata.tfrecord import frame, serialize_example
+from tfdata.validation import CheckResult, RecordCheck, find_faults
 
 PEOPLE = ("Ann", "Zoë")
 PER_SHARD = {"train": (5, 3), "validation": (2,), "test": (2,)}
@@ -112,12 +112,12 @@ def replace(path, number, new):
 
 def test_a_whole_data_set_is_called_so(lines):
     (line,) = lines(expected=0)
-    assert re.search(r"set is whole: 24 pairs in 4 shards, 0.0 MB, read in \d", line)
+    assert re.search(r"set is intact: 24 pairs in 4 shards, 0.0 MB, read in \d", line)
 
 
 def test_a_build_is_whole(data_set, capsys):
     assert verify.main([str(data_set)]) == 0
-    assert "is whole: 30 pairs" in capsys.readouterr().out
+    assert "is intact: 30 pairs" in capsys.readouterr().out
 
 
 def test_a_fault_is_a_line_with_shard_record_and_offset(shard, lines):
@@ -127,7 +127,7 @@ def test_a_fault_is_a_line_with_shard_record_and_offset(shard, lines):
     fault, summary = lines()
     reason = "the checksum of its data is wrong"
     assert fault == f"{shard.name}, record 4, byte {OFFSETS[3]}: {reason}"
-    assert "is damaged: 1 fault; 1 of 4 shards damaged, 23 of 24 pairs whole; copy" in summary
+    assert "is damaged: 1 fault; 1 of 4 shards damaged, 23 of 24 pairs intact; copy" in summary
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_a_fault_is_a_line_with_shard_record_and_offset(shard, lines):
             {"image": np.zeros((4, 4), np.uint8)},
             r"its image has 16 bytes where .*\[4, 4, 3\] has 48",
         ),
-        ({"identity": "Eve"}, "its identity 'Eve' is none of the manifest's people"),
-        ({"session": "test video"}, "'test video' is none that Ann has in the train split"),
-        ({"window_start_samples": -1}, "window_start_samples is no number of samples"),
-        ({"key": "Ann train 0"}, "its key 'Ann train 0' is that of an earlier record"),
+        ({"identity": "Eve"}, "its identity 'Eve' is not in the manifest's people"),
+        ({"session": "test video"}, "'test video' is not a video of Ann in the train split"),
+        ({"window_start_samples": -1}, "window_start_samples is not a number of samples"),
+        ({"key": "Ann train 0"}, "its key 'Ann train 0' is the key of an earlier record"),
     ],
 )
 def test_a_record_that_the_manifest_does_not_describe_is_a_fault(shard, lines, other, words):
@@ -154,8 +154,8 @@ def test_a_record_that_the_manifest_does_not_describe_is_a_fault(shard, lines, o
     ("data", "words"),
     [
         (b"plain text", "beyond its message"),
-        (encode_example({"image": 5}), "it has no image"),
-        (encode_example({}), "it has no image"),
+        (serialize_example({"image": 5}), "it has no image"),
+        (serialize_example({}), "it has no image"),
     ],
 )
 def test_a_record_of_another_kind_is_a_fault(shard, lines, data, words):
@@ -175,7 +175,7 @@ def test_a_key_is_one_record_s_in_all_splits(folder, lines):
 def test_records_that_changed_places_are_found_by_the_digest(shard, lines):
     shard.write_bytes(b"".join(reversed(FRAMES)))
     (fault, _) = lines()
-    assert "its SHA-256 is not the manifest's, though every record is whole" in fault
+    assert "its SHA-256 is not the manifest's, though every record is intact" in fault
 
 
 @pytest.mark.parametrize("kept", [0, 4])
@@ -185,7 +185,7 @@ def test_a_shard_that_ends_at_a_record_is_short_by_its_size(shard, lines, kept):
     fault, summary = lines()
     short = f"it has {sum(map(len, FRAMES[:kept]))} bytes where the manifest says {size}"
     assert fault == f"{shard.name}: {short}"
-    assert f"{14 + kept} of 24 pairs whole" in summary
+    assert f"{14 + kept} of 24 pairs intact" in summary
 
 
 def test_all_missing_shards_are_named(folder, lines):
@@ -193,7 +193,7 @@ def test_all_missing_shards_are_named(folder, lines):
         path.unlink()
     *faults, summary = lines()
     assert all("cannot be read: No such file" in fault for fault in faults)
-    assert "2 faults; 2 of 4 shards damaged, 8 of 24 pairs whole" in summary
+    assert "2 faults; 2 of 4 shards damaged, 8 of 24 pairs intact" in summary
 
 
 def test_people_of_whom_the_manifest_promises_more_are_named(folder, lines):
@@ -221,8 +221,8 @@ def test_only_so_many_faults_are_told(folder, lines, monkeypatch):
 def test_files_of_others_are_a_note_and_no_fault(folder, lines):
     (folder / "mine.tfrecord").write_bytes(b"?")
     note, summary = lines(expected=0)
-    assert note == "Note: mine.tfrecord is not of this data set, and was not read."
-    assert "is whole" in summary
+    assert note == "Note: mine.tfrecord is not part of this dataset and was not read."
+    assert "is intact" in summary
 
 
 def edit(folder, change):
@@ -238,15 +238,18 @@ def edit(folder, change):
         (lambda f: f.pop("people"), "people"),
         (lambda f: f.update(format_version=99), "format version 99"),
         (lambda f: f.update(image_shape=[0, 4, 3]), "a shape has no size"),
-        (lambda f: f.update(image_shape=["4", 4, 3]), "of another kind"),
+        (lambda f: f.update(image_shape=["4", 4, 3]), "image_shape[0] is '4', not an integer"),
         (lambda f: f["people"]["Ann"].update(label=1), "labels do not count from 0"),
-        (lambda f: f["people"]["Ann"]["pairs"].pop("test"), "of another kind"),
+        (lambda f: f["people"]["Ann"]["pairs"].pop("test"), "'test' is missing from the pairs"),
         (lambda f: f["splits"]["test"].update(pairs=5), "test split has 5 pairs, its shards 4"),
-        (lambda f: f["splits"]["test"]["shards"][0].update(file="../x"), "no file name"),
+        (lambda f: f["splits"]["test"]["shards"][0].update(file="../x"), "not a file name"),
         (lambda f: f["splits"]["test"]["shards"].append(f["splits"]["test"]["shards"][0]), "two"),
-        (lambda f: f["splits"]["test"]["sessions"].update(Eve=[]), "nobody is called 'Eve'"),
-        (lambda f: f["splits"]["test"].update(sessions=3), "of another kind"),
-        (lambda f: f["splits"]["test"]["sessions"].update(Ann="v"), "videos of 'Ann' are no list"),
+        (lambda f: f["splits"]["test"]["sessions"].update(Eve=[]), "videos of 'Eve', who is not"),
+        (lambda f: f["splits"]["test"].update(sessions=3), "sessions is 3, not an object"),
+        (
+            lambda f: f["splits"]["test"]["sessions"].update(Ann="v"),
+            "sessions.Ann is 'v', not an array",
+        ),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_one_sentence(folder, capsys, change, words):
@@ -297,7 +300,7 @@ def test_opening_asks_for_presence_and_size_alone(folder, shard):
     with pytest.raises(DatasetError, match=f"{shard.name} has {size - 1} bytes .* says {size}"):
         load_manifest(folder)
     shard.unlink()
-    with pytest.raises(DatasetError, match=f"{shard.name} is missing; copy the data set again"):
+    with pytest.raises(DatasetError, match=f"{shard.name} is missing; copy the dataset again"):
         load_manifest(folder)
     assert load_manifest(folder, check_shards=False).people
 
@@ -389,7 +392,7 @@ def fuzz(folder, shard, times, seed):
         out, loss = salvage_shard(shard, manifest)
         whole = sorted((content.index(frame), frame) for frame in FRAMES if frame in content)
         assert out == [frame for _, frame in whole], content
-        found = Found()
+        found = CheckResult()
         told = list(find_faults(folder, manifest, found, lambda _: None))
         assert bool(told) == (content != good), content
         assert found.faults == len(told)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tfdata.schema import MANIFEST_NAME, load_manifest
+from tfdata.manifest import load_manifest
+from tfdata.schema import MANIFEST_NAME
 from tfdata.storage import remote
 from tfdata.storage.files import replace_file
 
