@@ -50,6 +50,7 @@ setup(
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",
+        "jinja2>=3.1",
         "librosa==0.11.*",
         "numpy==1.26.*",
         "pillow>=11",

@@ -86,8 +86,7 @@ def _evaluate(found: argparse.Namespace) -> int:
     from facevoice.evaluation.predictions import read_answers
     from facevoice.evaluation.runs import open_run
     from facevoice.evaluation.trials import embed, read_trials
-    from facevoice.reports.error_analysis_text import weighing_sentences
-    from facevoice.reports.evaluation_text import notes, table
+    from facevoice.reports.evaluation_text import evaluation_text
     from tfdata.storage.local_copy import nearby
 
     run = open_run(found.run)
@@ -124,9 +123,7 @@ def _evaluate(found: argparse.Namespace) -> int:
         results.append(evaluators.unknown_part(run, known, strangers, rate))
     metrics = write_folder(folder, run, answers, results)
 
-    print(table(metrics))
-    for note in [*weighing_sentences(metrics.get("weighing")), *notes(metrics)]:
-        print(note)
+    print(evaluation_text(metrics))
     if found.unknown:
         print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
     print(f"The report is {folder / 'report.html'}.")

@@ -67,7 +67,8 @@ def robustness_part(
     """How much accuracy is left when evidence is missing, or damaged."""
     found = [asdict(measured) for measured in robustness(run, data_dir, manifest, split, known)]
     return Part(
-        {"robustness": found}, pictures={"robustness.png": error_analysis_figures.curves(found)}
+        {"robustness": found},
+        pictures={"robustness.png": error_analysis_figures.robustness_curves(found)},
     )
 
 
@@ -81,7 +82,7 @@ def weighing_part(run: Run, known: Answers) -> Part:
     return Part(
         {"weighing": found},
         {"face_margin": face_margin, "voice_margin": voice_margin},
-        {"weighing.png": error_analysis_figures.margins(face_margin, voice_margin)},
+        {"weighing.png": error_analysis_figures.margin_scatter(face_margin, voice_margin)},
     )
 
 
@@ -106,7 +107,7 @@ def confused_part(run: Run, data_dir: Path, manifest: Manifest, split: str, know
                 Shown(each.named, back, *media[values["beside"]]),
             )
         )
-    picture = media_figures.confused(
+    picture = media_figures.confused_pairs(
         shown, band_centres_hz(run.features), run.features.window_seconds
     )
     return Part({"confused": metrics}, pictures={"confused.png": picture})

@@ -33,7 +33,7 @@ def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
     settings = feature_settings(manifest)
     start = example.window_start_samples / settings.sample_rate_hz
     words = f"{example.place} · video {example.session} · from {start:g} s"
-    picture = inspection_figures.example(
+    picture = inspection_figures.example_figure(
         example.identity,
         words,
         example.image,
@@ -83,7 +83,7 @@ def write_sheet(folder: Path, examples: Sequence[Example], manifest: Manifest) -
 
     settings = feature_settings(manifest)
     shown = [(example.place, example.image, example.levels) for example in examples]
-    picture = media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
+    picture = media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
     replace_file(folder / "person.png", picture)
 
 
@@ -98,7 +98,7 @@ def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: in
         ("as stored", example.image, example.levels),
         *((f"epoch {epoch}", *pair) for epoch, pair in zip(AUGMENTED_EPOCHS, changed, strict=True)),
     ]
-    picture = media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
+    picture = media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
     replace_file(folder / "augmented.png", picture)
 
 
@@ -112,5 +112,6 @@ def write_levels(folder: Path, survey: Survey, manifest: Manifest) -> None:
         if split in survey.faces
     }
     replace_file(
-        folder / "stats.png", inspection_figures.levels(counts, feature_settings(manifest).floor_db)
+        folder / "stats.png",
+        inspection_figures.level_histograms(counts, feature_settings(manifest).floor_db),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from facevoice.features import band_centres_hz, column_centres
 from facevoice.inspection.examples import Example, feature_settings, people_words
 from facevoice.inspection.levels import Levels
-from facevoice.reports.card_settings import shown
+from facevoice.reports.settings_table import format_setting
 from tfdata.schema import Manifest, Split
 from tfdata.text import counted, listed
 
@@ -23,10 +23,15 @@ def overview(data_dir: str, manifest: Manifest) -> str:
     settings = manifest.features.items()
     rows = [
         ("People", people_words(manifest)),
-        ("Features", ", ".join(f"{name} {shown(name, value)}" for name, value in settings)),
+        (
+            "Features",
+            ", ".join(f"{name} {format_setting(name, value)}" for name, value in settings),
+        ),
         (
             "Plan",
-            ", ".join(f"{name} {shown(name, value)}" for name, value in manifest.plan.items()),
+            ", ".join(
+                f"{name} {format_setting(name, value)}" for name, value in manifest.plan.items()
+            ),
         ),
         ("Leakage", _leakage(manifest)),
         ("Rejects", _counts(manifest.rejects.items()) or "none"),

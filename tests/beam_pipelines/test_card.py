@@ -1,27 +1,22 @@
-"""The card of a data set: what it shows, where its pictures come from, and that it is always so."""
+"""The dataset card: contents, selection of examples, and determinism."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
-import io
 import os
-import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from beam_pipelines import card as examples_of
-from beam_pipelines.card import card_html
+from beam_pipelines.card import card_html, select_examples
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from facevoice.features import FeatureSettings
-from facevoice.reports.pictures import colour_map
+from facevoice.reports.image_encoding import colour_map
+from tests.html_pages import Page, check_accessible, check_self_contained, decode_image
 from tfdata import DatasetError, load_manifest
 from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
 from tfdata.tfrecord import frame
@@ -96,42 +91,9 @@ def write_set(folder, manifest):
     return manifest
 
 
-class Page(HTMLParser):
-    """The text and the pictures of a page, and whether every element is closed in its turn."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.texts, self.images, self.open = [], [], []
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "img":
-            self.images.append(dict(attributes))
-        elif tag not in ("meta", "path", "!doctype"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag != "path":
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.texts.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.texts))
-
-
-def picture(image):
-    return Image.open(io.BytesIO(base64.b64decode(image["src"].partition("base64,")[2])))
-
-
 @pytest.fixture
 def twenty(tmp_path):
-    """A data set of twenty people on disk, and its manifest."""
+    """A dataset of twenty people on disk, and its manifest."""
     return tmp_path, write_set(tmp_path, manifest_of(names_of(20)))
 
 
@@ -140,7 +102,7 @@ def test_the_twelve_of_lowest_rank_are_shown_once_each(twenty):
     lowest = sorted(names_of(20), key=lambda name: rank(0, "card", name))[:12]
     expected = [f"Face of {name.replace('_', ' ')}" for name in sorted(lowest)]
     assert [image["alt"] for image in page.images][::2] == expected
-    assert "12 of the people" in page.text
+    assert "One pair of each of 12 of the people" in page.text
 
 
 def test_faces_and_spectrograms_are_those_of_one_record_with_the_lowest_band_at_the_bottom(twenty):
@@ -149,9 +111,9 @@ def test_faces_and_spectrograms_are_those_of_one_record_with_the_lowest_band_at_
     for face, voice in zip(images[::2], images[1::2], strict=True):
         name = face["alt"].removeprefix("Face of ").replace(" ", "_")
         pixels, levels = arrays_of(f"{name} train 0")
-        np.testing.assert_array_equal(np.asarray(picture(face)), pixels)
-        np.testing.assert_array_equal(np.asarray(picture(voice)), levels[::-1])
-        colours = np.asarray(picture(voice).convert("RGB"))
+        np.testing.assert_array_equal(np.asarray(decode_image(face)), pixels)
+        np.testing.assert_array_equal(np.asarray(decode_image(voice)), levels[::-1])
+        colours = np.asarray(decode_image(voice).convert("RGB"))
         np.testing.assert_array_equal(colours, colour_map()[levels[::-1]])
 
 
@@ -161,16 +123,16 @@ def test_a_person_is_found_in_whatever_split_has_a_pair(tmp_path):
     for split in ("train", "validation"):
         del manifest.splits[split].sessions["Bob"]
     manifest = write_set(tmp_path, manifest)
-    shown = examples_of.examples(tmp_path, manifest)
-    assert [(example.person, example.split) for example in shown] == [
+    found = select_examples(tmp_path, manifest)
+    assert [(example.identity, split) for split, example in found] == [
         ("Ann", "train"),
         ("Bob", "test"),
     ]
-    assert shown[1].session == "Bob-test"
+    assert found[1][1].session == "Bob-test"
 
 
-def test_shards_are_read_only_as_far_as_is_needed(twenty):
-    """The first pair of everyone comes before the second of anyone; the rest may be rubbish."""
+def test_shards_are_read_only_as_far_as_needed(twenty):
+    """The first pair of each person comes before the second of any; the rest may be invalid."""
     folder, manifest = twenty
     before = card_html(folder, manifest)
     for shard in manifest.splits["train"].shards:
@@ -192,7 +154,7 @@ def test_a_damaged_record_is_named_by_its_shard(twenty):
 
 
 def test_the_page_is_the_same_from_memory_and_disk_and_in_another_process(twenty):
-    """Where, too, neither TensorFlow nor Matplotlib is loaded: workers do not have them."""
+    """Neither TensorFlow nor Matplotlib is loaded there: workers do not have them."""
     folder, manifest = twenty
     html = card_html(folder, manifest)
     assert html == card_html(folder, load_manifest(folder))
@@ -210,15 +172,31 @@ def test_the_page_is_the_same_from_memory_and_disk_and_in_another_process(twenty
     assert str(folder) not in html
 
 
-def test_the_page_needs_no_other_file_and_runs_nothing(twenty):
+def test_the_page_is_accessible_and_self_contained(twenty):
     html = card_html(*twenty)
-    assert "<script" not in html
-    assert "http" not in html
-    assert "url(" not in html
-    assert html.count("src=") == html.count('src="data:image/png;base64,') == 24
+    check_self_contained(html)
+    page = Page(html)
+    check_accessible(page)
+    assert len(page.images) == 24
+    assert page.headings == [
+        (1, "20 people, 120 pairs of a face and a voice"),
+        (2, "Data leakage"),
+        (2, "Examples"),
+        (2, "People by split"),
+        (2, "Counts and durations"),
+        (2, "Rejected media"),
+        (2, "Preprocessing"),
+        (3, "Face images"),
+        (3, "Audio"),
+        (3, "Spectrograms"),
+        (2, "Selection and splits"),
+        (3, "Selection"),
+        (3, "Splits and shards"),
+        (2, "Software"),
+    ]
 
 
-def test_names_and_facts_cannot_become_elements(tmp_path):
+def test_names_and_attributes_cannot_become_elements(tmp_path):
     name = "<img src=x onerror=\"alert(1)\">&amp;_'Zoë'"
     manifest = manifest_of([name], rejects={"<i>odd": 2}, software={"<s>": "<1>"})
     person = Person(0, {"gender": "<u>f", "nationality": "<u>Å"}, PAIRS, missing=2)
@@ -228,16 +206,30 @@ def test_names_and_facts_cannot_become_elements(tmp_path):
     assert page.text.count(name.replace("_", " ")) == 3  # in the grid, the rows, the missing
     for shown in ("<i>odd", "<s>", "<1>", "<u>f 1", "<u>Å 1"):
         assert shown in page.text
+    for tag in ("i", "s", "u"):
+        assert all(found.keys() & {"class", "style"} for found in page.all(tag))
+
+
+def test_control_characters_in_names_are_escaped(tmp_path):
+    name = "<script>\x1b[31m\x00\u202e"
+    html = card_html(tmp_path, write_set(tmp_path, manifest_of([name], rejects={"\x1b": 1})))
+    assert not {"\x1b", "\x00", "\u202e"} & set(html)
+    check_self_contained(html)
+    page = Page(html)
+    shown = "<script>\\x1b[31m\\x00\\u202e"
+    assert page.text.count(shown) == 3  # in the example, its video, and the rows
+    assert page.images[0]["alt"] == f"Face of {shown}"
+    assert "\\x1b 1" in page.text
 
 
 @pytest.mark.parametrize("count", [1, 12, 40, 60])
-def test_everyone_has_a_row_with_the_pairs_of_each_split(tmp_path, count):
+def test_each_person_has_a_row_with_the_pairs_of_each_split(tmp_path, count):
     manifest = manifest_of(names_of(count))
-    html = card_html(tmp_path, manifest)
-    page = Page(html)
+    page = Page(card_html(tmp_path, manifest))
     for name in manifest.people:
         assert f"{name.replace('_', ' ')} 4 1 1 " in page.text
-    assert html.count('aria-label="4 train, 1 validation, 1 test"') == count
+    labels = {"role": "img", "aria-label": "4 train, 1 validation, 1 test"}
+    assert len(page.all("span", **labels)) == count
 
 
 def test_of_many_people_those_with_the_fewest_pairs_are_named_and_the_page_stays_small(tmp_path):
@@ -245,46 +237,50 @@ def test_of_many_people_those_with_the_fewest_pairs_are_named_and_the_page_stays
     manifest.people["Person_4321"].pairs.update(train=1, validation=0, test=0)
     html = card_html(tmp_path, manifest)
     assert "Person 4321 1 0 0 " in Page(html).text
-    assert "Pairs of 6,000 people: 6 at most, 6 in the middle, 1 at least." in html
+    summary = "Pairs per person, of 6,000 people: maximum 6, median 6, minimum 1."
+    assert summary in Page(html).text
+    assert Page(html).all("svg", **{"aria-label": summary})
     assert len(html) < 60_000  # without pictures, which do not grow with the people
 
 
-def test_nothing_that_leaks_is_said_in_so_many_words(tmp_path):
+def test_the_absence_of_leakage_is_stated(tmp_path):
     html = card_html(tmp_path, manifest_of(["Ann"]))
     assert "No video and no audio sample of validation or test is in training." in html
     assert "Warning" not in html
 
 
-def test_what_leaks_is_a_warning_with_its_numbers(tmp_path):
+def test_leakage_is_a_warning_with_numbers(tmp_path):
     leaks = {"validation": Leak(40, 0, 0), "test": Leak(80, 60, 20)}
     html = card_html(tmp_path, manifest_of(["Ann"], leakage=leaks))
     page = Page(html)
     assert "Warning: part of test is also in training." in page.text
-    assert re.search(r"validation 40 0 0 test 80 60 \(75\.0%\) 20 \(25\.0%\)", page.text)
+    assert [" validation", "40", "0", "0"] in page.rows
+    assert [" test", "80", "60 (75.0%)", "20 (25.0%)"] in page.rows
     assert "No video and no audio sample" not in html
 
 
-def test_an_empty_split_is_said_to_be_empty(tmp_path):
+def test_empty_splits_are_named(tmp_path):
     pairs = {"train": 4, "validation": 0, "test": 1}
     page = Page(card_html(tmp_path, manifest_of(["Ann"], pairs)))
     assert "No video and no audio sample of test is in training." in page.text
     assert "There are no validation pairs." in page.text
     alone = Page(card_html(tmp_path, manifest_of(["Ann"], {**pairs, "test": 0})))
-    assert "Nothing is held back from training." in alone.text
-    assert "There are no validation and test pairs." in alone.text
+    assert "The dataset has no held-out data." in alone.text
+    assert "There are no validation or test pairs." in alone.text
 
 
 def test_counts_and_durations_add_up(tmp_path):
     page = Page(card_html(tmp_path, write_set(tmp_path, manifest_of(names_of(20)))))
     assert "20 people, 120 pairs of a face and a voice" in page.text
     # people, videos, pairs, pairs times half a second
-    assert "train 20 20 80 40 s" in page.text
-    assert "all 20 60 120 1 min" in page.text
-    assert "60 videos with 180 faces and 140 clips, together 20 min of audio" in page.text
+    rows = {row[0].strip(): row[1:5] for row in page.rows}
+    assert rows["train"] == ["20", "20", "80", "40 s"]
+    assert rows["all"] == ["20", "60", "120", "1 min"]
+    assert "60 videos, 180 face images and 140 clips, with 20 min of audio in total" in page.text
     assert "overlap by" not in page.text
 
 
-def test_overlapping_windows_are_said_to_overlap(tmp_path):
+def test_overlapping_windows_are_stated(tmp_path):
     manifest = manifest_of(["Ann"])
     manifest.plan["window_overlap"] = 0.25
     assert "Windows of one clip overlap by 25%" in card_html(tmp_path, manifest)
@@ -294,13 +290,17 @@ def test_rejects_are_listed_by_number_and_lost_pairs_by_person(tmp_path):
     assert "No media file was rejected." in card_html(tmp_path, manifest_of(["Ann"]))
     manifest = manifest_of(["Ann", "Bob"], rejects={"blank": 1, "silent": 1200})
     manifest.people["Bob"] = dataclasses.replace(manifest.people["Bob"], missing=3)
-    text = Page(card_html(tmp_path, manifest)).text
-    assert "1,201 media files could not be used" in text
-    assert re.search(r"silent: a clip without sound 1,200 blank: an image of a single .* 1 ", text)
-    assert "3 pairs could not be made for want of a spare: Bob (3)." in text
+    page = Page(card_html(tmp_path, manifest))
+    assert "1,201 media files could not be used" in page.text
+    (silent,) = (i for i, row in enumerate(page.rows) if row[0].startswith("silent: a clip with"))
+    assert page.rows[silent][2] == "1,200"
+    assert page.rows[silent + 1][0].startswith("blank: an image of a single")
+    assert page.rows[silent + 1][2] == "1"
+    missing = "3 pairs are missing because no replacement media were left: Bob (3)."
+    assert missing in page.text
 
 
-def test_facts_of_the_meta_file_are_counted_where_it_has_them(tmp_path):
+def test_attributes_of_the_meta_file_are_counted(tmp_path):
     manifest = manifest_of(names_of(3))
     assert "Gender" not in card_html(tmp_path, manifest)
     people = [
@@ -311,7 +311,7 @@ def test_facts_of_the_meta_file_are_counted_where_it_has_them(tmp_path):
     ]
     manifest = dataclasses.replace(manifest, people=dict(zip(names_of(3), people, strict=True)))
     text = Page(card_html(tmp_path, manifest)).text
-    assert "Gender: f 2 · not said 1" in text
+    assert "Gender: f 2 · unknown 1" in text
     assert "Nationality" not in text
 
 
