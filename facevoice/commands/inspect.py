@@ -31,8 +31,8 @@ from tqdm import tqdm
 
 from facevoice.inspection import text
 from facevoice.inspection.examples import (
-    Example,
     NotFoundError,
+    StoredExample,
     by_key,
     example_at,
     find_person,
@@ -155,7 +155,7 @@ def _show_example(found: argparse.Namespace, manifest: Manifest) -> None:
 def _show_person(found: argparse.Namespace, manifest: Manifest) -> None:
     identity = find_person(manifest, found.person)
     splits = (found.split,) if found.split else SPLITS
-    examples: list[Example] = []
+    examples: list[StoredExample] = []
     for split in splits:
         of_split = _walk(found.data_dir, manifest, (split,))
         theirs = (example for example in of_split if example.identity == identity)
@@ -189,7 +189,7 @@ def _show_stats(found: argparse.Namespace, manifest: Manifest) -> None:
         print(f"\nstats.png is in {found.export}.")
 
 
-def _walk(data_dir: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[Example]:
+def _walk(data_dir: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[StoredExample]:
     """The examples of some splits, with a bar on a terminal."""
     total = sum(manifest.splits[split].pairs for split in splits)
     examples = walk_examples(data_dir, manifest, splits)

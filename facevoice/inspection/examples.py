@@ -1,4 +1,4 @@
-"""Finds examples in a data set's shards, without TensorFlow; one at a time is in memory."""
+"""Finds examples in the shards of a dataset, without TensorFlow, reading one at a time."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ from tfdata.schema import (
     Manifest,
     Shard,
 )
+from tfdata.storage.files import printable
 from tfdata.text import counted, listed, readable
 
-_NAMED = 3  # keys or people in a sentence
+_MAX_KEYS = 3  # in a sentence
 
 
 class NotFoundError(FaceVoiceError):
-    """What was asked for is not there: one sentence."""
+    """Raised if an example, a person or a file is not found."""
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
-    """One pair, and where it lies.
+class StoredExample:
+    """An example and its place in the dataset.
 
     Attributes:
       split, index: the index counts from 0, in stored order.
-      shard, record: file name, and the record's number in it, from 1 as `tfdata.verify` counts.
+      shard, record: file name, and number of the record in it, from 1 as in `tfdata.verify`.
       key, identity, session, face_source, audio_source, window_start_samples: see `tfdata.schema`.
       image: uint8 [height, width, 3].
-      levels: uint8 [bands, frames], the lowest band first.
+      spectrogram: uint8 [bands, frames], the lowest band first.
     """
 
     split: str
@@ -59,32 +60,33 @@ class Example:
     audio_source: str
     window_start_samples: int
     image: NDArray[np.uint8]
-    levels: NDArray[np.uint8]
+    spectrogram: NDArray[np.uint8]
 
     @property
     def place(self) -> str:
+        """Returns split and index, as text."""
         return f"{self.split} {self.index}"
 
 
 def feature_settings(manifest: Manifest) -> FeatureSettings:
-    """The settings that the arrays were made with.
+    """Returns the preprocessing settings of a dataset.
 
     Raises:
-      DatasetError: they make no sense.
+      DatasetError: the settings are invalid.
     """
     try:
         return FeatureSettings(**manifest.features)
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"The manifest's features make no sense: {error}") from None
+        raise DatasetError(f"The manifest has invalid preprocessing settings: {error}") from None
 
 
 def walk_examples(
     data_dir: Path, manifest: Manifest, splits: Sequence[str] = SPLITS
-) -> Iterator[Example]:
-    """All examples of some splits, in stored order.
+) -> Iterator[StoredExample]:
+    """Yields all examples of some splits, in stored order.
 
     Raises:
-      DatasetError: a shard is damaged, or is none of this data set.
+      DatasetError: a shard is damaged or has other records than the manifest says.
     """
     for split in splits:
         first = 0
@@ -93,11 +95,11 @@ def walk_examples(
             first += shard.records
 
 
-def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> Example:
-    """One example by its place; reads no other shard.
+def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> StoredExample:
+    """Returns the example at an index of a split; reads only its shard.
 
     Raises:
-      NotFoundError: the split has fewer.
+      NotFoundError: the split has fewer examples.
       DatasetError: see `walk_examples`.
     """
     first = 0
@@ -112,42 +114,42 @@ def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> Ex
     )
 
 
-def by_key(examples: Iterable[Example], beginning: str) -> Example:
-    """The example with this key, or the only one whose key begins so.
+def by_key(examples: Iterable[StoredExample], prefix: str) -> StoredExample:
+    """Returns the example with this key, or the only one whose key has this prefix.
 
     Raises:
-      NotFoundError: there is none, or are several.
+      NotFoundError: no key or several keys match.
     """
-    found: Example | None = None
+    found: StoredExample | None = None
     keys: list[str] = []
-    number = 0
+    count = 0
     for example in examples:
-        if example.key == beginning:
+        if example.key == prefix:
             return example
-        if example.key.startswith(beginning):
-            number += 1
+        if example.key.startswith(prefix):
+            count += 1
             found = found or example
-            keys += [example.key] if number <= _NAMED else []
+            keys += [printable(example.key)] if count <= _MAX_KEYS else []
     if found is None:
         raise NotFoundError(
-            f"No key begins with {beginning!r}; a key is FACE|CLIP@SAMPLE, and --person NAME lists "
-            f"somebody's."
+            f"No key begins with {prefix!r}; keys have the form FACE|CLIP@SAMPLE, and --person "
+            f"NAME lists those of a person."
         )
-    if number > 1:
+    if count > 1:
         raise NotFoundError(
-            f"{number:,} keys begin with {beginning!r}, such as {listed(keys)}; give more of one."
+            f"{count:,} keys begin with {prefix!r}, such as {listed(keys)}; use a longer prefix."
         )
     return found
 
 
 def find_person(manifest: Manifest, name: str) -> str:
-    """The identity that is meant.
+    """Returns the identity that a name refers to.
 
-    It may be as stored, as one would write it or the meta file's id, or the beginning of one of
-    these, as long as it is nobody else's.
+    A name may be an identity, an identity with spaces instead of underscores, the id in the meta
+    file, or an unambiguous prefix of one of these. Case is ignored.
 
     Raises:
-      NotFoundError: nobody is called so.
+      NotFoundError: the name is unknown or ambiguous.
     """
     if name in manifest.people:
         return name
@@ -157,26 +159,30 @@ def find_person(manifest: Manifest, name: str) -> str:
             names.setdefault(other.casefold(), identity)
     if name.casefold() in names:
         return names[name.casefold()]
-    meant = {names[other] for other in names if name and other.startswith(name.casefold())}
-    if len(meant) == 1:
-        return meant.pop()
+    matches = {names[other] for other in names if name and other.startswith(name.casefold())}
+    if len(matches) == 1:
+        return matches.pop()
     near = difflib.get_close_matches(name.casefold(), names, n=1)
-    hint = f"did you mean {names[near[0]]}?" if near else f"there are {people_words(manifest)}."
-    raise NotFoundError(f"Nobody is called {name!r}; {hint}")
+    hint = (
+        f"did you mean {printable(names[near[0]])}?"
+        if near
+        else f"the people are {people_text(manifest)}."
+    )
+    raise NotFoundError(f"The dataset has no person {name!r}; {hint}")
 
 
-def people_words(manifest: Manifest, most: int = 12) -> str:
-    """Who is in the data set, the first of them by name."""
-    names = list(manifest.people)
-    if len(names) > most:
-        return listed([*names[: most - 1], f"{len(names) - most + 1:,} more"])
+def people_text(manifest: Manifest, max_names: int = 12) -> str:
+    """Lists the people of a dataset; of many people, the first ones."""
+    names = [printable(name) for name in manifest.people]
+    if len(names) > max_names:
+        return listed([*names[: max_names - 1], f"{len(names) - max_names + 1:,} more"])
     return listed(names)
 
 
-def spread(examples: Iterable[Example], most: int) -> list[Example]:
-    """Up to `most` of one person's examples of a split: one of each video, then another of each."""
+def spread(examples: Iterable[StoredExample], most: int) -> list[StoredExample]:
+    """Selects up to `most` examples of a person and a split, evenly over the videos."""
     seen: Counter[str] = Counter()
-    kept: list[tuple[int, int, Example]] = []
+    kept: list[tuple[int, int, StoredExample]] = []
     for example in examples:
         seen[example.session] += 1
         kept.append((seen[example.session], example.index, example))
@@ -187,12 +193,12 @@ def spread(examples: Iterable[Example], most: int) -> list[Example]:
 
 def _of_shard(
     data_dir: Path, manifest: Manifest, split: str, shard: Shard, first: int
-) -> Iterator[Example]:
-    """The examples of one shard; `first` is the index of its first in the split."""
+) -> Iterator[StoredExample]:
+    """Yields the examples of one shard; `first` is the index of its first in the split."""
     number = 0
     for number, record in enumerate(read_shard(data_dir, manifest, shard), 1):
         try:
-            yield Example(
+            yield StoredExample(
                 split=split,
                 index=first + number - 1,
                 shard=shard.file,
@@ -204,18 +210,18 @@ def _of_shard(
                 audio_source=_text(record[AUDIO_SOURCE]),
                 window_start_samples=int(record[WINDOW_START]),
                 image=_array(record[IMAGE], manifest.image_shape),
-                levels=_array(record[SPECTROGRAM], manifest.spectrogram_shape),
+                spectrogram=_array(record[SPECTROGRAM], manifest.spectrogram_shape),
             )
         except (KeyError, TypeError, ValueError):
-            raise _foreign(data_dir, f"record {number} of {shard.file}") from None
+            raise _mismatch(data_dir, f"record {number} of {shard.file}") from None
     if number != shard.records:
-        raise _foreign(data_dir, f"{shard.file}, with {number} records,")
+        raise _mismatch(data_dir, f"{shard.file}, with {number} records,")
 
 
-def _foreign(data_dir: Path, what: str) -> DatasetError:
+def _mismatch(data_dir: Path, subject: str) -> DatasetError:
     return DatasetError(
-        f"In {data_dir}, {what} is not what the manifest says; 'python -m tfdata.verify "
-        f"{data_dir}' tells more."
+        f"In {data_dir}, {subject} differs from what the manifest says; run 'python -m "
+        f"tfdata.verify {data_dir}' for details."
     )
 
 

@@ -14,6 +14,7 @@ from facevoice.reports.results import (
     Trials,
     Verification,
 )
+from tfdata.storage.files import printable
 from tfdata.text import counted
 
 Row = tuple[str, str, str]  # name, value, details
@@ -30,13 +31,12 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
     evaluation = EvaluationMetrics.from_json(metrics)
     rows = [row for group in metric_groups(evaluation).values() for row in group]
     name_width, value_width = (max((len(row[i]) for row in rows), default=0) for i in (0, 1))
-    return "\n".join(
-        [
-            *(f"{a:<{name_width}}  {b:>{value_width}}  {c}".rstrip() for a, b, c in rows),
-            *fusion_sentences(evaluation.fusion),
-            *caveats(evaluation),
-        ]
-    )
+    lines = [
+        *(f"{a:<{name_width}}  {b:>{value_width}}  {c}".rstrip() for a, b, c in rows),
+        *fusion_sentences(evaluation.fusion),
+        *caveats(evaluation),
+    ]
+    return "\n".join(map(printable, lines))
 
 
 def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:

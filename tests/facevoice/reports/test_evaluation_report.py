@@ -124,6 +124,7 @@ def test_names_are_escaped():
     assert not {"\x07", "\x1b"} & set(html)
     check_self_contained(html)
     assert Page(html).text.count("<script>\\x07\\x1b]0;") == 7
+    assert not {"\x07", "\x1b"} & set(evaluation_text(metrics))
 
 
 def test_the_page_is_accessible_and_self_contained():
