@@ -1,1 +1,1 @@
-"""Inspects datasets: shows examples and people, computes statistics and finds suspicious media."""
+"""Inspects datasets: shows examples and people, computes statistics and finds anomalies."""

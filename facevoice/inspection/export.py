@@ -33,7 +33,7 @@ def write_example(folder: Path, example: StoredExample, manifest: Manifest) -> N
     settings = feature_settings(manifest)
     start = example.window_start_samples / settings.sample_rate_hz
     caption = f"{example.place} · video {example.session} · from {start:g} s"
-    picture = inspection_figures.example_figure(
+    figure = inspection_figures.example_figure(
         example.identity,
         caption,
         example.image,
@@ -42,7 +42,7 @@ def write_example(folder: Path, example: StoredExample, manifest: Manifest) -> N
         settings.window_seconds,
         settings.floor_db,
     )
-    replace_file(folder / "example.png", picture)
+    replace_file(folder / "example.png", figure)
 
 
 def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio: Path) -> str:
@@ -89,8 +89,8 @@ def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manif
 
     settings = feature_settings(manifest)
     shown = [(example.place, example.image, example.spectrogram) for example in examples]
-    picture = media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
-    replace_file(folder / "person.png", picture)
+    figure = media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
+    replace_file(folder / "person.png", figure)
 
 
 def write_augmented(folder: Path, example: StoredExample, manifest: Manifest, seed: int) -> None:
@@ -104,8 +104,8 @@ def write_augmented(folder: Path, example: StoredExample, manifest: Manifest, se
         ("as stored", example.image, example.spectrogram),
         *((f"epoch {epoch}", *pair) for epoch, pair in zip(AUGMENTED_EPOCHS, changed, strict=True)),
     ]
-    picture = media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
-    replace_file(folder / "augmented.png", picture)
+    figure = media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
+    replace_file(folder / "augmented.png", figure)
 
 
 def write_levels(folder: Path, survey: Survey, manifest: Manifest) -> None:

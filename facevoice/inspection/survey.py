@@ -1,4 +1,4 @@
-"""Surveys all examples of a dataset: histograms of each split, and suspicious examples."""
+"""Surveys all examples of a dataset: histograms of each split, and anomalies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facevoice.inspection.histogram import Histogram
 from tfdata.schema import SPLITS, Manifest
 
 # Of 1,000 real and synthetic face images the mean luminance is 17 to 217, and each spectrogram has
-# at most 41 % of its values at the floor. A build rejects blank and silent media, but not media
+# at most 41% of its values at the floor. A build rejects blank and silent media, but not media
 # that nearly are.
 MIN_LUMINANCE, MAX_LUMINANCE = 12, 243
 MAX_SHARE_AT_FLOOR = 0.95

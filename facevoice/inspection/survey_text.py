@@ -11,15 +11,14 @@ from tfdata.schema import SPLITS
 from tfdata.storage.files import printable
 from tfdata.text import counted
 
-NO_FINDINGS = (
-    "No suspicious examples: no blank, black or white faces, no flat or silent voices, no "
-    "duplicates."
+NO_ANOMALIES = (
+    "No anomalies: no blank, black or white faces, no flat or silent voices, no duplicates."
 )
 KeyAt = Callable[[str, int], str]
 
 
 def survey_text(survey: Survey, key_at: KeyAt) -> str:
-    """Formats the histograms of each split and the suspicious examples.
+    """Formats the histograms of each split and the anomalies.
 
     Args:
       survey: of all examples of a dataset.
@@ -30,10 +29,10 @@ def survey_text(survey: Survey, key_at: KeyAt) -> str:
     for title, histograms in (("Faces", survey.faces), ("Spectrograms", survey.voices)):
         rows = [(title, *columns), *(_row(split, each) for split, each in histograms.items())]
         parts += [table(rows), ""]
-    findings = list(_faulty_lines(survey))
+    anomalies = list(_faulty_lines(survey))
     for duplicates in survey.duplicates():
-        findings += _duplicate_lines(duplicates, key_at)
-    return "\n".join([*parts, "Suspicious examples:" if findings else NO_FINDINGS, *findings])
+        anomalies += _duplicate_lines(duplicates, key_at)
+    return "\n".join([*parts, "Anomalies:" if anomalies else NO_ANOMALIES, *anomalies])
 
 
 def _row(split: str, histogram: Histogram) -> tuple[str, ...]:

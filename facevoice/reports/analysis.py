@@ -29,7 +29,7 @@ class PerPersonAccuracy:
 
 @dataclass(frozen=True)
 class IntervalBar:
-    """A proportion that is drawn as a bar with its 95 % interval; `href` links its label."""
+    """A proportion that is drawn as a bar with its 95% interval; `href` links its label."""
 
     label: str
     proportion: Proportion

@@ -25,7 +25,7 @@ COLUMNS = (
     "train",
     "validation",
     "test",
-    "95 % interval",
+    "95% interval",
     "parameters",
     "epochs",
     "seconds",

@@ -18,7 +18,7 @@ from facevoice.reports.results import read_conditions
 
 
 def robustness_curves(robustness: Sequence[Mapping[str, Any]]) -> bytes:
-    """Draws the accuracy by strength of each corruption, with 95 % intervals.
+    """Draws the accuracy by strength of each corruption, with 95% intervals.
 
     Args:
       robustness: value of `robustness` in `metrics.json`; the intact condition is first.

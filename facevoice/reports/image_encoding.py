@@ -17,19 +17,19 @@ _MAX_FACE_PIXELS, _MAX_SPECTROGRAM_PIXELS = 160, 256
 
 def face_png(image: NDArray[np.uint8]) -> bytes:
     """Encodes a face image, uint8 [height, width, 3]."""
-    picture = Image.fromarray(image)
-    picture.thumbnail((_MAX_FACE_PIXELS, _MAX_FACE_PIXELS), Image.Resampling.LANCZOS)
-    return _png(picture)
+    thumbnail = Image.fromarray(image)
+    thumbnail.thumbnail((_MAX_FACE_PIXELS, _MAX_FACE_PIXELS), Image.Resampling.LANCZOS)
+    return _png(thumbnail)
 
 
 def spectrogram_png(spectrogram: NDArray[np.uint8]) -> bytes:
     """Encodes a spectrogram, uint8 [bands, frames], with row 0, the lowest band, at the bottom."""
-    picture = Image.fromarray(np.ascontiguousarray(spectrogram[::-1]))
+    image = Image.fromarray(np.ascontiguousarray(spectrogram[::-1]))
     limit = _MAX_SPECTROGRAM_PIXELS
-    size = (min(picture.width, limit), min(picture.height, limit))
-    picture = picture.resize(size, Image.Resampling.BOX)
-    picture.putpalette(colour_map().tobytes())
-    return _png(picture)
+    size = (min(image.width, limit), min(image.height, limit))
+    image = image.resize(size, Image.Resampling.BOX)
+    image.putpalette(colour_map().tobytes())
+    return _png(image)
 
 
 def colour_map() -> NDArray[np.uint8]:
@@ -40,7 +40,7 @@ def colour_map() -> NDArray[np.uint8]:
     return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    picture.save(out, format="PNG", optimize=True)
+    image.save(out, format="PNG", optimize=True)
     return out.getvalue()

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 @dataclass(frozen=True)
 class Proportion:
-    """A proportion of examples with its 95 % interval."""
+    """A proportion of examples with its 95% interval."""
 
     correct: int
     total: int
@@ -24,9 +24,7 @@ class Proportion:
 
     def __str__(self) -> str:
         """Formats the counts and the interval."""
-        return (
-            f"{self.correct:,} of {self.total:,}; 95 % interval {self.low:.1%} to {self.high:.1%}"
-        )
+        return f"{self.correct:,} of {self.total:,}; 95% interval {self.low:.1%} to {self.high:.1%}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Formats the interval and the p-value."""
-        return f"95 % interval {self.low:+.1%} to {self.high:+.1%}, McNemar p = {self.p_value:.2g}"
+        return f"95% interval {self.low:+.1%} to {self.high:+.1%}, McNemar p = {self.p_value:.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)

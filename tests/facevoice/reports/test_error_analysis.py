@@ -32,10 +32,10 @@ def test_conditions_have_names_with_units():
 def test_corrupted_inputs_are_compared_with_the_other_medium_alone():
     rows = {row[0]: row for row in robustness_rows(read_conditions(ROBUSTNESS))}
     assert len(rows) == 5
-    interval = "3 of 4; 95 % interval 30.0% to 95.0%"
+    interval = "3 of 4; 95% interval 30.0% to 95.0%"
     assert rows["top 1, face missing"] == ("top 1, face missing", "75.0%", interval)
     assert rows["top 1, noise 20 dB SNR"][2] == (
-        f"{interval}; minus face alone: +25.0%, 95 % interval -10.0% to +50.0%, McNemar p = 0.5"
+        f"{interval}; minus face alone: +25.0%, 95% interval -10.0% to +50.0%, McNemar p = 0.5"
     )
     assert "minus voice alone" in rows["top 1, blur 2% of side"][2]
 

@@ -61,7 +61,7 @@ def test_page_and_text_have_the_same_metrics_and_caveats():
     metrics = evaluation_metrics()
     page, text = Page(evaluation_report(metrics, FIGURES)), evaluation_text(metrics)
     rows = {row[0]: row[1:] for row in page.rows}
-    assert rows["top 1, pairs"] == ["75.0%", "3 of 4; 95 % interval 30.0% to 95.0%"]
+    assert rows["top 1, pairs"] == ["75.0%", "3 of 4; 95% interval 30.0% to 95.0%"]
     assert rows["expected calibration error"] == ["3.1%", "3 bins"]
     assert rows["equal error rate, all pairs"] == [
         "12.5%",

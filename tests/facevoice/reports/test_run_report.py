@@ -38,7 +38,7 @@ def test_the_training_is_summarized():
         "Faces: rows of pixels; 10 parameters. Trained on 400 pairs of 2 people of the dataset "
         "sample for 3 epochs in 1 s; the weights of epoch 2 were kept."
     ) in text
-    assert "50.0% test accuracy (30 of 60; 95 % interval 40.0% to 60.0%)" in text
+    assert "50.0% test accuracy (30 of 60; 95% interval 40.0% to 60.0%)" in text
     assert "50.0% chance, for 2 people 50.0% validation accuracy 90.0% training accuracy" in text
     fusion = Page(report(run_metrics(epochs=0, best_epoch=None, seconds=90))).text
     assert (
