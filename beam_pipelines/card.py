@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Place, store_at
 from facevoice.features import FeatureSettings
 from facevoice.reports.card import dataset_card
-from facevoice.reports.examples import Example
+from tfdata.examples import Example, decode_example
+from tfdata.manifest import Manifest, Shard
 from tfdata.record_reader import read_records
-from tfdata.schema import (
-    IDENTITY,
-    IMAGE,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-    Shard,
-)
+from tfdata.schema import SPLITS
 
 NUM_EXAMPLES = 12
 
@@ -105,23 +93,10 @@ def _first_examples(
 ) -> dict[str, Example]:
     """Returns the first example of each person, reading only until the expected ones are found."""
     found: dict[str, Example] = {}
-    records: Iterator[Mapping[str, Any]] = read_records(path)
-    for record in records:
-        person = record[IDENTITY].decode()
-        if person in people and person not in found:
-            found[person] = _example(record, manifest)
+    for record in read_records(path):
+        example = decode_example(record, manifest)
+        if example.identity in people:
+            found.setdefault(example.identity, example)
         if expected <= found.keys():
             break
     return found
-
-
-def _example(record: Mapping[str, Any], manifest: Manifest) -> Example:
-    return Example(
-        image=np.frombuffer(record[IMAGE], np.uint8).reshape(manifest.image_shape),
-        spectrogram=np.frombuffer(record[SPECTROGRAM], np.uint8).reshape(
-            manifest.spectrogram_shape
-        ),
-        identity=record[IDENTITY].decode(),
-        session=record[SESSION].decode(),
-        window_start_samples=record[WINDOW_START],
-    )

@@ -1,1 +1,1 @@
-"""Sub-commands of `facevoice`, one a module, each with `main(argv) -> exit code`."""
+"""Sub-commands of `facevoice`: one module each, with `main(argv, prog)` -> exit code."""

@@ -1,136 +1,166 @@
-"""Says what a trained model is worth: `python evaluate.py --run runs/cnn_image`.
+"""Evaluates a run: `python evaluate.py --run runs/cnn_image`.
 
-Without --data it takes the data set that the run was trained on. It prints the main figures, and
-leaves all of them, with scores and pictures, in RUN/evaluation-SPLIT.
+Prints the main metrics and writes all metrics, scores and figures to RUN/evaluation-SPLIT. Without
+--data, the dataset that the run was trained on is used.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 
 from tfdata.command_line import Parser, fraction, local_path, path_or_address, run
-from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, load_manifest
+from tfdata.manifest import is_rebuilt, load_manifest
+from tfdata.schema import SPLITS
+
+DEFAULT_FALSE_ACCEPT_RATE = 0.05
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "evaluate.py") -> int:
     """Runs the command; returns its exit code."""
+    parser = _parser(prog)
+    args = parser.parse(argv)
+    if (args.trials is None) != (args.media is None):
+        parser.error("--trials and --media must be given together.")
+    if args.false_accept_rate is not None and args.unknown is None:
+        parser.error("--false_accept_rate needs --unknown.")
+    # Before TensorFlow is imported, which takes seconds.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return run(
+        lambda: _evaluate(args),
+        needs_training_packages="evaluation",
+        interrupted="Stopped; this evaluation is incomplete.",
+    )
+
+
+def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=__doc__)
     parser.add_argument(
-        "--run", type=local_path, required=True, metavar="DIR", help="a run's folder"
+        "--run", type=local_path, required=True, metavar="DIR", help="directory of a finished run"
     )
     parser.add_argument(
         "--data",
         type=path_or_address,
         metavar="DIR",
-        help="a data set's folder or address (default: the run's own)",
+        help="dataset directory or URL (default: the dataset of the run)",
     )
-    parser.add_argument("--split", choices=SPLITS, default="test", help="(default: %(default)s)")
     parser.add_argument(
-        "--output", type=local_path, metavar="DIR", help="default: RUN/evaluation-SPLIT"
+        "--split",
+        choices=SPLITS,
+        default="test",
+        help="split to evaluate (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=local_path,
+        metavar="DIR",
+        help="output directory (default: RUN/evaluation-SPLIT)",
     )
     parser.add_argument(
         "--compare",
         type=local_path,
         metavar="DIR",
-        help="another run, asked about the same examples",
+        help="directory of another run to compare with on the same examples",
     )
     parser.add_argument(
         "--trials",
         type=local_path,
         metavar="FILE",
-        help="pairs of files to verify, one '<1|0> path path' a line, as VoxCeleb's veri_test.txt",
+        help="list of file pairs to verify, one '<1|0> path path' per line, as in VoxCeleb's "
+        "veri_test.txt; needs --media",
     )
     parser.add_argument(
-        "--media", type=local_path, metavar="DIR", help="folder that the paths of --trials begin in"
+        "--media",
+        type=local_path,
+        metavar="DIR",
+        help="directory that the paths in --trials are relative to",
     )
     parser.add_argument(
         "--unknown",
         type=path_or_address,
         metavar="DIR",
-        help="a data set with people whom the run was not trained on: all that it has of them, in "
-        "any split, is what the model should not know",
+        help="dataset with people who are not in the training data, for open-set identification; "
+        "all of its splits are used, and people of the training data are skipped",
     )
     parser.add_argument(
         "--false_accept_rate",
         type=fraction,
         metavar="X",
-        help="share of --unknown that may be taken for known; sets RUN/threshold.json "
-        "(default: 0.05)",
+        help="share of --unknown examples to accept as known, 0 to 1; sets the threshold in "
+        f"RUN/threshold.json (default: {DEFAULT_FALSE_ACCEPT_RATE})",
     )
     parser.add_argument(
         "--skip_robustness",
         action="store_true",
-        help="do not ask again with evidence missing or damaged, about ten times the split",
+        help="do not evaluate missing and corrupted inputs, which takes about ten times as long "
+        "as the split itself",
     )
-    found = parser.parse(argv)
-    if (found.trials is None) != (found.media is None):
-        parser.error("--trials and --media belong together; give both.")
-    if found.false_accept_rate is not None and found.unknown is None:
-        parser.error("--false_accept_rate is of --unknown; give that too.")
-    # Before anything imports TensorFlow, which takes seconds.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return run(
-        lambda: _evaluate(found),
-        needs_training_packages="evaluation",
-        interrupted="Stopped; this evaluation is not finished.",
-    )
+    return parser
 
 
-def _evaluate(found: argparse.Namespace) -> int:
+def _evaluate(args: argparse.Namespace) -> int:
     from facevoice.evaluation import evaluators
-    from facevoice.evaluation.error_analysis import strength_parts
-    from facevoice.evaluation.evaluation_dir import check_folder, write_folder, write_threshold
-    from facevoice.evaluation.predictions import read_answers
+    from facevoice.evaluation.error_analysis import analyze_errors
+    from facevoice.evaluation.evaluation_dir import (
+        check_output_dir,
+        write_evaluation,
+        write_threshold,
+    )
+    from facevoice.evaluation.predictions import predict_splits
     from facevoice.evaluation.runs import open_run
-    from facevoice.evaluation.trials import embed, read_trials
+    from facevoice.evaluation.trials import embed_files, read_trials
     from facevoice.reports.evaluation_text import evaluation_text
     from tfdata.storage.local_copy import nearby
 
-    run = open_run(found.run)
-    other = open_run(found.compare) if found.compare else None
-    trials = read_trials(found.trials) if found.trials else None
-    folder = found.output or run.folder / f"evaluation-{found.split}"
-    check_folder(folder, named=found.output is not None)
-    data_dir = nearby(found.data) if found.data else run.data
-    print(f"Asking {run.model} about the {found.split} split of {data_dir}.", flush=True)
-    unknown_dir = nearby(found.unknown) if found.unknown else None
-    manifests = {place: load_manifest(place) for place in (data_dir, unknown_dir) if place}
+    run = open_run(args.run)
+    if warning := run.revision_warning():
+        print(warning, file=sys.stderr)
+    other = open_run(args.compare) if args.compare else None
+    trials = read_trials(args.trials) if args.trials else None
+    output = args.output or run.run_dir / f"evaluation-{args.split}"
+    check_output_dir(output, named=args.output is not None)
+    data_dir = nearby(args.data) if args.data else run.data
+    print(f"Evaluating {run.model} on the {args.split} split of {data_dir}.", flush=True)
+    unknown_dir = nearby(args.unknown) if args.unknown else None
+    # Each manifest is read once, so that a rebuild during the evaluation does not matter.
+    manifests = {folder: load_manifest(folder) for folder in (data_dir, unknown_dir) if folder}
     manifest = manifests[data_dir]
-    answers = read_answers(run, data_dir, manifest, [found.split])
+    predictions = predict_splits(run, data_dir, manifest, [args.split])
 
-    known = answers.known
+    known = predictions.known
     results = [
-        evaluators.head_part(run, data_dir, found.split, answers),
-        evaluators.identification_part(run, known, manifest),
-        evaluators.verification_part(run, answers),
+        evaluators.summarize_data(run, data_dir, args.split, predictions),
+        evaluators.evaluate_identification(run, known, manifest),
+        evaluators.evaluate_verification(run, predictions),
     ]
     if len(known.keys):
-        robust = not found.skip_robustness
-        results += strength_parts(run, data_dir, manifest, found.split, known, robust=robust)
+        robust = not args.skip_robustness
+        results += analyze_errors(run, data_dir, manifest, args.split, known, robust=robust)
     if other:
-        others = read_answers(other, data_dir, manifest, [found.split])
-        results.append(evaluators.comparison_part(run, known, other, others.known))
+        other_known = predict_splits(other, data_dir, manifest, [args.split]).known
+        results.append(evaluators.evaluate_comparison(run, known, other, other_known))
     if trials:
-        results.append(evaluators.trials_part(run, trials, embed(run, trials.files, found.media)))
+        embeddings = embed_files(run, trials.files, args.media)
+        results.append(evaluators.evaluate_trials(run, trials, embeddings))
     if unknown_dir:
-        strangers = read_answers(
-            run, unknown_dir, manifests[unknown_dir], SPLITS, strangers_only=True
+        unknown = predict_splits(
+            run, unknown_dir, manifests[unknown_dir], SPLITS, unknown_only=True
         )
-        rate = 0.05 if found.false_accept_rate is None else found.false_accept_rate
-        results.append(evaluators.unknown_part(run, known, strangers, rate))
-    metrics = write_folder(folder, run, answers, results)
+        rate = args.false_accept_rate
+        rate = DEFAULT_FALSE_ACCEPT_RATE if rate is None else rate
+        results.append(evaluators.evaluate_open_set(run, known, unknown, rate))
+    metrics = write_evaluation(output, run, predictions, results)
 
     print(evaluation_text(metrics))
-    if found.unknown:
+    if unknown_dir:
         print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
-    print(f"The report is {folder / 'report.html'}.")
-    for place, begun_with in manifests.items():
-        if is_rebuilt(place, begun_with):
+    print(f"The report is {output / 'report.html'}.")
+    for folder, used in manifests.items():
+        if is_rebuilt(folder, used):
             print(
-                f"Note: {place} was rebuilt during the evaluation, which used the dataset as it "
+                f"Note: {folder} was rebuilt during the evaluation, which used the dataset as it "
                 f"was at the start."
             )
     return 0

@@ -1,1 +1,1 @@
-"""What a trained model is worth: its answers on a data set, and the measures read from them."""
+"""Evaluation: predictions of trained models, and metrics computed from them."""

@@ -1,4 +1,4 @@
-"""Is one model better than another? Both asked about the same examples: pure arithmetic."""
+"""Compares two models on the same examples."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same examples.
+    """Comparison of two models on the same examples.
 
     Attributes:
-      only_first, only_second: examples that only one of them answers rightly.
+      only_first, only_second: number of examples that only one model predicts correctly.
       p_value: of McNemar's exact test, two-sided.
-      difference: accuracy of the first less that of the second.
+      difference: accuracy of the first model minus that of the second.
       low, high: 95 % bootstrap interval of the difference.
     """
 
@@ -38,16 +38,18 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Compares two models by what each has answered rightly.
+    """Compares two models by their correct predictions.
 
-    The test (McNemar, 1947; its exact form is a binomial test of the examples on which the models
-    disagree) takes examples for independent. The interval (percentile bootstrap; Efron, 1979) does
-    not: it draws whole groups anew, as the pairs of one video tend to be right or wrong together.
+    McNemar's test (1947), in its exact form a binomial test of the examples on which the models
+    disagree, assumes independent examples. The interval (percentile bootstrap; Efron, 1979) does
+    not: it resamples whole groups, because predictions for pairs of one video are correlated.
 
     Args:
-      first, second: bool [n], right or not, of the same examples in the same order.
-      groups: arrays [n], such as person and video; examples that agree in all are drawn together.
-      resamples, seed: of the bootstrap.
+      first, second: bool [n], whether each prediction is correct, for the same examples.
+      groups: arrays [n], such as person and video. Examples that are equal in all arrays form a
+        group.
+      resamples: number of bootstrap resamples.
+      seed: random seed of the bootstrap.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     disagreeing = only_first + only_second
@@ -55,9 +57,9 @@ def compare(
     codes = np.stack([np.unique(group, return_inverse=True)[1] for group in groups], axis=1)
     member = np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
     gain, size = np.bincount(member, gains), np.bincount(member)
-    draw = np.random.default_rng(seed)
-    drawn = (draw.integers(len(size), size=len(size)) for _ in range(resamples))
-    differences = [gain[chosen].sum() / size[chosen].sum() for chosen in drawn]
+    random = np.random.default_rng(seed)
+    samples = (random.integers(len(size), size=len(size)) for _ in range(resamples))
+    differences = [gain[sample].sum() / size[sample].sum() for sample in samples]
     low, high = np.percentile(differences, [2.5, 97.5])
     return Comparison(
         only_first=only_first,

@@ -1,7 +1,7 @@
-"""Damage of known strength to what a model is given, on uint8 arrays.
+"""Corruptions of face images and spectrograms with a known severity.
 
-Noise is added in power, as sounds add up: what its strength is in decibels can be said of a
-spectrogram, too, since levels are decibels below the window's maximum.
+Noise is added in power. Its signal-to-noise ratio is defined for a spectrogram, too, because levels
+are decibels relative to the maximum of the window.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from facevoice.features.spectrogram import filterbank, power_to_levels
 Bytes = NDArray[np.uint8]
 
 
-def noisy(
+def add_noise(
     levels: Bytes, snr_db: float, settings: FeatureSettings, random: np.random.Generator
 ) -> Bytes:
-    """A spectrogram as it would be with white Gaussian noise under the voice.
+    """Adds white Gaussian noise to a spectrogram.
 
-    The noise is drawn as samples and goes the way of every sound, so that it varies from place to
-    place, and hangs together between neighbours, as noise in a recording does. Phases are not
-    kept in a spectrogram, so that the noise adds to the voice's power and never cancels it: where
-    both are equally strong, that is 1.6 dB too much in the mean; elsewhere less.
+    The noise is generated as samples and transformed like any audio, so it varies over time and
+    frequency and is correlated between neighbours, as in a recording. A spectrogram has no phases,
+    so the noise always adds to the power of the voice and never cancels it. Where both are equally
+    strong, the level is 1.6 dB too high on average; elsewhere the error is smaller.
 
     Args:
-      levels: [bands, frames].
-      snr_db: power of the sound above that of the noise, min_hz to max_hz, decibels.
-      settings: that the spectrogram was made with.
-      random: of the noise.
+      levels: uint8 [bands, frames].
+      snr_db: signal-to-noise ratio from min_hz to max_hz, in dB.
+      settings: settings of the spectrogram.
+      random: generator of the noise.
     """
     samples = random.standard_normal(settings.window_samples, np.float32)
     voice, noise = (
         10 ** (levels_to_db(x, settings.floor_db) / 10)
         for x in (levels, spectrogram(samples, settings))
     )
-    width_hz = _width_hz(settings)
-    noise *= (voice * width_hz).sum() / (noise * width_hz).sum() / 10 ** (snr_db / 10)
+    weights = _band_weights(settings)
+    noise *= (voice * weights).sum() / (noise * weights).sum() / 10 ** (snr_db / 10)
     return power_to_levels((voice + noise).astype(np.float32), settings.floor_db)
 
 
-def blurred(image: Bytes, share: float) -> Bytes:
-    """A picture out of focus: a Gaussian whose deviation is that share of the side."""
+def blur(image: Bytes, share: float) -> Bytes:
+    """Blurs an image with a Gaussian whose standard deviation is a share of the image's side."""
     radius = ImageFilter.GaussianBlur(share * image.shape[0])
     return np.asarray(Image.fromarray(image).filter(radius))
 
 
-def covered(image: Bytes, share: float, random: np.random.Generator) -> Bytes:
-    """A picture with a black square, somewhere, over that share of its area."""
+def cover(image: Bytes, share: float, random: np.random.Generator) -> Bytes:
+    """Covers a share of the area of an image with a black square at a random position."""
     height, width = image.shape[:2]
     side = min(round((share * height * width) ** 0.5), height, width)
     top, left = random.integers(height - side + 1), random.integers(width - side + 1)
@@ -61,10 +61,10 @@ def covered(image: Bytes, share: float, random: np.random.Generator) -> Bytes:
 
 
 @lru_cache(maxsize=4)
-def _width_hz(settings: FeatureSettings) -> NDArray[np.float64]:
-    """What a band's power counts in the whole [bands, 1]: the width that it stands for, Hz.
+def _band_weights(settings: FeatureSettings) -> NDArray[np.float64]:
+    """Returns the weight of each band in the total power, [bands, 1].
 
-    That is the distance between centres, over what the band makes of noise of power 1 a bin.
+    It is the distance between band centres in Hz, divided by the response to white noise.
     """
     white = filterbank(settings).sum(axis=1, dtype=np.float64)
     return (np.gradient(band_centres_hz(settings)) / white)[:, None]

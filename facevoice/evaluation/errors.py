@@ -1,7 +1,7 @@
-"""The error of this package."""
+"""Error of this package."""
 
 from tfdata.errors import FaceVoiceError
 
 
 class EvaluationError(FaceVoiceError):
-    """A run that cannot be opened, or a question that it cannot answer."""
+    """Raised if a run cannot be opened or evaluated."""

@@ -1,21 +1,22 @@
-"""The folder of one evaluation, RUN/evaluation-SPLIT: what goes into it.
+"""Writes evaluation directories, RUN/evaluation-SPLIT.
 
-`metrics.json`, `report.html`, pictures, and `scores.npz`: every figure can be recomputed from its
-arrays, and they hold no picture and no sound.
+They hold `metrics.json`, `report.html`, figures, and `scores.npz`. All metrics can be recomputed
+from its arrays, which contain no media:
 
-    classes                              str [classes], the people whom the model knows
+    classes                              str [classes], the identities of the model's classes
     labels, probabilities, embeddings, identities, sessions, clips, window_starts, keys
-                                         a row an example, see `predictions.Answers`
-    confusion                            int64 [classes, classes], who it was by who was named
-    pair_first, pair_second              int32 [pairs], rows of the examples that are compared
-    pair_same, pair_scores               bool and float32 [pairs], one person or two, cosine
+                                         one row per example, see `predictions.Predictions`
+    confusion                            int64 [classes, classes], true by predicted class
+    pair_first, pair_second              int32 [pairs], rows of the compared examples
+    pair_same, pair_scores               bool and float32 [pairs], same person and cosine
     trial_lines, trial_same, trial_scores
-                                         of --trials; lines count from 1
+                                         for --trials; line numbers start at 1
     unknown_scores, unknown_identities, unknown_keys
-                                         of --unknown, a row an example
-    face_margin, voice_margin            float64, nats, of a product of experts, see
-                                         `fusion_analysis`; of examples whose label is not -1
-    right, other_right                   of --compare: bool, of the examples whose label is not -1
+                                         for --unknown, one row per example
+    face_margin, voice_margin            float64, nats, for a product of experts, see
+                                         `fusion_analysis`; for examples whose label is not -1
+    right, other_right                   for --compare: bool, correct predictions, for examples
+                                         whose label is not -1
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.evaluators import Part
-from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.evaluators import Result
+from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
 from facevoice.reports.evaluation_report import evaluation_report
 from tfdata.storage.files import check_no_links, create_file, replace_file
@@ -49,19 +50,19 @@ PICTURE_NAMES = (
 THRESHOLD_NAME = "threshold.json"
 
 
-def check_folder(folder: Path, *, named: bool) -> None:
-    """Refuses a folder with what no evaluation has left there.
+def check_output_dir(folder: Path, *, named: bool) -> None:
+    """Checks that a directory can be written and holds nothing but an earlier evaluation.
 
     Args:
-      folder: to be written to.
-      named: whether the user named it, who may name a symbolic link.
+      folder: the output directory.
+      named: whether the user chose it with --output; then it may be a symbolic link.
 
     Raises:
-      EvaluationError: names the folder.
+      EvaluationError: the directory cannot be used.
     """
     if folder.is_symlink() and not named:
         raise EvaluationError(
-            f"{folder} is a symbolic link, which is not followed; remove it, or name the folder "
+            f"{folder} is a symbolic link, which is not followed; remove it, or choose a directory "
             f"with --output."
         )
     if not folder.exists():
@@ -71,29 +72,38 @@ def check_folder(folder: Path, *, named: bool) -> None:
     except OSError as error:
         raise EvaluationError(f"{folder} cannot be written: {error.strerror}.") from None
     if not folder.is_dir():
-        raise EvaluationError(f"{folder} is not a folder; name a new one with --output.")
-    own = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *PICTURE_NAMES}
+        raise EvaluationError(f"{folder} is not a directory; choose another one with --output.")
+    expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *PICTURE_NAMES}
     found = {path.name for path in folder.iterdir()}
-    if strange := sorted(found - own):
+    if others := sorted(found - expected):
         raise EvaluationError(
-            f"{folder} holds {strange[0]}, which is not of an evaluation; name a new folder with "
-            f"--output."
+            f"{folder} contains {others[0]}, which is not part of an evaluation; choose another "
+            f"directory with --output."
         )
 
 
-def write_folder(folder: Path, run: Run, answers: Answers, parts: Iterable[Part]) -> dict[str, Any]:
-    """Writes an evaluation, over an earlier one in the same folder; returns its metrics.
+def write_evaluation(
+    folder: Path, run: Run, predictions: Predictions, results: Iterable[Result]
+) -> dict[str, Any]:
+    """Writes an evaluation, replacing an earlier one, and returns its metrics.
 
-    The same arguments give the same bytes. `metrics.json` comes last: a folder with it is whole.
+    The same arguments give the same bytes. `metrics.json` is written last and marks a complete
+    evaluation.
+
+    Args:
+      folder: the output directory.
+      run: the run.
+      predictions: its predictions.
+      results: results of the evaluators.
     """
     metrics: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {"classes": np.array(run.people)}
-    arrays |= {field.name: getattr(answers, field.name) for field in fields(answers)}
+    arrays |= {field.name: getattr(predictions, field.name) for field in fields(predictions)}
     pictures: dict[str, bytes] = {}
-    for part in parts:
-        metrics |= part.metrics
-        arrays |= part.arrays
-        pictures |= part.pictures
+    for result in results:
+        metrics |= result.metrics
+        arrays |= result.arrays
+        pictures |= result.pictures
     folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)
@@ -108,11 +118,15 @@ def write_folder(folder: Path, run: Run, answers: Answers, parts: Iterable[Part]
 
 
 def write_threshold(run: Run, unknown: dict[str, Any]) -> Path:
-    """Keeps the threshold of 'nobody I know' with the run, for whoever asks it later.
+    """Writes the threshold for unknown people to the run directory; returns its path.
 
-    An answer whose largest probability is not above `threshold` is nobody whom the model knows.
+    A prediction whose largest probability is not above `threshold` is an unknown person.
+
+    Args:
+      run: the run.
+      unknown: the metrics of `evaluators.evaluate_open_set`.
     """
-    path = run.folder / THRESHOLD_NAME
+    path = run.run_dir / THRESHOLD_NAME
     _write_json(
         path,
         {

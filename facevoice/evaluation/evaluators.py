@@ -1,4 +1,4 @@
-"""The parts of an evaluation: from answers to figures, the arrays behind them, and pictures."""
+"""Evaluates predictions: metrics, the arrays they are computed from, and figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.identification import (
-    averaged,
+    average_by_group,
     calibration,
     ranks,
     shares_by,
@@ -21,27 +21,32 @@ from facevoice.evaluation.identification import (
     top_shares,
 )
 from facevoice.evaluation.metrics import confusion_matrix
-from facevoice.evaluation.open_set import Rejection, rejection, scores_of
-from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.open_set import max_probability, open_set_metrics
+from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
-from facevoice.evaluation.trials import Embedded, Trials
-from facevoice.evaluation.verification import cosine_scores, curve_of, pairs_of, verified
+from facevoice.evaluation.trials import TrialEmbeddings, Trials
+from facevoice.evaluation.verification import (
+    cosine_scores,
+    det_curve,
+    sample_pairs,
+    verification_metrics,
+)
 from facevoice.reports import evaluation_figures, figures
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 MOST_CONFUSIONS = 20
-# A confusion matrix of more people than this is not drawn; its commonest confusions are listed.
+# With more people, the confusion matrix is not drawn; its most frequent confusions are listed.
 MOST_DRAWN = 60
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one question about a run has come to.
+class Result:
+    """Result of one evaluator.
 
     Attributes:
-      metrics: for metrics.json.
-      arrays: for scores.npz, from which other software can recompute the metrics.
-      pictures: file name to PNG.
+      metrics: entries of metrics.json.
+      arrays: entries of scores.npz, from which the metrics can be recomputed.
+      pictures: file name to PNG image.
     """
 
     metrics: dict[str, Any]
@@ -49,38 +54,39 @@ class Part:
     pictures: dict[str, bytes] = field(default_factory=dict)
 
 
-def head_part(run: Run, data_dir: Path, split: str, answers: Answers) -> Part:
-    """What was asked, and what of it the model may have met before."""
-    strangers = answers.strangers
-    asked = zip(answers.identities.tolist(), answers.sessions.tolist(), strict=True)
-    return Part(
+def summarize_data(run: Run, data_dir: Path, split: str, predictions: Predictions) -> Result:
+    """Counts the examples, those of unknown people and those of training videos."""
+    unknown = predictions.unknown
+    videos = zip(predictions.identities.tolist(), predictions.sessions.tolist(), strict=True)
+    return Result(
         {
-            "run": str(run.folder),
+            "run": str(run.run_dir),
             "model": run.model,
             "data": str(data_dir),
             "split": split,
-            "pairs": len(answers.keys),
-            "pairs_of_seen_videos": sum(video in run.videos for video in asked),
-            "unknown_people": len(set(strangers.identities.tolist())),
-            "unknown_pairs": len(strangers.keys),
+            "pairs": len(predictions.keys),
+            "pairs_of_seen_videos": sum(video in run.videos for video in videos),
+            "unknown_people": len(set(unknown.identities.tolist())),
+            "unknown_pairs": len(unknown.keys),
         }
     )
 
 
-def identification_part(run: Run, known: Answers, manifest: Manifest) -> Part:
-    """Who is it, asked about people whom the model knows."""
+def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) -> Result:
+    """Evaluates closed-set identification on known people."""
     if not len(known.keys):
-        return Part({"identification": None})
+        return Result({"identification": None})
     probabilities, labels = known.probabilities, known.labels
-    right = ranks(probabilities, labels) == 0
+    correct = ranks(probabilities, labels) == 0
     levels: dict[str, tuple[NDArray[Any], NDArray[np.int64]]] = {"pairs": (probabilities, labels)}
-    if run.modality != "image":  # each face is a file of its own
+    if run.modality != "image":
         clips = (known.identities, known.clips)
-        levels["clips"] = averaged(probabilities, labels, clips)
-    levels["videos"] = averaged(probabilities, labels, (known.identities, known.sessions))
+        levels["clips"] = average_by_group(probabilities, labels, clips)
+    videos = (known.identities, known.sessions)
+    levels["videos"] = average_by_group(probabilities, labels, videos)
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(run.people))
     calibrated = calibration(probabilities, labels)
-    meta = {who: person.meta for who, person in manifest.people.items()}
+    meta = {identity: person.meta for identity, person in manifest.people.items()}
     metrics = {
         "chance": 1 / len(run.people),
         "levels": {
@@ -88,10 +94,10 @@ def identification_part(run: Run, known: Answers, manifest: Manifest) -> Part:
             for level, found in levels.items()
         },
         "calibration": asdict(calibrated),
-        "by_person": _dicts(shares_by(right, known.identities.tolist())),
+        "by_person": _dicts(shares_by(correct, known.identities.tolist())),
         "by_meta": {
             name: _dicts(shares)
-            for name, shares in shares_by_meta(right, known.identities, meta).items()
+            for name, shares in shares_by_meta(correct, known.identities, meta).items()
         },
         "confusions": _confusions(confusion, run.people),
     }
@@ -101,37 +107,37 @@ def identification_part(run: Run, known: Answers, manifest: Manifest) -> Part:
     pictures = {"reliability.png": diagram}
     if len(run.people) <= MOST_DRAWN:
         pictures["confusion.png"] = figures.confusion_matrix(confusion, run.people)
-    return Part({"identification": metrics}, {"confusion": confusion}, pictures)
+    return Result({"identification": metrics}, {"confusion": confusion}, pictures)
 
 
-def verification_part(run: Run, answers: Answers) -> Part:
-    """Are these two the same person, asked about all pairs of examples, known people or not.
+def evaluate_verification(run: Run, predictions: Predictions) -> Result:
+    """Evaluates verification on pairs of examples of known and unknown people.
 
-    `across_videos` leaves out pairs of one person in one video: those share a microphone, a room
-    and a light, so they can be told without knowing the person.
+    `across_videos` excludes pairs of one person in one video. These share microphone, room and
+    lighting, which makes them easy.
     """
-    people, n = set(answers.identities.tolist()), len(answers.keys)
-    if len(people) in (1, n):  # no pair of two people, or of one
-        return Part({"verification": None})
-    first, second = pairs_of(answers.identities)
-    scores = cosine_scores(answers.embeddings, first, second)
-    same = answers.identities[first] == answers.identities[second]
-    apart = ~same | (answers.sessions[first] != answers.sessions[second])
+    people, n = set(predictions.identities.tolist()), len(predictions.keys)
+    if len(people) in (1, n):  # no pair of two people, or none of one person
+        return Result({"verification": None})
+    first, second = sample_pairs(predictions.identities)
+    scores = cosine_scores(predictions.embeddings, first, second)
+    same = predictions.identities[first] == predictions.identities[second]
+    across = ~same | (predictions.sessions[first] != predictions.sessions[second])
     found = {
-        "all": verified(same, scores),
-        "across_videos": verified(same[apart], scores[apart]),
+        "all": verification_metrics(same, scores),
+        "across_videos": verification_metrics(same[across], scores[across]),
     }
     metrics = {
         "people": len(people),
         "trained_people": len(people & set(run.people)),
         "possible_pairs": n * (n - 1) // 2,
         "pairs": len(first),
-        **{name: asdict(measures) if measures else None for name, measures in found.items()},
+        **{name: asdict(values) if values else None for name, values in found.items()},
     }
-    curves = {"all pairs": curve_of(same, scores)}
+    curves = {"all pairs": det_curve(same, scores)}
     if found["across_videos"]:
-        curves["across videos"] = curve_of(same[apart], scores[apart])
-    return Part(
+        curves["across videos"] = det_curve(same[across], scores[across])
+    return Result(
         {"verification": metrics},
         {
             "pair_first": first.astype(np.int32),
@@ -139,107 +145,111 @@ def verification_part(run: Run, answers: Answers) -> Part:
             "pair_same": same,
             "pair_scores": scores,
         },
-        {"det.png": _drawn(curves)},
+        {"det.png": _draw_det(curves)},
     )
 
 
-def trials_part(run: Run, trials: Trials, embedded: Embedded) -> Part:
-    """Are these two the same person, asked about listed files.
+def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Result:
+    """Evaluates verification on listed trials.
 
     Raises:
-      EvaluationError: what can be used of them is of one kind.
+      EvaluationError: the usable trials are all of one kind.
     """
     readable = np.array([file not in embedded.unreadable for file in trials.files])
     kept = readable[trials.first] & readable[trials.second]
     same = trials.same[kept]
     scores = cosine_scores(embedded.embeddings, trials.first[kept], trials.second[kept])
-    measures = verified(same, scores)
-    if measures is None:
+    found = verification_metrics(same, scores)
+    if found is None:
         raise EvaluationError(
             "Without the files that cannot be used, all trials are of one kind; error rates need "
-            "both."
+            "trials of the same person and of different people."
         )
-    names = set(run.people) | {facts["id"] for facts in run.meta.values() if "id" in facts}
+    names = set(run.people) | {meta["id"] for meta in run.meta.values() if "id" in meta}
     metrics = {
         "trials": len(trials.same),
         "left_out": int((~kept).sum()),
         "files": len(trials.files),
         "unreadable": embedded.unreadable,
-        "windows_passed_over": embedded.passed_over,
+        "windows_passed_over": embedded.skipped_windows,
         "people": len(trials.speakers),
         "trained_people": len(trials.speakers & names),
-        **asdict(measures),
+        **asdict(found),
     }
-    return Part(
+    return Result(
         {"trials": metrics},
         {"trial_lines": trials.lines[kept], "trial_same": same, "trial_scores": scores},
-        {"trials_det.png": _drawn({"listed trials": curve_of(same, scores)})},
+        {"trials_det.png": _draw_det({"listed trials": det_curve(same, scores)})},
     )
 
 
-def unknown_part(run: Run, known: Answers, strangers: Answers, false_accept_rate: float) -> Part:
-    """Nobody I know, asked about people of either kind.
+def evaluate_open_set(
+    run: Run, known: Predictions, unknown: Predictions, false_accept_rate: float
+) -> Result:
+    """Evaluates open-set identification on known and unknown people.
 
     Raises:
-      EvaluationError: there is nobody whom the model knows.
+      EvaluationError: there are no known people.
     """
     if not len(known.keys):
         raise EvaluationError(
-            f"{run.folder} knows nobody of --data, so known people cannot be told from unknown "
-            f"ones; leave --unknown out, or name a data set of people whom it knows."
+            f"{run.run_dir} was trained on none of the people of --data, but --unknown needs known "
+            f"people, too; omit --unknown, or use a dataset with people of the training."
         )
-    scores = scores_of(strangers.probabilities)
-    found: Rejection = rejection(
-        scores_of(known.probabilities),
+    scores = max_probability(unknown.probabilities)
+    found = open_set_metrics(
+        max_probability(known.probabilities),
         ranks(known.probabilities, known.labels) == 0,
         scores,
-        strangers.identities,
+        unknown.identities,
         false_accept_rate,
     )
     arrays: dict[str, NDArray[Any]] = {
         "unknown_scores": scores,
-        "unknown_identities": strangers.identities,
-        "unknown_keys": strangers.keys,
+        "unknown_identities": unknown.identities,
+        "unknown_keys": unknown.keys,
     }
-    return Part({"unknown": asdict(found)}, arrays)
+    return Result({"unknown": asdict(found)}, arrays)
 
 
-def comparison_part(run: Run, known: Answers, other: Run, others: Answers) -> Part:
-    """Which of two models is better, asked about the same examples.
+def evaluate_comparison(
+    run: Run, known: Predictions, other: Run, other_known: Predictions
+) -> Result:
+    """Compares two runs on the same examples of known people.
 
     Raises:
-      EvaluationError: they do not know the same people, or nobody of these.
+      EvaluationError: the runs have different classes, or there are no known people.
     """
     if set(run.people) != set(other.people):
         raise EvaluationError(
-            f"{run.folder} and {other.folder} do not know the same people, so their answers cannot "
-            f"be compared; train both on one data set."
+            f"{run.run_dir} and {other.run_dir} were trained on different people and cannot be "
+            f"compared; train both on one dataset."
         )
     if not len(known.keys):
         raise EvaluationError(
-            f"{run.folder} and {other.folder} know nobody of --data, so there is nothing to "
-            f"compare; leave --compare out."
+            f"{run.run_dir} and {other.run_dir} were trained on none of the people of --data, so "
+            f"there is nothing to compare; omit --compare."
         )
-    right = ranks(known.probabilities, known.labels) == 0
-    also_right = ranks(others.probabilities, others.labels) == 0
-    found = compare(right, also_right, (known.identities, known.sessions))
-    metrics = {"with": other.model, "run": str(other.folder), **asdict(found)}
-    return Part({"comparison": metrics}, {"right": right, "other_right": also_right})
+    correct = ranks(known.probabilities, known.labels) == 0
+    other_correct = ranks(other_known.probabilities, other_known.labels) == 0
+    found = compare(correct, other_correct, (known.identities, known.sessions))
+    metrics = {"with": other.model, "run": str(other.run_dir), **asdict(found)}
+    return Result({"comparison": metrics}, {"right": correct, "other_right": other_correct})
 
 
 def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The commonest mistakes, most frequent first."""
+    """Returns the most frequent confusions, most frequent first."""
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
-    places = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    cells = zip(*np.unravel_index(order, wrong.shape), strict=True)
     return [
         {"person": people[row], "named": people[column], "pairs": int(wrong[row, column])}
-        for row, column in places
+        for row, column in cells
         if wrong[row, column]
     ]
 
 
-def _drawn(curves: Mapping[str, Any]) -> bytes:
+def _draw_det(curves: Mapping[str, Any]) -> bytes:
     return evaluation_figures.det_curve(
         {name: (curve.false_accepts, curve.misses) for name, curve in curves.items()}
     )

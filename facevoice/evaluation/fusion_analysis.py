@@ -1,7 +1,7 @@
-"""How a product of two experts comes to its answers: what the face says, and what the voice says.
+"""Analyses a product of experts: the contributions of face and voice to its predictions.
 
-The logits of `models.product_of_experts` are the face's plus the voice's, so an answer can be taken
-apart without asking the model again.
+The logits of `models.product_of_experts` are the sum of those of the face and the voice, so they
+can be separated without running the model again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
 from models import EMBEDDING
 from models.product_of_experts import expert_kernels
@@ -21,17 +21,17 @@ Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How often the experts are right, each alone and both together.
+class ExpertCounts:
+    """Number of correct predictions of the experts and of the fusion.
 
     right = both + only_face + only_voice + saved - lost.
 
     Attributes:
-      examples: how many were asked about.
-      right: of the fusion's answers.
-      both, only_face, only_voice: where those experts are right, each asked alone.
-      saved: the fusion is right and neither expert is.
-      lost: the fusion is wrong and at least one expert is right.
+      examples: all examples.
+      right: the fusion is correct.
+      both, only_face, only_voice: both experts, or only that expert, are correct.
+      saved: the fusion is correct and neither expert is.
+      lost: the fusion is wrong and at least one expert is correct.
     """
 
     examples: int
@@ -43,23 +43,25 @@ class Counts:
     lost: int
 
 
-def expert_logits(run: Run, known: Answers) -> tuple[Floats, Floats]:
-    """The logits [n, classes] of the face and of the voice, as they are added up.
+def expert_logits(run: Run, known: Predictions) -> tuple[Floats, Floats]:
+    """Returns the weighted logits [n, classes] of the face and of the voice.
 
     Args:
-      run: whose embedding is `models.product_of_experts.Evidence`.
-      known: its answers about people whom it knows.
+      run: a run whose embedding layer is `models.product_of_experts.Evidence`.
+      known: its predictions for known people.
     """
-    of_face, of_voice = (kernel.astype(np.float64) for kernel in expert_kernels(run.network))
-    faces, voices = np.split(known.embeddings.astype(np.float64), [len(of_face)], axis=1)
-    return faces @ of_face, voices @ of_voice
+    face_kernel, voice_kernel = (
+        kernel.astype(np.float64) for kernel in expert_kernels(run.network)
+    )
+    face, voice = np.split(known.embeddings.astype(np.float64), [len(face_kernel)], axis=1)
+    return face @ face_kernel, voice @ voice_kernel
 
 
 def margins(face: Floats, voice: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """How far each expert puts the true person before the strongest rival, nats [n].
+    """Returns each expert's logit of the true class minus that of the strongest rival, nats [n].
 
-    The rival is the person whom both together like best of all but the true one. So the sum of the
-    two margins is above 0 exactly where the fusion is right.
+    The rival is the wrong class with the highest sum of logits. The sum of the two margins is
+    therefore positive exactly if the fusion is correct.
 
     Args:
       face, voice: logits [n, classes].
@@ -72,22 +74,24 @@ def margins(face: Floats, voice: Floats, labels: NDArray[np.int64]) -> tuple[Flo
     return face[rows, labels] - face[rows, rival], voice[rows, labels] - voice[rows, rival]
 
 
-def count(face: Floats, voice: Floats, labels: NDArray[np.int64]) -> Counts:
-    """Counts of logits [n, classes]; an expert without a favourite is right about nobody."""
-    seen, heard, fused = (_right(logits, labels) for logits in (face, voice, face + voice))
-    return Counts(
+def count_correct(face: Floats, voice: Floats, labels: NDArray[np.int64]) -> ExpertCounts:
+    """Counts correct predictions of logits [n, classes]; ties count as wrong."""
+    by_face, by_voice, fused = (
+        _is_correct(logits, labels) for logits in (face, voice, face + voice)
+    )
+    return ExpertCounts(
         examples=len(labels),
         right=int(fused.sum()),
-        both=int((seen & heard).sum()),
-        only_face=int((seen & ~heard).sum()),
-        only_voice=int((heard & ~seen).sum()),
-        saved=int((fused & ~seen & ~heard).sum()),
-        lost=int((~fused & (seen | heard)).sum()),
+        both=int((by_face & by_voice).sum()),
+        only_face=int((by_face & ~by_voice).sum()),
+        only_voice=int((by_voice & ~by_face).sum()),
+        saved=int((fused & ~by_face & ~by_voice).sum()),
+        lost=int((~fused & (by_face | by_voice)).sum()),
     )
 
 
-def fitted_weights(run: Run) -> dict[str, dict[str, float]]:
-    """The weights of face and voice, `alone` (the other is missing) and `together`."""
+def expert_weights(run: Run) -> dict[str, dict[str, float]]:
+    """Returns the weights of face and voice, `alone` (the other is missing) and `together`."""
     layer = run.network.get_layer(EMBEDDING)
     return {
         name: dict(zip(("face", "voice"), np.asarray(weights, float).tolist(), strict=True))
@@ -95,8 +99,8 @@ def fitted_weights(run: Run) -> dict[str, dict[str, float]]:
     }
 
 
-def _right(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the true person stands before all others, bool [n]."""
+def _is_correct(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Returns whether the true class has the highest logit, bool [n]."""
     rows = np.arange(len(labels))
     others = logits.copy()
     others[rows, labels] = -np.inf

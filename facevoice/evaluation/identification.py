@@ -1,4 +1,4 @@
-"""Who is it? Measures of probabilities [n, classes] against labels [n]: pure arithmetic."""
+"""Metrics of closed-set identification, from probabilities [n, classes] and labels [n]."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class Share:
-    """A proportion, with Wilson's 95 % interval.
+    """A proportion with Wilson's 95 % interval.
 
-    The interval takes the cases for independent. Those of one video are not, so at the level of
-    pairs it is narrower than the truth; at the level of videos it is as honest as it looks.
+    The interval assumes independent cases. Pairs of one video are not independent, so intervals
+    over pairs are too narrow; those over videos are not affected.
     """
 
     correct: int
@@ -32,12 +32,13 @@ class Share:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How often the model is right, beside how sure it says it is.
+    """Reliability of the predicted probabilities.
 
     Attributes:
-      error: expected calibration error, the mean over all examples of |accuracy - confidence| of
-        their bin.
-      counts, confidence, accuracy: of each bin, in order; 0 where a bin is empty.
+      error: expected calibration error, the mean over examples of |accuracy - confidence| of their
+        bin.
+      counts, confidence, accuracy: number of examples and means of each bin, in order; 0 for an
+        empty bin.
     """
 
     error: float
@@ -46,16 +47,16 @@ class Calibration:
     accuracy: list[float]
 
 
-def share_of(right: NDArray[np.bool_]) -> Share:
-    """The share of what is true in bool [n], n above 0."""
-    correct, total = int(right.sum()), len(right)
+def share_of(correct_mask: NDArray[np.bool_]) -> Share:
+    """Returns the share of True in bool [n], n > 0."""
+    correct, total = int(correct_mask.sum()), len(correct_mask)
     return Share(correct, total, correct / total, *wilson_interval(correct, total))
 
 
 def ranks(probabilities: Floats, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many classes the model prefers to the true one, int [n]; 0 is a right answer.
+    """Returns how many classes rank above the true one, int [n]; 0 is a correct prediction.
 
-    Of classes with equal probabilities the lower number comes first, as in `argmax`.
+    Classes with equal probabilities are ranked by number, as in `argmax`.
     """
     true = probabilities[np.arange(len(labels)), labels][:, None]
     before = np.arange(probabilities.shape[1]) < labels[:, None]
@@ -65,23 +66,24 @@ def ranks(probabilities: Floats, labels: NDArray[np.int64]) -> NDArray[np.int64]
 def top_shares(
     probabilities: Floats, labels: NDArray[np.int64], ks: Sequence[int] = (1, 5)
 ) -> dict[str, Share]:
-    """Share of examples whose person is among the first k, for each k below the classes."""
+    """Returns the top-k accuracy for each k below the number of classes."""
     places = ranks(probabilities, labels)
     return {f"top_{k}": share_of(places < k) for k in ks if k < probabilities.shape[1]}
 
 
-def averaged(
+def average_by_group(
     probabilities: Floats, labels: NDArray[np.int64], groups: Sequence[NDArray[np.str_]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """One answer for all examples of a group: the mean of their probabilities.
+    """Averages the probabilities of each group of examples.
 
-    The sum rule of Kittler et al. (On combining classifiers, 1998), which they found to bear
-    errors of single answers best. The product rule (the mean of logarithms) lets one window that
-    is sure and wrong decide, and needs a floor for probabilities that round to 0.
+    This is the sum rule of Kittler et al. (On combining classifiers, 1998), the most robust one to
+    errors of single predictions. With the product rule, one confident and wrong window can decide,
+    and probabilities of 0 need a floor.
 
     Args:
       probabilities, labels: of the examples; a group has one label.
-      groups: arrays [n]; the examples that agree in all of them are a group.
+      groups: arrays [n], such as person and video. Examples that are equal in all arrays form a
+        group.
 
     Returns:
       Probabilities [groups, classes] and labels [groups].
@@ -94,44 +96,45 @@ def averaged(
     return sums / np.bincount(member)[:, None], labels[first]
 
 
-def shares_by(right: NDArray[np.bool_], values: Sequence[str]) -> dict[str, Share]:
-    """The share of what is true for each value, in the order of the values."""
-    places = np.array(values)
-    return {str(value): share_of(right[places == value]) for value in np.unique(places)}
+def shares_by(correct: NDArray[np.bool_], values: Sequence[str]) -> dict[str, Share]:
+    """Returns the accuracy for each value, sorted by value."""
+    array = np.array(values)
+    return {str(value): share_of(correct[array == value]) for value in np.unique(array)}
 
 
 def shares_by_meta(
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     identities: NDArray[np.str_],
     meta: Mapping[str, Mapping[str, str]],
     names: Sequence[str] = ("gender", "nationality"),
 ) -> dict[str, dict[str, Share]]:
-    """Shares by each fact of the meta file; a fact that it has of nobody here is left out."""
-    found = {}
+    """Returns the accuracy by each field of the metadata file that some of the people have."""
+    result = {}
     for name in names:
         values = [meta[who].get(name) or "not said" for who in identities.tolist()]
         if set(values) != {"not said"}:
-            found[name] = shares_by(right, values)
-    return found
+            result[name] = shares_by(correct, values)
+    return result
 
 
 def calibration(
     probabilities: Floats, labels: NDArray[np.int64], bins: int = CALIBRATION_BINS
 ) -> Calibration:
-    """Expected calibration error of the first answer (Guo et al., 2017, equation 3).
+    """Computes the expected calibration error (Guo et al., 2017, equation 3).
 
-    Confidence is the largest probability. The bins are `bins` intervals of equal width, each open
-    below and closed above: (0, 1/bins], ..., (1 - 1/bins, 1].
+    The confidence is the largest probability. The bins have equal width and are closed above:
+    (0, 1/bins], ..., (1 - 1/bins, 1].
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = ranks(probabilities, labels) == 0
+    is_correct = ranks(probabilities, labels) == 0
     places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     counts = np.bincount(places, minlength=bins)
-    sure, correct = (np.bincount(places, part, bins) for part in (confidence, right))
-    filled = np.maximum(counts, 1)
+    sums = (np.bincount(places, values, bins) for values in (confidence, is_correct))
+    confident, correct = sums
+    sizes = np.maximum(counts, 1)
     return Calibration(
-        error=float(np.abs(correct - sure).sum() / len(labels)),
+        error=float(np.abs(correct - confident).sum() / len(labels)),
         counts=counts.tolist(),
-        confidence=(sure / filled).tolist(),
-        accuracy=(correct / filled).tolist(),
+        confidence=(confident / sizes).tolist(),
+        accuracy=(correct / sizes).tolist(),
     )

@@ -1,11 +1,10 @@
-"""Who is it? A run's model asked about any media, through the same functions as the build.
+"""Predicts the person of face images and clips with the model of a run.
 
-A face is one example. A clip is as many as it has whole windows, one behind the other from its
-start, as a build without overlap cuts them; of a clip longer than MOST_WINDOWS of them, that many,
-spread evenly. One that is shorter than a window is a single one, repeated until it is full. The
-answer is the mean of the windows' probabilities; a window without a usable sound, which a build
-would reject, is passed over where others have one. A model of both that takes halves answers of
-one alone, too.
+Media are read by the same functions as in the build. A face image is one example. A clip is cut
+into consecutive windows from its start, as by a build without overlap; of a clip with more than
+MOST_WINDOWS windows, that many are used, spread evenly. A clip shorter than a window is repeated
+until the window is full. The prediction is the mean of the probabilities of the windows. Windows
+without usable sound are skipped if other windows of the clip are usable.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
-from facevoice.evaluation.media_inputs import spectrograms, with_missing
+from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
 from facevoice.evaluation.runs import Run
 from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
 from tfdata.schema import IMAGE, SPECTROGRAM
@@ -27,18 +26,21 @@ from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
-MOST_WINDOWS = 20  # of one clip: a minute, at 3 s each
+MOST_WINDOWS = 20  # per clip: one minute of windows of 3 s
 
 
 class UnusableError(EvaluationError):
-    """A file that a model cannot be asked about: one sentence."""
+    """Raised for a media file that cannot be used."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """Media of one person: the paths of those that the model reads, or of a half of them.
+class Query:
+    """Media of one person to identify.
 
-    `start_seconds` names a single window of the clip; without it, the whole clip is meant.
+    Attributes:
+      face: path of a face image.
+      audio: path of a clip.
+      start_seconds: start of the only window of the clip to use; None uses the whole clip.
     """
 
     face: str | None = None
@@ -48,7 +50,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody whom the model knows, by identity."""
+    """A known person and the predicted probability."""
 
     name: str
     probability: float
@@ -56,14 +58,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one question.
+    """Prediction for one query.
 
     Attributes:
-      face, audio: paths, as they were given.
-      answer: identity of the likeliest person; None where that is nobody whom the model knows.
-      known: whether it is somebody whom the model knows; None where it could not be asked.
-      people: the likeliest, in that order.
-      error: why the model could not be asked: one sentence.
+      face, audio: paths as given.
+      answer: identity of the most probable person; None for an unknown person or after an error.
+      known: whether the person is accepted as known; None after an error.
+      people: the most probable people, most probable first.
+      error: why a file cannot be used; None without an error.
     """
 
     face: str | None
@@ -74,70 +76,70 @@ class Prediction:
     error: str | None = None
 
 
-def predict(run: Run, question: Question, threshold: float | None, top: int) -> Prediction:
-    """Asks a run's model about one person; the answer does not depend on other questions.
+def predict(run: Run, query: Query, threshold: float | None, top: int) -> Prediction:
+    """Predicts the person of one query, independently of other queries.
 
     Args:
-      run: the model.
-      question: has what the model's modality needs; one of the two, of a run that takes halves.
-      threshold: of `read_threshold`; None takes everybody for somebody whom the model knows.
-      top: how many people are wanted; more than the model knows gives all.
+      run: the run.
+      query: media for all inputs of the model, or for one of them if the run accepts missing ones.
+      threshold: from `read_threshold`; None accepts everyone as known.
+      top: maximum number of people to return.
 
     Raises:
-      EvaluationError: the model answers with what is no number.
+      EvaluationError: the model returns values that are not finite.
     """
     try:
-        inputs = inputs_of(run, question)
+        inputs = model_inputs(run, query)
     except UnusableError as error:
-        return Prediction(question.face, question.audio, error=str(error))
-    # In float64 the mean of a single window is what the model said, to the bit.
-    mean = run.answer(inputs)[0].mean(axis=0, dtype=np.float64)
+        return Prediction(query.face, query.audio, error=str(error))
+    # In float64 the mean of a single window is exactly the output of the model.
+    mean = run.predict(inputs)[0].mean(axis=0, dtype=np.float64)
     order = np.argsort(-mean, kind="stable")[:top]
     people = tuple(Candidate(run.people[i], float(mean[i])) for i in order)
     known = threshold is None or people[0].probability > threshold
     answer = people[0].name if known else None
-    return Prediction(question.face, question.audio, answer, known, people)
+    return Prediction(query.face, query.audio, answer, known, people)
 
 
-def inputs_of(run: Run, question: Question) -> dict[str, Bytes]:
-    """What the model is given: uint8 arrays [windows, ...] by name, made with the run's settings.
+def model_inputs(run: Run, query: Query) -> dict[str, Bytes]:
+    """Returns the inputs of the model, uint8 arrays [windows, ...] by name.
 
-    A face beside several windows is repeated for each, and a medium that is missing is zeros.
+    A face image is repeated for each window, and a missing medium becomes zeros.
 
     Raises:
-      UnusableError: names the file that cannot be used, and why.
+      UnusableError: a file cannot be used.
     """
     found: dict[str, Bytes] = {}
-    if question.face is not None:
-        with _naming(question.face):
-            found[IMAGE] = read_face(question.face, run.features)[None]
-    if question.audio is not None:
-        with _naming(question.audio):
-            found[SPECTROGRAM] = _windows(question.audio, question.start_seconds, run.features)
-    most = max(map(len, found.values()))
-    return with_missing(
-        run, {name: np.broadcast_to(x, (most, *x.shape[1:])) for name, x in found.items()}
+    if query.face is not None:
+        with _named_errors(query.face):
+            found[IMAGE] = read_face(query.face, run.features)[None]
+    if query.audio is not None:
+        with _named_errors(query.audio):
+            found[SPECTROGRAM] = _windows(query.audio, query.start_seconds, run.features)
+    count = max(map(len, found.values()))
+    return fill_missing(
+        run, {name: np.broadcast_to(x, (count, *x.shape[1:])) for name, x in found.items()}
     )
 
 
 def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
-    """Where the windows of a clip begin, samples at `settings.sample_rate_hz`."""
+    """Returns the first samples of consecutive windows, at `settings.sample_rate_hz`."""
     count = max(1, samples // settings.window_samples)
-    chosen = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
-    return [int(place) * settings.window_samples for place in chosen]
+    indices = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
+    return [int(index) * settings.window_samples for index in indices]
 
 
 def read_threshold(run: Run) -> float | None:
-    """What the largest probability must be above, strictly, for somebody to be known.
+    """Returns the threshold that the largest probability of a known person must exceed.
 
-    None where nothing has set it (`evaluate.py --unknown` does). It was set on single windows; of
-    several, the largest mean is never above the mean of the largest, so a clip is held to more.
-    For a model of both it was set on pairs, and promises nothing of a face or a voice alone.
+    None if 'evaluate.py --unknown' has not set it. The threshold is set on single windows, so it is
+    stricter for the mean over several windows. For a model of both media it is set on pairs, and
+    its false accept rate does not hold for a face or a voice alone.
 
     Raises:
       EvaluationError: the file is damaged.
     """
-    path = run.folder / THRESHOLD_NAME
+    path = run.run_dir / THRESHOLD_NAME
     try:
         threshold = read_json(path)["threshold"]
         if isinstance(threshold, bool) or not 0 <= threshold <= 1:
@@ -146,31 +148,31 @@ def read_threshold(run: Run) -> float | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EvaluationError(
-            f"{path} is damaged ({error}); delete it, or have it set again by 'python evaluate.py "
-            f"--run {run.folder} --unknown DIR'."
+            f"{path} is damaged ({error}); delete it, or set the threshold again with 'python "
+            f"evaluate.py --run {run.run_dir} --unknown DIR'."
         ) from None
     return float(threshold)
 
 
 def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) -> Bytes:
-    """Spectrograms [windows, bands, frames, 1] of a clip, or of one window of it.
+    """Returns spectrograms [windows, bands, frames, 1] of a clip, or of one window of it.
 
     Raises:
-      MediaError: of the first window, where none can be used.
+      MediaError: no window can be used; the error is that of the first.
     """
     if start_seconds is None:
         starts = consecutive_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     else:
         starts = [round(start_seconds * settings.sample_rate_hz)]
-    found, errors = spectrograms(path, starts, settings)
+    found, errors = read_spectrograms(path, starts, settings)
     if not found:
         raise errors[0]
     return np.stack(found)
 
 
 @contextmanager
-def _naming(path: str) -> Iterator[None]:
-    """Says what is wrong with a file in a sentence that names it."""
+def _named_errors(path: str) -> Iterator[None]:
+    """Turns errors of a file into UnusableErrors that name the file."""
     try:
         check_address(path)
     except ValueError as error:

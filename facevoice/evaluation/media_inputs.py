@@ -1,4 +1,4 @@
-"""What a model is given of media files, for whoever asks it about some."""
+"""Reads media files into the inputs of a model."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from tfdata.schema import IMAGE, SPECTROGRAM
 Bytes = NDArray[np.uint8]
 
 
-def spectrograms(
+def read_spectrograms(
     path: Path | str, starts: Sequence[int], settings: FeatureSettings
 ) -> tuple[list[Bytes], list[MediaError]]:
-    """A clip's windows [bands, frames, 1] that begin there, and what is wrong with the others.
+    """Reads windows of a clip as spectrograms [bands, frames, 1].
 
     Args:
-      path: of the clip.
-      starts: samples at `settings.sample_rate_hz`.
-      settings: of the run.
+      path: path of the clip.
+      starts: first sample of each window, at `settings.sample_rate_hz`.
+      settings: feature settings of the run.
+
+    Returns:
+      The spectrograms of usable windows, and the errors of the others.
     """
     found, errors = [], []
     for start in starts:
@@ -35,10 +38,10 @@ def spectrograms(
     return found, errors
 
 
-def with_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:
-    """All inputs of a model: those that were found, and zeros for the others.
+def fill_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:
+    """Returns all inputs of a model, with zeros for missing ones.
 
-    Only a run that takes halves understands them (`models.product_of_experts.Evidence`).
+    Only models with `accepts_missing` treat zeros as missing.
     """
     shapes = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}
     (length,) = {len(array) for array in found.values()}

@@ -1,24 +1,28 @@
-"""What a trained model is worth on a split: pure arithmetic on its answers."""
+"""Accuracy of a model on a split, with a confidence interval."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import binomtest
+
+CONFIDENCE_LEVEL = float(2 * ndtr(1.96) - 1)  # 95 %, with the rounded z = 1.96
 
 
 @dataclass(frozen=True)
-class Measured:
+class SplitMetrics:
     """Accuracy on one split.
 
     Attributes:
-      pairs, correct: counts.
+      pairs: number of pairs.
+      correct: number of correct predictions.
       accuracy: correct / pairs.
       low, high: Wilson's 95 % interval of the accuracy.
-      commonest: accuracy of always naming the person with the most examples.
-      by_person: identity to accuracy; people without an example are left out.
+      commonest: accuracy of always predicting the person with the most examples.
+      by_person: identity to accuracy, for people with examples.
     """
 
     pairs: int
@@ -31,34 +35,33 @@ class Measured:
 
 
 def confusion_matrix(
-    labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """Counts [classes, classes]: rows are who it was, columns who the model named."""
-    return np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
+    """Returns counts [classes, classes]: rows are true classes, columns predicted ones."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def measure(confusion: NDArray[np.int64], people: list[str]) -> Measured:
-    """Accuracy from a confusion matrix whose classes are `people`, in order."""
+def split_metrics(confusion: NDArray[np.int64], people: list[str]) -> SplitMetrics:
+    """Computes the metrics of a split from a confusion matrix whose classes are `people`."""
     pairs, correct = int(confusion.sum()), int(confusion.trace())
     low, high = wilson_interval(correct, pairs)
-    shown = confusion.sum(axis=1)
-    return Measured(
+    examples = confusion.sum(axis=1)
+    return SplitMetrics(
         pairs=pairs,
         correct=correct,
         accuracy=correct / pairs,
         low=low,
         high=high,
-        commonest=float(shown.max() / pairs),
+        commonest=float(examples.max() / pairs),
         by_person={
-            name: float(confusion[i, i] / shown[i]) for i, name in enumerate(people) if shown[i]
+            name: float(confusion[i, i] / examples[i])
+            for i, name in enumerate(people)
+            if examples[i]
         },
     )
 
 
-def wilson_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The score interval of a proportion (E. B. Wilson, 1927); 95 % at z = 1.96."""
-    share = correct / total
-    centre = share + z**2 / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    scale = 1 + z**2 / total
-    return (centre - spread) / scale, (centre + spread) / scale
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    """Returns Wilson's 95 % score interval of a proportion (E. B. Wilson, 1927)."""
+    interval = binomtest(correct, total).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,7 +1,7 @@
-"""Nobody I know: telling people whom a model has never met from its own. Pure arithmetic.
+"""Metrics of open-set identification: rejecting people who were not in the training data.
 
-The score is the largest probability (Hendrycks & Gimpel, 2017): every model gives one, and it
-needs nothing kept from training. Somebody is accepted as known where it is above a threshold.
+The score is the maximum probability (Hendrycks & Gimpel, 2017), which every model provides. An
+example with a score above the threshold is accepted as a known person.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Rejection:
-    """How well known people are told from unknown ones, at a chosen rate of false accepts.
+class OpenSetMetrics:
+    """Metrics of open-set identification at a chosen false accept rate.
 
     Attributes:
-      people: unknown people.
-      auroc: chance that a known example scores above an unknown one, ties counted half.
-      false_accept_rate: that was chosen.
-      threshold: somebody whose score is above it is taken for known.
-      false_accepts: unknown examples above it; these have chosen it.
-      held_out: the same, each unknown person at a threshold that the others have chosen; None
-        where there is one person alone.
-      accepted: known examples above it.
-      identified: known examples above it whose person is named rightly, too.
+      people: number of unknown people.
+      auroc: area under the ROC curve of known against unknown examples.
+      false_accept_rate: the chosen rate.
+      threshold: examples with a higher score are accepted as known.
+      false_accepts: share of unknown examples above the threshold, which was set on them.
+      held_out: the same with a threshold that is set on all other unknown people; None for a single
+        person.
+      accepted: share of known examples above the threshold.
+      identified: share of known examples above the threshold with the correct person.
     """
 
     people: int
@@ -44,32 +44,32 @@ class Rejection:
     identified: Share
 
 
-def scores_of(probabilities: Floats) -> NDArray[np.float64]:
-    """The largest of [n, classes], which float64 holds exactly."""
+def max_probability(probabilities: Floats) -> NDArray[np.float64]:
+    """Returns the largest probability of each row of [n, classes]."""
     return probabilities.max(axis=1).astype(np.float64)
 
 
 def threshold_at(unknown: Floats, false_accept_rate: float) -> float:
-    """The lowest threshold that no more than this share of unknown scores [n] is above."""
+    """Returns the lowest threshold that at most this share of unknown scores [n] exceeds."""
     allowed = int(false_accept_rate * len(unknown))
     return float(np.sort(unknown)[::-1][allowed]) if allowed < len(unknown) else 0.0
 
 
-def rejection(
+def open_set_metrics(
     known: Floats,
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     unknown: Floats,
     people: NDArray[np.str_],
     false_accept_rate: float,
-) -> Rejection:
-    """Chooses the threshold and measures it.
+) -> OpenSetMetrics:
+    """Chooses a threshold and computes the metrics at it.
 
     Args:
-      known: scores [n] of people whom the model knows.
-      right: bool [n], whether it named them rightly.
-      unknown: scores [m] of people whom it does not know.
-      people: str [m], who they are.
-      false_accept_rate: share of unknown examples that may be taken for known.
+      known: scores [n] of known people.
+      correct: bool [n], whether their predictions are correct.
+      unknown: scores [m] of unknown people.
+      people: str [m], the unknown people.
+      false_accept_rate: share of unknown examples that may be accepted.
     """
     threshold = threshold_at(unknown, false_accept_rate)
     names = np.unique(people)
@@ -79,7 +79,7 @@ def rejection(
             own = people == name
             held_out[own] = unknown[own] > threshold_at(unknown[~own], false_accept_rate)
     is_known = np.repeat([True, False], [len(known), len(unknown)])
-    return Rejection(
+    return OpenSetMetrics(
         people=len(names),
         auroc=float(roc_auc_score(is_known, np.concatenate([known, unknown]))),
         false_accept_rate=false_accept_rate,
@@ -87,5 +87,5 @@ def rejection(
         false_accepts=share_of(unknown > threshold),
         held_out=share_of(held_out) if len(names) > 1 else None,
         accepted=share_of(known > threshold),
-        identified=share_of((known > threshold) & right),
+        identified=share_of((known > threshold) & correct),
     )

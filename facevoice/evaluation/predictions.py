@@ -1,11 +1,10 @@
-"""What a run's model says of every example of a split, with what is known of the example."""
+"""Predictions of a run for the examples of a dataset."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,31 @@ from tqdm import tqdm
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.runs import Run
+from tfdata.examples import Example, read_examples
 from tfdata.loader import MODALITIES
-from tfdata.record_reader import read_shard
-from tfdata.schema import (
-    AUDIO_SOURCE,
-    IDENTITY,
-    IMAGE,
-    KEY,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-)
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, SPECTROGRAM, SPLITS
 
 Bytes = NDArray[np.uint8]
 BATCH_SIZE = 32
-NOBODY = -1  # the label of people whom the model does not know
+UNKNOWN = -1  # the label of people who are not among the classes of the model
+# From (key, name of the input, array) to an array of the same shape.
+Transform = Callable[[str, str, Bytes], Bytes]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """One row an example, in stored order.
+class Predictions:
+    """Predictions and metadata of examples, one row per example, in stored order.
 
     Attributes:
-      labels: int64 [n], the model's class of the person; NOBODY where it has none.
+      labels: int64 [n], the true class; UNKNOWN if the model has no class for the person.
       probabilities: float32 [n, classes].
       embeddings: float32 [n, size].
       identities: str [n], the person.
-      sessions: str [n], the voice's video, and nearly always the face's.
-      clips: str [n], path of the audio file below the corpus' audio folder.
-      window_starts: int64 [n], samples at the data set's sample_rate_hz.
-      keys: str [n], unique in the data set.
+      sessions: str [n], the video of the clip, and nearly always of the face image.
+      clips: str [n], path of the audio file relative to the corpus' audio directory.
+      window_starts: int64 [n], samples at the dataset's sample_rate_hz.
+      keys: str [n], unique in the dataset.
     """
 
     labels: NDArray[np.int64]
@@ -59,103 +51,109 @@ class Answers:
     keys: NDArray[np.str_]
 
     @property
-    def known(self) -> Answers:
-        """Those of people whom the model knows."""
-        return self.where(self.labels != NOBODY)
+    def known(self) -> Predictions:
+        """Returns the rows of people who are among the classes of the model."""
+        return self.where(self.labels != UNKNOWN)
 
     @property
-    def strangers(self) -> Answers:
-        """Those of people whom it does not."""
-        return self.where(self.labels == NOBODY)
+    def unknown(self) -> Predictions:
+        """Returns the rows of all other people."""
+        return self.where(self.labels == UNKNOWN)
 
-    def where(self, wanted: NDArray[np.bool_]) -> Answers:
-        return Answers(**{f.name: getattr(self, f.name)[wanted] for f in fields(self)})
+    def where(self, mask: NDArray[np.bool_]) -> Predictions:
+        """Returns the rows at which `mask` is True."""
+        return Predictions(**{f.name: getattr(self, f.name)[mask] for f in fields(self)})
 
 
-def read_answers(
+def predict_splits(
     run: Run,
     data_dir: Path,
     manifest: Manifest,
     splits: Sequence[str],
     *,
-    strangers_only: bool = False,
-    change: Callable[[str, str, Bytes], Bytes] | None = None,
-) -> Answers:
-    """Asks a run's model about the examples of some splits, a batch at a time.
+    unknown_only: bool = False,
+    transform: Transform | None = None,
+) -> Predictions:
+    """Runs the model of a run on the examples of some splits, in batches.
 
-    People are matched to the model's classes by identity: the numbers of two data sets differ.
-    Only what is returned grows with the number of examples. The records are read without tf.data,
-    which would hand out arrays alone: so an array and its key cannot come apart.
+    People are matched to classes by identity, because labels differ between datasets. Records are
+    read without tf.data, which returns only arrays, so that each array stays with its key.
 
     Args:
-      run: the model.
-      data_dir: a data set that was built with the run's preprocessing.
-      manifest: of the data set.
-      splits: some of SPLITS.
-      strangers_only: leaves out the people whom the model knows.
-      change: what becomes of an example's arrays before the model is given them: from (key, name
-        of the input, array) to an array of its shape.
+      run: the run.
+      data_dir: a dataset that was built with the feature settings of the run.
+      manifest: its manifest.
+      splits: names of splits.
+      unknown_only: whether to skip people who are among the classes of the model.
+      transform: applied to each array before it is given to the model.
 
     Raises:
-      DatasetError: the data set cannot be read.
-      EvaluationError: it does not fit the run, or has nothing to ask.
+      DatasetError: the dataset cannot be read.
+      EvaluationError: the dataset is not compatible with the run, or has no such examples.
     """
-    wanted = MODALITIES[run.modality]
-    run.check_fits(data_dir, manifest)
-    classes = {who: label for label, who in enumerate(run.people)}
-    asked = manifest.people.keys() - (classes.keys() if strangers_only else ())
-    pairs = sum(manifest.people[who].pairs[split] for who in asked for split in splits)
+    input_names = MODALITIES[run.modality]
+    run.check_compatible(data_dir, manifest)
+    classes = {identity: label for label, identity in enumerate(run.people)}
+    people = manifest.people.keys() - (classes.keys() if unknown_only else ())
+    pairs = sum(manifest.people[person].pairs[split] for person in people for split in splits)
     shards = (shard for split in splits for shard in manifest.splits[split].shards)
-    read = partial(read_shard, data_dir, manifest)
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
-    found = (record for record in records if record[IDENTITY].decode() in asked)
-    shown = tqdm(found, "Answering", pairs, unit="pair", leave=False, disable=None)
-    answers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    facts: list[tuple[Any, ...]] = []
-    for batch in batches(shown, BATCH_SIZE):
-        answers.append(run.answer({name: _arrays(batch, name, run, change) for name in wanted}))
-        facts += [_facts(record) for record in batch]
-    if not facts:
-        raise EvaluationError(_nothing(run, data_dir, splits, strangers_only))
-    probabilities, embeddings = map(np.concatenate, zip(*answers, strict=True))
-    identities, sessions, clips, keys, starts = map(np.array, zip(*facts, strict=True))
-    labels = np.array([classes.get(who, NOBODY) for who in identities.tolist()], np.int64)
-    return Answers(labels, probabilities, embeddings, identities, sessions, clips, starts, keys)
+    examples = read_examples(data_dir, manifest, shards)
+    selected = (example for example in examples if example.identity in people)
+    progress = tqdm(selected, "Predicting", pairs, unit="pair", leave=False, disable=None)
+    outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    metadata: list[tuple[Any, ...]] = []
+    for batch in batches(progress, BATCH_SIZE):
+        inputs = {name: _arrays(batch, name, run, transform) for name in input_names}
+        outputs.append(run.predict(inputs))
+        metadata += [_metadata(example) for example in batch]
+    if not metadata:
+        raise EvaluationError(_no_examples(run, data_dir, splits, unknown_only))
+    probabilities, embeddings = map(np.concatenate, zip(*outputs, strict=True))
+    identities, sessions, clips, keys, starts = map(np.array, zip(*metadata, strict=True))
+    labels = np.array([classes.get(person, UNKNOWN) for person in identities.tolist()], np.int64)
+    return Predictions(labels, probabilities, embeddings, identities, sessions, clips, starts, keys)
 
 
-def _nothing(run: Run, data_dir: Path, splits: Sequence[str], strangers_only: bool) -> str:
-    if strangers_only:
+def _no_examples(run: Run, data_dir: Path, splits: Sequence[str], unknown_only: bool) -> str:
+    if unknown_only:
         return (
-            f"{run.folder} knows everybody of {data_dir}; name a data set with people whom it was "
-            f"not trained on, such as those whom the build of its own was told to --exclude."
+            f"{data_dir} has no unknown people, because {run.run_dir} was trained on all of them; "
+            f"use a dataset of other people, such as those excluded with --exclude when building."
         )
     return (
-        f"{data_dir} has no {' or '.join(splits)} pairs; name another --split of "
-        f"{', '.join(SPLITS)}, or build it with --split_fractions that leave something for it."
+        f"{data_dir} has no {' or '.join(splits)} pairs; choose another --split of "
+        f"{', '.join(SPLITS)}, or build it with other --split_fractions."
     )
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of `size` items; the last may be shorter."""
+    """Yields lists of `size` items; the last may be shorter."""
     rest = iter(items)
     while batch := list(itertools.islice(rest, size)):
         yield batch
 
 
 def _arrays(
-    batch: Sequence[dict[str, Any]],
+    batch: Sequence[Example],
     name: str,
     run: Run,
-    change: Callable[[str, str, Bytes], Bytes] | None,
+    transform: Transform | None,
 ) -> Bytes:
+    """Returns one input of a batch, uint8 [batch, ...]."""
     shape = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}[name]
-    arrays = [np.frombuffer(record[name], np.uint8).reshape(shape) for record in batch]
-    if change:
-        keys = (record[KEY].decode() for record in batch)
-        arrays = [change(key, name, array) for key, array in zip(keys, arrays, strict=True)]
+    arrays = [
+        (example.image if name == IMAGE else example.spectrogram).reshape(shape)
+        for example in batch
+    ]
+    if transform:
+        arrays = [
+            transform(example.key, name, array)
+            for example, array in zip(batch, arrays, strict=True)
+        ]
     return np.stack(arrays)
 
 
-def _facts(record: dict[str, Any]) -> tuple[Any, ...]:
-    texts = (record[name].decode() for name in (IDENTITY, SESSION, AUDIO_SOURCE, KEY))
-    return (*texts, record[WINDOW_START])
+def _metadata(example: Example) -> tuple[Any, ...]:
+    """Returns (identity, session, clip, key, window start) of an example."""
+    texts = (example.identity, example.session, example.audio_source, example.key)
+    return (*texts, example.window_start_samples)

@@ -1,4 +1,4 @@
-"""What is left of a model's accuracy when half of the evidence is missing, or damaged."""
+"""Evaluates robustness: the accuracy with missing or corrupted inputs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.comparison import Comparison, compare
-from facevoice.evaluation.corruptions import blurred, covered, noisy
+from facevoice.evaluation.corruptions import add_noise, blur, cover
 from facevoice.evaluation.identification import Share, ranks, share_of
-from facevoice.evaluation.predictions import Answers, read_answers
+from facevoice.evaluation.predictions import Predictions, Transform, predict_splits
 from facevoice.evaluation.runs import Run
 from facevoice.features import FeatureSettings
 from tfdata.loader import MODALITIES
-from tfdata.schema import IMAGE, SPECTROGRAM, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, SPECTROGRAM
 
 Bytes = NDArray[np.uint8]
-Change = Callable[[Bytes, np.random.Generator], Bytes]
+Corruption = Callable[[Bytes, np.random.Generator], Bytes]
 
 NOISE_SNR_DB = (20.0, 10.0, 0.0)
 BLUR_SHARES = (0.02, 0.04, 0.08)
@@ -29,31 +30,31 @@ COVER_SHARES = (0.1, 0.25, 0.5)
 
 @dataclass(frozen=True)
 class Condition:
-    """One way in which evidence may be less than whole.
+    """One test condition.
 
     Attributes:
       kind: 'intact', 'missing', 'noise', 'blur' or 'cover'.
-      medium: the input that is changed, IMAGE or SPECTROGRAM; '' where nothing is.
-      amount: noise: signal-to-noise ratio, dB; blur: deviation of the Gaussian, share of the
-        side; cover: share of the area; 0 elsewhere.
-      change: from an example's array and its own random numbers to the changed array.
+      medium: the corrupted input, IMAGE or SPECTROGRAM; '' for 'intact'.
+      amount: severity. noise: signal-to-noise ratio in dB; blur: standard deviation of the Gaussian
+        as a share of the side; cover: share of the area; otherwise 0.
+      corrupt: returns the corrupted array, from an array and a random generator.
     """
 
     kind: str
     medium: str
     amount: float
-    change: Change
+    corrupt: Corruption
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A model under one condition.
+class ConditionResult:
+    """Accuracy of a model under one condition.
 
     Attributes:
       kind, medium, amount: of the condition.
-      top_1: share of examples that it answers rightly.
-      against_other: compared with the model that is given the other medium alone, intact; None
-        where there is no other, or it is that.
+      top_1: share of correct predictions.
+      against_other: comparison with the model when it gets only the other medium, intact; None if
+        the model has one medium or the condition is 'intact' or 'missing'.
     """
 
     kind: str
@@ -64,7 +65,7 @@ class Measured:
 
 
 def conditions(modality: str, settings: FeatureSettings) -> Iterator[Condition]:
-    """All that a model of that modality is asked under, the intact first."""
+    """Yields all conditions for a modality, the intact one first."""
     media = MODALITIES[modality]
     yield Condition("intact", "", 0.0, lambda array, random: array)
     if len(media) > 1:
@@ -72,66 +73,71 @@ def conditions(modality: str, settings: FeatureSettings) -> Iterator[Condition]:
             yield Condition("missing", medium, 0.0, lambda array, random: np.zeros_like(array))
     if SPECTROGRAM in media:
         for snr_db in NOISE_SNR_DB:
-            yield Condition("noise", SPECTROGRAM, snr_db, _noise(snr_db, settings))
+            yield Condition("noise", SPECTROGRAM, snr_db, _noise_corruption(snr_db, settings))
     if IMAGE in media:
         for share in BLUR_SHARES:
-            yield Condition("blur", IMAGE, share, _blur(share))
+            yield Condition("blur", IMAGE, share, _blur_corruption(share))
         for share in COVER_SHARES:
-            yield Condition("cover", IMAGE, share, _cover(share))
+            yield Condition("cover", IMAGE, share, _cover_corruption(share))
 
 
-def robustness(
-    run: Run, data_dir: Path, manifest: Manifest, split: str, intact: Answers
-) -> list[Measured]:
-    """Asks a run's model about the people whom it knows under each condition.
+def evaluate_robustness(
+    run: Run, data_dir: Path, manifest: Manifest, split: str, intact: Predictions
+) -> list[ConditionResult]:
+    """Evaluates a run under each condition, on examples of known people.
 
-    `intact` is what it has said of them where nothing is changed.
+    Args:
+      run: the run.
+      data_dir: the dataset.
+      manifest: its manifest.
+      split: name of the split.
+      intact: predictions for known people without corruption.
     """
-    found: list[tuple[Condition, Answers, NDArray[np.bool_]]] = []
+    found: list[tuple[Condition, Predictions, NDArray[np.bool_]]] = []
     for condition in conditions(run.modality, run.features):
         known = intact
         if condition.kind != "intact":
-            change = changing(condition)
-            answers = read_answers(run, data_dir, manifest, [split], change=change)
-            known = answers.known
+            transform = condition_transform(condition)
+            known = predict_splits(run, data_dir, manifest, [split], transform=transform).known
         found.append((condition, known, ranks(known.probabilities, known.labels) == 0))
-    alone = {  # what the other medium comes to, by the medium that is missing
-        condition.medium: right for condition, _, right in found if condition.kind == "missing"
+    # The missing medium, to the correct predictions with the other medium alone.
+    other_alone = {
+        condition.medium: correct for condition, _, correct in found if condition.kind == "missing"
     }
     return [
-        Measured(
+        ConditionResult(
             condition.kind,
             condition.medium,
             condition.amount,
-            share_of(right),
-            compare(right, alone[condition.medium], (known.identities, known.sessions))
-            if condition.medium in alone and condition.kind != "missing"
+            share_of(correct),
+            compare(correct, other_alone[condition.medium], (known.identities, known.sessions))
+            if condition.medium in other_alone and condition.kind != "missing"
             else None,
         )
-        for condition, known, right in found
+        for condition, known, correct in found
     ]
 
 
-def changing(condition: Condition) -> Callable[[str, str, Bytes], Bytes]:
-    """For `read_answers`: what becomes of an example's array (key, medium, array)."""
+def condition_transform(condition: Condition) -> Transform:
+    """Returns the transform of a condition for `predict_splits`."""
 
-    def change(key: str, medium: str, array: Bytes) -> Bytes:
+    def transform(key: str, medium: str, array: Bytes) -> Bytes:
         if medium != condition.medium:
             return array
-        # Of the key alone, so that every strength of a damage falls on the same places.
+        # Seeded by the key, so that all severities of a corruption affect the same places.
         seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-        return condition.change(array, np.random.default_rng(seed))
+        return condition.corrupt(array, np.random.default_rng(seed))
 
-    return change
-
-
-def _noise(snr_db: float, settings: FeatureSettings) -> Change:
-    return lambda array, random: noisy(array[..., 0], snr_db, settings, random)[..., None]
+    return transform
 
 
-def _blur(share: float) -> Change:
-    return lambda array, random: blurred(array, share)
+def _noise_corruption(snr_db: float, settings: FeatureSettings) -> Corruption:
+    return lambda array, random: add_noise(array[..., 0], snr_db, settings, random)[..., None]
 
 
-def _cover(share: float) -> Change:
-    return lambda array, random: covered(array, share, random)
+def _blur_corruption(share: float) -> Corruption:
+    return lambda array, random: blur(array, share)
+
+
+def _cover_corruption(share: float) -> Corruption:
+    return lambda array, random: cover(array, share, random)

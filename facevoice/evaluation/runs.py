@@ -1,4 +1,4 @@
-"""A finished run, opened to be asked: its model, the people it knows, and what it was fed."""
+"""Opens finished runs: the model, its classes and its feature settings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.features import FeatureSettings
+from facevoice.features.settings import PREPROCESSING_REVISION
 from facevoice.inspection.examples import feature_settings
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import load_model
 from models.product_of_experts import Evidence
-from tfdata.schema import MANIFEST_NAME, Manifest, load_manifest
+from tfdata.manifest import Manifest, load_manifest
+from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
@@ -27,28 +29,30 @@ Batch = Mapping[str, NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model and what it has to be told of its training.
+    """A trained model with the metadata of its training.
 
     Attributes:
-      folder: of the run.
-      model: name in the registry.
+      run_dir: the run directory.
+      model: model name.
       modality: 'image', 'audio' or 'pair'.
-      people: identity of each class, in the order of the classes.
-      meta: identity to what the meta file said of the person.
-      videos: (identity, video) of all that training has seen.
-      features: preprocessing that the model was trained with.
+      people: identity of each class, in order.
+      meta: identity to the fields of the metadata file.
+      videos: (identity, video) of the training split.
+      features: feature settings of the training data.
+      preprocessing_revision: preprocessing revision of the training data.
       image_shape, spectrogram_shape: of one example.
-      data: folder of the data set that it was trained on.
-      network: from inputs to [probabilities, embeddings].
+      data: directory of the dataset that the model was trained on.
+      network: Keras model from inputs to [probabilities, embeddings].
     """
 
-    folder: Path
+    run_dir: Path
     model: str
     modality: str
     people: tuple[str, ...]
     meta: Mapping[str, Mapping[str, str]]
     videos: frozenset[tuple[str, str]]
     features: FeatureSettings
+    preprocessing_revision: int
     image_shape: tuple[int, ...]
     spectrogram_shape: tuple[int, ...]
     data: Path
@@ -56,131 +60,150 @@ class Run:
 
     @property
     def embedding_size(self) -> int:
+        """Returns the length of an embedding."""
         return int(self.network.outputs[1].shape[-1])
 
     @property
-    def takes_halves(self) -> bool:
-        """Whether a model of pairs answers of a face alone or a voice alone, too."""
+    def accepts_missing(self) -> bool:
+        """Returns whether a model of both media accepts a face or a voice alone."""
         return isinstance(self.network.get_layer(EMBEDDING), Evidence)
 
-    def answer(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities [batch, classes] and embeddings [batch, size] of uint8 inputs by name.
+    def predict(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Returns probabilities [batch, classes] and embeddings [batch, size].
+
+        Args:
+          batch: uint8 inputs by name.
 
         Raises:
-          EvaluationError: the model answers with what is no number.
+          EvaluationError: the model returns values that are not finite.
         """
-        (alone,) = batch.values() if len(batch) == 1 else (batch,)
-        found = [np.asarray(x, np.float32) for x in self.network.predict_on_batch(alone)]
-        if not all(np.isfinite(x).all() for x in found):
+        (inputs,) = batch.values() if len(batch) == 1 else (batch,)
+        outputs = [np.asarray(x, np.float32) for x in self.network.predict_on_batch(inputs)]
+        if not all(np.isfinite(x).all() for x in outputs):
             raise EvaluationError(
-                f"The model of {self.folder} answers with what is no number; train it again, with "
-                f"a smaller --learning_rate."
+                f"The model of {self.run_dir} returns values that are not finite; train it again "
+                f"with a smaller --learning_rate."
             )
-        return found[0], found[1]
+        return outputs[0], outputs[1]
 
-    def check_fits(self, data_dir: Path, manifest: Manifest) -> None:
-        """Refuses a data set whose examples are not made as those that the model has learnt from.
+    def check_compatible(self, data_dir: Path, manifest: Manifest) -> None:
+        """Checks that a dataset was built with the feature settings of the run.
 
         Raises:
-          EvaluationError: names the settings that differ.
-          DatasetError: the settings of the data set make no sense.
+          EvaluationError: settings differ.
+          DatasetError: the settings of the dataset are invalid.
         """
-        mine, theirs = asdict(self.features), asdict(feature_settings(manifest))
+        expected, found = asdict(self.features), asdict(feature_settings(manifest))
         differing = [
-            f"{name} {theirs[name]} instead of {value}"
-            for name, value in mine.items()
-            if theirs[name] != value
+            f"{name} {found[name]} instead of {value}"
+            for name, value in expected.items()
+            if found[name] != value
         ]
         if differing:
             raise EvaluationError(
-                f"{data_dir} does not fit {self.folder}: it was built with "
-                f"{', '.join(differing)}; build it again as the run's own data set was."
+                f"{data_dir} is not compatible with {self.run_dir}: it was built with "
+                f"{', '.join(differing)}; build it again with the settings of the run."
             )
+
+    def revision_warning(self) -> str | None:
+        """Returns a one-line warning if media are now preprocessed differently; otherwise None."""
+        if self.preprocessing_revision == PREPROCESSING_REVISION:
+            return None
+        return (
+            f"warning: {self.run_dir} was trained on data of preprocessing revision "
+            f"{self.preprocessing_revision}, but this version of FaceVoice has revision "
+            f"{PREPROCESSING_REVISION}; predictions may be less accurate until the dataset is "
+            f"built and the model trained again."
+        )
 
 
 def open_run(run_dir: Path) -> Run:
     """Opens a finished run.
 
     Raises:
-      EvaluationError: no folder, no finished run, files that cannot be read, an unknown model.
+      EvaluationError: there is no such directory, it holds no finished run, a file cannot be read,
+        or the model is unknown.
     """
     if not run_dir.is_dir():
-        found = "is not a folder" if run_dir.exists() else "does not exist"
-        raise EvaluationError(f"--run {run_dir} {found}; {_MEND}.")
+        found = "is not a directory" if run_dir.exists() else "does not exist"
+        raise EvaluationError(f"--run {run_dir} {found}; {_ADVICE}.")
     for name in (MODEL_NAME, MANIFEST_NAME, SETTINGS_NAME, METRICS_NAME):
         if not (run_dir / name).is_file():
             raise EvaluationError(
-                f"--run {run_dir} holds no {name}, so is no finished run; {_MEND}."
+                f"--run {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
             )
     return read_run(run_dir)
 
 
 def read_run(run_dir: Path) -> Run:
-    """Opens a run that has its model and need not have its metrics yet.
+    """Opens a run with a model; its metrics may be missing.
 
     Raises:
-      EvaluationError: files that cannot be read, an unknown model.
+      EvaluationError: a file cannot be read, or the model is unknown.
     """
     try:
         settings = read_json(run_dir / SETTINGS_NAME)
         name, data = str(settings["model"]), Path(settings["data"])
         check_address(data)
-        described = _described(load_manifest(run_dir, check_shards=False))
+        attributes = _manifest_attributes(load_manifest(run_dir, check_shards=False))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(
-            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({error}); {_MEND}."
+            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({error}); {_ADVICE}."
         ) from None
     if name not in MODELS:
         raise EvaluationError(
-            f"{run_dir} holds a model {name!r}; this software knows {', '.join(MODELS)}."
+            f"{run_dir} has a model {name!r}, which is unknown; known models are "
+            f"{', '.join(MODELS)}."
         )
-    network = _network(run_dir)
-    if network.outputs[0].shape[-1] != len(described["people"]):
+    network = _load_network(run_dir)
+    classes = network.outputs[0].shape[-1]
+    if classes != len(attributes["people"]):
         raise EvaluationError(
-            f"The model of {run_dir} knows {network.outputs[0].shape[-1]} people, and its "
-            f"{MANIFEST_NAME} has {len(described['people'])}; {_MEND}."
+            f"The model of {run_dir} has {classes} classes, but its {MANIFEST_NAME} has "
+            f"{len(attributes['people'])} people; {_ADVICE}."
         )
-    run = Run(run_dir, name, MODELS[name].modality, **described, data=data, network=network)
-    wanted = {"image": [run.image_shape], "audio": [run.spectrogram_shape]}
-    wanted["pair"] = [*wanted["image"], *wanted["audio"]]
-    if sorted(tuple(x.shape[1:]) for x in network.inputs) != sorted(wanted[run.modality]):
+    run = Run(run_dir, name, MODELS[name].modality, **attributes, data=data, network=network)
+    expected = {"image": [run.image_shape], "audio": [run.spectrogram_shape]}
+    expected["pair"] = [*expected["image"], *expected["audio"]]
+    if sorted(tuple(x.shape[1:]) for x in network.inputs) != sorted(expected[run.modality]):
         raise EvaluationError(
-            f"The model of {run_dir} does not take the inputs that its {MANIFEST_NAME} and "
-            f"{SETTINGS_NAME} describe; {_MEND}."
+            f"The inputs of the model of {run_dir} differ from those that its {MANIFEST_NAME} and "
+            f"{SETTINGS_NAME} describe; {_ADVICE}."
         )
     return run
 
 
-_MEND = "train one with 'python train.py --model NAME'"
+_ADVICE = "train a model with 'python train.py --model NAME'"
 
 
-def _described(manifest: Manifest) -> dict[str, Any]:
-    """What the manifest says; the shards that it names are not in a run's folder."""
+def _manifest_attributes(manifest: Manifest) -> dict[str, Any]:
+    """Returns the attributes of a Run that come from the manifest of its dataset."""
     people = manifest.people
-    seen = manifest.splits["train"].sessions
+    trained = manifest.splits["train"].sessions
     features = feature_settings(manifest)
     if (features.image_shape, features.spectrogram_shape) != (
         manifest.image_shape,
         manifest.spectrogram_shape,
     ):
-        raise ValueError("its shapes are not those of its settings")
+        raise ValueError("its shapes differ from its settings")
     return {
-        "people": tuple(sorted(people, key=lambda who: people[who].label)),
-        "meta": {who: person.meta for who, person in people.items()},
-        "videos": frozenset((who, video) for who, videos in seen.items() for video in videos),
+        "people": tuple(sorted(people, key=lambda identity: people[identity].label)),
+        "meta": {identity: person.meta for identity, person in people.items()},
+        "videos": frozenset((person, video) for person in trained for video in trained[person]),
         "features": features,
+        "preprocessing_revision": getattr(manifest, "preprocessing_revision", 1),
         "image_shape": manifest.image_shape,
         "spectrogram_shape": (*manifest.spectrogram_shape, 1),
     }
 
 
-def _network(run_dir: Path) -> keras.Model:
+def _load_network(run_dir: Path) -> keras.Model:
     try:
         model = load_model(run_dir / MODEL_NAME)
         embedding = model.get_layer(EMBEDDING).output
         return keras.Model(model.input, [model.output, embedding])
     except ModelError as error:
         reason = str(error)
-    except (AttributeError, ValueError):  # of a model that another program has made
+    except (AttributeError, ValueError):  # the model was made by another program
         reason = f"it has no layer {EMBEDDING!r}"
-    raise EvaluationError(f"{MODEL_NAME} of {run_dir} cannot be used ({reason}); {_MEND}.")
+    raise EvaluationError(f"{MODEL_NAME} of {run_dir} cannot be used ({reason}); {_ADVICE}.")

@@ -1,6 +1,6 @@
-"""Trials that somebody else listed, such as VoxCeleb's `veri_test.txt`, and their embeddings.
+"""Reads verification trials, such as VoxCeleb's `veri_test.txt`, and embeds their files.
 
-One line a trial, `<1|0> path path`: 1 where both are of one person, 0 where they are of two.
+Each line is one trial, `<1|0> path path`: 1 for the same person, 0 for different people.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.media_inputs import spectrograms, with_missing
+from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
 from facevoice.evaluation.predictions import BATCH_SIZE, batches
 from facevoice.evaluation.runs import Run
-from facevoice.evaluation.verification import unit
+from facevoice.evaluation.verification import normalize
 from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
 from facevoice.features.file_types import IMAGE_SUFFIXES
 from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Bytes = NDArray[np.uint8]
-WINDOWS = 5  # of one clip
-MAX_UNREADABLE = 0.05  # of the files; more, and the figure is no longer one of this list
+WINDOWS = 5  # per clip
+MAX_UNREADABLE = 0.05  # share of the files; with more, results are not comparable
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Pairs of files.
+    """Pairs of files to verify.
 
     Attributes:
-      same: bool [trials], one person or two.
-      first, second: int [trials], places in `files`.
-      files: every path once, as listed, in order of appearance.
-      lines: int [trials], where in the list each stands, from 1.
+      same: bool [trials], whether both files are of one person.
+      first, second: int [trials], indices into `files`.
+      files: distinct paths as listed, in order of appearance.
+      lines: int [trials], line numbers, from 1.
     """
 
     same: NDArray[np.bool_]
@@ -47,109 +47,112 @@ class Trials:
 
     @property
     def speakers(self) -> set[str]:
-        """The first folder of each path."""
+        """Returns the first directory of each path."""
         return {PurePosixPath(file).parts[0] for file in self.files}
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """The files of trials.
+class TrialEmbeddings:
+    """Embeddings of the files of trials.
 
     Attributes:
-      embeddings: float32 [files, size], the mean over a file's windows of their embeddings, each
-        scaled to length 1 before.
-      unreadable: path to reason, of files that could not be used; their rows are zeros.
-      passed_over: windows without a usable sound, in files that have others.
+      embeddings: float32 [files, size], the mean of the normalised embeddings of a file's windows.
+      unreadable: path to reason, for files that cannot be used; their rows are zeros.
+      skipped_windows: number of windows without usable sound in usable files.
     """
 
     embeddings: NDArray[np.float32]
     unreadable: dict[str, str]
-    passed_over: int
+    skipped_windows: int
 
 
 def read_trials(path: Path) -> Trials:
-    """Reads a list of trials; empty lines do not count.
+    """Reads a list of trials; empty lines are skipped.
 
     Raises:
-      EvaluationError: it cannot be read, has a line of another form, or has not both kinds.
+      EvaluationError: the file cannot be read, a line is malformed, or one kind is missing.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EvaluationError(f"--trials {path} cannot be read: {error}.") from None
     rows: list[tuple[bool, int, int, int]] = []
-    places: dict[str, int] = {}
+    indices: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         kind, *files = line.split()
         if kind not in ("0", "1") or len(files) != 2:
             raise EvaluationError(
-                f"--trials {path} has {line[:80]!r} in line {number}; a line is 1 or 0 (one "
-                f"person, or two) and two paths, such as 1 id10270/5r0dWxy17C8/00001.wav "
+                f"--trials {path} has {line[:80]!r} in line {number}; use 1 (same person) or 0 "
+                f"(different people) and two paths, such as 1 id10270/5r0dWxy17C8/00001.wav "
                 f"id10270/8jEAjG6SegY/00002.wav."
             )
-        first, second = (places.setdefault(file, len(places)) for file in files)
+        first, second = (indices.setdefault(file, len(indices)) for file in files)
         rows.append((kind == "1", first, second, number))
     same, firsts, seconds, numbers = np.array(rows, np.int64).reshape(-1, 4).T
     if not 0 < same.sum() < len(rows):
         raise EvaluationError(
-            f"--trials {path} has {int(same.sum())} trials of one person and "
-            f"{len(rows) - int(same.sum())} of two; error rates need both."
+            f"--trials {path} has {int(same.sum())} trials of the same person and "
+            f"{len(rows) - int(same.sum())} of different people; error rates need both."
         )
-    return Trials(same.astype(bool), firsts, seconds, tuple(places), numbers)
+    return Trials(same.astype(bool), firsts, seconds, tuple(indices), numbers)
 
 
-def embed(run: Run, files: tuple[str, ...], root: Path) -> Embedded:
-    """Embeds media files by the run's own preprocessing.
+def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings:
+    """Embeds media files with the feature settings and the model of a run.
 
-    A clip gives up to WINDOWS windows, spread evenly from its start to its end; one that is no
-    longer than a window gives one. An image gives one face. A model of both that takes halves is
-    given zeros for the other medium.
+    A clip gives up to WINDOWS windows, spread evenly from start to end; a clip that is no longer
+    than a window gives one. An image gives one face. A missing medium becomes zeros.
+
+    Args:
+      run: the run.
+      files: paths relative to `root`.
+      root: directory of the media.
 
     Raises:
-      EvaluationError: the model wants a face and a voice, the list names both kinds, or too many
+      EvaluationError: the model needs a face and a voice, the files are of both kinds, or too many
         files cannot be read.
     """
     medium = _medium(run, files)
     sums = np.zeros((len(files), run.embedding_size), np.float32)
-    taken = np.zeros(len(files), np.int64)
+    counts = np.zeros(len(files), np.int64)
     reasons: dict[int, str] = {}
-    passed_over = 0
+    skipped_windows = 0
 
-    def readable() -> Iterator[tuple[int, Bytes]]:
-        nonlocal passed_over
-        shown = tqdm(files, "Embedding", unit="file", leave=False, disable=None)
-        for place, file in enumerate(shown):
-            found, errors = _arrays(root / file, medium, run.features)
+    def arrays() -> Iterator[tuple[int, Bytes]]:
+        nonlocal skipped_windows
+        progress = tqdm(files, "Embedding", unit="file", leave=False, disable=None)
+        for index, file in enumerate(progress):
+            found, errors = _read_arrays(root / file, medium, run.features)
             if found:
-                passed_over += len(errors)
-                yield from ((place, array) for array in found)
+                skipped_windows += len(errors)
+                yield from ((index, array) for array in found)
             else:
-                reasons[place] = str(errors[0])
+                reasons[index] = str(errors[0])
 
-    for batch in batches(readable(), BATCH_SIZE):
-        places = [place for place, _ in batch]
-        found = {medium: np.stack([array for _, array in batch])}
-        _, embeddings = run.answer(with_missing(run, found))
-        np.add.at(sums, places, unit(embeddings))
-        np.add.at(taken, places, 1)
+    for batch in batches(arrays(), BATCH_SIZE):
+        indices = [index for index, _ in batch]
+        inputs = {medium: np.stack([array for _, array in batch])}
+        _, embeddings = run.predict(fill_missing(run, inputs))
+        np.add.at(sums, indices, normalize(embeddings))
+        np.add.at(counts, indices, 1)
     if len(reasons) > MAX_UNREADABLE * len(files):
-        worst = min(reasons)
+        first = min(reasons)
         raise EvaluationError(
-            f"Of {len(files)} files that the trials list, {len(reasons)} cannot be used, the first "
-            f"being {root / files[worst]} ({reasons[worst]}); --media DIR names the folder that "
-            f"the paths begin in."
+            f"{len(reasons)} of {len(files)} files in the trials cannot be used, the first is "
+            f"{root / files[first]} ({reasons[first]}); check that --media DIR is the directory "
+            f"that the paths are relative to."
         )
-    return Embedded(
-        embeddings=sums / np.maximum(taken, 1)[:, None].astype(np.float32),
-        unreadable={files[place]: reasons[place] for place in sorted(reasons)},
-        passed_over=passed_over,
+    return TrialEmbeddings(
+        embeddings=sums / np.maximum(counts, 1)[:, None].astype(np.float32),
+        unreadable={files[index]: reasons[index] for index in sorted(reasons)},
+        skipped_windows=skipped_windows,
     )
 
 
 def spread_starts(samples: int, settings: FeatureSettings) -> list[int]:
-    """Where the windows of a clip begin, samples at `settings.sample_rate_hz`."""
+    """Returns the first samples of WINDOWS windows of a clip, at `settings.sample_rate_hz`."""
     last = samples - settings.window_samples
     if last <= 0:
         return [0]
@@ -157,34 +160,34 @@ def spread_starts(samples: int, settings: FeatureSettings) -> list[int]:
 
 
 def _medium(run: Run, files: tuple[str, ...]) -> str:
-    """What the files hold: IMAGE or SPECTROGRAM; a model of both goes by their names."""
+    """Returns IMAGE or SPECTROGRAM; for a model of both, the file names decide."""
     media = MODALITIES[run.modality]
     if len(media) == 1:
         return media[0]
-    if not run.takes_halves:
+    if not run.accepts_missing:
         raise EvaluationError(
-            f"{run.model} wants a face and a voice, and a trial names one file each; verify "
-            f"trials with resnet_fusion, or with a model of images or of audio alone."
+            f"{run.model} needs a face and a voice, but each file of a trial has only one of them; "
+            f"use resnet_fusion, or a model of images or of audio alone."
         )
     images = [Path(file).suffix.lower() in IMAGE_SUFFIXES for file in files]
     if all(images):
         return IMAGE
     if any(images):
         raise EvaluationError(
-            f"The trials name images ({files[images.index(True)]}) and clips "
-            f"({files[images.index(False)]}), which do not compare; make a list of either kind."
+            f"The trials have images ({files[images.index(True)]}) and clips "
+            f"({files[images.index(False)]}), which cannot be compared; use one kind only."
         )
     return SPECTROGRAM
 
 
-def _arrays(
+def _read_arrays(
     path: Path, medium: str, settings: FeatureSettings
 ) -> tuple[list[Bytes], list[MediaError]]:
-    """What a model can be given of a file, and why the rest is of no use."""
+    """Returns the usable arrays of a file, and the errors of the others."""
     try:
         if medium == IMAGE:
             return [read_face(path, settings)], []
         starts = spread_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     except MediaError as error:
         return [], [error]
-    return spectrograms(path, starts, settings)
+    return read_spectrograms(path, starts, settings)

@@ -1,4 +1,4 @@
-"""Are these two the same person? Scores of pairs, and what they are worth: pure arithmetic."""
+"""Metrics of verification: cosine scores of pairs, error rates and detection costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 MAX_PAIRS = 1_000_000
 TARGET_PRIORS = (0.01, 0.05)
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
-_VALUES_AT_ONCE = 1 << 24  # of embeddings that are multiplied: 64 MiB
+_BLOCK_VALUES = 1 << 24  # values of embeddings per multiplication: 64 MiB
 
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
@@ -20,13 +20,14 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Every operating point, from accepting nothing to accepting all (one point a score).
+class DetCurve:
+    """Detection error trade-off: all operating points, from accepting nothing to accepting all.
 
     Attributes:
-      false_accepts: float [points], share of pairs of two people that score at the threshold or
-        above; it rises from 0 to 1.
-      misses: float [points], share of pairs of one person that score below; it falls from 1 to 0.
+      false_accepts: float [points], false accept rate, the share of pairs of different people with
+        a score at or above the threshold; rises from 0 to 1.
+      misses: float [points], false reject rate, the share of pairs of one person with a score below
+        the threshold; falls from 1 to 0.
       thresholds: float [points]; the first is infinite.
     """
 
@@ -36,14 +37,15 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Verified:
-    """How well scores tell pairs of one person from pairs of two.
+class VerificationMetrics:
+    """Metrics of verification.
 
     Attributes:
-      same, different: counts of pairs.
-      equal_error_rate, threshold: where misses are as frequent as false accepts.
-      min_dcf: prior of 'same' to the lowest detection cost.
-      misses: rate of false accepts to the rate of misses at it.
+      same, different: number of pairs of one person and of two people.
+      equal_error_rate: rate at which false rejects are as frequent as false accepts.
+      threshold: score at that rate.
+      min_dcf: target prior to the minimum detection cost.
+      misses: false accept rate to the false reject rate at it.
     """
 
     same: int
@@ -54,75 +56,77 @@ class Verified:
     misses: dict[str, float]
 
 
-def pairs_of(people: NDArray[np.str_], most: int = MAX_PAIRS) -> tuple[Ints, Ints]:
-    """Pairs of examples: all of them, or a sample of `most`.
+def sample_pairs(people: NDArray[np.str_], most: int = MAX_PAIRS) -> tuple[Ints, Ints]:
+    """Returns all pairs of examples, or a sample of `most` pairs.
 
-    The sample has `most // 2` pairs of one person and as many of two, each drawn evenly from all
-    such pairs, with replacement, by a generator of fixed seed: the same examples give the same
-    pairs. The rates of errors within the one kind and the other stay unbiased.
+    Half of the sample are pairs of one person and half are pairs of two people. Both are drawn
+    uniformly with replacement and a fixed seed, so the same examples give the same pairs, and the
+    error rates of both kinds are unbiased.
 
     Args:
-      people: str [n], who each example is of: two people or more, and two examples of one.
+      people: str [n], the person of each example; there must be two people, and two examples of
+        one person.
+      most: maximum number of pairs.
 
     Returns:
-      Two int arrays [pairs] of places in `people`.
+      Two int arrays [pairs] of indices into `people`.
     """
     n = len(people)
     if n * (n - 1) // 2 <= most:
         return np.triu_indices(n, 1)
-    draw = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     _, person, counts = np.unique(people, return_inverse=True, return_counts=True)
-    # By person: those of one person lie side by side, so that others of the same, or of another,
-    # person are a number of steps away, in a circle.
+    # Sorted by person, so that a partner of the same or of another person is a random number of
+    # steps away, modulo the number of examples.
     ordered = np.argsort(person, kind="stable")
     start = (np.cumsum(counts) - counts)[person[ordered]]
     count = counts[person[ordered]]
-    same = draw.choice(n, most // 2, p=(count - 1) / (count - 1).sum())
-    steps = draw.integers(1, count[same])
+    same = random.choice(n, most // 2, p=(count - 1) / (count - 1).sum())
+    steps = random.integers(1, count[same])
     other_of_same = start[same] + (same - start[same] + steps) % count[same]
-    different = draw.choice(n, most - most // 2, p=(n - count) / (n - count).sum())
-    steps = draw.integers(0, n - count[different])
+    different = random.choice(n, most - most // 2, p=(n - count) / (n - count).sum())
+    steps = random.integers(0, n - count[different])
     other_person = (start[different] + count[different] + steps) % n
     first = np.concatenate([same, different])
     second = np.concatenate([other_of_same, other_person])
     return ordered[first], ordered[second]
 
 
-def unit(embeddings: Floats) -> NDArray[np.float32]:
-    """Embeddings [n, size] scaled to length 1; one of zeros stays so, and is like nothing."""
+def normalize(embeddings: Floats) -> NDArray[np.float32]:
+    """Scales embeddings [n, size] to length 1; zero vectors stay zero."""
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return (embeddings / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def cosine_scores(embeddings: Floats, first: Ints, second: Ints) -> NDArray[np.float32]:
-    """Cosine of the angle between embeddings[first] and embeddings[second], float32 [pairs]."""
-    ones = unit(embeddings)
+    """Returns the cosine similarity of embeddings[first] and embeddings[second], float32."""
+    normalized = normalize(embeddings)
     scores = np.empty(len(first), np.float32)
-    step = max(1, _VALUES_AT_ONCE // ones.shape[1])
-    for at in range(0, len(first), step):
-        rows = slice(at, at + step)
-        scores[rows] = np.einsum("ij,ij->i", ones[first[rows]], ones[second[rows]])
+    step = max(1, _BLOCK_VALUES // normalized.shape[1])
+    for start in range(0, len(first), step):
+        rows = slice(start, start + step)
+        scores[rows] = np.einsum("ij,ij->i", normalized[first[rows]], normalized[second[rows]])
     return scores
 
 
-def curve_of(same: Bools, scores: Floats) -> Curve:
-    """The detection error trade-off (DET; Martin et al., 1997).
+def det_curve(same: Bools, scores: Floats) -> DetCurve:
+    """Computes the detection error trade-off (DET; Martin et al., 1997).
 
-    scikit-learn's `roc_curve` and not its `det_curve`, which leaves out the points at either end.
+    It uses scikit-learn's `roc_curve`, because `det_curve` drops the points at both ends.
 
     Args:
-      same: bool [pairs], one person or two; both must occur.
-      scores: float [pairs], higher where more alike.
+      same: bool [pairs], whether a pair is of one person; both values must occur.
+      scores: float [pairs], higher for more similar examples.
     """
     accepts, hits, thresholds = roc_curve(same, scores, drop_intermediate=False)
-    return Curve(accepts, 1 - hits, thresholds.astype(np.float64))
+    return DetCurve(accepts, 1 - hits, thresholds.astype(np.float64))
 
 
-def equal_error_rate(curve: Curve) -> tuple[float, float]:
-    """The rate at which misses and false accepts are equal, and the threshold there.
+def equal_error_rate(curve: DetCurve) -> tuple[float, float]:
+    """Returns the rate at which false rejects and false accepts are equal, and its threshold.
 
-    Between the last point with more misses and the next one, the curve is taken for a straight
-    line; the threshold is that of the latter point.
+    The rate is interpolated linearly between the two points around the crossing. The threshold is
+    that of the second point.
     """
     gap = curve.misses - curve.false_accepts  # falls from 1 to -1
     after = int(np.argmax(gap <= 0))
@@ -131,31 +135,32 @@ def equal_error_rate(curve: Curve) -> tuple[float, float]:
     return float(left + part * (right - left)), float(curve.thresholds[after])
 
 
-def min_dcf(curve: Curve, target_prior: float) -> float:
-    """The lowest detection cost of any threshold, 1 being that of not listening at all.
+def min_dcf(curve: DetCurve, target_prior: float) -> float:
+    """Returns the normalised minimum detection cost; 1 is the cost of a constant decision.
 
-    NIST's speaker recognition evaluations: C_miss * P_miss * P_target + C_fa * P_fa * (1 -
-    P_target), with C_miss = C_fa = 1, over the lower of what accepting all and nothing cost.
+    As in NIST's speaker recognition evaluations, the cost is C_miss * P_miss * P_target + C_fa *
+    P_fa * (1 - P_target) with C_miss = C_fa = 1, divided by the lower cost of accepting all or
+    nothing.
     """
     costs = target_prior * curve.misses + (1 - target_prior) * curve.false_accepts
     return float(costs.min() / min(target_prior, 1 - target_prior))
 
 
-def verified(same: Bools, scores: Floats) -> Verified | None:
-    """All measures of some scores; None where pairs of one person, or of two, are wanting."""
+def verification_metrics(same: Bools, scores: Floats) -> VerificationMetrics | None:
+    """Computes all metrics; None if there are no pairs of one person, or none of two people."""
     if same.all() or not same.any():
         return None
-    curve = curve_of(same, scores)
+    curve = det_curve(same, scores)
     rate, threshold = equal_error_rate(curve)
-    reached = np.searchsorted(curve.false_accepts, FALSE_ACCEPT_RATES, side="right") - 1
-    return Verified(
+    points = np.searchsorted(curve.false_accepts, FALSE_ACCEPT_RATES, side="right") - 1
+    return VerificationMetrics(
         same=int(same.sum()),
         different=int((~same).sum()),
         equal_error_rate=rate,
         threshold=threshold,
         min_dcf={f"{prior:g}": min_dcf(curve, prior) for prior in TARGET_PRIORS},
         misses={
-            f"{rate:g}": float(curve.misses[at])
-            for rate, at in zip(FALSE_ACCEPT_RATES, reached, strict=True)
+            f"{rate:g}": float(curve.misses[point])
+            for rate, point in zip(FALSE_ACCEPT_RATES, points, strict=True)
         },
     )

@@ -1,7 +1,7 @@
-"""One media file in, one uint8 array out, or a reason why not.
+"""Feature extraction: turns one media file into one uint8 array, or raises a MediaError.
 
-The build, and whatever uses a model later, call the same functions, so that training and use see
-the same pixels and levels. Nothing here knows of Beam, TFRecords or TensorFlow.
+The build and the prediction call the same functions, so training and inference see the same pixels
+and levels. This package imports neither Beam nor TensorFlow.
 """
 
 from facevoice.features.audio import AudioFacts, probe_audio, read_window

@@ -1,4 +1,4 @@
-"""One audio file to one window of mono samples."""
+"""Reads one window of mono samples from an audio file."""
 
 from __future__ import annotations
 
@@ -19,34 +19,32 @@ from facevoice.features.m4a import M4aClip, is_m4a
 from facevoice.features.reject_reasons import MediaError, Reason, check_regular
 from facevoice.features.settings import FeatureSettings
 
-# What is shorter says nothing about a voice, and repeating it would only draw a hum.
+# A shorter clip does not identify a voice, and repeating it would add a hum.
 MIN_SECONDS = 0.25
 MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
 INT16_STEP = 2.0**-15
-# What stays within one step of 16-bit audio of its middle was never recorded.
+# Digital silence or a constant, apart from one step of 16-bit rounding to each side.
 SILENCE_RANGE = 2 * INT16_STEP
-# A header that claims more is not believed: what is there is counted, up to that.
+# If a header claims more, the samples are counted instead, up to this length.
 MAX_SECONDS = 4 * 3600
-# Silence is trimmed on whole clips; this bounds the memory that one can take (10 minutes, at up
-# to 48 kHz).
+# Trimming reads whole clips; this limits their memory (10 minutes at up to 48 kHz).
 MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES = 600, 600 * 48_000
-# Squares of what is louder overflow.
-LOUDEST_SQUARED = 1e18
-# Context on both sides of a window, longer than the resampler's filter.
+# Squares of larger samples would overflow in float32.
+MAX_SQUARABLE = 1e18
+# Samples read on both sides of a window, longer than the filter of the resampler.
 RESAMPLING_MARGIN_SECONDS = 0.05
-# After a seek, an MPEG decoder lacks the frames that the next ones build on, until it has settled.
+# MPEG frames depend on earlier ones, so decoding starts this long before the wanted sample.
 MPEG_SETTLING_SECONDS = 1.0
-# The average of channels that cancel each other is what rounding and codecs leave: below this
-# share of the loudest one's, were it alone.
+# Channels cancel each other if the peak of their sum is below this share of the largest peak.
 CANCELLED = 0.1
-BLOCK_VALUES = 1 << 22  # that are read at once: samples times channels
+BLOCK_VALUES = 1 << 22  # values per read: samples times channels
 
 Clip: TypeAlias = "SoundFile | M4aClip"
 Source = str | os.PathLike[str] | BinaryIO
 
 
 class SoundFile(soundfile.SoundFile):
-    """One that does not seek, after a read, to where it has come to: FLAC may refuse that."""
+    """A SoundFile that does not seek to its own position after a read; FLAC may refuse to."""
 
     def seekable(self) -> bool:
         return False
@@ -57,18 +55,18 @@ class SoundFile(soundfile.SoundFile):
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """What an audio file's header says, where it can be believed."""
+    """Sample rate and length of a clip, from its header if that is plausible."""
 
     sample_rate_hz: int
-    samples: int  # a channel, at the native rate; of MAX_SECONDS at most
+    samples: int  # per channel, at the native rate; at most MAX_SECONDS
 
     def samples_at(self, sample_rate_hz: int) -> int:
-        """Length after resampling, rounded down to whole samples."""
+        """Returns the length after resampling, rounded down to whole samples."""
         return self.samples * sample_rate_hz // self.sample_rate_hz
 
 
 def probe_audio(source: Source) -> AudioFacts:
-    """Reads the header alone, unless it claims more than MAX_SECONDS: then the clip is decoded.
+    """Reads the header of a clip; decodes the clip if the header claims more than MAX_SECONDS.
 
     Raises:
       MediaError: unreadable, sample_rate or too_short.
@@ -85,17 +83,17 @@ def probe_audio(source: Source) -> AudioFacts:
 def read_window(
     source: Source, start_samples: int, settings: FeatureSettings
 ) -> NDArray[np.float32]:
-    """Reads one window: native rate, only the samples needed, mono, resampled, equal length.
+    """Reads one window of a clip as mono samples at the target rate.
 
-    Channels are averaged; of channels that cancel each other, as when one was wired upside down,
-    the loudest is taken. Where the clip ends before the window does, the part that is there is
-    repeated from its beginning until the window is full (silence would tell the models how long
-    the clip was). With `trim_silence_db`, positions count from the end of the leading silence.
+    Only the samples needed are decoded. Channels are averaged; if they cancel each other, as with
+    inverted polarity, the loudest channel is used. If the clip ends within the window, its samples
+    are repeated until the window is full, because silence would reveal the length of the clip to
+    the models. With `trim_silence_db`, positions count from the end of the leading silence.
 
     Args:
-      source: path or open file of anything that libsndfile reads, or `facevoice.features.m4a`.
-      start_samples: first sample, counted at `settings.sample_rate_hz`.
-      settings: gives rate, length and trimming.
+      source: path or open file in a format that libsndfile or `facevoice.features.m4a` reads.
+      start_samples: first sample, at `settings.sample_rate_hz`.
+      settings: sample rate, window length and trimming.
 
     Returns:
       float32 [window_samples].
@@ -125,11 +123,11 @@ def read_window(
 
 @contextmanager
 def _open(source: Source) -> Iterator[Clip]:
-    """Opens a clip, and says what goes wrong while it is open as a MediaError."""
+    """Opens a clip; turns errors while it is open into MediaErrors."""
     check_regular(source)
     try:
-        with _any_clip(source) as clip:
-            if clip.format == "RAW":  # libsndfile goes by the name: .au, .snd, .gsm, .vox
+        with _open_any_format(source) as clip:
+            if clip.format == "RAW":  # libsndfile guesses from the name: .au, .snd, .gsm, .vox
                 raise MediaError(Reason.UNREADABLE, "no header")
             if not MIN_RATE_HZ <= clip.samplerate <= MAX_RATE_HZ:
                 raise MediaError(Reason.SAMPLE_RATE, f"{clip.samplerate} Hz")
@@ -141,15 +139,15 @@ def _open(source: Source) -> Iterator[Clip]:
         raise MediaError(Reason.UNREADABLE, (detail or str(error)).strip().rstrip(".")) from error
 
 
-def _any_clip(source: Source) -> Clip:
+def _open_any_format(source: Source) -> Clip:
     try:
         return SoundFile(source)
-    except TypeError as error:  # soundfile asks for the sample rate of a file named .raw
+    except TypeError as error:  # soundfile requires a sample rate for files named .raw
         raise MediaError(Reason.UNREADABLE, str(error)) from error
     except soundfile.LibsndfileError as error:
         if is_m4a(_first_bytes(source)):
             return M4aClip(source)
-        if "does not exist" in error.error_string:  # it says so of an MP3 without a single frame
+        if "does not exist" in error.error_string:  # also raised for an MP3 without frames
             raise MediaError(Reason.UNREADABLE, "no audio in it") from error
         raise
 
@@ -165,7 +163,7 @@ def _first_bytes(source: Source) -> bytes:
 
 
 def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Reads up to one window from `start` (in samples of the target rate)."""
+    """Reads up to one window from `start`, in samples of the target rate."""
     native_hz, target_hz, length = (
         clip.samplerate,
         settings.sample_rate_hz,
@@ -173,8 +171,8 @@ def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.
     )
     if native_hz == target_hz:
         return _read_mono(clip, start, length)
-    # Both rates share the instants that are whole multiples of 1 / gcd seconds. Reading from such
-    # an instant keeps the resampled grid aligned to the sample, wherever the window lies.
+    # The sampling grids of both rates coincide at multiples of 1 / gcd seconds. Reading from such a
+    # point gives the same resampled values wherever the window starts.
     common = math.gcd(native_hz, target_hz)
     margin = math.ceil(RESAMPLING_MARGIN_SECONDS * target_hz)
     instant = max(0, (start - margin) // (target_hz // common))
@@ -187,7 +185,7 @@ def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.
 
 def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray[np.float32]:
     """Reads a whole clip without its leading and trailing silence."""
-    import librosa  # costs a worker 200 MB, so only a build that trims pays for it
+    import librosa  # needs 200 MB in a worker, so it is imported only for trimming
 
     seconds = min(MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES / max(clip.samplerate, target_hz))
     samples = _read_mono(clip, 0, round(seconds * clip.samplerate))
@@ -197,17 +195,17 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
         samples = soxr.resample(samples, clip.samplerate, target_hz)
     peak = _peak(samples)
     _, (first, last) = librosa.effects.trim(
-        samples / peak if peak > LOUDEST_SQUARED else samples, top_db=trim_silence_db
+        samples / peak if peak > MAX_SQUARABLE else samples, top_db=trim_silence_db
     )
     return samples[first:last]
 
 
 def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
-    """Reads `length` samples from `first`, or as many as are there, channels made one."""
+    """Reads up to `length` mono samples from `first`."""
     if first >= min(clip.frames, MAX_SECONDS * clip.samplerate):
         return np.zeros(0, np.float32)
     settling = 0
-    # Vorbis may continue a block off after a seek: https://github.com/libsndfile/libsndfile/issues/885
+    # Vorbis may be off by a block after a seek: https://github.com/libsndfile/libsndfile/issues/885
     if clip.format == "OGG" or not clip.can_seek():
         _skip(clip, first)
     else:
@@ -219,10 +217,10 @@ def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
 
 
 def _blocks(clip: Clip, samples: int) -> Iterator[NDArray[np.float32]]:
-    """Reads [samples, channels] a bounded piece at a time, whatever a header claims."""
-    at_once = max(1, BLOCK_VALUES // clip.channels)
+    """Yields blocks [samples, channels] of limited size, whatever the header claims."""
+    block_samples = max(1, BLOCK_VALUES // clip.channels)
     while samples > 0:
-        wanted = min(samples, at_once)
+        wanted = min(samples, block_samples)
         block = _read_block(clip, wanted)
         yield block
         if len(block) < wanted:
@@ -231,9 +229,9 @@ def _blocks(clip: Clip, samples: int) -> Iterator[NDArray[np.float32]]:
 
 
 def _read_block(clip: Clip, samples: int) -> NDArray[np.float32]:
-    """The next samples as float32 [samples, channels].
+    """Reads the next samples as float32 [samples, channels].
 
-    libsndfile turns 16-bit samples into the same floats, at less than half the speed.
+    Converting 16-bit samples here gives the same values as libsndfile, at over twice the speed.
     """
     if clip.subtype != "PCM_16":
         return clip.read(samples, dtype="float32", always_2d=True)
@@ -243,16 +241,16 @@ def _read_block(clip: Clip, samples: int) -> NDArray[np.float32]:
 
 
 def _skip(clip: Clip, samples: int) -> int:
-    """Decodes and forgets; returns how many samples there were."""
+    """Decodes and discards samples; returns their number."""
     return sum(len(block) for block in _blocks(clip, samples))
 
 
 def _to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Averages [samples, channels], unless they cancel each other."""
+    """Averages [samples, channels]; returns the loudest channel if they cancel each other."""
     number = channels.shape[1]
     if number == 1:
         return channels[:, 0]
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are rejected later
         mono = channels.mean(axis=1)
         if _peak(mono) * number < CANCELLED * _peak(channels):
             return channels[:, np.abs(channels).max(axis=0).argmax()]
@@ -260,5 +258,5 @@ def _to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _peak(samples: NDArray[np.float32]) -> float:
-    """The largest magnitude; faster than `np.abs(samples).max()`."""
+    """Returns the largest magnitude; faster than `np.abs(samples).max()`."""
     return max(float(samples.max(initial=0)), -float(samples.min(initial=0)))

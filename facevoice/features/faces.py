@@ -1,4 +1,4 @@
-"""One image file to one square uint8 face."""
+"""Turns one image file into one square uint8 face image."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facevoice.features.image_decoding import open_picture
+from facevoice.features.image_decoding import open_image
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 
 MIN_CROP_PX = 16
-# Pixels that are decoded of a large JPEG, at least, for each one of the face, along either side.
-# With three, levels differ from those of all pixels by 0.25 of 255 on average; with two, by 0.33.
-DECODED_PX = 3
-# Standard deviation of the luminance, of 255. One colour with a camera's or a JPEG's noise, or
-# with a speck on it, stays below 3; the flattest of 1,000 real and drawn faces has 17.
+# A large JPEG is decoded at a reduced size, with at least this many pixels for each pixel of the
+# face image, along each side. With 3, levels differ from a full decode by 0.25 of 255 on average;
+# with 2, by 0.33.
+DECODE_OVERSAMPLING = 3
+# Standard deviation of the luminance, of 255. An image of one colour with camera noise, JPEG
+# artefacts or a speck stays below 3; the lowest contrast of 1,000 real and drawn faces is 17.
 MIN_CONTRAST = 3.0
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, by ITU-R BT.601
-LOOKED_AT = 8  # one pixel in so many rows and columns, before all are
-# Of a level v: 1, v and v squared.
+SAMPLE_STEP = 8  # rows and columns between the pixels of the quick contrast check
+# 1, v and v squared for each level v.
 POWERS = np.arange(256) ** np.arange(3)[:, None]
 
 
 def read_face(
     source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
 ) -> NDArray[np.uint8]:
-    """Reads, turns upright, crops and resizes one face.
+    """Reads one face image: decodes, rotates upright, crops and resizes it.
 
-    The crop is the centred square whose side is `settings.face_crop` times the image's shorter
-    side; it is cut and resized in one antialiased (Lanczos) step, so nothing is distorted and no
-    edge is rounded to whole pixels first. Of a large JPEG no more is decoded than that needs.
+    The crop is the centred square whose side is `settings.face_crop` times the shorter side of the
+    image. It is cropped and resized in one antialiased (Lanczos) step, so the aspect ratio is kept
+    and the crop is not rounded to whole pixels. Large JPEGs are decoded at a reduced size.
+
+    Args:
+      source: path or open file.
+      settings: size and crop.
 
     Returns:
       uint8 [image_size, image_size, 3], RGB.
@@ -42,8 +47,8 @@ def read_face(
     Raises:
       MediaError: unreadable, too_large, too_small or blank.
     """
-    enough_px = math.ceil(DECODED_PX * settings.image_size / settings.face_crop)
-    image = open_picture(source, enough_px)
+    enough_px = math.ceil(DECODE_OVERSAMPLING * settings.image_size / settings.face_crop)
+    image = open_image(source, enough_px)
     width, height = image.size
     side = min(width, height) * settings.face_crop
     if side < MIN_CROP_PX:
@@ -55,8 +60,8 @@ def read_face(
     box = (left, top, left + side, top + side)
     face = image.resize(size, Image.Resampling.LANCZOS, box=box)
     pixels = np.asarray(face)
-    if not _surely_contrasts(pixels):
-        mean, contrast = _luminance(face)
+    if not _has_contrast(pixels):
+        mean, contrast = _luminance_statistics(face)
         if contrast < MIN_CONTRAST:
             raise MediaError(
                 Reason.BLANK, f"luminance is {mean:.0f} of 255, give or take {contrast:.1f}"
@@ -64,18 +69,20 @@ def read_face(
     return pixels
 
 
-def _surely_contrasts(pixels: NDArray[np.uint8]) -> bool:
-    """Whether a few pixels show that all have MIN_CONTRAST, at a third of the cost of looking.
+def _has_contrast(pixels: NDArray[np.uint8]) -> bool:
+    """Returns True if a sample of the pixels proves MIN_CONTRAST, at a third of the cost.
 
-    One pixel in n x n is a share of 1 / n**2 of all, or more, so the variance of all is at least
-    that share of theirs, and the deviation 1 / n. Half a level more is for rounding.
+    One pixel in n x n is at least 1 / n**2 of all pixels, so the variance of all is at least that
+    share of the variance of the sample, and the deviation at least 1 / n of its deviation. Half a
+    level is added for rounding.
     """
-    some = (pixels[::LOOKED_AT, ::LOOKED_AT] @ LUMINANCE).ravel()
-    mean = some.mean()
-    return bool(some @ some / len(some) - mean**2 > (LOOKED_AT * (MIN_CONTRAST + 0.5)) ** 2)
+    sample = (pixels[::SAMPLE_STEP, ::SAMPLE_STEP] @ LUMINANCE).ravel()
+    mean = sample.mean()
+    variance = sample @ sample / len(sample) - mean**2
+    return bool(variance > (SAMPLE_STEP * (MIN_CONTRAST + 0.5)) ** 2)
 
 
-def _luminance(face: Image.Image) -> tuple[float, float]:
-    """Mean and standard deviation, of 255; from a histogram, as levels are fewer than pixels."""
+def _luminance_statistics(face: Image.Image) -> tuple[float, float]:
+    """Returns mean and standard deviation of the luminance, of 255, from its histogram."""
     pixels, total, squares = (POWERS @ face.convert("L").histogram()).tolist()
     return total / pixels, math.sqrt(pixels * squares - total**2) / pixels

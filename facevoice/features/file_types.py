@@ -1,7 +1,7 @@
-"""Suffixes of the files that are taken for face images and clips."""
+"""File name extensions of face images and clips."""
 
-# Some formats need a decoder that may not be installed. Their files are then rejected and listed,
-# rather than ignored.
+# Some formats need a decoder that may not be installed. Without it, the build rejects and lists
+# their files, so that none is ignored silently.
 IMAGE_SUFFIXES = (
     ".jpg",
     ".jpeg",

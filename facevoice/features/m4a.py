@@ -1,6 +1,6 @@
-"""Audio that libsndfile does not read, through PyAV: MP4 and M4A (VoxCeleb2's), AAC, WMA.
+"""Reads audio formats that libsndfile does not support with PyAV: MP4, M4A (VoxCeleb2), AAC, WMA.
 
-PyAV is an extra, `facevoice[m4a]`, and imported only when such a file is met.
+PyAV comes with the extra `facevoice[m4a]` and is imported only for such files.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from numpy.typing import NDArray
 
 from facevoice.features.reject_reasons import MediaError, Reason
 
-# FFmpeg knows hundreds of formats, and some are lists of other files to read.
+# FFmpeg supports hundreds of formats; some of them are playlists, which open other files.
 FORMATS = "mov,aac,asf"
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 ASF_START = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
-# Decoding all that lies before a window is exact; where it would be more than this, seek.
+# Decoding everything before a window is exact, but slow. Seek if it is more than this.
 SEEK_BEYOND_SECONDS = 10.0
-# After a seek, decoders lack the frames that the next ones build on, until they have settled.
+# Frames depend on earlier ones, so decoding starts this long before the wanted sample.
 SETTLING_SECONDS = 1.0
 UNKNOWN_LENGTH = 2**62
 
 
 def is_m4a(start: bytes) -> bool:
-    """Whether a file that begins with these 16 bytes (or fewer) is for this reader."""
+    """Returns whether the first 16 bytes of a file are those of a format that this module reads."""
     is_adts = len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0
     return start[4:8] in MP4_BOXES or start[:8] == ASF_START or is_adts
 
 
 class M4aClip:
-    """The first sound track of a file: what `soundfile.SoundFile` offers, as far as it is needed.
+    """The first audio track of a file, with the part of `soundfile.SoundFile`'s interface in use.
 
-    The encoder's delay is taken off as FFmpeg does it: MP4's edit lists are heeded; raw AAC and
-    fragmented MP4 do not say what theirs is.
+    FFmpeg removes the encoder delay that the edit list of an MP4 file states. Raw AAC and
+    fragmented MP4 do not state it.
 
     Attributes:
-      samplerate: Hz.
-      channels: their number.
-      frames: length in samples of one channel, as the header has it.
+      samplerate: in Hz.
+      channels: number of channels.
+      frames: samples per channel according to the header.
     """
 
     format = "M4A"
@@ -86,7 +86,7 @@ class M4aClip:
         self._samples_per_tick = (self._track.time_base or 0) * self.samplerate
         ticks = self._track.duration or 0
         self.frames = int(ticks * self._samples_per_tick) if ticks > 0 else UNKNOWN_LENGTH
-        self._position = 0  # of the first sample of `_blocks`
+        self._position = 0  # of the first sample of `_rest`
         self._blocks = self._decode()
         self._rest = np.zeros((0, self.channels), np.float32)
 
@@ -106,9 +106,9 @@ class M4aClip:
         return True
 
     def seek(self, position: int) -> None:
-        """Makes `position`, a sample, what `read` begins with; forward only."""
+        """Moves forward to a sample, from which the next `read` starts."""
         is_far = position > SEEK_BEYOND_SECONDS * self.samplerate
-        if is_far and self._samples_per_tick == 1:  # otherwise instants are rounded
+        if is_far and self._samples_per_tick == 1:  # other time bases are rounded
             start = self._track.start_time or 0
             early = position - round(SETTLING_SECONDS * self.samplerate)
             with _as_unreadable():
@@ -128,18 +128,18 @@ class M4aClip:
         self._position = position
 
     def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> Any:
-        """Reads the next samples, float32 [up to `frames`, channels]; fewer at the end."""
+        """Reads the next samples: float32 [samples, channels], at most `frames`."""
         assert (dtype, always_2d) == ("float32", True)
         frames = min(frames, self.frames - self._position)
-        pieces = [self._rest]
+        blocks = [self._rest]
         count = len(self._rest)
         while count < frames and (block := next(self._blocks, None)) is not None:
-            pieces.append(block)
+            blocks.append(block)
             count += len(block)
-        samples = np.concatenate(pieces)
-        taken, self._rest = samples[:frames], samples[frames:]
-        self._position += len(taken)
-        return taken
+        samples = np.concatenate(blocks)
+        result, self._rest = samples[:frames], samples[frames:]
+        self._position += len(result)
+        return result
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
         with _as_unreadable():
@@ -147,7 +147,7 @@ class M4aClip:
                 yield self._samples(frame)
 
     def _samples(self, frame: Any) -> NDArray[np.float32]:
-        """One decoded frame as float32 [samples, channels], full scale at 1."""
+        """Converts one decoded frame to float32 [samples, channels] with full scale at 1."""
         if (frame.sample_rate, frame.layout.nb_channels) != (self.samplerate, self.channels):
             raise MediaError(Reason.UNREADABLE, "changes its sampling rate or its channels")
         values = frame.to_ndarray()
@@ -161,11 +161,12 @@ class M4aClip:
 
 @contextmanager
 def _as_unreadable() -> Iterator[None]:
+    """Turns any error of FFmpeg into a MediaError."""
     try:
         yield
     except MediaError:
         raise
-    # FFmpeg's errors are OSErrors, ValueErrors, LookupErrors and more.
+    # PyAV raises OSErrors, ValueErrors, LookupErrors and more.
     except Exception as error:
         detail = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MediaError(Reason.UNREADABLE, detail) from error

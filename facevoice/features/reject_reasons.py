@@ -1,4 +1,4 @@
-"""Why a media file cannot be used: a fixed vocabulary, so that rejects can be counted."""
+"""Reject reasons: a fixed vocabulary for media files that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,28 +10,41 @@ from tfdata.errors import FaceVoiceError
 
 
 class Reason(StrEnum):
-    """The reasons for which a file is rejected. The values are part of the data set's format."""
+    """Why a media file is rejected. The values are part of the dataset format.
 
-    UNREADABLE = "unreadable"  # missing, not permitted, no known format, or damaged inside
-    TOO_LARGE = "too_large"  # more pixels, or more work, than any photograph of a face needs
-    TOO_SMALL = "too_small"  # too few pixels to show a face
-    BLANK = "blank"  # an image of one colour, give or take noise
-    TOO_SHORT = "too_short"  # no samples, or too few to hear a voice
-    SAMPLE_RATE = "sample_rate"  # outside of what recorders produce
-    NOT_FINITE = "not_finite"  # NaN or infinite samples
-    SILENT = "silent"  # digital silence, a constant, or nothing but their rounding
+    Attributes:
+      description: one clause that explains the reason to users.
+    """
+
+    description: str
+
+    UNREADABLE = "unreadable", "missing, not permitted, of an unknown format, or damaged"
+    TOO_LARGE = "too_large", "an image with more pixels or more scans than are decoded"
+    TOO_SMALL = "too_small", "an image with too few pixels in the crop"
+    BLANK = "blank", "an image of a single colour, apart from noise"
+    TOO_SHORT = "too_short", "a clip, or the rest of one, shorter than 0.25 s"
+    SAMPLE_RATE = "sample_rate", "a clip with a sample rate outside of 4 to 384 kHz"
+    NOT_FINITE = "not_finite", "a clip with NaN or infinite samples"
+    SILENT = "silent", "a clip without sound: silence or a constant, apart from rounding"
+
+    def __new__(cls, value: str, description: str) -> Reason:
+        """Creates a member that is equal to its value."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
 
 
 class MediaError(FaceVoiceError):
-    """A media file that cannot be used.
+    """Raised for a media file that cannot be used.
 
     Attributes:
-      reason: the kind, for counting.
-      detail: one clause for people, without the path.
+      reason: the reject reason, for counting.
+      detail: one clause for users, without the path.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)  # both arguments, so that it survives pickling
+        super().__init__(reason, detail)  # both arguments, so that it can be pickled
         self.reason = reason
         self.detail = detail
 
@@ -42,7 +55,7 @@ class MediaError(FaceVoiceError):
 def check_regular(source: object) -> None:
     """Checks that a path does not name a FIFO, a device or a socket, whose opening could block.
 
-    Open files, and paths that cannot be looked at, are left to whoever reads them.
+    Open files and paths without a readable status pass; reading them raises the error.
 
     Raises:
       MediaError: unreadable.

@@ -1,4 +1,4 @@
-"""The settings that turn a medium into an array: one frozen, validated dataclass."""
+"""Settings of the feature extraction: one frozen, validated dataclass."""
 
 from __future__ import annotations
 
@@ -8,43 +8,50 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+# Raise it only when the same media and settings give other bytes in records.
+PREPROCESSING_REVISION = 1
+
 
 def setting(default: Any, text: str, parse: Callable[[str], Any] | None = None) -> Any:
-    """A dataclass field that also knows its command-line help and parser."""
+    """Returns a dataclass field that holds its command-line help and parser as metadata."""
     return field(default=default, metadata={"help": text, "parse": parse or type(default)})
 
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """How faces and voices become uint8 arrays.
+    """Settings of face images and spectrograms.
 
-    The defaults are argued in docs/features.md. Raises ValueError, one sentence that names the
-    setting as it is spelt on the command line, when a value makes no sense.
+    docs/features.md explains the defaults.
+
+    Raises:
+      ValueError: a value is out of range; the message names its flag.
     """
 
-    image_size: int = setting(128, "height and width of a face, pixels")
+    image_size: int = setting(128, "height and width of a face image, in pixels")
     face_crop: float = setting(
-        0.8, "centred square that is kept, as a fraction of the image's shorter side (0 to 1]"
+        0.8, "side of the centred square to crop, as a fraction of the shorter side, 0.05 to 1"
     )
-    sample_rate_hz: int = setting(16000, "rate that audio is brought to")
-    window_seconds: float = setting(3.0, "length of one piece of audio")
+    sample_rate_hz: int = setting(16000, "sample rate to resample audio to, in Hz")
+    window_seconds: float = setting(3.0, "length of one window of audio, in seconds")
     trim_silence_db: float | None = setting(
         None,
-        "cut leading and trailing audio that is this many dB below the clip's peak "
-        "(default: no cut)",
+        "trim leading and trailing audio that is this many dB below the peak of the clip "
+        "(default: no trimming)",
         float,
     )
-    bands: int = setting(128, "rows of a spectrogram")
-    frames: int = setting(128, "columns of a spectrogram")
-    frequency_scale: str = setting("log", "'log': equal steps in octaves; 'mel': the study's axis")
-    fft_size: int = setting(1024, "samples that one column looks at")
-    min_hz: float = setting(60.0, "centre of the lowest band (log); lower edge (mel)")
-    max_hz: float = setting(7600.0, "centre of the highest band (log); upper edge (mel)")
-    floor_db: float = setting(-80.0, "level of the value 0, dB below the window's maximum")
+    bands: int = setting(128, "number of frequency bands, the rows of a spectrogram")
+    frames: int = setting(128, "number of frames, the columns of a spectrogram")
+    frequency_scale: str = setting("log", "frequency axis: 'log' (constant-Q) or 'mel'")
+    fft_size: int = setting(1024, "length of the FFT, in samples")
+    min_hz: float = setting(60.0, "centre (log) or lower edge (mel) of the lowest band, in Hz")
+    max_hz: float = setting(7600.0, "centre (log) or upper edge (mel) of the highest band, in Hz")
+    floor_db: float = setting(
+        -80.0, "level that is stored as 0, in dB relative to the maximum of the window"
+    )
 
     @property
     def window_samples(self) -> int:
-        """Length of one piece of audio at `sample_rate_hz`."""
+        """Returns the length of one window, in samples at `sample_rate_hz`."""
         return round(self.window_seconds * self.sample_rate_hz)
 
     @property
@@ -75,7 +82,7 @@ class FeatureSettings:
                 f"--max_hz is {self.max_hz:g}; it must lie above --min_hz ({self.min_hz:g}) and "
                 f"not above half of --sample_rate_hz ({nyquist_hz:g})."
             )
-        # More rows than the spectrum has bins would only repeat what the others show.
+        # More bands than the spectrum has bins would be copies of others.
         _whole("bands", self.bands, 2, min(1024, self.fft_size // 2 + 1))
 
 

@@ -1,7 +1,8 @@
-"""One window of samples to one uint8 spectrogram.
+"""Computes the uint8 spectrogram of one window of samples.
 
-A short-time Fourier transform (Hann window, centred frames, zeros outside of the window, as
-librosa's `center=True`) times a kept filterbank, in decibels below the window's own maximum.
+A short-time Fourier transform (Hann window, centred frames, zero padding, as librosa's
+`center=True`) is multiplied by a cached filterbank and quantised, in decibels relative to the
+maximum of the window.
 """
 
 from __future__ import annotations
@@ -25,34 +26,34 @@ def spectrogram(window: NDArray[np.float32], settings: FeatureSettings) -> NDArr
       settings: axes, FFT size and floor.
 
     Returns:
-      uint8 [bands, frames]; row 0 is the lowest band, column 0 the window's first instant. The
-      level of value v is `levels_to_db(v)`.
+      uint8 [bands, frames]; row 0 is the lowest band, column 0 the start of the window. The level
+      of value v is `levels_to_db(v)`.
     """
     half = settings.fft_size // 2
-    # Levels are relative, and squares of what a damaged float file may hold overflow.
+    # Levels are relative; without scaling, squares of very large samples would overflow.
     scaled = (window / np.abs(window).max()).astype(np.float32, copy=False)
     padded = np.zeros(len(scaled) + settings.fft_size, np.float32)
     padded[half : half + len(scaled)] = scaled
-    pieces = _pieces(padded, settings.fft_size)
-    spectra = scipy.fft.rfft(pieces[column_centres(settings)] * _hann(settings.fft_size), axis=1)
+    frames = _sliding_windows(padded, settings.fft_size)[column_centres(settings)]
+    spectra = scipy.fft.rfft(frames * _hann(settings.fft_size), axis=1)
     power = spectra.real**2 + spectra.imag**2
     return power_to_levels(_sparse_filterbank(settings) @ power.T, settings.floor_db)
 
 
 @lru_cache(maxsize=4)
 def column_centres(settings: FeatureSettings) -> NDArray[np.intp]:
-    """Centre of each column, in samples: `frames` of them, evenly spaced over the window.
+    """Returns the centre of each column, in samples: `frames` of them, evenly spaced.
 
-    The first lies on the window's first instant, the last on its end, as the 1 + N / hop frames
-    of librosa do; where the spacing is not a whole number, to the nearest sample.
+    The first centre is the start of the window and the last its end, as with the 1 + N / hop frames
+    of librosa. Centres are rounded to the nearest sample.
     """
     centres = np.rint(np.linspace(0, settings.window_samples, settings.frames)).astype(np.intp)
-    centres.flags.writeable = False  # kept for all windows
+    centres.flags.writeable = False  # cached
     return centres
 
 
 def band_centres_hz(settings: FeatureSettings) -> NDArray[np.float64]:
-    """Frequency of each row, Hz: equal steps in octaves (log) or in mel (Slaney's formula)."""
+    """Returns the frequency of each row, in Hz: equal steps in octaves (log) or in Slaney mel."""
     if settings.frequency_scale == "log":
         return np.geomspace(settings.min_hz, settings.max_hz, settings.bands)
     import librosa
@@ -62,9 +63,9 @@ def band_centres_hz(settings: FeatureSettings) -> NDArray[np.float64]:
 
 
 def power_to_levels(power: NDArray[np.float32], floor_db: float) -> NDArray[np.uint8]:
-    """Quantises power to 255 at the array's maximum and 0 at `floor_db` below it, or less.
+    """Quantises power: 255 at the maximum of the array, 0 at `floor_db` relative to it and below.
 
-    Without any power (columns so far apart that no sound falls on one) all is 0.
+    An array without any power, which sparse columns can give, becomes zeros.
     """
     peak = max(power.max(), np.finfo(np.float32).tiny)
     decibels = 10 * np.log10(np.maximum(power / peak, 10.0 ** (floor_db / 10)))
@@ -72,14 +73,14 @@ def power_to_levels(power: NDArray[np.float32], floor_db: float) -> NDArray[np.u
 
 
 def levels_to_db(levels: NDArray[np.uint8], floor_db: float) -> NDArray[np.float64]:
-    """The inverse: decibels below the window's maximum, `floor_db * (1 - v / 255)`."""
+    """Returns decibels relative to the maximum of the window, `floor_db * (1 - v / 255)`."""
     return floor_db * (1 - levels / 255.0)
 
 
-def _pieces(samples: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """All pieces of that size, one beginning at each sample: float32 [pieces, size], a view.
+def _sliding_windows(samples: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Returns a view of all slices of one size: float32 [slices, size].
 
-    As `numpy.lib.stride_tricks.sliding_window_view`, which takes ten times as long.
+    Like `numpy.lib.stride_tricks.sliding_window_view`, at a tenth of the time.
     """
     step = samples.itemsize
     return np.ndarray((len(samples) - size + 1, size), samples.dtype, samples, 0, (step, step))
@@ -87,24 +88,23 @@ def _pieces(samples: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def _sparse_filterbank(settings: FeatureSettings) -> scipy.sparse.csr_array:
-    """The filterbank without its zeros, which are 98 % of it.
+    """Returns the filterbank as a sparse array; 98 % of it are zeros.
 
-    The product is four times as fast, adds in one order on all processors, and leaves out BLAS,
-    which would start a thread a core in each of the workers that share them.
+    The sparse product is four times as fast, adds in the same order on all processors, and does
+    not use BLAS, which would start one thread per core in each worker.
     """
     return scipy.sparse.csr_array(filterbank(settings))
 
 
 @lru_cache(maxsize=4)
 def filterbank(settings: FeatureSettings) -> NDArray[np.float32]:
-    """Weights from power spectrum to bands, float32 [bands, fft_size // 2 + 1].
+    """Returns weights from power spectrum to bands, float32 [bands, fft_size // 2 + 1].
 
     mel: `librosa.filters.mel` (Slaney's scale and area normalisation).
-    log: triangles over the FFT's bins that reach from the lower to the upper neighbour's centre,
-    and at least one bin to each side. Below about 400 Hz, where bands lie closer together than
-    bins, that is linear interpolation between the two nearest bins, so no band is ever empty.
-    Each row is scaled such that a steady tone at its centre reads the same in every band, as in
-    a constant-Q transform.
+    log: triangles from the centre of the lower to that of the upper neighbour, and at least one bin
+    to each side. Below about 400 Hz, where bands are narrower than bins, this interpolates linearly
+    between the two nearest bins, so no band is empty. Rows are scaled such that a steady tone at
+    the centre has the same level in every band, as in a constant-Q transform.
     """
     if settings.frequency_scale == "mel":
         return _mel_filterbank(settings)
@@ -118,7 +118,7 @@ def filterbank(settings: FeatureSettings) -> NDArray[np.float32]:
     falling = (above - bins_hz) / (above - centres)
     weights = np.clip(np.minimum(rising, falling), 0, None)
 
-    # Response to a complex tone at each centre; a real one of amplitude 2 but for its mirror image.
+    # Response to a complex tone at each centre, or to a real one of amplitude 2 without its mirror.
     seconds = np.arange(settings.fft_size) / settings.sample_rate_hz
     tones = np.exp(2j * np.pi * centres * seconds) * _hann(settings.fft_size)
     spectra = np.abs(np.fft.fft(tones, axis=1)[:, : len(bins_hz)]) ** 2
@@ -130,7 +130,7 @@ def _mel_filterbank(settings: FeatureSettings) -> NDArray[np.float32]:
     import librosa
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of empty filters: they are refused below
+        warnings.simplefilter("ignore")  # empty filters, which are refused below
         weights = librosa.filters.mel(
             sr=settings.sample_rate_hz,
             n_fft=settings.fft_size,
@@ -149,5 +149,5 @@ def _mel_filterbank(settings: FeatureSettings) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def _hann(size: int) -> NDArray[np.float32]:
-    """The periodic Hann window."""
+    """Returns the periodic Hann window."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)

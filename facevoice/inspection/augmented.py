@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facevoice.inspection.examples import StoredExample
-from tfdata.augmentation import Draws, augment
+from tfdata.augmentation import StatelessRandom, augment
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -35,6 +35,8 @@ def augmented_pairs(
     }
     found = []
     for epoch in epochs:
-        changed = augment(arrays, Draws(tf.constant([example.key]), seed, epoch), floor_db)
+        changed = augment(
+            arrays, StatelessRandom(tf.constant([example.key]), seed, epoch), floor_db
+        )
         found.append((changed[IMAGE].numpy()[0], changed[SPECTROGRAM].numpy()[0, ..., 0]))
     return found

@@ -8,25 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facevoice.features import FeatureSettings
 from tfdata.errors import DatasetError, FaceVoiceError
-from tfdata.record_reader import read_shard
-from tfdata.schema import (
-    AUDIO_SOURCE,
-    FACE_SOURCE,
-    IDENTITY,
-    IMAGE,
-    KEY,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-    Shard,
-)
+from tfdata.examples import Example, read_examples
+from tfdata.manifest import Manifest, Shard
+from tfdata.schema import SPLITS
 from tfdata.storage.files import printable
 from tfdata.text import counted, listed, readable
 
@@ -38,29 +24,18 @@ class NotFoundError(FaceVoiceError):
 
 
 @dataclass(frozen=True, eq=False)
-class StoredExample:
+class StoredExample(Example):
     """An example and its place in the dataset.
 
     Attributes:
       split, index: the index counts from 0, in stored order.
       shard, record: file name, and number of the record in it, from 1 as in `tfdata.verify`.
-      key, identity, session, face_source, audio_source, window_start_samples: see `tfdata.schema`.
-      image: uint8 [height, width, 3].
-      spectrogram: uint8 [bands, frames], the lowest band first.
     """
 
     split: str
     index: int
     shard: str
     record: int
-    key: str
-    identity: str
-    session: str
-    face_source: str
-    audio_source: str
-    window_start_samples: int
-    image: NDArray[np.uint8]
-    spectrogram: NDArray[np.uint8]
 
     @property
     def place(self) -> str:
@@ -195,45 +170,7 @@ def _of_shard(
     data_dir: Path, manifest: Manifest, split: str, shard: Shard, first: int
 ) -> Iterator[StoredExample]:
     """Yields the examples of one shard; `first` is the index of its first in the split."""
-    number = 0
-    for number, record in enumerate(read_shard(data_dir, manifest, shard), 1):
-        try:
-            yield StoredExample(
-                split=split,
-                index=first + number - 1,
-                shard=shard.file,
-                record=number,
-                key=_text(record[KEY]),
-                identity=_text(record[IDENTITY]),
-                session=_text(record[SESSION]),
-                face_source=_text(record[FACE_SOURCE]),
-                audio_source=_text(record[AUDIO_SOURCE]),
-                window_start_samples=int(record[WINDOW_START]),
-                image=_array(record[IMAGE], manifest.image_shape),
-                spectrogram=_array(record[SPECTROGRAM], manifest.spectrogram_shape),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise _mismatch(data_dir, f"record {number} of {shard.file}") from None
-    if number != shard.records:
-        raise _mismatch(data_dir, f"{shard.file}, with {number} records,")
-
-
-def _mismatch(data_dir: Path, subject: str) -> DatasetError:
-    return DatasetError(
-        f"In {data_dir}, {subject} differs from what the manifest says; run 'python -m "
-        f"tfdata.verify {data_dir}' for details."
-    )
-
-
-def _text(value: bytes | int) -> str:
-    return _bytes(value).decode()
-
-
-def _array(value: bytes | int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.frombuffer(_bytes(value), np.uint8).reshape(shape)
-
-
-def _bytes(value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        raise TypeError
-    return value
+    for number, example in enumerate(read_examples(data_dir, manifest, [shard])):
+        yield StoredExample(
+            **vars(example), split=split, index=first + number, shard=shard.file, record=number + 1
+        )

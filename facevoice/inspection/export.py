@@ -13,7 +13,8 @@ from PIL import Image
 from facevoice.features import MediaError, band_centres_hz, read_window, spectrogram
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
 from facevoice.inspection.survey import Survey
-from tfdata.schema import SPLITS, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 from tfdata.storage.files import replace_file
 
 AUGMENTED_EPOCHS = range(11)

@@ -12,7 +12,8 @@ from facevoice.features.faces import MIN_CONTRAST
 from facevoice.inspection.duplicates import MAX_SHOWN, Duplicates, digest, find_duplicates
 from facevoice.inspection.examples import StoredExample
 from facevoice.inspection.histogram import Histogram
-from tfdata.schema import SPLITS, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 
 # Of 1,000 real and synthetic face images the mean luminance is 17 to 217, and each spectrogram has
 # at most 41% of its values at the floor. A build rejects blank and silent media, but not media

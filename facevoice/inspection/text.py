@@ -10,7 +10,7 @@ from facevoice.features import band_centres_hz, column_centres
 from facevoice.inspection.examples import StoredExample, feature_settings, people_text
 from facevoice.inspection.histogram import Histogram
 from facevoice.reports.settings_table import format_setting
-from tfdata.schema import Manifest, Split
+from tfdata.manifest import Manifest, Split
 from tfdata.storage.files import printable
 from tfdata.text import counted, listed
 

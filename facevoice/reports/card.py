@@ -7,25 +7,15 @@ from dataclasses import dataclass
 
 from facevoice.features import FeatureSettings
 from facevoice.features.reject_reasons import Reason
-from facevoice.reports.examples import Example, example_grid
+from facevoice.reports.examples import example_grid
 from facevoice.reports.leakage import leakage_statement
 from facevoice.reports.people import missing_pairs_sentence, summarize_people
 from facevoice.reports.rendering import render
 from facevoice.reports.settings_table import feature_groups, plan_groups
-from tfdata.schema import SPLITS, Manifest
+from tfdata.examples import Example
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 from tfdata.text import counted, duration, listed
-
-# Until `Reason` has descriptions.
-_DESCRIPTIONS = {
-    Reason.UNREADABLE: "missing, not permitted, of an unknown format, or damaged",
-    Reason.TOO_LARGE: "an image with more pixels than are decoded",
-    Reason.TOO_SMALL: "an image with too few pixels in the crop",
-    Reason.BLANK: "an image of a single colour",
-    Reason.TOO_SHORT: "a clip shorter than 0.25 s",
-    Reason.SAMPLE_RATE: "a clip with an unlikely sample rate",
-    Reason.NOT_FINITE: "a clip with NaN or infinite samples",
-    Reason.SILENT: "a clip without sound",
-}
 
 
 @dataclass(frozen=True)
@@ -114,14 +104,13 @@ def _count_rows(manifest: Manifest, settings: FeatureSettings) -> Iterator[Count
 
 
 def _reject_rows(rejects: Mapping[str, int]) -> list[tuple[str, float, str]]:
-    """Returns (reason, share of the largest count, count) in descending order."""
+    """Returns (reason, share of the largest count, count) in descending order.
+
+    Reasons of other versions of the software are shown without a description.
+    """
+    descriptions = {reason.value: f"{reason.value}: {reason.description}" for reason in Reason}
     ordered = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
-    return [(_describe(reason), files / ordered[0][1], f"{files:,}") for reason, files in ordered]
-
-
-def _describe(reason: str) -> str:
-    """Describes a reject reason; those of later versions are shown as they are."""
-    try:
-        return f"{reason}: {_DESCRIPTIONS[Reason(reason)]}"
-    except ValueError:
-        return reason
+    return [
+        (descriptions.get(reason, reason), files / ordered[0][1], f"{files:,}")
+        for reason, files in ordered
+    ]

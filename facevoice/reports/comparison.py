@@ -9,7 +9,7 @@ from facevoice.reports.analysis import IntervalBar
 from facevoice.reports.leakage import leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 
 # Training and validation accuracy published by the original study, for the 40 people of
 # VoxCeleb1's test set.

@@ -5,36 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports.axes import Tick, frequency_axis, time_axis
 from facevoice.reports.image_encoding import face_png, spectrogram_png
 from facevoice.reports.rendering import png_data_url
+from tfdata.examples import Example
 from tfdata.text import readable
 
 # Smaller images are magnified without smoothing.
 _MIN_SMOOTH_PIXELS = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """A decoded record.
-
-    Attributes:
-      image: uint8 [height, width, 3], RGB.
-      spectrogram: uint8 [bands, frames], row 0 is the lowest band.
-      identity: the person.
-      session: video of the clip.
-      window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
-    """
-
-    image: NDArray[np.uint8]
-    spectrogram: NDArray[np.uint8]
-    identity: str
-    session: str
-    window_start_samples: int
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from facevoice.reports.axes import frequency_ticks
 from facevoice.reports.figures import WIDTH, encode_png
 from facevoice.reports.image_encoding import colour_map
+from tfdata.examples import Example
 from tfdata.text import readable
 
 BACKGROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
@@ -32,23 +32,7 @@ COLUMNS = 4
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An example with a caption.
-
-    Attributes:
-      name: the person.
-      words: caption below the images.
-      image: uint8 [height, width, 3].
-      levels: uint8 [bands, frames], the lowest band first.
-    """
-
-    name: str
-    words: str
-    image: Bytes
-    levels: Bytes
+CaptionedExample = tuple[Example, str]
 
 
 def example_grid(
@@ -78,19 +62,22 @@ def example_grid(
 
 
 def confused_pairs(
-    pairs: Sequence[tuple[Shown, Shown]], row_hz: Floats, window_seconds: float
+    pairs: Sequence[tuple[CaptionedExample, CaptionedExample]],
+    row_hz: Floats,
+    window_seconds: float,
 ) -> bytes:
     """Draws a row for each pair of people, with a captioned example of each."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.75 * len(pairs)), layout="constrained")
         rows = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
         for row, pair in zip(rows, pairs, strict=True):
-            for half, one in zip(row.subfigures(1, 2, wspace=0.04), pair, strict=True):
-                half.suptitle(_shortened(one.name, 30), fontsize=10, fontweight="bold")
-                half.supxlabel(one.words, fontsize=9, color=SOFT)
+            halves = row.subfigures(1, 2, wspace=0.04)
+            for half, (example, caption) in zip(halves, pair, strict=True):
+                half.suptitle(_shortened(example.identity, 30), fontsize=10, fontweight="bold")
+                half.supxlabel(caption, fontsize=9, color=SOFT)
                 face, voice = half.subplots(1, 2)
-                draw_face(face, one.image)
-                draw_spectrogram(voice, one.levels, row_hz, window_seconds, labelled=True)
+                draw_face(face, example.image)
+                draw_spectrogram(voice, example.spectrogram, row_hz, window_seconds, labelled=True)
                 voice.set_box_aspect(1)
         return encode_png(figure)
 

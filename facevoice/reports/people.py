@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tfdata.schema import SPLITS, Manifest, Person
+from tfdata.manifest import Manifest, Person
+from tfdata.schema import SPLITS
 from tfdata.text import counted, listed, readable
 
 # Larger datasets have a chart of all people, and rows of those with the fewest pairs only.

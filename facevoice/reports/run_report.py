@@ -10,7 +10,7 @@ from facevoice.reports.analysis import analysis
 from facevoice.reports.leakage import leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 from tfdata.text import duration
 
 

@@ -1,1 +1,1 @@
-"""From a model and a data set to a run folder: fitting, measuring, writing down."""
+"""Training: fits a model to a dataset and writes a run directory."""

@@ -1,4 +1,4 @@
-"""What goes on beside the steps of training: seeds, checkpoints, history, and when to stop."""
+"""Keras callback for seeds, checkpoints, history and early stopping of a resumable training."""
 
 from __future__ import annotations
 
@@ -17,25 +17,33 @@ from facevoice.training.recipes import Recipe
 from facevoice.training.train_state import Progress
 from tfdata.storage.files import replace_file
 
-TRAINED, UNSEEN = ("loss", "accuracy"), ("val_loss", "val_accuracy")
+TRAIN_METRICS, VALIDATION_METRICS = ("loss", "accuracy"), ("val_loss", "val_accuracy")
 MAX_SEED = 2**31
 
 
-class Keeper(keras.callbacks.Callback):
-    """Keeps a run's state after each epoch, and within one every so many steps.
+class CheckpointCallback(keras.callbacks.Callback):
+    """Saves the state of a run after each epoch and every `checkpoint_steps` steps.
 
-    What an epoch draws is set at its start from (seed, epoch) alone, and how much of it has been
-    drawn is kept with the rest: so a run that was killed anywhere ends, on one machine, with the
-    very weights of one that was not.
+    Each epoch is seeded from (seed, epoch), and a checkpoint includes the states of the random
+    generators. An interrupted run that resumes therefore ends with the same weights as an
+    uninterrupted one on the same machine.
 
     Attributes:
-      progress: how far the run has come.
+      progress: progress at the last checkpoint.
     """
 
     def __init__(
         self, run_dir: Path, progress: Progress, recipe: Recipe, pairs: int, checkpoint_steps: int
     ) -> None:
-        """Of a run of that recipe on so many training pairs, which has come so far."""
+        """Creates the callback.
+
+        Args:
+          run_dir: the run directory.
+          progress: progress of the run so far.
+          recipe: recipe of the model.
+          pairs: number of training pairs.
+          checkpoint_steps: steps between checkpoints within an epoch.
+        """
         super().__init__()
         self.progress = progress
         self._checkpoint = Checkpoint(run_dir)
@@ -47,49 +55,49 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.monotonic()
         self._before = self.progress
-        seed = seed_of_epoch(self._recipe.seed, epoch)
+        seed = epoch_seed(self._recipe.seed, epoch)
         keras.utils.set_random_seed(seed)
-        for number, state in enumerate(self._draws()):
+        for number, state in enumerate(self._generator_states()):
             state.assign(self._before.draws[number] if self._before.step else [seed, number << 32])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = self._before.step + batch + 1
-        if step % self._checkpoint_steps == 0 and step < self._recipe.steps_an_epoch(self._pairs):
-            draws = [[int(number) for number in state.numpy()] for state in self._draws()]
+        if step % self._checkpoint_steps == 0 and step < self._recipe.steps_per_epoch(self._pairs):
+            draws = [[int(value) for value in state.numpy()] for state in self._generator_states()]
             means = self._means(logs, step)
-            self.progress = self._before.within(step, means, draws, self._seconds())
+            self.progress = self._before.at_step(step, means, draws, self._seconds())
             self._checkpoint.save(self.model, self.progress)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not math.isfinite(logs["loss"] + logs["val_loss"]):
             raise TrainingError(
-                f"The loss is not a number in epoch {epoch + 1}; try a smaller --learning_rate "
-                f"than {self._recipe.learning_rate:g}."
+                f"The loss is not finite in epoch {epoch + 1}; use a smaller --learning_rate than "
+                f"{self._recipe.learning_rate:g}."
             )
-        figures = self._means(logs, self._recipe.steps_an_epoch(self._pairs))
-        figures |= {name: float(logs[name]) for name in UNSEEN}
-        self.progress = self._before.after(figures, self._recipe.watch, self._seconds())
+        figures = self._means(logs, self._recipe.steps_per_epoch(self._pairs))
+        figures |= {name: float(logs[name]) for name in VALIDATION_METRICS}
+        self.progress = self._before.after_epoch(figures, self._recipe.watch, self._seconds())
         self._checkpoint.save(self.model, self.progress)
         _write_history(self._history_path, self.progress)
         self.model.stop_training = self.progress.is_done(self._recipe)
 
     def _means(self, logs: Any, step: int) -> dict[str, float]:
-        """Means of the epoch up to a step, from those before the run was taken up, and since."""
+        """Returns the means of the epoch up to a step, including steps before the run resumed."""
         size = self._recipe.batch_size
-        before, all_ = self._before.step * size, min(step * size, self._pairs)
+        before, total = self._before.step * size, min(step * size, self._pairs)
         sums = {
-            name: self._before.means.get(name, 0.0) * before + float(logs[name]) * (all_ - before)
-            for name in TRAINED
+            name: self._before.means.get(name, 0.0) * before + float(logs[name]) * (total - before)
+            for name in TRAIN_METRICS
         }
-        # Right answers are counted, or a resumed epoch would seem better in the last digit.
+        # Correct predictions are whole numbers; rounding keeps resumed epochs exactly comparable.
         sums["accuracy"] = round(sums["accuracy"])
-        return {name: total / all_ for name, total in sums.items()}
+        return {name: value / total for name, value in sums.items()}
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def _draws(self) -> list[Any]:
-        """What dropout draws from; a saved model does not keep it."""
+    def _generator_states(self) -> list[Any]:
+        """Returns the states of dropout's random generators, which a saved model does not hold."""
         return [
             variable
             for variable in self.model.non_trainable_variables
@@ -97,8 +105,8 @@ class Keeper(keras.callbacks.Callback):
         ]
 
 
-def seed_of_epoch(seed: int, epoch: int) -> int:
-    """What one epoch of a run draws from."""
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Returns the random seed of one epoch of a run."""
     return (seed * 1_000_003 + epoch) % MAX_SEED
 
 

@@ -1,7 +1,7 @@
-"""The error of this package."""
+"""Error of this package."""
 
 from tfdata.errors import FaceVoiceError
 
 
 class TrainingError(FaceVoiceError):
-    """A training that cannot start or go on."""
+    """Raised if a training cannot start or continue."""

@@ -1,7 +1,7 @@
-"""A fusion model from experts that were trained apart: their weights, and how far to trust each.
+"""Builds a product of experts: copies the experts' weights and calibrates their logits.
 
-How sure an expert may be shows on people's unseen videos alone; on those of training it is nearly
-always right. So the few numbers that weigh the experts are fitted on the validation split.
+Experts are nearly always right on their training videos, so the weights of their logits are fitted
+on the validation split.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import tfdata
-from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
+from models import EMBEDDING, LOGIT_SCALE, PERSON
 from models.product_of_experts import expert_kernels
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
-# Beyond these a weight says "never" or "always right", which no validation split can show.
+# Limits of an expert's weight. No validation split can justify values outside of them.
 BOUNDS = (0.1, 256.0)
 
 Floats = NDArray[np.float64]
 
 
-def join(fusion: keras.Model, image_expert: keras.Model, audio_expert: keras.Model) -> None:
-    """Gives a fusion model the weights of its experts, layer by layer of the same name.
+def copy_expert_weights(
+    fusion: keras.Model, image_expert: keras.Model, audio_expert: keras.Model
+) -> None:
+    """Copies the weights of the experts to the layers of the same names in a fusion model.
 
     Raises:
-      ValueError: an expert has a layer that the fusion model has not.
+      ValueError: an expert has a layer that the fusion model lacks.
     """
     kernels = []
     for expert in (image_expert, audio_expert):
@@ -41,46 +43,52 @@ def join(fusion: keras.Model, image_expert: keras.Model, audio_expert: keras.Mod
     fusion.get_layer(PERSON).set_weights([np.concatenate(kernels)])
 
 
-def weigh(fusion: keras.Model, data_dir: Path, manifest: Manifest) -> None:
-    """Fits the experts' weights on the validation split, and sets them.
+def calibrate_experts(fusion: keras.Model, data_dir: Path, manifest: Manifest) -> None:
+    """Fits the weights of the experts on the validation split and assigns them.
 
-    They make the answers on it likeliest, each expert alone and both together (temperature
-    scaling; Guo et al., 2017), with Platt's (1999) targets: of n answers, not even one that is
-    always right is sure beyond (n + 1) / (n + 2).
+    The weights minimise the cross-entropy, for each expert alone and for both together (temperature
+    scaling; Guo et al., 2017). Targets are smoothed as by Platt (1999): with n examples, the
+    confidence is at most (n + 1) / (n + 2).
     """
-    faces, voices, labels = _evidence(fusion, data_dir, manifest)
+    face, voice, labels = _expert_logits(fusion, data_dir, manifest)
     layer = fusion.get_layer(EMBEDDING)
-    layer.alone.assign([fitted([expert], labels)[0] for expert in (faces, voices)])
-    layer.together.assign(fitted([faces, voices], labels))
+    layer.alone.assign([fit_weights([logits], labels)[0] for logits in (face, voice)])
+    layer.together.assign(fit_weights([face, voice], labels))
 
 
-def fitted(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
-    """The weights of experts [examples, classes] whose sum, as logits, is the best calibrated."""
+def fit_weights(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
+    """Returns the weights for which the weighted sum of the experts' logits is best calibrated.
+
+    Args:
+      experts: logits [examples, classes] of each expert.
+      labels: [examples], the true classes.
+    """
     examples, classes = experts[0].shape
     stacked = np.stack(experts)
-    sure = (examples + 1) / (examples + 2)
-    targets = np.full((examples, classes), (1 - sure) / (classes - 1))
-    targets[np.arange(examples), labels] = sure
+    confidence = (examples + 1) / (examples + 2)
+    targets = np.full((examples, classes), (1 - confidence) / (classes - 1))
+    targets[np.arange(examples), labels] = confidence
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        logarithms = log_softmax(np.tensordot(weights, stacked, axes=1), axis=1)
-        slope = ((np.exp(logarithms) - targets) * stacked).sum(axis=(1, 2)) / examples
-        return float(-(targets * logarithms).sum() / examples), slope
+        log_probabilities = log_softmax(np.tensordot(weights, stacked, axes=1), axis=1)
+        residuals = np.exp(log_probabilities) - targets
+        gradient = (residuals * stacked).sum(axis=(1, 2)) / examples
+        return float(-(targets * log_probabilities).sum() / examples), gradient
 
-    start = np.full(len(experts), EMBEDDING_LENGTH)
+    start = np.full(len(experts), LOGIT_SCALE)
     return minimize(loss, start, jac=True, bounds=[BOUNDS] * len(experts)).x
 
 
-def _evidence(
+def _expert_logits(
     fusion: keras.Model, data_dir: Path, manifest: Manifest
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """What each expert says at weight 1, logits [examples, classes], and the labels."""
-    vectors = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
-    of_face, of_voice = (kernel.astype(np.float64) for kernel in expert_kernels(fusion))
+    """Returns the unweighted logits [examples, classes] of both experts, and the labels."""
+    embeddings = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
+    face_kernel, voice_kernel = (kernel.astype(np.float64) for kernel in expert_kernels(fusion))
     faces, voices, labels = [], [], []
     for inputs, label in tfdata.load(data_dir, "validation", "pair", manifest=manifest):
-        face, voice = (np.asarray(x, np.float64) for x in vectors.predict_on_batch(inputs))
-        faces.append(face @ of_face)
-        voices.append(voice @ of_voice)
+        face, voice = (np.asarray(x, np.float64) for x in embeddings.predict_on_batch(inputs))
+        faces.append(face @ face_kernel)
+        voices.append(voice @ voice_kernel)
         labels.append(label.numpy())
     return np.concatenate(faces), np.concatenate(voices), np.concatenate(labels)

@@ -1,4 +1,4 @@
-"""Fitting a model to a data set, epoch by epoch, so that a killed run can go on."""
+"""Fits a model to a dataset, with checkpoints from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ import keras
 import tensorflow as tf
 
 import tfdata
-from facevoice.training.callbacks import Keeper
+from facevoice.training.callbacks import CheckpointCallback
 from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Execution, Recipe
 from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 SHUFFLE_BUFFER = 1000
 WARM_UP_EPOCHS = 2  # of the cosine schedule
-CHECKPOINT_STEPS = 1000  # a few minutes on two cores
+CHECKPOINT_STEPS = 1000  # takes a few minutes on two cores
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A trained model.
+class TrainedModel:
+    """A trained model and its training history.
 
     Attributes:
       model: with the weights of its best epoch.
-      history: name of a figure to its value after each epoch; empty where experts were joined.
-      best_epoch: counted from 1; 0 where experts were joined.
-      seconds: that training took, that of experts included.
+      history: metric name to its value after each epoch; empty for a product of experts.
+      best_epoch: counted from 1; 0 for a product of experts.
+      seconds: training time, including that of the experts.
     """
 
     model: keras.Model
@@ -52,90 +52,100 @@ def fit(
     execution: Execution,
     run_dir: Path,
     checkpoint_steps: int = CHECKPOINT_STEPS,
-) -> Fitted:
-    """Trains a model from where its run folder has come to; writes `history.csv` and TensorBoard.
+) -> TrainedModel:
+    """Trains a model, or resumes its training; writes `history.csv` and TensorBoard logs.
 
-    Order, augmentation and dropout are drawn from (seed, epoch) alone, and operations that could
-    give other sums on another day are not used, so a run that was taken up again ends, on one
-    machine, with the very weights of one that was not interrupted. Its state is kept after each
-    epoch and, within one, every `checkpoint_steps` steps. What a tf.data service reads has no such
-    order, and ends with other weights each time.
+    Order, augmentation and dropout depend only on (seed, epoch), and only deterministic operations
+    are used. On one machine, a resumed run therefore ends with the same weights as an uninterrupted
+    one. Data from a tf.data service have no fixed order, so such runs end with other weights each
+    time.
+
+    Args:
+      name: name of the model.
+      data_dir: the dataset.
+      manifest: its manifest.
+      recipe: hyperparameters.
+      execution: how steps are computed.
+      run_dir: the run directory; a checkpoint in it is resumed.
+      checkpoint_steps: steps between checkpoints within an epoch.
 
     Raises:
-      TrainingError: the loss stops being a number, a GPU would get no examples, or the run's
-        state cannot be kept or read.
-      DatasetError, ModelError: the data set or the model do not allow it.
+      TrainingError: the loss is not finite, a GPU would get no examples, or the checkpoint cannot
+        be written or read.
+      DatasetError, ModelError: the dataset cannot be read or the model cannot be built.
     """
-    prepare(execution)
+    configure_keras(execution)
     checkpoint = Checkpoint(run_dir)
     progress = checkpoint.read_progress() or Progress()
     strategy = tf.distribute.MirroredStrategy() if execution.strategy == "mirrored" else None
     if strategy:
-        _check_shares(manifest, recipe.batch_size, strategy.num_replicas_in_sync)
+        _check_last_batch(manifest, recipe.batch_size, strategy.num_replicas_in_sync)
     with strategy.scope() if strategy else contextlib.nullcontext():
         keras.utils.set_random_seed(recipe.seed)
-        model = _compiled(name, manifest, recipe, execution)
+        model = _build_compiled(name, manifest, recipe, execution)
         if progress.epoch or progress.step:
             checkpoint.restore(model, progress)
     modality = MODELS[name].modality
     people, pairs = len(manifest.people), manifest.splits["train"].pairs
-    stored = tfdata.ReadOptions(recipe.batch_size)
+    in_order = tfdata.ReadOptions(recipe.batch_size)
     shuffled = replace(
-        stored, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=recipe.augment
+        in_order, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=recipe.augment
     )
-    keeper = Keeper(run_dir, progress, recipe, pairs, checkpoint_steps)
+    checkpoints = CheckpointCallback(run_dir, progress, recipe, pairs, checkpoint_steps)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
-        keeper,
+        checkpoints,
         keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
     ]
 
-    def go_on(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
+    def fit_until(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
         train, validation = (
-            _one_hot(tfdata.load(data_dir, split, modality, given, manifest=manifest), people)
-            for split, given in (("train", options), ("validation", stored))
+            _one_hot(tfdata.load(data_dir, split, modality, opts, manifest=manifest), people)
+            for split, opts in (("train", options), ("validation", in_order))
         )
         model.fit(
             train,
             validation_data=validation,
-            initial_epoch=keeper.progress.epoch,
+            initial_epoch=checkpoints.progress.epoch,
             epochs=last_epoch,
             steps_per_epoch=steps,
-            shuffle=False,  # the input function does
+            shuffle=False,  # tfdata.load shuffles
             callbacks=callbacks,
             verbose=1 if sys.stdout.isatty() else 2,
         )
 
-    steps = recipe.steps_an_epoch(pairs)
+    steps = recipe.steps_per_epoch(pairs)
     endless = replace(shuffled, epochs=None, service=execution.service)
-    if progress.step:  # the rest of the epoch in which the run was killed
+    if progress.step:  # first finish the interrupted epoch
         skipped = progress.step * recipe.batch_size
         rest = replace(shuffled, epoch=progress.epoch, skip=skipped)
-        if execution.service:  # which has no order to go on in
+        if execution.service:  # its order is not fixed, so no examples can be skipped
             rest = replace(endless, epoch=progress.epoch)
-        go_on(progress.epoch + 1, rest, steps - progress.step)
-    if not keeper.progress.is_done(recipe):
-        go_on(recipe.epochs, replace(endless, epoch=keeper.progress.epoch), steps)
-    progress = keeper.progress
+        fit_until(progress.epoch + 1, rest, steps - progress.step)
+    if not checkpoints.progress.is_done(recipe):
+        fit_until(recipe.epochs, replace(endless, epoch=checkpoints.progress.epoch), steps)
+    progress = checkpoints.progress
     checkpoint.load_best_weights(model, progress)
-    return Fitted(model, dict(progress.history), progress.best_epoch, progress.seconds)
+    return TrainedModel(model, dict(progress.history), progress.best_epoch, progress.seconds)
 
 
-def prepare(execution: Execution) -> None:
-    """Sets what holds for all models that a program builds from here on."""
+def configure_keras(execution: Execution) -> None:
+    """Sets the global dtype policy, and makes operations deterministic."""
     tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
 
 
-def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Execution) -> keras.Model:
+def _build_compiled(
+    name: str, manifest: Manifest, recipe: Recipe, execution: Execution
+) -> keras.Model:
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
     model = build_model(name, inputs, classes=len(manifest.people))
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
-        steps_an_epoch = recipe.steps_an_epoch(manifest.splits["train"].pairs)
-        rising = steps_an_epoch * min(WARM_UP_EPOCHS, recipe.epochs - 1)
+        steps_per_epoch = recipe.steps_per_epoch(manifest.splits["train"].pairs)
+        warm_up = steps_per_epoch * min(WARM_UP_EPOCHS, recipe.epochs - 1)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps_an_epoch * recipe.epochs - rising, warmup_target=rate, warmup_steps=rising
+            0.0, steps_per_epoch * recipe.epochs - warm_up, warmup_target=rate, warmup_steps=warm_up
         )
     optimizers = {
         "adam": keras.optimizers.Adam,
@@ -154,8 +164,8 @@ def _compiled(name: str, manifest: Manifest, recipe: Recipe, execution: Executio
     return model
 
 
-def _check_shares(manifest: Manifest, batch_size: int, replicas: int) -> None:
-    """Refuses a last batch of which a replica would get nothing: its step would fail."""
+def _check_last_batch(manifest: Manifest, batch_size: int, replicas: int) -> None:
+    """Refuses a last batch that leaves a replica without examples, as its step would fail."""
     for name in ("train", "validation"):
         last = manifest.splits[name].pairs % batch_size or batch_size
         if last <= math.ceil(last / replicas) * (replicas - 1):
@@ -166,5 +176,5 @@ def _check_shares(manifest: Manifest, batch_size: int, replicas: int) -> None:
 
 
 def _one_hot(examples: tf.data.Dataset, people: int) -> tf.data.Dataset:
-    """Labels as probabilities, which can be smoothed."""
+    """Converts labels to one-hot vectors, which label smoothing needs."""
     return examples.map(lambda inputs, label: (inputs, tf.one_hot(label, people)))

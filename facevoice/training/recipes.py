@@ -1,4 +1,4 @@
-"""How each model is trained: what was settled here, and what the study did."""
+"""Training recipes: the hyperparameters of each model, ours and those of the study."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained.
+    """Hyperparameters of a model.
 
     Attributes:
       optimizer: 'adam', 'adamw' or 'sgd'.
-      learning_rate: at the first step.
-      schedule: 'constant', or 'cosine': down to 0 over `epochs`, after a rise over the first two.
-      batch_size: examples a step.
-      epochs: passes over the training split, at most.
-      min_steps: where so many passes over a small split are fewer steps than this, there are more
-        of them: see `for_pairs`.
-      patience: epochs without a better `watch` before it stops; None goes on to the end.
-      watch: 'val_loss' of unseen videos, or the training 'accuracy'.
-      weight_decay: of 'adamw', as a share of the rate; kernels alone decay.
-      label_smoothing: share of each answer that is spread over all people.
-      augment: change each example as `tfdata.augmentation` does.
+      learning_rate: initial learning rate.
+      schedule: 'constant', or 'cosine': decays to 0 over `epochs`, after a warm-up of two epochs.
+      batch_size: examples per step.
+      epochs: maximum number of passes over the training split.
+      min_steps: minimum number of steps; a small split gets more epochs, see `for_pairs`.
+      patience: epochs without an improvement of `watch` before training stops; None never stops
+        early.
+      watch: 'val_loss', or 'accuracy' on the training split.
+      weight_decay: of 'adamw', as a fraction of the learning rate; applies to kernels only.
+      label_smoothing: share of each label that is spread over all classes.
+      augment: whether examples are augmented, see `tfdata.augmentation`.
       seed: of weights, dropout and order.
     """
 
@@ -40,21 +40,22 @@ class Recipe:
     augment: bool = False
     seed: int = 0
 
-    def steps_an_epoch(self, pairs: int) -> int:
+    def steps_per_epoch(self, pairs: int) -> int:
+        """Returns the number of steps for a training split of `pairs` pairs."""
         return math.ceil(pairs / self.batch_size)
 
     def for_pairs(self, pairs: int) -> Recipe:
-        """The recipe with as many epochs as a training split of that size wants."""
-        wanted = math.ceil(self.min_steps / self.steps_an_epoch(pairs))
-        return replace(self, epochs=max(self.epochs, wanted))
+        """Returns the recipe with enough epochs for `min_steps` on a split of `pairs` pairs."""
+        epochs = math.ceil(self.min_steps / self.steps_per_epoch(pairs))
+        return replace(self, epochs=max(self.epochs, epochs))
 
 
 @dataclass(frozen=True)
 class Experts:
-    """How a fusion model comes from models that are trained apart: see `expert_fusion`.
+    """Recipe of a product of experts that are trained separately, see `expert_fusion`.
 
     Attributes:
-      image, audio: the experts' names in the registry.
+      image, audio: model names of the experts.
     """
 
     image: str
@@ -63,13 +64,13 @@ class Experts:
 
 @dataclass(frozen=True)
 class Execution:
-    """How steps are computed; each of these changes the last digits of the figures.
+    """How steps are computed. Each setting can change results in the last digits.
 
     Attributes:
-      mixed_precision: float16 where it is safe; pays on GPUs with tensor cores.
-      jit_compile: compile the step with XLA.
-      strategy: 'none', or 'mirrored': a copy of the model on each GPU of this machine.
-      service: address of a tf.data service that reads the training split; None reads it here.
+      mixed_precision: whether to compute in float16 where that is safe, for GPUs with tensor cores.
+      jit_compile: whether to compile the training step with XLA.
+      strategy: 'none', or 'mirrored': one replica of the model on each GPU of this machine.
+      service: address of a tf.data service that reads the training split; None reads it locally.
     """
 
     mixed_precision: bool = False
@@ -90,7 +91,7 @@ _RESIDUAL = Recipe(
     augment=True,
 )
 
-# Settled on video-disjoint validation; see docs/models.md.
+# Chosen on a video-disjoint validation split; see docs/models.md.
 OURS: Mapping[str, Recipe | Experts] = {
     "cnn_image": Recipe(epochs=25, min_steps=900, patience=10),
     "cnn_audio": Recipe(learning_rate=3e-4, epochs=30, min_steps=600, patience=10),
@@ -103,8 +104,8 @@ OURS: Mapping[str, Recipe | Experts] = {
     "linear_image": Recipe(learning_rate=1e-4, epochs=100),
 }
 
-# The study names optimiser, batch and early stopping. The rates are Keras' defaults of that
-# optimiser, and the most epochs are ours: it does not say.
+# The study states optimiser, batch size and early stopping. The learning rates are the defaults of
+# Keras, and the maximum number of epochs is ours.
 _SGD = Recipe(optimizer="sgd", learning_rate=1e-2, batch_size=64, epochs=200, patience=5)
 _ADAM = Recipe(optimizer="adam", learning_rate=1e-3, batch_size=64, epochs=200, patience=5)
 STUDY: Mapping[str, Recipe | Experts] = {

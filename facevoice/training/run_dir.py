@@ -1,9 +1,8 @@
-"""The folder of one run: what goes into it, and where it may be."""
+"""Run directories: choosing, locking and resuming them, their settings and metrics."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import itertools
 import json
 import os
@@ -16,44 +15,35 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-import tfdata
-from facevoice.evaluation.error_analysis import strength_parts
-from facevoice.evaluation.evaluators import MOST_DRAWN
-from facevoice.evaluation.metrics import confusion_matrix, measure
-from facevoice.evaluation.predictions import read_answers
-from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, SETTINGS_NAME, read_run
-from facevoice.features import FeatureSettings, band_centres_hz
+from facevoice.evaluation.runs import METRICS_NAME, SETTINGS_NAME
 from facevoice.inspection.examples import feature_settings
-from facevoice.reports import figures, media_figures
-from facevoice.reports.run_report import run_report
-from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
-from facevoice.training.evaluate import answers_on
-from facevoice.training.fit import Fitted
 from facevoice.training.recipes import Execution
 from models import MODELS
-from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
+from tfdata.schema import SPLITS
 from tfdata.storage.files import check_no_links, read_json, replace_file
 
-SAMPLES_SHOWN = 12
-# What a start that was killed may leave.
-_UNFINISHED = re.compile(rf"{re.escape(SETTINGS_NAME)}(\.[0-9a-f]{{32}})?\.tmp")
-# What a run's figures can depend on.
-DECIDING_PACKAGES = ("facevoice", "keras", "numpy", "tensorflow")
+# A temporary file of an interrupted start.
+_TEMPORARY_FILE = re.compile(rf"{re.escape(SETTINGS_NAME)}(\.[0-9a-f]{{32}})?\.tmp")
+# Packages whose versions can change the results of a run. FaceVoice is not among them: a release
+# must not prevent runs from resuming.
+RECORDED_PACKAGES = ("keras", "numpy", "tensorflow")
 
 
 def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
-    """The folder for a run with these settings: an unfinished one to go on with, or a new one.
+    """Returns a run directory for these settings: an unfinished one to resume, or a new one.
 
-    Without a wanted folder it is the first of runs/MODEL, runs/MODEL-2, ... that is either; a
-    finished run is never written over.
+    Finished runs are never overwritten.
+
+    Args:
+      wanted: the directory; None uses the first suitable one of runs/MODEL, runs/MODEL-2, ...
+      settings: of `run_settings`.
 
     Raises:
-      TrainingError: the wanted folder holds something else; the data set of the unfinished run has
-        changed; the unfinished run contains a symbolic link; or the folder cannot be made.
+      TrainingError: the wanted directory has other contents; the dataset of the unfinished run has
+        changed; the unfinished run contains a symbolic link; or the directory cannot be written.
     """
     model = settings["model"]
     names = itertools.chain([model], (f"{model}-{i}" for i in itertools.count(2)))
@@ -61,55 +51,55 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
     for run_dir in candidates:
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            begun = _settings_of(run_dir)
-            left = [path for path in run_dir.iterdir() if not _UNFINISHED.fullmatch(path.name)]
-            if begun is None and not left:
+            saved = _read_settings(run_dir)
+            files = [path.name for path in run_dir.iterdir()]
+            if saved is None and all(map(_TEMPORARY_FILE.fullmatch, files)):
                 text = json.dumps(settings, indent=1) + "\n"
                 replace_file(run_dir / SETTINGS_NAME, text.encode())
                 return run_dir
         except OSError as error:
             raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
-        if begun is not None and not is_finished(run_dir):
-            other = _differing(begun, settings)
-            if not other:
+        if saved is not None and not is_finished(run_dir):
+            changed = _changed_settings(saved, settings)
+            if not changed:
                 _check_links(run_dir)
                 return run_dir
-            if other == {"manifest_sha256"}:
+            if changed <= {"manifest_sha256", "preprocessing_revision"}:
                 raise TrainingError(
-                    f"The data set {settings['data']} has changed since the run in {run_dir} "
-                    f"began; delete that folder, or name a new --output."
+                    f"The dataset {settings['data']} has changed since the run in {run_dir} "
+                    f"started; delete that directory, or choose a new --output."
                 )
         if wanted:
             raise TrainingError(
-                f"--output {wanted} is not empty, and holds no unfinished run of these settings; "
-                f"name a new folder."
+                f"--output {wanted} is not empty and has no unfinished run with these settings; "
+                f"choose a new directory."
             )
     raise AssertionError("unreachable: there is always another name")
 
 
 @contextmanager
-def held(run_dir: Path) -> Iterator[None]:
-    """Keeps other trainings out of a run folder; the system lets go of it if this one is killed.
+def lock_run_dir(run_dir: Path) -> Iterator[None]:
+    """Locks a run directory; the operating system releases the lock if the process is killed.
 
     Raises:
-      TrainingError: another is at work there.
+      TrainingError: another training has locked the directory.
     """
-    folder = os.open(run_dir, os.O_RDONLY)
+    descriptor = os.open(run_dir, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise TrainingError(
-            f"Another training is at work in {run_dir}; wait for it, or name another --output."
+            f"Another training is writing to {run_dir}; wait for it, or choose another --output."
         ) from None
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The metrics of a run that has come to its end with these settings, if it has."""
-    begun = _settings_of(run_dir)
-    if not is_finished(run_dir) or begun is None or _differing(begun, settings):
+    """Returns the metrics of a finished run with these settings; None if there is none."""
+    saved = _read_settings(run_dir)
+    if not is_finished(run_dir) or saved is None or _changed_settings(saved, settings):
         return None
     return read_metrics(run_dir)
 
@@ -132,144 +122,77 @@ def read_metrics(run_dir: Path) -> dict[str, Any]:
 
 
 def _check_metrics(metrics: Mapping[str, Any]) -> None:
-    """Raises KeyError, TypeError or ValueError if a comparison could not show these metrics."""
+    """Checks the metrics that reports show.
+
+    Raises:
+      KeyError, TypeError, ValueError: a metric is missing or invalid.
+    """
     numbers = [metrics[name] for name in ("people", "chance", "parameters", "epochs", "seconds")]
     for split in SPLITS:
         shares = metrics[split]
         numbers += [shares[name] for name in ("accuracy", "correct", "pairs", "low", "high")]
     if not all(type(number) in (int, float) for number in numbers):
-        raise TypeError("a figure is not a number")
+        raise TypeError("a metric is not a number")
     if metrics["model"] not in MODELS:
         raise ValueError("the model is unknown")
 
 
 def is_finished(run_dir: Path) -> bool:
+    """Returns whether a run is finished; its metrics are written last."""
     return (run_dir / METRICS_NAME).is_file()
 
 
 def run_settings(
-    model: str,
-    data_dir: Path,
-    manifest: Manifest,
-    recipe: Mapping[str, Any],
-    execution: Execution,
+    model: str, data: TrainingData, recipe: Mapping[str, Any], execution: Execution
 ) -> dict[str, Any]:
-    """All that a run depends on, and where its data were: what `settings.json` says.
+    """Returns the contents of `settings.json`: everything that the results of a run depend on.
 
     Raises:
-      DatasetError: the settings of the data set make no sense.
+      DatasetError: the feature settings of the dataset are invalid.
     """
-    feature_settings(manifest)
-    manifest_text = manifest.to_json()
+    feature_settings(data.manifest)
     return {
         "model": model,
         **recipe,
         **asdict(execution),
-        "data": str(data_dir.absolute()),
-        "manifest_sha256": hashlib.sha256(manifest_text.encode()).hexdigest(),
-        "split_by": manifest.plan.get("split_by"),
+        "data": str(data.data_dir.absolute()),
+        "manifest_sha256": data.manifest_sha256,
+        "preprocessing_revision": getattr(data.manifest, "preprocessing_revision", 1),
+        "split_by": data.manifest.plan.get("split_by"),
         "backend": keras.backend.backend(),
-        "software": {name: metadata.version(name) for name in DECIDING_PACKAGES},
+        "software": {name: metadata.version(name) for name in RECORDED_PACKAGES},
     }
 
 
 def _check_links(run_dir: Path) -> None:
-    """Checks that resuming a run, which somebody else may have begun, writes to no other folder."""
+    """Checks that a run to resume, which may come from someone else, has no symbolic links."""
     try:
         check_no_links(run_dir)
     except OSError as error:
         raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
 
 
-def _differing(begun: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
-    """The names of the settings that differ; where the data lie, and who reads, does not count."""
-    return {name for name in settings if begun.get(name) != settings[name]} - {"data", "service"}
+def _changed_settings(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
+    """Returns the names of settings that differ, except for the location of the data."""
+    before, now = _comparable(saved), _comparable(settings)
+    return {name for name in now if before.get(name) != now[name]} - {"data", "service"}
 
 
-def _settings_of(run_dir: Path) -> dict[str, Any] | None:
-    """What the settings of a run say; None if it has none that can be read."""
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings of any release as the current one writes them.
+
+    Earlier releases wrote their own version and no preprocessing revision.
+    """
+    software = settings.get("software")
+    if isinstance(software, dict):
+        software = {name: version for name, version in software.items() if name != "facevoice"}
+    return {"preprocessing_revision": 1, **settings, "software": software}
+
+
+def _read_settings(run_dir: Path) -> dict[str, Any] | None:
+    """Returns the settings of a run; None if there are none that can be read."""
     try:
         settings = read_json(run_dir / SETTINGS_NAME)
     except (FileNotFoundError, ValueError):
         return None
     return settings if isinstance(settings, dict) else None
-
-
-def write_run(
-    run_dir: Path,
-    data_dir: Path,
-    manifest: Manifest,
-    settings: Mapping[str, Any],
-    fitted: Fitted,
-) -> dict[str, Any]:
-    """Measures the model on all splits and writes the folder's files; returns the metrics.
-
-    `model.keras`, `dataset.json` (the manifest that it was trained on), `metrics.json`,
-    `report.html`, and its pictures: `curves.png`, `confusion.png`, `confused.png`,
-    `weighing.png`, `robustness.png`, `samples.png`, those that there is something for.
-    """
-    people = list(manifest.people)
-    model = MODELS[settings["model"]]
-    (run_dir / MODEL_NAME).unlink(missing_ok=True)  # it may be a hard link, which stays as it is
-    fitted.model.save(run_dir / MODEL_NAME)
-    replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
-    run = read_run(run_dir)  # as it was saved: what is measured is what anybody can open
-    known = read_answers(run, data_dir, manifest, ["test"]).known
-    named = {
-        "train": answers_on(fitted.model, data_dir, manifest, "train", model.modality),
-        "validation": answers_on(fitted.model, data_dir, manifest, "validation", model.modality),
-        "test": (known.labels, known.probabilities.argmax(axis=1)),
-    }
-    confusions = {split: confusion_matrix(*named[split], len(people)) for split in SPLITS}
-
-    metrics = {
-        "model": settings["model"],
-        "people": len(people),
-        "chance": 1 / len(people),
-        **{split: asdict(measure(confusions[split], people)) for split in SPLITS},
-        "parameters": fitted.model.count_params(),
-        "epochs": len(fitted.history.get("loss", ())),
-        "best_epoch": fitted.best_epoch,
-        "seconds": round(fitted.seconds, 1),
-    }
-    pictures = {"samples.png": _samples(data_dir, manifest)}
-    if len(people) <= MOST_DRAWN:
-        pictures["confusion.png"] = figures.confusion_matrix(confusions["test"], people)
-    if fitted.history:
-        curves = figures.learning_curves(fitted.history, fitted.best_epoch)
-        pictures["curves.png"] = curves
-    for part in strength_parts(run, data_dir, manifest, "test", known):
-        metrics |= part.metrics
-        pictures |= part.pictures
-    for name, png in pictures.items():
-        replace_file(run_dir / name, png)
-    html = run_report(
-        model.description,
-        metrics,
-        settings,
-        manifest.features,
-        manifest.leakage["test"],
-        pictures,
-    )
-    replace_file(run_dir / "report.html", html.encode())
-    text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
-    replace_file(run_dir / METRICS_NAME, text.encode())  # last: a run with it is whole
-    Checkpoint(run_dir).remove()
-    return metrics
-
-
-def _samples(data_dir: Path, manifest: Manifest) -> bytes:
-    """One test example of each of the first people; reads on only until it has them."""
-    names = list(manifest.people)
-    wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
-    found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
-    for inputs, labels in tfdata.load(data_dir, "test", "pair", manifest=manifest):
-        for image, levels, label in zip(
-            inputs[IMAGE].numpy(), inputs[SPECTROGRAM].numpy(), labels.numpy(), strict=True
-        ):
-            found.setdefault(names[label], (image, levels[..., 0]))
-        if found.keys() >= set(wanted):
-            break
-    settings = FeatureSettings(**manifest.features)
-    shown = [(name, *found[name]) for name in wanted]
-    return media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)

@@ -1,7 +1,6 @@
-"""How far a training run has come, and when it should stop: pure, and kept in a small file.
+"""Progress of a training run, and early stopping that survives an interruption.
 
-Keras' own EarlyStopping forgets what it counted when a run is taken up again, and its
-BackupAndRestore does not tell it.
+Keras' EarlyStopping loses its counters when a run resumes, and BackupAndRestore does not save them.
 """
 
 from __future__ import annotations
@@ -17,14 +16,16 @@ from tfdata.storage.files import parse_json
 
 @dataclass(frozen=True)
 class Progress:
-    """After `epoch` whole epochs and `step` steps of the next.
+    """State of a run after `epoch` complete epochs and `step` steps of the next one.
 
     Attributes:
-      means: of the figures of training over these steps.
-      draws: of each generator of random numbers, where it was behind them.
-      history: name of a figure to its value after each epoch.
-      best_epoch: the epoch of the best watched figure, counted from 1; 0 before the first.
-      seconds: spent so far.
+      epoch: number of complete epochs.
+      step: steps of the unfinished epoch.
+      means: metric name to its mean over these steps.
+      draws: state of each random generator after these steps.
+      best_epoch: epoch with the best watched metric, counted from 1; 0 before the first.
+      seconds: training time so far.
+      history: metric name to its value after each epoch.
     """
 
     epoch: int = 0
@@ -35,20 +36,18 @@ class Progress:
     seconds: float = 0.0
     history: Mapping[str, list[float]] = field(default_factory=dict)
 
-    def within(
+    def at_step(
         self, step: int, means: Mapping[str, float], draws: list[list[int]], seconds: float
     ) -> Progress:
-        """So many steps into the next epoch."""
+        """Returns the progress after `step` steps of the unfinished epoch."""
         seconds += self.seconds
         return replace(self, step=step, means=means, draws=draws, seconds=seconds)
 
-    def after(self, figures: Mapping[str, float], watch: str, seconds: float) -> Progress:
-        """One epoch later."""
-        history = {name: [*self.history.get(name, []), figures[name]] for name in figures}
-        seen = history[watch]
-        better = not self.best_epoch or _goodness(seen[-1], watch) > _goodness(
-            seen[self.best_epoch - 1], watch
-        )
+    def after_epoch(self, metrics: Mapping[str, float], watch: str, seconds: float) -> Progress:
+        """Returns the progress after one more epoch with these metrics."""
+        history = {name: [*self.history.get(name, []), metrics[name]] for name in metrics}
+        scores = [_score(value, watch) for value in history[watch]]
+        better = not self.best_epoch or scores[-1] > scores[self.best_epoch - 1]
         return Progress(
             epoch=self.epoch + 1,
             best_epoch=self.epoch + 1 if better else self.best_epoch,
@@ -57,22 +56,27 @@ class Progress:
         )
 
     def is_done(self, recipe: Recipe) -> bool:
-        """Whether there is no more to train: no epoch left, or no patience."""
-        waited = self.epoch - self.best_epoch
-        out_of_patience = recipe.patience is not None and waited >= recipe.patience
-        return self.epoch >= recipe.epochs or out_of_patience
+        """Returns whether training is complete: no epoch is left, or patience is exhausted."""
+        stale_epochs = self.epoch - self.best_epoch
+        stopped_early = recipe.patience is not None and stale_epochs >= recipe.patience
+        return self.epoch >= recipe.epochs or stopped_early
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @staticmethod
     def from_json(text: str | bytes) -> Progress:
-        """Raises ValueError or TypeError for what is no progress."""
+        """Parses progress.json.
+
+        Raises:
+          ValueError, TypeError: the text is not valid.
+        """
         progress = from_fields(Progress, parse_json(text))
         if min(progress.epoch, progress.step, progress.best_epoch) < 0:
-            raise ValueError("its numbers are negative")
+            raise ValueError("a count is negative")
         return progress
 
 
-def _goodness(value: float, watch: str) -> float:
+def _score(value: float, watch: str) -> float:
+    """Returns a value that is higher for a better epoch."""
     return -value if watch.endswith("loss") else value

@@ -1,4 +1,4 @@
-"""Training by name: from a model's recipe to its finished run folder."""
+"""Trains models by name, from the recipe to the finished run directory."""
 
 from __future__ import annotations
 
@@ -11,105 +11,107 @@ from typing import Any
 import keras
 
 from facevoice.evaluation.runs import MODEL_NAME
+from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
-from facevoice.training.expert_fusion import join, weigh
-from facevoice.training.fit import Fitted, fit, prepare
+from facevoice.training.expert_fusion import calibrate_experts, copy_expert_weights
+from facevoice.training.fit import TrainedModel, configure_keras, fit
 from facevoice.training.recipes import Execution, Experts, Recipe
 from facevoice.training.run_dir import (
     finished_metrics,
-    held,
+    lock_run_dir,
     open_run_dir,
     read_metrics,
     run_settings,
-    write_run,
 )
+from facevoice.training.run_files import write_run
 from models import Inputs, ModelError, build_model
 from models.loading import load_model
-from tfdata.schema import Manifest
 
 
 @dataclass(frozen=True)
-class Session:
-    """What the runs of one command have in common.
+class Trainer:
+    """Trains the models of one command.
 
     Attributes:
-      data_dir, manifest: the data set.
-      recipes: of each model, by name.
-      given: fields of a recipe that the command line has set.
+      data: the dataset.
+      recipes: model name to recipe.
+      overrides: fields of a recipe that the command line sets.
       execution: how steps are computed.
     """
 
-    data_dir: Path
-    manifest: Manifest
+    data: TrainingData
     recipes: Mapping[str, Recipe | Experts]
-    given: Mapping[str, Any]
+    overrides: Mapping[str, Any]
     execution: Execution
 
     def train(self, model: str, output: Path | None, experts_dir: Path | None = None) -> Path:
-        """Trains a model, or goes on with it; returns its run folder.
+        """Trains a model, or resumes its training; returns the run directory.
 
         Args:
-          model: name of a recipe.
-          output: the run folder; without one, a new one below runs/.
-          experts_dir: where a fusion model looks for runs of its experts, RUN/MODEL, and trains
-            those that it does not find; its own folder, if not said.
+          model: model name.
+          output: the run directory; None uses a new one below runs/.
+          experts_dir: directory with the runs of the experts of a fusion model, by model name.
+            Missing ones are trained. None uses the run directory.
 
         Raises:
-          TrainingError, ModelError, DatasetError: one sentence.
+          TrainingError, ModelError, DatasetError: with a one-line message.
         """
+        data_dir, manifest = self.data.data_dir, self.data.manifest
         settings = self.settings(model)
         run_dir = open_run_dir(output, settings)
-        with held(run_dir):
+        with lock_run_dir(run_dir):
             recipe = self._recipe(model)
             if isinstance(recipe, Experts):
-                fitted = self._join(model, recipe, experts_dir or run_dir)
+                trained = self._fuse_experts(model, recipe, experts_dir or run_dir)
             else:
                 print(
-                    f"Training {model} on {self.data_dir}: {len(self.manifest.people)} people, "
-                    f"{self.manifest.splits['train'].pairs} pairs.",
+                    f"Training {model} on {data_dir}: {len(manifest.people)} people, "
+                    f"{manifest.splits['train'].pairs} pairs.",
                     flush=True,
                 )
-                fitted = fit(model, self.data_dir, self.manifest, recipe, self.execution, run_dir)
-            write_run(run_dir, self.data_dir, self.manifest, settings, fitted)
+                trained = fit(model, data_dir, manifest, recipe, self.execution, run_dir)
+            write_run(run_dir, data_dir, manifest, settings, trained)
         return run_dir
 
-    def train_once(self, model: str, output: Path) -> Path:
-        """The same, where a run that is finished with these settings need not be done again."""
+    def train_if_needed(self, model: str, output: Path) -> Path:
+        """Trains a model unless `output` holds a finished run with the same settings."""
         if finished_metrics(output, self.settings(model)):
             print(f"{model} is finished in {output}.", flush=True)
             return output
         return self.train(model, output, output.parent)
 
-    def _join(self, model: str, experts: Experts, experts_dir: Path) -> Fitted:
-        """The product of two experts, which are trained first where they are not."""
+    def settings(self, model: str) -> dict[str, Any]:
+        """Returns the settings of a run, as in settings.json."""
+        recipe = self._recipe(model)
+        settings = asdict(recipe)
+        if isinstance(recipe, Experts):
+            settings = {"experts": {name: asdict(self._recipe(name)) for name in settings.values()}}
+        return run_settings(model, self.data, settings, self.execution)
+
+    def _fuse_experts(self, model: str, experts: Experts, experts_dir: Path) -> TrainedModel:
+        """Builds the product of two experts, and trains those that are not finished."""
         names = (experts.image, experts.audio)
-        folders = [self.train_once(name, experts_dir / name) for name in names]
+        run_dirs = [self.train_if_needed(name, experts_dir / name) for name in names]
         started = time.monotonic()
-        trained = [_load_expert(folder / MODEL_NAME) for folder in folders]
-        inputs = Inputs(self.manifest.image_shape, (*self.manifest.spectrogram_shape, 1))
-        prepare(self.execution)
-        fusion = build_model(model, inputs, len(self.manifest.people))
-        join(fusion, *trained)
-        print(f"Weighing {' and '.join(names)} on the validation split.", flush=True)
-        weigh(fusion, self.data_dir, self.manifest)
-        seconds = [read_metrics(folder)["seconds"] for folder in folders]
-        return Fitted(fusion, {}, 0, sum(seconds) + time.monotonic() - started)
+        manifest = self.data.manifest
+        trained = [_load_expert(run_dir / MODEL_NAME) for run_dir in run_dirs]
+        inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
+        configure_keras(self.execution)
+        fusion = build_model(model, inputs, len(manifest.people))
+        copy_expert_weights(fusion, *trained)
+        print(f"Calibrating {' and '.join(names)} on the validation split.", flush=True)
+        calibrate_experts(fusion, self.data.data_dir, manifest)
+        seconds = [read_metrics(run_dir)["seconds"] for run_dir in run_dirs]
+        return TrainedModel(fusion, {}, 0, sum(seconds) + time.monotonic() - started)
 
     def _recipe(self, model: str) -> Recipe | Experts:
         recipe = self.recipes[model]
         if isinstance(recipe, Experts):
             return recipe
-        recipe = replace(recipe, **self.given)
-        if "epochs" in self.given:
+        recipe = replace(recipe, **self.overrides)
+        if "epochs" in self.overrides:
             return recipe
-        return recipe.for_pairs(self.manifest.splits["train"].pairs)
-
-    def settings(self, model: str) -> dict[str, Any]:
-        recipe = self._recipe(model)
-        settings = asdict(recipe)
-        if isinstance(recipe, Experts):
-            settings = {"experts": {name: asdict(self._recipe(name)) for name in settings.values()}}
-        return run_settings(model, self.data_dir, self.manifest, settings, self.execution)
+        return recipe.for_pairs(self.data.manifest.splits["train"].pairs)
 
 
 def _load_expert(path: Path) -> keras.Model:

@@ -10,7 +10,8 @@ import numpy as np
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from facevoice.features import FeatureSettings
-from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS, encode_record
 from tfdata.tfrecord import frame
 
 FEATURES = FeatureSettings(image_size=16, bands=24, frames=32, window_seconds=0.5, fft_size=256)

@@ -9,7 +9,7 @@ import pytest
 from beam_pipelines.card import card_html
 from tests.beam_pipelines.card_datasets import PAIRS, manifest_of, names_of, write_set
 from tests.html_pages import Page, check_self_contained
-from tfdata.schema import Leak, Person
+from tfdata.manifest import Leak, Person
 
 
 def test_names_and_attributes_cannot_become_elements(tmp_path):
@@ -145,4 +145,4 @@ def test_every_setting_is_shown_with_its_unit(tmp_path):
     ):
         assert part in text
     assert "split_fractions 80, 10, 10 %" in text
-    assert "length of one piece of audio" in text
+    assert "length of one window of audio, in seconds" in text

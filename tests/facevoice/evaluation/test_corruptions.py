@@ -1,4 +1,4 @@
-"""Damage, against the same done to samples and against another implementation of the same."""
+"""Tests of corruptions against noise in samples and against other implementations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from facevoice.evaluation.corruptions import blurred, covered, noisy
+from facevoice.evaluation.corruptions import add_noise, blur, cover
 from facevoice.features import FeatureSettings, levels_to_db, spectrogram
 
 SETTINGS = [
@@ -53,7 +53,7 @@ def neighbours_agree(db):
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=["log", "mel", "8 kHz"])
 @pytest.mark.parametrize("snr_db", [20, 10, 0])
-def test_noise_in_a_spectrogram_is_that_of_noise_in_the_samples(settings, snr_db):
+def test_noise_in_a_spectrogram_equals_noise_in_the_samples(settings, snr_db):
     drawn = np.random.default_rng(1)
     references, ours, clean = [], [], []
     for seed in range(6):
@@ -63,7 +63,7 @@ def test_noise_in_a_spectrogram_is_that_of_noise_in_the_samples(settings, snr_db
         references.append(decibels(voice + noise * (ratio / 10 ** (snr_db / 10)) ** 0.5, settings))
         levels = spectrogram(voice.astype(np.float32), settings)
         clean.append(levels_to_db(levels, settings.floor_db))
-        ours.append(levels_to_db(noisy(levels, snr_db, settings, drawn), settings.floor_db))
+        ours.append(levels_to_db(add_noise(levels, snr_db, settings, drawn), settings.floor_db))
     reference, our, quiet = map(np.concatenate, (references, ours, clean))
     # Noise that never cancels a voice of equal power is 1.6 dB too loud there.
     assert our.mean() == pytest.approx(reference.mean(), abs=0.5)
@@ -78,11 +78,13 @@ def test_noise_in_a_spectrogram_is_that_of_noise_in_the_samples(settings, snr_db
     assert our[noise_only].std() == pytest.approx(reference[noise_only].std(), rel=0.05)
 
 
-def test_noise_hangs_together_between_bands_as_in_a_recording():
+def test_noise_is_correlated_between_bands_as_in_a_recording():
     settings = SETTINGS[0]
     seconds = np.arange(settings.window_samples) / settings.sample_rate_hz
     tone = spectrogram(np.cos(2 * np.pi * 1000 * seconds).astype(np.float32), settings)
-    buried = levels_to_db(noisy(tone, -40, settings, np.random.default_rng(0)), settings.floor_db)
+    buried = levels_to_db(
+        add_noise(tone, -40, settings, np.random.default_rng(0)), settings.floor_db
+    )
     noise = decibels(np.random.default_rng(1).normal(size=len(seconds)), settings)
     for bands in (np.s_[:40], np.s_[-40:]):
         expected = neighbours_agree(noise[bands])
@@ -90,22 +92,22 @@ def test_noise_hangs_together_between_bands_as_in_a_recording():
         assert neighbours_agree(buried[bands]) == pytest.approx(expected, abs=0.05)
 
 
-def test_noise_is_of_its_random_numbers_alone_and_lifts_the_floor():
+def test_noise_depends_on_the_generator_only_and_raises_the_levels():
     settings = SETTINGS[0]
     levels = spectrogram(a_voice(settings, 0).astype(np.float32), settings)
     first, again, other = (
-        noisy(levels, 10, settings, np.random.default_rng(seed)) for seed in (0, 0, 1)
+        add_noise(levels, 10, settings, np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
     assert first.dtype == np.uint8
     assert first.shape == levels.shape
     assert first.tobytes() == again.tobytes() != other.tobytes()
     assert first.max() == 255
     means = [
-        noisy(levels, snr_db, settings, np.random.default_rng(0)).mean()
+        add_noise(levels, snr_db, settings, np.random.default_rng(0)).mean()
         for snr_db in (60, 40, 20, 10, 0)
     ]
     assert [levels.mean(), *means] == sorted([levels.mean(), *means])
-    faint = noisy(levels, 200, settings, np.random.default_rng(0))
+    faint = add_noise(levels, 200, settings, np.random.default_rng(0))
     np.testing.assert_array_equal(faint, levels)
 
 
@@ -119,7 +121,7 @@ def test_a_blurred_face_is_a_gaussian_of_it(share, side):
     expected = ndimage.gaussian_filter(
         image.astype(np.float64), (sigma, sigma, 0), mode="nearest", truncate=6
     )
-    found = blurred(image, share)
+    found = blur(image, share)
     assert found.dtype == np.uint8
     # Pillow blurs three times by a box in place of once by a Gaussian; what it takes to lie beyond
     # the edges differs as well, so that they are left out.
@@ -134,7 +136,7 @@ def test_a_blurred_face_is_a_gaussian_of_it(share, side):
 def test_the_deviation_of_a_blur_is_that_share_of_the_side(share):
     image = np.zeros((128, 128, 3), np.uint8)
     image[64:] = 255
-    slope = np.diff(blurred(image, share)[:, 64, 1].astype(float))
+    slope = np.diff(blur(image, share)[:, 64, 1].astype(float))
     rows, weights = np.arange(len(slope)), slope / slope.sum()
     deviation = (weights * (rows - weights @ rows) ** 2).sum() ** 0.5
     assert deviation == pytest.approx(share * 128, rel=0.02)
@@ -147,7 +149,7 @@ def test_a_covered_face_has_a_black_square_over_that_share(share, side):
     before = image.copy()
     corners = set()
     for seed in range(20):
-        found = covered(image, share, np.random.default_rng(seed))
+        found = cover(image, share, np.random.default_rng(seed))
         black = (found == 0).all(axis=2)
         np.testing.assert_array_equal(found[~black], image[~black])
         length = round(share**0.5 * side)

@@ -1,17 +1,17 @@
-"""Selection of the most confused people."""
+"""Tests of confusions, and of the texts and figures of the error analysis."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from facevoice.evaluation.error_analysis import Confusion, confusions
-from facevoice.evaluation.predictions import Answers
+from facevoice.evaluation.predictions import Predictions
 
 PEOPLE = ("Ann", "Bob", "Cy", "Di")
 
 
 def answers(rows):
-    """Answers of (who it was, who was named, how surely), the rest spread over the others."""
+    """Predictions of (who it was, who was named, how surely), the rest spread over the others."""
     labels = np.array([PEOPLE.index(who) for who, _, _ in rows])
     probabilities = np.array([[(1 - sure) / 3] * 4 for _, _, sure in rows])
     for row, (_, named, sure) in enumerate(rows):
@@ -20,10 +20,10 @@ def answers(rows):
     names, empty = np.array([who for who, _, _ in rows]), np.array([""] * n)
     keys = np.array([f"key{i}" for i in range(n)])
     zeros = np.zeros(n, np.int64)
-    return Answers(labels, probabilities, np.zeros((n, 2)), names, empty, empty, zeros, keys)
+    return Predictions(labels, probabilities, np.zeros((n, 2)), names, empty, empty, zeros, keys)
 
 
-def test_the_most_confused_are_those_with_most_mistakes_in_both_directions():
+def test_confusions_are_sorted_by_the_sum_of_both_directions():
     found = confusions(
         answers(
             [
@@ -45,10 +45,10 @@ def test_the_most_confused_are_those_with_most_mistakes_in_both_directions():
     ]
 
 
-def test_where_nobody_is_mistaken_nobody_is_confused():
+def test_without_mistakes_there_are_no_confusions():
     assert confusions(answers([("Ann", "Ann", 0.9), ("Bob", "Bob", 0.8)]), PEOPLE) == []
 
 
-def test_no_more_pairs_are_shown_than_are_wanted():
+def test_number_of_confusions_is_limited():
     known = answers([("Ann", "Bob", 0.6), ("Bob", "Cy", 0.6), ("Cy", "Ann", 0.6)])
     assert len(confusions(known, PEOPLE, most=2)) == 2

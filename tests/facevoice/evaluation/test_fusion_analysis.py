@@ -1,4 +1,4 @@
-"""How a product of two experts is taken apart: by hand, and against the model's own answers."""
+"""Tests of the fusion analysis, by hand and against the outputs of a model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from scipy.special import softmax
 
 from facevoice.evaluation.fusion_analysis import (
-    Counts,
-    count,
+    ExpertCounts,
+    count_correct,
     expert_logits,
-    fitted_weights,
+    expert_weights,
     margins,
 )
 from models import EMBEDDING
@@ -34,15 +34,17 @@ def test_margins_by_hand():
 
 
 def test_counts_by_hand():
-    found = count(FACE, VOICE, LABELS)
-    assert found == Counts(examples=4, right=3, both=1, only_face=1, only_voice=1, saved=1, lost=1)
+    found = count_correct(FACE, VOICE, LABELS)
+    assert found == ExpertCounts(
+        examples=4, right=3, both=1, only_face=1, only_voice=1, saved=1, lost=1
+    )
 
 
 def test_counts_add_up_and_agree_with_margins():
     draw = np.random.default_rng(0)
     face, voice = draw.normal(size=(2, 500, 4))
     labels = draw.integers(0, 4, 500)
-    found = count(face, voice, labels)
+    found = count_correct(face, voice, labels)
     assert found.right == found.both + found.only_face + found.only_voice + found.saved - found.lost
     assert found.right == (np.add(*margins(face, voice, labels)) > 0).sum()
     assert min(found.both, found.only_face, found.only_voice, found.saved, found.lost) > 0
@@ -50,7 +52,7 @@ def test_counts_add_up_and_agree_with_margins():
 
 @pytest.fixture(scope="module")
 def run():
-    """A fusion model with the weights it begins with, but other ones of face and voice."""
+    """Returns an untrained fusion model with different weights of face and voice."""
     keras.utils.set_random_seed(0)
     model = resnet_fusion((16, 16, 3), (16, 16, 1), 5, widths=(4, 4, 4), units=6)
     layer = model.get_layer(EMBEDDING)
@@ -59,7 +61,7 @@ def run():
     return SimpleNamespace(network=keras.Model(model.input, [model.output, layer.output]))
 
 
-def test_the_logits_of_both_experts_are_those_of_the_answer(run):
+def test_logits_of_the_experts_add_up_to_those_of_the_model(run):
     draw = np.random.default_rng(1)
     batch = {
         "image": draw.integers(1, 256, (3, 16, 16, 3), np.uint8),
@@ -77,7 +79,7 @@ def test_the_logits_of_both_experts_are_those_of_the_answer(run):
 
 
 def test_weights_are_those_of_the_layer(run):
-    assert fitted_weights(run) == {
+    assert expert_weights(run) == {
         "alone": {"face": 4.0, "voice": 5.0},
         "together": {"face": 2.0, "voice": 3.0},
     }

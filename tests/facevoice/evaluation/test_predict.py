@@ -1,4 +1,4 @@
-"""Prediction, run for real: small models asked about media outside of the data set."""
+"""Tests of the prediction command with small models and media outside of the dataset."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import soundfile
 
 from beam_pipelines.corpus.listing import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
-from facevoice.commands import predict
+from facevoice.commands import evaluate, predict
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.inference import MOST_WINDOWS, Question, consecutive_starts, inputs_of
+from facevoice.evaluation.inference import MOST_WINDOWS, Query, consecutive_starts, model_inputs
 from facevoice.evaluation.runs import open_run
-from facevoice.evaluation.trials import embed
+from facevoice.evaluation.trials import embed_files
 from facevoice.features import AudioFacts, FeatureSettings
-from facevoice.training.expert_fusion import join
+from facevoice.training.expert_fusion import copy_expert_weights
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records, untrained_run
 from tfdata.schema import SPLITS
@@ -56,7 +56,9 @@ def run_of(made, tmp_path_factory):
             runs[model] = untrained_run(model, made[0], folder)
             if model == "resnet_fusion":
                 experts = ("resnet_image", "resnet_audio")
-                join(runs[model], *(untrained_run(x, made[0], folder / x) for x in experts))
+                copy_expert_weights(
+                    runs[model], *(untrained_run(x, made[0], folder / x) for x in experts)
+                )
                 runs[model].save(folder / "model.keras")
         return folder
 
@@ -106,13 +108,13 @@ def probabilities(folder, answer):
     return [found[who] for who in sorted(people, key=lambda who: people[who]["label"])]
 
 
-def test_inputs_are_the_bytes_that_the_build_makes_of_the_same_media(run_of, records):
+def test_model_inputs_equal_the_records_of_the_build(run_of, records):
     run = open_run(run_of("cnn_cnn"))
     assert len(records) == 36
     assert {record["start_seconds"] for record in records} == {0, 0.5, 1}
     for record in records:
-        question = Question(record["face"], record["audio"], record["start_seconds"])
-        inputs = inputs_of(run, question)
+        query = Query(record["face"], record["audio"], record["start_seconds"])
+        inputs = model_inputs(run, query)
         assert inputs["image"].shape == (1, 16, 16, 3)
         assert inputs["spectrogram"].shape == (1, 16, 16, 1)
         for name in ("image", "spectrogram"):
@@ -157,7 +159,7 @@ def test_a_whole_clip_is_the_mean_of_the_windows_that_the_build_cuts(run_of, rec
 
 
 @pytest.mark.parametrize("given", ["face", "audio", "face and audio"])
-def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, capsys, given):
+def test_resnet_fusion_accepts_a_face_a_voice_or_both(run_of, records, ask, capsys, given):
     folder = run_of("resnet_fusion")
     chosen = [record for record in records if record["start_seconds"] == 0.5][:4]
     missing = {"face": {"spectrogram": bytes(16 * 16)}, "audio": {"image": bytes(16 * 16 * 3)}}
@@ -175,7 +177,7 @@ def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, c
         assert answer["audio"] == (record["audio"] if "audio" in given else None)
 
     predict.main([f"--run={folder}", *flags])
-    said = {"face": " (the face alone): ", "audio": " (the voice alone): "}.get(given, ": ")
+    said = {"face": " (face only): ", "audio": " (voice only): "}.get(given, ": ")
     files = " and ".join(chosen[0][medium] for medium in given.split(" and "))
     assert capsys.readouterr().out.startswith(f"{files}{said}Person ")
     if given in missing:  # one expert alone puts people in the order in which he does by himself
@@ -186,7 +188,7 @@ def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, c
             assert names[0] == names[1]
 
 
-def test_a_pair_with_a_broken_half_is_not_answered_from_the_other(run_of, records, tmp_path, ask):
+def test_a_pair_with_an_unusable_file_is_not_predicted(run_of, records, tmp_path, ask):
     (tmp_path / "letter.wav").write_text("dear")
     faces = ["--face", records[0]["face"], records[0]["face"]]
     clips = ["--audio", str(tmp_path / "letter.wav"), records[0]["audio"]]
@@ -198,18 +200,18 @@ def test_a_pair_with_a_broken_half_is_not_answered_from_the_other(run_of, record
     assert whole["error"] is None
 
 
-def test_resnet_fusion_embeds_listed_files_of_either_kind(run_of, records):
+def test_resnet_fusion_embeds_images_and_clips(run_of, records):
     run = open_run(run_of("resnet_fusion"))
     for medium, half in [("face", np.s_[:128]), ("audio", np.s_[128:])]:
         files = tuple(sorted({record[medium] for record in records[:6]}))
-        embeddings = embed(run, files, Path("/")).embeddings
+        embeddings = embed_files(run, files, Path("/")).embeddings
         assert np.linalg.norm(embeddings[:, half], axis=1) == pytest.approx(1, abs=0.2)
         embeddings[:, half] = 0
         assert not embeddings.any()
     with pytest.raises(
-        EvaluationError, match=r"images \(.*jpg\) and clips \(.*wav\), which do not"
+        EvaluationError, match=r"images \(.*jpg\) and clips \(.*wav\), which cannot"
     ):
-        embed(run, (records[0]["face"], records[0]["audio"]), Path("/"))
+        embed_files(run, (records[0]["face"], records[0]["audio"]), Path("/"))
 
 
 @pytest.mark.parametrize("seconds", [0.3, 2.9, 3, 5.9, 6, 7, 59.9, 60, 62.9])
@@ -221,7 +223,7 @@ def test_windows_of_a_clip_are_those_of_a_build_without_overlap(seconds):
 
 
 @pytest.mark.parametrize("seconds", [63, 64, 100, 3600])
-def test_a_long_clip_is_listened_to_from_its_start_to_its_end(seconds):
+def test_windows_of_a_long_clip_are_spread_evenly(seconds):
     settings = FeatureSettings()
     starts = consecutive_starts(seconds * RATE_HZ, settings)
     assert len(set(starts)) == len(starts) == MOST_WINDOWS
@@ -232,7 +234,7 @@ def test_a_long_clip_is_listened_to_from_its_start_to_its_end(seconds):
     assert gaps.max() - gaps.min() <= 1
 
 
-def test_a_window_without_a_sound_is_passed_over(run_of, tmp_path, ask):
+def test_windows_without_sound_are_skipped(run_of, tmp_path, ask):
     folder = run_of("cnn_audio")
     noise = np.random.default_rng(0).normal(0, 0.1, 8000)
     soundfile.write(tmp_path / "half.wav", np.concatenate([noise, np.zeros(8000)]), RATE_HZ)
@@ -246,7 +248,7 @@ def test_a_window_without_a_sound_is_passed_over(run_of, tmp_path, ask):
     assert errors == f"error: {none['error']}\n"
 
 
-def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
+def test_an_unusable_file_is_a_one_line_error_and_others_are_predicted(
     run_of, records, tmp_path, ask, capsys
 ):
     folder, good = run_of("cnn_image"), records[0]["face"]
@@ -266,14 +268,14 @@ def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
     printed = capsys.readouterr()
     assert printed.err == errors
     assert printed.out.startswith(f"{good}: Person ")
-    assert "Strangers" in printed.out
+    assert "no threshold is set, so unknown people are not detected" in printed.out
 
     assert predict.main([f"--run={folder}", "--face", *broken]) == 1
     printed = capsys.readouterr()
     assert (printed.err, printed.out) == (errors, "")
 
 
-def test_the_table_has_names_as_one_writes_them_and_only_so_many(run_of, records, ask, capsys):
+def test_the_table_has_readable_names_and_is_limited(run_of, records, ask, capsys):
     folder = run_of("cnn_cnn")
     flags = ["--face", records[0]["face"], "--audio", records[0]["audio"], "--top=2"]
     _, (answer,), _ = ask(folder, *flags)
@@ -288,7 +290,7 @@ def test_the_table_has_names_as_one_writes_them_and_only_so_many(run_of, records
     assert "evaluate.py" in note
 
 
-def test_a_name_on_disk_that_is_no_text_stops_nothing(run_of, tmp_path, ask, capsys):
+def test_a_file_name_that_is_not_utf_8_is_escaped(run_of, tmp_path, ask, capsys):
     path = f"{tmp_path}/gr\udcfcn.jpg"  # a Latin-1 name, as Python hands it on
     write_face(Path(path), seed=1)
     flags = ["--face", path]
@@ -298,7 +300,7 @@ def test_a_name_on_disk_that_is_no_text_stops_nothing(run_of, tmp_path, ask, cap
     assert "gr\\xfcn.jpg: Person" in capsys.readouterr().out
 
 
-def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp_path, ask, capsys):
+def test_known_people_are_strictly_above_the_threshold(run_of, records, tmp_path, ask, capsys):
     folder = shutil.copytree(run_of("cnn_image"), tmp_path / "run")
     flags = ["--face", records[0]["face"]]
     _, (free,), _ = ask(folder, *flags)
@@ -312,7 +314,7 @@ def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp
         assert answer["people"] == free["people"]
         assert predict.main([f"--run={folder}", *flags]) == 0
         printed = capsys.readouterr().out
-        assert ("nobody I know (no probability above" in printed) is not known
+        assert (f"unknown (no probability above {threshold:.3f})" in printed) is not known
         assert "evaluate.py" not in printed
     for damaged in ("{", "{}", "[]", '{"threshold": NaN}', '{"threshold": "x"}'):
         (folder / "threshold.json").write_text(damaged)
@@ -322,7 +324,26 @@ def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp
         assert error.count("\n") == 1
 
 
-def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
+def test_a_run_of_another_preprocessing_revision_gives_one_warning(
+    run_of, records, monkeypatch, ask, capsys
+):
+    folder, flags = run_of("cnn_image"), ["--face", records[0]["face"]]
+    _, expected, errors = ask(folder, *flags)
+    assert errors == ""
+    monkeypatch.setattr("facevoice.evaluation.runs.PREPROCESSING_REVISION", 2)
+    code, answers, errors = ask(folder, *flags)
+    assert (code, answers) == (0, expected)
+    warning = f"warning: {folder} was trained on data of preprocessing revision 1, but this version"
+    assert errors.startswith(warning)
+    assert "has revision 2" in errors
+    assert errors.count("\n") == 1
+    assert evaluate.main([f"--run={folder}", "--skip_robustness"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith(warning)
+    assert warning not in printed.out
+
+
+def test_json_is_the_only_output(run_of, records):
     script = Path(__file__).parents[3] / "predict.py"
     command = [sys.executable, str(script), f"--run={run_of('cnn_image')}", "--json", "--face"]
     done = subprocess.run([*command, records[0]["face"]], capture_output=True, text=True)
@@ -335,7 +356,7 @@ def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
     ("flags", "words"),
     [
         (["--face", "a"], "--run"),
-        (["--run=r"], "give --face, --audio, or both"),
+        (["--run=r"], "use --face, --audio, or both"),
         (["--run=r", "--face"], "--face"),
         (["--run=r", "--faces", "a"], "did you mean --face?"),
         (["--run=r", "--face", "a", "--top=0"], "1 or more"),
@@ -346,24 +367,28 @@ def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
         (["--run=r", "--audio", "a", "--start_seconds=nan"], "from 0 to 14400"),
     ],
 )
-def test_wrong_flags_are_one_sentence(capsys, flags, words):
+def test_wrong_flags_are_one_line(capsys, flags, words):
     assert words in refused(capsys, flags)
 
 
 @pytest.mark.parametrize(
     ("model", "flags", "words"),
     [
-        ("cnn_image", ["--audio", "a"], "needs --face alone, and was given --audio"),
-        ("cnn_image", ["--face", "a", "--audio", "b"], "alone, and was given --face and --audio"),
-        ("cnn_audio", ["--face", "a"], "needs --audio alone, and was given --face"),
+        ("cnn_image", ["--audio", "a"], "needs only --face, but --audio was given"),
+        (
+            "cnn_image",
+            ["--face", "a", "--audio", "b"],
+            "needs only --face, but --face and --audio were given",
+        ),
+        ("cnn_audio", ["--face", "a"], "needs only --audio, but --face was given"),
         (
             "cnn_cnn",
             ["--face", "a"],
-            "needs --face and --audio, and was given --face; resnet_fusion takes either alone.",
+            "needs --face and --audio, but --face was given; resnet_fusion accepts either alone.",
         ),
     ],
 )
-def test_a_model_is_asked_with_what_it_reads(run_of, capsys, model, flags, words):
+def test_media_must_be_those_that_the_model_needs(run_of, capsys, model, flags, words):
     folder = run_of(model)
     capsys.readouterr()
     assert words in refused(capsys, [f"--run={folder}", *flags])
@@ -380,7 +405,7 @@ def refused(capsys, flags):
     return error
 
 
-def test_a_run_that_is_not_there_is_one_sentence(tmp_path, capsys):
+def test_a_missing_run_is_a_one_line_error(tmp_path, capsys):
     assert predict.main([f"--run={tmp_path / 'none'}", "--face", "a.jpg"]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith(f"error: --run {tmp_path / 'none'} does not exist")

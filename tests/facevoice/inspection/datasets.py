@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS, encode_record
 from tfdata.tfrecord import frame
 
 SHAPE = (8, 8)

@@ -119,7 +119,7 @@ def test_without_matplotlib_exact_pictures_are_still_written(look, data_set, tmp
     monkeypatch.delattr(reports, "inspection_figures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = look(data_set, "--index=0", f"--export={tmp_path}", code=1)
-    assert said.startswith("error: matplotlib is missing; drawing pictures needs ")
+    assert said.startswith("error: matplotlib is missing; drawing figures needs ")
     assert {path.name for path in tmp_path.iterdir()} == {"face.png", "spectrogram.png"}
 
 
@@ -185,12 +185,12 @@ def test_an_unknown_person_is_refused_with_the_nearest(look, data_set):
         (["--index=-1"], "whole number of 0 or more"),
         (["--split=dev"], "invalid choice: 'dev'"),
         (["--key=a", "--person=b"], "not allowed with"),
-        (["--stats", "--split=test"], "--stats is of all splits"),
-        (["--stats", "--augment", "--export=x"], "--augment is of one example"),
-        (["--augment"], "say where to with --export DIR"),
-        (["--index=0", "--seed=1"], "--seed is of --augment"),
-        (["--export=x"], "--export needs something to show"),
-        (["--index=0", "--audio=x"], "--audio is of an example and --export"),
+        (["--stats", "--split=test"], "--stats covers all splits"),
+        (["--stats", "--augment", "--export=x"], "--augment needs one example"),
+        (["--augment"], "needs --export DIR"),
+        (["--index=0", "--seed=1"], "--seed needs --augment"),
+        (["--export=x"], "--export needs one of --key, --index, --person and --stats"),
+        (["--index=0", "--audio=x"], "--audio needs one example and --export"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(look, data_set, flags, message):
@@ -204,7 +204,7 @@ def test_what_is_not_there_is_said(look, data_set, tmp_path):
     assert f"There is no example {pairs} in test, which has {pairs} pairs" in said
     (tmp_path / "file").touch()
     said = look(data_set, "--index=0", f"--export={tmp_path / 'file'}", code=1)
-    assert "cannot be a folder" in said
+    assert "cannot be created" in said
 
 
 def test_a_damaged_or_foreign_shard_is_named(look, tmp_path):

@@ -8,8 +8,9 @@ import pytest
 
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports.axes import frequency_axis, frequency_ticks, time_axis, time_ticks
-from facevoice.reports.examples import Example, example_grid
+from facevoice.reports.examples import example_grid
 from facevoice.reports.image_encoding import colour_map
+from tfdata.examples import Example
 
 
 def test_ticks_of_a_log_axis_are_at_their_octaves():
@@ -75,6 +76,9 @@ def test_twelve_detailed_examples_stay_below_two_megabytes():
     draw = np.random.default_rng(0)
     image = draw.integers(0, 256, (250, 250, 3), np.uint8)
     spectrogram = draw.integers(0, 256, (128, 128), np.uint8)
-    examples = [("train", Example(image, spectrogram, f"Person {i}", "v", 0)) for i in range(12)]
+    examples = [
+        ("train", Example(image, spectrogram, f"Person {i}", "v", "key", "face", "audio", 0))
+        for i in range(12)
+    ]
     views = example_grid(examples, FeatureSettings()).examples
     assert sum(len(view.face) + len(view.spectrogram) for view in views) < 2_000_000

@@ -3,7 +3,7 @@ from __future__ import annotations
 from facevoice.reports.comparison import comparison_page, comparison_text
 from tests.facevoice.reports.metrics import run_metrics
 from tests.html_pages import Page, check_accessible, check_self_contained
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 
 
 def results_of(*models):

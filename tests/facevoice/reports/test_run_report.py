@@ -5,7 +5,7 @@ import pytest
 from facevoice.reports.run_report import run_report
 from tests.facevoice.reports.metrics import PNG, ROBUSTNESS, WEIGHING, run_metrics
 from tests.html_pages import Page, check_accessible, check_self_contained
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 
 FIGURES = dict.fromkeys(("curves.png", "confusion.png", "samples.png"), PNG)
 NO_LEAK = Leak(60, 0, 0)

@@ -1,0 +1,122 @@
+"""Evaluates a trained model and writes the files of its run directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+import tfdata
+from facevoice.evaluation.error_analysis import analyze_errors
+from facevoice.evaluation.evaluators import MOST_DRAWN
+from facevoice.evaluation.metrics import confusion_matrix, split_metrics
+from facevoice.evaluation.predictions import predict_splits
+from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, read_run
+from facevoice.features import FeatureSettings, band_centres_hz
+from facevoice.reports import figures, media_figures
+from facevoice.reports.run_report import run_report
+from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.fit import TrainedModel
+from models import MODELS
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS
+from tfdata.storage.files import replace_file
+
+SAMPLES_SHOWN = 12
+
+
+def write_run(
+    run_dir: Path,
+    data_dir: Path,
+    manifest: Manifest,
+    settings: Mapping[str, Any],
+    trained: TrainedModel,
+) -> dict[str, Any]:
+    """Evaluates a model on all splits, writes the files of its run, and returns the metrics.
+
+    The files are `model.keras`, `dataset.json` (a copy of the manifest), `metrics.json`,
+    `report.html`, and the figures that apply: `curves.png`, `confusion.png`, `confused.png`,
+    `weighing.png`, `robustness.png` and `samples.png`.
+    """
+    people = list(manifest.people)
+    model = MODELS[settings["model"]]
+    (run_dir / MODEL_NAME).unlink(missing_ok=True)  # Keras would write into a hard link
+    trained.model.save(run_dir / MODEL_NAME)
+    replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
+    run = read_run(run_dir)  # evaluates the model as it was saved
+    known = predict_splits(run, data_dir, manifest, ["test"]).known
+    predicted = {
+        split: predict_classes(trained.model, data_dir, manifest, split, model.modality)
+        for split in ("train", "validation")
+    }
+    predicted["test"] = known.labels, known.probabilities.argmax(axis=1)
+    confusions = {split: confusion_matrix(*predicted[split], len(people)) for split in SPLITS}
+
+    metrics = {
+        "model": settings["model"],
+        "people": len(people),
+        "chance": 1 / len(people),
+        **{split: asdict(split_metrics(confusions[split], people)) for split in SPLITS},
+        "parameters": trained.model.count_params(),
+        "epochs": len(trained.history.get("loss", ())),
+        "best_epoch": trained.best_epoch,
+        "seconds": round(trained.seconds, 1),
+    }
+    pictures = {"samples.png": _samples(data_dir, manifest)}
+    if len(people) <= MOST_DRAWN:
+        pictures["confusion.png"] = figures.confusion_matrix(confusions["test"], people)
+    if trained.history:
+        curves = figures.learning_curves(trained.history, trained.best_epoch)
+        pictures["curves.png"] = curves
+    for result in analyze_errors(run, data_dir, manifest, "test", known):
+        metrics |= result.metrics
+        pictures |= result.pictures
+    for name, png in pictures.items():
+        replace_file(run_dir / name, png)
+    html = run_report(
+        model.description,
+        metrics,
+        settings,
+        manifest.features,
+        manifest.leakage["test"],
+        pictures,
+    )
+    replace_file(run_dir / "report.html", html.encode())
+    text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
+    replace_file(run_dir / METRICS_NAME, text.encode())  # last, as it marks a finished run
+    Checkpoint(run_dir).remove()
+    return metrics
+
+
+def predict_classes(
+    model: keras.Model, data_dir: Path, manifest: Manifest, split: str, modality: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the labels and the predicted classes of a split, in stored order."""
+    labels, classes = [], []
+    for inputs, label in tfdata.load(data_dir, split, modality, manifest=manifest):
+        labels.append(label.numpy())
+        classes.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
+    return np.concatenate(labels), np.concatenate(classes)
+
+
+def _samples(data_dir: Path, manifest: Manifest) -> bytes:
+    """Returns a figure with one test example of each of the first people."""
+    names = list(manifest.people)
+    wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
+    found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
+    for inputs, labels in tfdata.load(data_dir, "test", "pair", manifest=manifest):
+        for image, levels, label in zip(
+            inputs[IMAGE].numpy(), inputs[SPECTROGRAM].numpy(), labels.numpy(), strict=True
+        ):
+            found.setdefault(names[label], (image, levels[..., 0]))
+        if found.keys() >= set(wanted):
+            break
+    settings = FeatureSettings(**manifest.features)
+    shown = [(name, *found[name]) for name in wanted]
+    return media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
