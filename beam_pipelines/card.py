@@ -1,4 +1,4 @@
-"""The card of a data set that was just built: which examples it shows, and where they lie."""
+"""Builds the dataset card: selects examples from the shards and renders the page."""
 
 from __future__ import annotations
 
@@ -9,80 +9,94 @@ from pathlib import Path
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Place, store_at
-from facevoice.features import FeatureSettings, band_centres_hz
-from facevoice.reports.card import card
+from facevoice.features import FeatureSettings
+from facevoice.reports.card import dataset_card
 from tfdata.examples import Example, decode_example
 from tfdata.manifest import Manifest, Shard
 from tfdata.record_reader import read_records
 from tfdata.schema import SPLITS
 
-PEOPLE_SHOWN = 12
+NUM_EXAMPLES = 12
 
 
 def card_html(output: Place, manifest: Manifest) -> str:
-    """The page for the data set in a folder: a function of its manifest and records alone.
+    """Renders the card of a dataset. The same manifest and records give the same page.
+
+    Args:
+      output: the output directory of the build.
+      manifest: of the dataset.
 
     Raises:
       DatasetError: a shard is missing or damaged.
     """
+    help_texts = {
+        field.name: field.metadata["help"]
+        for kind in (FeatureSettings, PlanSettings)
+        for field in fields(kind)
+    }
     settings = FeatureSettings(**manifest.features)
-    kinds = (FeatureSettings, PlanSettings)
-    meanings = {field.name: field.metadata["help"] for kind in kinds for field in fields(kind)}
-    return card(manifest, examples(output, manifest), band_centres_hz(settings), meanings)
+    return dataset_card(manifest, settings, select_examples(output, manifest), help_texts)
 
 
-def examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:
-    """Split and example of each of the people of lowest rank, in the order of their labels.
+def select_examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:
+    """Selects one example of each of the people of lowest rank, in the order of their labels.
 
-    Of training, as most are, or else of the first split that has one.
+    Examples are from training, or from the first split that has one of the person.
+
+    Returns:
+      The split and the example of each person.
     """
     seed = manifest.plan["seed"]
-    ranked = sorted(manifest.people, key=lambda who: (rank(seed, "card", who), who))
-    shown = ranked[:PEOPLE_SHOWN]
+    ranked = sorted(manifest.people, key=lambda person: (rank(seed, "card", person), person))
+    selected = ranked[:NUM_EXAMPLES]
     found: dict[str, tuple[str, Example]] = {}
     for split in SPLITS:
-        missing = {who for who in shown if who not in found and manifest.people[who].pairs[split]}
-        homes = _homes(missing, split, manifest)
+        missing = {
+            person
+            for person in selected
+            if person not in found and manifest.people[person].pairs[split]
+        }
+        people_by_shard = _people_by_shard(missing, split, manifest)
         shards = list(manifest.splits[split].shards)
         while shards and missing:
-            # The shard of most of them, and no more of it than these need: shards can be large.
-            shard = max(shards, key=lambda shard: len(homes[_index(shard)] & missing))
+            # Start with the shard of the most people, and read only as far as they need.
+            shard = max(shards, key=lambda shard: len(people_by_shard[_index(shard)] & missing))
             shards.remove(shard)
-            enough = homes[_index(shard)] & missing or missing
+            expected = people_by_shard[_index(shard)] & missing or missing
             with store_at(output).near(shard.file) as path:
-                found |= _first_of_each(path, missing, enough, split, manifest)
+                examples = _first_examples(path, missing, expected, manifest)
+            found |= {person: (split, example) for person, example in examples.items()}
             missing -= found.keys()
-    return [found[who] for who in manifest.people if who in found]
+    return [found[person] for person in manifest.people if person in found]
 
 
-def _homes(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
-    """Number of a shard to the people whose videos belong into it (see `shard_index`).
+def _people_by_shard(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
+    """Maps the index of a shard to the people with videos in it (see `shard_index`).
 
-    It says where to look first; a pair whose clip was replaced may lie elsewhere.
+    This is only a hint where to read first: pairs with a replaced clip may be in another shard.
     """
     seed, num_shards = manifest.plan["seed"], manifest.plan["num_shards"]
-    homes: dict[int, set[str]] = defaultdict(set)
-    for who in people:
-        for session in manifest.splits[split].sessions.get(who, ()):
-            homes[rank(seed, "shard", who, session) % num_shards].add(who)
-    return homes
+    found: dict[int, set[str]] = defaultdict(set)
+    for person in people:
+        for session in manifest.splits[split].sessions.get(person, ()):
+            found[rank(seed, "shard", person, session) % num_shards].add(person)
+    return found
 
 
 def _index(shard: Shard) -> int:
-    """The number in a shard's name, such as train-00003-of-00008-86f0d0e3a1b2.tfrecord."""
+    """Returns the index in a shard's name, such as train-00003-of-00008-86f0d0e3a1b2.tfrecord."""
     return int(shard.file.split("-")[1])
 
 
-def _first_of_each(
-    path: Path, people: set[str], enough: set[str], split: str, manifest: Manifest
-) -> dict[str, tuple[str, Example]]:
-    """The first record of each of some people, reading on only until it has enough of them."""
-    found: dict[str, tuple[str, Example]] = {}
+def _first_examples(
+    path: Path, people: set[str], expected: set[str], manifest: Manifest
+) -> dict[str, Example]:
+    """Returns the first example of each person, reading only until the expected ones are found."""
+    found: dict[str, Example] = {}
     for record in read_records(path):
         example = decode_example(record, manifest)
-        who = example.identity
-        if who in people and who not in found:
-            found[who] = (split, example)
-        if enough <= found.keys():
+        if example.identity in people:
+            found.setdefault(example.identity, example)
+        if expected <= found.keys():
             break
     return found
