@@ -59,7 +59,11 @@ def raw_run(everybody, tmp_path_factory):
 
     def make(model):
         folder = tmp_path_factory.mktemp("raw") / model
-        sizes = {"cnn_audio": {"pool_sizes": (2, 1)}, "cnn_cnn": {"audio_pool_sizes": (2, 1)}}
+        sizes = {
+            "cnn_audio": {"pool_sizes": (2, 1)},
+            "cnn_cnn": {"audio_pool_sizes": (2, 1)},
+            "resnet_fusion": {"widths": (8, 8), "units": 16},
+        }
         untrained_run(model, data_set, folder, **sizes.get(model, {}))
         return folder
 
