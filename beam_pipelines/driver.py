@@ -13,20 +13,25 @@ from tqdm import tqdm
 
 from beam_pipelines import manifest_builder, messages
 from beam_pipelines.card import card_html
-from beam_pipelines.corpus.people import People, find_people
-from beam_pipelines.corpus.split_file import with_utterances
+from beam_pipelines.corpus.people import FoundPeople, find_people
+from beam_pipelines.corpus.split_file import apply_split_file
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
-from beam_pipelines.pipeline import describe, describe_plan
+from beam_pipelines.pipeline import add_build, add_planning
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.runners import preflight, progress
-from beam_pipelines.runners.execution import is_portable, pipeline_on, reached, run
+from beam_pipelines.runners.execution import (
+    connect_runner,
+    create_pipeline,
+    is_portable,
+    run_pipeline,
+)
 from beam_pipelines.runners.local_workers import worker_logs
 from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
-from beam_pipelines.shards.shard_results import ShardNote, read_note, seem_to_stand
+from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
 from beam_pipelines.shards.stores import Place, store_at
 from facevoice.features import FeatureSettings
 from facevoice.features.spectrogram import filterbank
@@ -45,8 +50,8 @@ def build(arguments: Arguments) -> None:
     faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude)
     if arguments.split_file:
-        named = with_utterances(found.people, arguments.split_file)
-        found = replace(found, people=named, unnamed=len(found.people) - len(named))
+        named = apply_split_file(found.people, arguments.split_file)
+        found = replace(found, people=named, not_in_split_file=len(found.people) - len(named))
     job = Job(
         faces_root=_absolute(faces),
         audio_root=_absolute(audio),
@@ -59,51 +64,51 @@ def build(arguments: Arguments) -> None:
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
-        pipeline_on(arguments.runner, arguments.beam_flags)  # refuses what the build would
+        create_pipeline(arguments.runner, arguments.beam_flags)  # refuses what the build would
         _say_plan(arguments, found, job)
         return
-    with reached(arguments.runner, arguments.beam_flags) as beam_flags:
-        pipeline = pipeline_on(arguments.runner, beam_flags)
-        describe(pipeline, found.people, job, arguments.plan)
-        with output_dir.prepared(job.output):
+    with connect_runner(arguments.runner, arguments.beam_flags) as beam_flags:
+        pipeline = create_pipeline(arguments.runner, beam_flags)
+        add_build(pipeline, found.people, job, arguments.plan)
+        with output_dir.prepare(job.output):
             print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
             with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
                     if is_portable(arguments.runner) and arguments.preflight_seconds:
-                        preflight.ask(
+                        preflight.check_cluster(
                             arguments.runner, beam_flags, job, arguments.preflight_seconds, log
                         )
-                    with progress.shown(job.output, terminal):
-                        run(pipeline, log)
+                    with progress.show(job.output, terminal):
+                        run_pipeline(pipeline, log)
                 lines = _publish(arguments, found, job, started)
     for line in lines:
         print(f"  {line}")
     print(f"The data set is in {arguments.output}; to see it, open its {CARD_NAME}.")
 
 
-def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
+def _say_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     """Plans in this process, whatever the runner, and leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="facevoice-") as scratch:
         aside = replace(job, output=Path(scratch))
-        pipeline = pipeline_on("DirectRunner", ["--direct_running_mode=in_memory"])
-        describe_plan(pipeline, found.people, aside, arguments.plan)
+        pipeline = create_pipeline("DirectRunner", ["--direct_running_mode=in_memory"])
+        add_planning(pipeline, found.people, aside, arguments.plan)
         with (
-            output_dir.prepared(Path(scratch)),
+            output_dir.prepare(Path(scratch)),
             output_dir.log_file(aside.output) as log,
             worker_logs(log),
         ):
-            run(pipeline, log)
-        outline = output_dir.read_outline(aside.output) or Outline()
+            run_pipeline(pipeline, log)
+        outline = output_dir.read_plan_summary(aside.output) or PlanSummary()
     if not outline.shards:
-        raise BuildError(messages.why_nothing(outline.rejects, job.faces_root, job.audio_root))
-    standing = seem_to_stand(job.output, outline.shards)
+        raise BuildError(messages.no_pairs_message(outline.rejects, job.faces_root, job.audio_root))
+    standing = existing_shards(job.output, outline.shards)
     print(f"{arguments.output} would be built from {_of_whom(arguments, found)}")
-    for line in messages.plan_words(outline, standing, arguments.plan.pairs_per_person):
+    for line in messages.plan_lines(outline, standing, arguments.plan.pairs_per_person):
         print(f"  {line}")
     print("Without --dry_run it would be built now.")
 
 
-def _publish(arguments: Arguments, found: People, job: Job, started: float) -> list[str]:
+def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float) -> list[str]:
     """Makes the data set of the finished shards stand, unless too much of it is missing."""
     outline, notes, leaks = _results(job.output)
     rejects = manifest_builder.unique_rejects(outline, notes)
@@ -120,12 +125,12 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
     missing = manifest_builder.missing_pairs(outline, notes)
     try:
         if not manifest.people:
-            raise BuildError(messages.why_nothing(rejects, job.faces_root, job.audio_root))
+            raise BuildError(messages.no_pairs_message(rejects, job.faces_root, job.audio_root))
         manifest_builder.check_rejects(rejects, outline, notes, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)
     except BuildError as error:
-        path = output_dir.keep_rejects(job.output, rejects)
+        path = output_dir.write_rejects(job.output, rejects)
         listed = f" {path} lists them." if rejects else ""
         raise BuildError(f"{error}{listed}") from None
     hours = arguments.keep_replaced_hours
@@ -134,20 +139,20 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
     kept = sum(note.run_id != job.run_id for note in notes if note.file)
     seconds = time.monotonic() - started
     return [
-        *messages.closing_words(manifest, outline, missing, kept, seconds),
-        *messages.replaced_words(retired, hours),
+        *messages.summary_lines(manifest, outline, missing, kept, seconds),
+        *messages.replaced_lines(retired, hours),
     ]
 
 
-def _of_whom(arguments: Arguments, found: People) -> str:
+def _of_whom(arguments: Arguments, found: FoundPeople) -> str:
     most, count = arguments.plan.persons, len(found.people)
     people = f"{count} people" if most is None or most >= count else f"{most} of {count} people"
-    if found.unnamed:
-        people += f" that --split_file names, which leaves out {found.unnamed}"
-    if found.faces_alone or found.audio_alone:
+    if found.not_in_split_file:
+        people += f" that --split_file names, which leaves out {found.not_in_split_file}"
+    if found.faces_without_audio or found.audio_without_faces:
         people += (
-            f"; {found.faces_alone} folders of faces and {found.audio_alone} of audio have no "
-            f"counterpart"
+            f"; {found.faces_without_audio} folders of faces and {found.audio_without_faces} of "
+            f"audio have no counterpart"
         )
     return f"{people}."
 
@@ -164,13 +169,13 @@ def _check_filterbank(features: FeatureSettings) -> None:
         raise BuildError(str(error)) from None
 
 
-def _results(output: Place) -> tuple[Outline, list[ShardNote], Leaks]:
+def _results(output: Place) -> tuple[PlanSummary, list[ShardResult], Leaks]:
     """What the workers noted: the plan, what became of each shard, and what leaks."""
-    outline, leaks = output_dir.read_outline(output), output_dir.read_leaks(output)
+    outline, leaks = output_dir.read_plan_summary(output), output_dir.read_leaks(output)
     if outline is None or leaks is None:
         raise BuildError(f"The runner says it is done, but left no plan in {output}.")
     store = store_at(output)
-    notes = [note for digest in outline.shards if (note := read_note(store, digest)) is not None]
+    notes = [note for digest in outline.shards if (note := read_result(store, digest)) is not None]
     if len(notes) < len(outline.shards):
         raise BuildError(
             f"The runner says it is done, but {len(outline.shards) - len(notes)} shards are "

@@ -10,19 +10,19 @@ from typing import Any
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.errors import BuildError
-from beam_pipelines.messages import missing_words
+from beam_pipelines.messages import missing_lines
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.fingerprints import software
-from beam_pipelines.shards.shard_results import ShardNote
+from beam_pipelines.shards.shard_results import ShardResult
 from facevoice.features import FeatureSettings
 from tfdata.schema import SPLITS, Corpus, Manifest, Person, Shard, Split
 
 
 def assemble(
-    notes: Sequence[ShardNote],
-    outline: Outline,
+    notes: Sequence[ShardResult],
+    outline: PlanSummary,
     leaks: Leaks,
     people: Iterable[CorpusPerson],
     rejects: Sequence[Reject],
@@ -71,7 +71,7 @@ def assemble(
     )
 
 
-def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]:
+def unique_rejects(outline: PlanSummary, notes: Iterable[ShardResult]) -> list[Reject]:
     """Every media file that was rejected in planning or in writing, once, by path.
 
     Of a clip whose windows fail in different ways one is kept, whichever shard came first.
@@ -83,7 +83,7 @@ def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]
 
 
 def check_rejects(
-    rejects: Sequence[Reject], outline: Outline, notes: Iterable[ShardNote], most: float
+    rejects: Sequence[Reject], outline: PlanSummary, notes: Iterable[ShardResult], most: float
 ) -> None:
     """Raises BuildError if of the images, or of the clips, a larger share than `most` is rejected.
 
@@ -109,12 +109,12 @@ def check_missing(missing: Mapping[str, int]) -> None:
     """Raises BuildError if broken media cost anyone a pair."""
     if any(missing.values()):
         raise BuildError(
-            f"{missing_words(missing)[0]}; --strict refuses that. Mend or replace the media, or "
+            f"{missing_lines(missing)[0]}; --strict refuses that. Mend or replace the media, or "
             f"build without --strict."
         )
 
 
-def missing_pairs(outline: Outline, notes: Iterable[ShardNote]) -> dict[str, int]:
+def missing_pairs(outline: PlanSummary, notes: Iterable[ShardResult]) -> dict[str, int]:
     """By person, the pairs that broken media cost: in their headers, or with no spare left."""
     made = Counter[str]()
     for note in notes:
@@ -135,7 +135,7 @@ def _plan_facts(plan: PlanSettings, split_file_sha256: str | None) -> dict[str, 
     return facts
 
 
-def _split(notes: Sequence[ShardNote]) -> Split:
+def _split(notes: Sequence[ShardResult]) -> Split:
     sessions: dict[str, set[str]] = {}
     for note in notes:
         for identity, videos in note.sessions.items():

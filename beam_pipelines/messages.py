@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from beam_pipelines.corpus.listing import Reject
-from beam_pipelines.planning.plan_summary import Outline, PlannedShard
-from beam_pipelines.shards.replaced_shards import Retired
+from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
+from beam_pipelines.shards.replaced_shards import ReplacedShards
 from beam_pipelines.shards.stores import Place
 from tfdata.schema import SPLITS, Leak, Manifest
 from tfdata.text import counted, duration, listed
@@ -15,7 +15,7 @@ from tfdata.text import counted, duration, listed
 MOST_NAMED = 5
 
 
-def plan_words(outline: Outline, standing: Iterable[str], asked: int) -> list[str]:
+def plan_lines(outline: PlanSummary, standing: Iterable[str], asked: int) -> list[str]:
     """What a dry run says.
 
     Args:
@@ -40,14 +40,14 @@ def plan_words(outline: Outline, standing: Iterable[str], asked: int) -> list[st
         + (f", of which {len(kept)} are there already" if kept else "")
         + f"; about {to_write / 1e6:.1f} MB to write",
         _rejected(dict(sorted(reasons.items()))),
-        *_absent_words(outline),
-        *_few_words({who: count for who, count in pairs.items() if count < asked}, asked),
-        *missing_words({who: person.lost for who, person in people.items()}),
+        *_absent_lines(outline),
+        *_few_pairs_lines({who: count for who, count in pairs.items() if count < asked}, asked),
+        *missing_lines({who: person.lost for who, person in people.items()}),
     ]
 
 
-def closing_words(
-    manifest: Manifest, outline: Outline, missing: Mapping[str, int], kept: int, seconds: float
+def summary_lines(
+    manifest: Manifest, outline: PlanSummary, missing: Mapping[str, int], kept: int, seconds: float
 ) -> list[str]:
     """The summary for people: what there is, what is missing, and how long it took."""
     splits, people = manifest.splits, manifest.people
@@ -65,8 +65,8 @@ def closing_words(
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
         f"{seconds:.1f} s" + (f"; {kept} of them were there already and are kept" if kept else ""),
         _rejected(manifest.rejects),
-        *leakage_words(manifest.leakage),
-        *_absent_words(outline),
+        *leakage_lines(manifest.leakage),
+        *_absent_lines(outline),
         *_about(list(manifest.without_pairs), "without a pair that is not rejected"),
     ]
     fractions = manifest.plan.get("split_fractions", (None,) * len(SPLITS))
@@ -78,10 +78,10 @@ def closing_words(
             )
     asked = manifest.plan["pairs_per_person"]
     few = {who: count for who, count in totals.items() if count < asked}
-    return lines + _few_words(few, asked) + missing_words(missing)
+    return lines + _few_pairs_lines(few, asked) + missing_lines(missing)
 
 
-def replaced_words(retired: Retired, hours: float) -> list[str]:
+def replaced_lines(retired: ReplacedShards, hours: float) -> list[str]:
     """Says which shards of earlier builds are kept, and which were removed, if there are any."""
     lines = []
     if kept := retired.kept:
@@ -94,7 +94,7 @@ def replaced_words(retired: Retired, hours: float) -> list[str]:
     return lines
 
 
-def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
+def leakage_lines(leaks: Mapping[str, Leak]) -> list[str]:
     """What leaks, as sentences without their full stop."""
     leaks = {split: leak for split, leak in leaks.items() if leak.pairs}
     if not leaks:
@@ -108,7 +108,7 @@ def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
     ]
 
 
-def missing_words(missing: Mapping[str, int]) -> list[str]:
+def missing_lines(missing: Mapping[str, int]) -> list[str]:
     """Who has fewer pairs than whole media would have given, if anyone has."""
     worst = sorted((who for who in missing if missing[who]), key=lambda who: (-missing[who], who))
     if not worst:
@@ -120,7 +120,7 @@ def missing_words(missing: Mapping[str, int]) -> list[str]:
     ]
 
 
-def why_nothing(rejects: Sequence[Reject], faces: Place, audio: Place) -> str:
+def no_pairs_message(rejects: Sequence[Reject], faces: Place, audio: Place) -> str:
     """The sentence for a build without a single pair."""
     if not rejects:
         return (
@@ -158,7 +158,7 @@ def _share(count: int, leak: Leak) -> str:
     return f"{count} ({count / leak.pairs:.0%})"
 
 
-def _absent_words(outline: Outline) -> list[str]:
+def _absent_lines(outline: PlanSummary) -> list[str]:
     lines = _about(outline.without_faces, "without images")
     lines += _about(outline.without_clips, "without audio files")
     lines += _about(outline.without_listed, "without a clip that --split_file lists")
@@ -167,7 +167,7 @@ def _absent_words(outline: Outline) -> list[str]:
     return lines
 
 
-def _few_words(pairs: Mapping[str, int], asked: int) -> list[str]:
+def _few_pairs_lines(pairs: Mapping[str, int], asked: int) -> list[str]:
     if not pairs:
         return []
     fewest = min(sorted(pairs), key=pairs.__getitem__)

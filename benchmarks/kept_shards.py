@@ -16,7 +16,7 @@ from operator import itemgetter
 
 from beam_pipelines.corpus.listing import Clip, MediaFile, PersonMedia
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.planning.plan import Pair, by_shard, plan_person, shard_order
+from beam_pipelines.planning.plan import Pair, group_by_shard, plan_person, shard_order
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from facevoice.features import AudioFacts, FeatureSettings
@@ -50,7 +50,9 @@ def main() -> None:
 def shards_of(people: Iterable[PersonMedia], settings: PlanSettings) -> Shards:
     """Which pairs each shard holds, in order."""
     parts = [
-        part for media in people for part in by_shard(plan_person(media, settings, GRID), settings)
+        part
+        for media in people
+        for part in group_by_shard(plan_person(media, settings, GRID), settings)
     ]
     return {
         place: tuple(pair.key for pair in shard_order((p for _, ps in group for p in ps), 0))

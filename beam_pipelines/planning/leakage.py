@@ -12,7 +12,7 @@ from tfdata.schema import SPLITS, Leak
 Leaks = dict[str, Leak]
 
 
-def leaks_of(pairs: Sequence[Pair], window_samples: int) -> Leaks:
+def count_leaks(pairs: Sequence[Pair], window_samples: int) -> Leaks:
     """For validation and test, the pairs of one person that training gives away.
 
     `same_video`: the face's or the voice's video also gave a face or a voice to training.
@@ -43,7 +43,7 @@ def leaks_of(pairs: Sequence[Pair], window_samples: int) -> Leaks:
     }
 
 
-def add_leaks(parts: Iterable[Leaks]) -> Leaks:
+def sum_leaks(parts: Iterable[Leaks]) -> Leaks:
     """The leaks of all people together."""
     total = {split: Leak(0, 0, 0) for split in SPLITS[1:]}
     for part in parts:

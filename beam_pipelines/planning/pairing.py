@@ -14,7 +14,7 @@ from beam_pipelines.planning.windows import Window
 MAX_SPARES = 8
 
 
-class Medium(Protocol):
+class MediaReference(Protocol):
     """A face or a window."""
 
     @property
@@ -25,10 +25,10 @@ class Medium(Protocol):
 
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Medium)
+M = TypeVar("M", bound=MediaReference)
 
 
-def by_session(media: Iterable[M]) -> dict[str, list[M]]:
+def group_by_session(media: Iterable[M]) -> dict[str, list[M]]:
     """The media of each video, in the given order."""
     found: dict[str, list[M]] = defaultdict(list)
     for medium in media:
@@ -44,13 +44,13 @@ def pair_within_videos(
     Both kinds are taken from the videos in turn, and no clip gives a second window before every
     clip gave its first.
     """
-    faces_of, windows_of = by_session(faces), by_session(windows)
+    faces_of, windows_of = group_by_session(faces), group_by_session(windows)
     matched = [list(zip(faces_of[s], windows_of[s], strict=False)) for s in sessions]
     used = {s: len(pairs) for s, pairs in zip(sessions, matched, strict=True)}
-    faces_left = in_turn([faces_of[s][used[s] :] for s in sessions])
-    windows_left = in_turn([windows_of[s][used[s] :] for s in sessions], _start)
+    faces_left = round_robin([faces_of[s][used[s] :] for s in sessions])
+    windows_left = round_robin([windows_of[s][used[s] :] for s in sessions], _start)
     across = list(zip(faces_left, windows_left, strict=False))
-    within = in_turn(matched, lambda pair: _start(pair[1]))
+    within = round_robin(matched, lambda pair: _start(pair[1]))
     return sorted(within + across, key=lambda pair: _start(pair[1]))  # stable
 
 
@@ -62,11 +62,11 @@ def pair_by_identity(
     Both kinds are taken from the videos in turn; in each round the voices' videos come in an order
     of their own.
     """
-    faces_of, windows_of = by_session(faces), by_session(windows)
+    faces_of, windows_of = group_by_session(faces), group_by_session(windows)
     return list(
         zip(
-            in_turn([faces_of[s] for s in sessions]),
-            in_turn(
+            round_robin([faces_of[s] for s in sessions]),
+            round_robin(
                 [windows_of[s] for s in sessions],
                 _start,
                 lambda window: rank(seed, "voice", window.path, str(window.start_samples)),
@@ -76,7 +76,7 @@ def pair_by_identity(
     )
 
 
-def in_turn(
+def round_robin(
     queues: Sequence[Sequence[T]],
     level: Callable[[T], int] = lambda _: 0,
     order: Callable[[T], int] = lambda _: 0,
@@ -95,7 +95,7 @@ def in_turn(
     return [item for _, item in sorted(ranked, key=lambda entry: entry[0])]
 
 
-def deal_spares(spares: Sequence[M], owned: Sequence[M]) -> list[tuple[M, ...]]:
+def distribute_spares(spares: Sequence[M], owned: Sequence[M]) -> list[tuple[M, ...]]:
     """Deals media that no pair uses to those that pairs use, each to one only.
 
     Everyone gets one of its own video and then one of another, which helps where a whole video is

@@ -6,16 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beam_pipelines.corpus.listing import MediaFile, PersonMedia, as_if_whole
+from beam_pipelines.corpus.listing import MediaFile, PersonMedia, assume_all_valid
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.pairing import (
     MAX_SPARES,
-    by_session,
-    deal_spares,
-    in_turn,
+    distribute_spares,
+    group_by_session,
     pair_by_identity,
     pair_within_videos,
+    round_robin,
 )
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.splits import Supply, pair_quotas, shortfall, split_sessions, total
@@ -56,7 +56,8 @@ def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[
     faces = sorted(media.faces, key=lambda face: rank(seed, "face", face.path))
     enough = settings.pairs_per_person * (1 + MAX_SPARES)
     windows = cut_windows(media.clips, grid, seed, enough)
-    sessions = _ranked({*by_session(faces), *by_session(windows)}, seed, "video", identity)
+    videos = {*group_by_session(faces), *group_by_session(windows)}
+    sessions = _ranked(videos, seed, "video", identity)
 
     def pair_up(
         faces: Sequence[MediaFile], windows: Sequence[Window]
@@ -71,7 +72,7 @@ def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[
         quotas = pair_quotas(len(drawn), settings.split_fractions)
         splits = [split for split in SPLITS for _ in range(quotas[split])]
         pairs = [Pair(identity, s, *pair) for s, pair in zip(splits, drawn, strict=True)]
-        return with_spares(pairs, faces, windows)
+        return assign_spares(pairs, faces, windows)
 
     homes, quotas = (
         _by_file(windows, faces, media.person, settings)
@@ -85,19 +86,19 @@ def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[
         for s in SPLITS
     }
     chosen = _choose(possible, quotas)
-    return [pair for s in SPLITS for pair in with_spares(chosen[s], faces_in[s], windows_in[s])]
+    return [pair for s in SPLITS for pair in assign_spares(chosen[s], faces_in[s], windows_in[s])]
 
 
-def with_spares(
+def assign_spares(
     pairs: Sequence[Pair], faces: Iterable[MediaFile], windows: Iterable[Window]
 ) -> list[Pair]:
-    """Deals the media that are left to the pairs (see `deal_spares`)."""
+    """Deals the media that are left to the pairs (see `distribute_spares`)."""
     used_faces = {pair.face.path for pair in pairs}
     used_windows = {(pair.window.path, pair.window.start_samples) for pair in pairs}
-    spare_faces = deal_spares(
+    spare_faces = distribute_spares(
         [face for face in faces if face.path not in used_faces], [pair.face for pair in pairs]
     )
-    spare_windows = deal_spares(
+    spare_windows = distribute_spares(
         [w for w in windows if (w.path, w.start_samples) not in used_windows],
         [pair.window for pair in pairs],
     )
@@ -107,7 +108,7 @@ def with_spares(
     ]
 
 
-def lost_pairs(
+def count_lost_pairs(
     media: PersonMedia, pairs: Sequence[Pair], settings: PlanSettings, grid: Grid
 ) -> int:
     """How many more pairs there would be if no name or header had ruled a file out.
@@ -116,7 +117,7 @@ def lost_pairs(
     """
     if not media.rejects:
         return 0
-    whole = as_if_whole(media, grid.sample_rate_hz, grid.window_samples)
+    whole = assume_all_valid(media, grid.sample_rate_hz, grid.window_samples)
     return max(0, len(plan_person(whole, settings, grid)) - len(pairs))
 
 
@@ -125,7 +126,7 @@ def shard_index(pair: Pair, settings: PlanSettings) -> int:
     return rank(settings.seed, "shard", pair.identity, pair.session) % settings.num_shards
 
 
-def by_shard(
+def group_by_shard(
     pairs: Sequence[Pair], settings: PlanSettings
 ) -> list[tuple[tuple[str, int], tuple[Pair, ...]]]:
     """The pairs of one person, by (split, shard)."""
@@ -151,7 +152,7 @@ def _by_video(
     Of several orders of the videos the first is taken that gives each split its due, or else the
     one that comes nearest.
     """
-    faces_of, windows_of = by_session(faces), by_session(windows)
+    faces_of, windows_of = group_by_session(faces), group_by_session(windows)
     sessions = {*faces_of, *windows_of}
     supply = {s: Supply(len(faces_of[s]), len(windows_of[s])) for s in sessions}
     count = min(settings.pairs_per_person, total(supply.values()).pairs)
@@ -185,8 +186,8 @@ def _by_file(
     wanted = Counter(homes[window.path] for window in windows)
     shares = [100 * wanted[split] / max(1, len(windows)) for split in SPLITS]
     count = min(settings.pairs_per_person, len(faces), len(windows))
-    windows_of = by_session(windows)
-    faces_of = sorted(by_session(faces).items(), key=lambda item: item[0] not in windows_of)
+    windows_of = group_by_session(windows)
+    faces_of = sorted(group_by_session(faces).items(), key=lambda item: item[0] not in windows_of)
     for session, here in faces_of:
         followed = [homes[window.path] for window in windows_of[session]]
         neediest = max(SPLITS, key=lambda split: wanted[split])
@@ -203,7 +204,7 @@ def _choose(
     chosen = {split: list(possible[split][: quotas[split]]) for split in SPLITS}
     missing = sum(quotas.values()) - sum(map(len, chosen.values()))
     train, *others = (possible[split][quotas[split] :] for split in SPLITS)
-    for pair in [*train, *in_turn(others)][:missing]:
+    for pair in [*train, *round_robin(others)][:missing]:
         chosen[pair.split].append(pair)
     return chosen
 

@@ -40,7 +40,7 @@ class PlannedPerson:
 
 
 @dataclass(frozen=True)
-class Outline:
+class PlanSummary:
     """What a plan came to; outlines of parts add up.
 
     Attributes:
@@ -60,8 +60,8 @@ class Outline:
     rejects: tuple[Reject, ...] = ()
     unlisted: int = 0
 
-    def __add__(self, other: Outline) -> Outline:
-        return Outline(
+    def __add__(self, other: PlanSummary) -> PlanSummary:
+        return PlanSummary(
             self.shards | other.shards,
             self.people | other.people,
             self.without_faces + other.without_faces,
@@ -75,9 +75,9 @@ class Outline:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_json(text: str | bytes) -> Outline:
+    def from_json(text: str | bytes) -> PlanSummary:
         fields = parse_json(text)
-        return Outline(
+        return PlanSummary(
             shards={key: PlannedShard(**shard) for key, shard in fields["shards"].items()},
             people={who: PlannedPerson(**person) for who, person in fields["people"].items()},
             without_faces=tuple(fields["without_faces"]),

@@ -87,7 +87,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def check_worker(job: Job) -> None:
+def check_software(job: Job) -> None:
     """Raises BuildError in a worker whose code or packages would make other bytes."""
     here = software()
     if here != job.software:

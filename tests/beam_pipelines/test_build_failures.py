@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from beam_pipelines.shards.fingerprints import software
-from beam_pipelines.shards.output_dir import prepared
+from beam_pipelines.shards.output_dir import prepare
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
 from tests.tools import files_of, kill_a_worker_of, read_records, start_build
@@ -74,7 +74,7 @@ def test_workers_talk_to_each_other_past_a_proxy(corpus, data_set, tmp_path):
 
 
 def test_a_second_build_into_one_folder_waits_outside(corpus, build, capsys, tmp_path):
-    with prepared(tmp_path / "set"):
+    with prepare(tmp_path / "set"):
         assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
     assert "Another build is writing" in capsys.readouterr().err
 
