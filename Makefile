@@ -1,13 +1,14 @@
-# make demo    set up, build the sample data set, train, name the report
-# make test    set up, run the tests
+# make demo        set up, build the sample dataset, train, print the report's path
+# make test        set up, run the tests
+# make test-slow   set up, fetch Flink, run the slow tests (minutes) and the tests on Flink
 # make flink-test  set up, fetch Flink (once; needs the network, Java and Maven), run the tests on it
-# make test-slow  set up, fetch Flink, run what takes longer: many kills (tests/test_kills.py and such)
-# make lint    set up, run the linters
-# make bench   set up, install peers under .bench/, measure beside them: benchmarks/README.md
-# make bench-quick  the same with little of all: does it work?
-# make lock    resolve requirements.lock anew (needs the network)
+# make lint        set up, run the linters, the type checker and the import rules
+# make bench       set up, install the peers under .bench/, run the benchmarks: benchmarks/README.md
+# make bench-quick  the same with little data, to see that everything runs
+# make lock        update requirements.lock from setup.py (needs the network); versions that fit stay
+# make clean       remove .venv, build, data and runs
 
-# The first interpreter that runs and is supported; `make PYTHON=...` names another.
+# The first supported interpreter on the PATH; `make PYTHON=...` selects another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
@@ -19,7 +20,7 @@ setup: .venv/.complete
 
 .venv/.complete: requirements.lock setup.py
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
-		echo "error: FaceVoice needs Python 3.11 or 3.12, and $(or $(PYTHON),nothing on the PATH) is not one; install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+		echo "error: FaceVoice needs Python 3.11 or 3.12, and $(or $(PYTHON),nothing on the PATH) is not one; install it, or select it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --require-hashes -r requirements.lock
 	$(BIN)/pip install --no-deps --no-build-isolation --editable .
@@ -32,14 +33,14 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-# A part of them: make flink-test FLINK_TESTS=tests/beam_pipelines/flink/test_bytes.py
+# Run some of them: make flink-test FLINK_TESTS=tests/beam_pipelines/flink/test_bytes.py
 ISOLATED = tests/beam_pipelines/flink/isolated.sh
 FLINK_TESTS = tests/beam_pipelines/flink
 flink-test: setup
 	$(BIN)/python -m tests.beam_pipelines.flink.fetch
 	$(ISOLATED) $(BIN)/python -m pytest -m "flink and not slow" $(FLINK_TESTS)
 
-# Without Java or Maven, the tests on Flink are skipped, and say so.
+# Without Java or Maven, the tests on Flink are skipped with the reason.
 test-slow: setup
 	-$(BIN)/python -m tests.beam_pipelines.flink.fetch
 	$(ISOLATED) $(BIN)/python -m pytest -m "slow or flink" -s
@@ -48,6 +49,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py

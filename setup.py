@@ -1,39 +1,39 @@
-"""Packaging of FaceVoice; also what `--setup_file ./setup.py` hands to a Beam runner's workers.
+"""Packaging of FaceVoice. Beam runners install their workers from it: `--setup_file ./setup.py`.
 
-The package alone is what a worker of a build needs: no TensorFlow. `[train]` adds reading and
-training, `[m4a]` the decoder of VoxCeleb2's audio, `[s3]` Beam's way to s3://, `[dev]` the tests
-and linters. requirements.lock pins every version of all five.
+The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
+reads datasets and trains, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use s3:// URLs,
+`[dev]` tests and lints. requirements.lock pins the versions of all of them.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PYAV = "av>=14,<19"  # 19 has dropped Python 3.11
-# A run's model may come from somebody else, so Keras' safe mode has to hold. 3.15.1 has the fixes
-# for CVE-2025-1550, -8747, -9905, -9906, -12058 and -12060, for CVE-2026-0897, -1462, -1669 and
-# -12481 (https://github.com/keras-team/keras/security/advisories), and for the unpickling that its
-# release notes name (https://github.com/keras-team/keras/releases/tag/v3.15.1).
+PYAV = "av>=14,<19"  # 19 dropped Python 3.11
+# Model files may be untrusted, so Keras' safe mode must be sound. 3.15.1 fixes CVE-2025-1550,
+# -8747, -9905, -9906, -12058 and -12060, CVE-2026-0897, -1462, -1669 and -12481
+# (https://github.com/keras-team/keras/security/advisories) and unsafe unpickling
+# (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
-S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] would bring 22 packages more
+S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] installs 22 more packages
 PACKAGES = ["beam_pipelines", "facevoice", "models", "tfdata"]
 
 setup(
     name="facevoice",
     version="0.1.0",
-    description="Audio-visual identification of people: media to TFRecords to trained models",
+    description="End-to-end, reproducible pipeline for audio-visual person identification",
     long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=[*PACKAGES, *(f"{package}.*" for package in PACKAGES)]),
     package_data={"facevoice": ["py.typed", "reports/templates/*"]},
-    py_modules=[],  # or setuptools would install the scripts
-    # What a cluster starts on its machines (see docs/scaling.md).
+    py_modules=[],  # without this, setuptools installs the scripts
     entry_points={
         "console_scripts": [
             "facevoice=facevoice.cli:main",
+            # For the workers of a cluster: docs/scaling.md.
             "facevoice-worker=beam_pipelines.runners.sdk_worker:main",
             "facevoice-worker-pool=beam_pipelines.runners.worker_pool:main",
         ],
@@ -50,12 +50,13 @@ setup(
     install_requires=[
         "apache-beam==2.77.*",
         "google-crc32c>=1.5",
+        "jinja2>=3.1",
         "librosa==0.11.*",
         "numpy==1.26.*",
         "pillow>=11",
-        "scipy>=1.11",  # its FFT works in single precision; NumPy 1.26's does not
+        "scipy>=1.11",  # its FFT has single precision, NumPy 1.26's does not
         "soundfile>=0.12",
-        "soxr>=0.3",  # librosa's resampler, called without librosa's 200 MB of imports
+        "soxr>=0.3",  # librosa's resampler, used directly: librosa's imports take 200 MB
         "tqdm>=4.60",
     ],
     extras_require={
@@ -69,6 +70,6 @@ setup(
         ],
         "m4a": [PYAV],
         "s3": [S3],
-        "dev": [PYAV, S3, *S3_SERVER, "mypy", "pytest", "pytest-xdist", "ruff"],
+        "dev": [PYAV, S3, *S3_SERVER, "import-linter", "mypy", "pytest", "pytest-xdist", "ruff"],
     },
 )

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Place, store_at
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports.card import card
-from facevoice.reports.examples import Example
+from tfdata.examples import Example, decode_example
+from tfdata.manifest import Manifest, Shard
 from tfdata.record_reader import read_records
-from tfdata.schema import (
-    IDENTITY,
-    IMAGE,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-    Shard,
-)
+from tfdata.schema import SPLITS
 
 PEOPLE_SHOWN = 12
 
@@ -43,15 +31,15 @@ def card_html(output: Place, manifest: Manifest) -> str:
     return card(manifest, examples(output, manifest), band_centres_hz(settings), meanings)
 
 
-def examples(output: Place, manifest: Manifest) -> list[Example]:
-    """One example of each of the people of lowest rank, in the order of their labels.
+def examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:
+    """Split and example of each of the people of lowest rank, in the order of their labels.
 
     Of training, as most are, or else of the first split that has one.
     """
     seed = manifest.plan["seed"]
     ranked = sorted(manifest.people, key=lambda who: (rank(seed, "card", who), who))
     shown = ranked[:PEOPLE_SHOWN]
-    found: dict[str, Example] = {}
+    found: dict[str, tuple[str, Example]] = {}
     for split in SPLITS:
         missing = {who for who in shown if who not in found and manifest.people[who].pairs[split]}
         homes = _homes(missing, split, manifest)
@@ -87,27 +75,14 @@ def _index(shard: Shard) -> int:
 
 def _first_of_each(
     path: Path, people: set[str], enough: set[str], split: str, manifest: Manifest
-) -> dict[str, Example]:
+) -> dict[str, tuple[str, Example]]:
     """The first record of each of some people, reading on only until it has enough of them."""
-    found: dict[str, Example] = {}
-    records: Iterator[Mapping[str, Any]] = read_records(path)
-    for record in records:
-        who = record[IDENTITY].decode()
+    found: dict[str, tuple[str, Example]] = {}
+    for record in read_records(path):
+        example = decode_example(record, manifest)
+        who = example.identity
         if who in people and who not in found:
-            found[who] = _example(record, split, manifest)
+            found[who] = (split, example)
         if enough <= found.keys():
             break
     return found
-
-
-def _example(record: Mapping[str, Any], split: str, manifest: Manifest) -> Example:
-    image = np.frombuffer(record[IMAGE], np.uint8).reshape(manifest.image_shape)
-    levels = np.frombuffer(record[SPECTROGRAM], np.uint8).reshape(manifest.spectrogram_shape)
-    return Example(
-        person=record[IDENTITY].decode(),
-        split=split,
-        session=record[SESSION].decode(),
-        start_seconds=record[WINDOW_START] / manifest.features["sample_rate_hz"],
-        image=image,
-        levels=levels,
-    )

@@ -17,7 +17,8 @@ from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.shard_results import ShardResult
 from facevoice.features import FeatureSettings
-from tfdata.schema import SPLITS, Corpus, Manifest, Person, Shard, Split
+from tfdata.manifest import Corpus, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS
 
 
 def assemble(

@@ -9,7 +9,8 @@ from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.replaced_shards import ReplacedShards
 from beam_pipelines.shards.stores import Place
-from tfdata.schema import SPLITS, Leak, Manifest
+from tfdata.manifest import Leak, Manifest
+from tfdata.schema import SPLITS
 from tfdata.text import counted, duration, listed
 
 MOST_NAMED = 5

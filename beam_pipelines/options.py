@@ -27,8 +27,8 @@ from tfdata.command_line import (
     fraction,
     local_path,
     non_negative_float,
+    non_negative_int,
     path_or_address,
-    whole_number,
 )
 
 _ABOUT = """Build a data set of paired faces and voices.
@@ -107,7 +107,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
     corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
     corpus.add_argument(
         "--preflight_seconds",
-        type=whole_number,
+        type=non_negative_int,
         default=180,
         metavar="N",
         help="how long a worker of a Flink or Spark cluster may take to answer a question before "

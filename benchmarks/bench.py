@@ -1,9 +1,9 @@
-"""Measures this software beside what a user would pick instead; prints tables in markdown.
+"""Runs the benchmarks and prints their tables in Markdown.
 
     python benchmarks/bench.py [--quick] [--only read,build]
 
-The first run sets up environments for the peers under .bench/: minutes, and up to 10 GB of disk;
-data sets that are read take 8 GB more for a while. Nothing else may keep the machine busy.
+The first run installs the peers under .bench/, which takes minutes and up to 10 GB. Datasets of the
+group `read` take 8 GB while it runs. The machine must be idle otherwise.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 import environments
-from arena import FULL, QUICK
+from harness import FULL, QUICK
 
 from tfdata.command_line import Parser
 
-# Name of a group to the module that has its `rows`.
+# From the name of a group to its module, which has a function `run`.
 GROUPS = {
     "build": "build",
     "scale": "scale",
@@ -31,29 +31,33 @@ GROUPS = {
 
 
 def main() -> None:
-    """Runs the groups that are asked for."""
+    """Runs the selected groups."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less of all: does it work?")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="run everything with little data; the figures are not meaningful",
+    )
     parser.add_argument(
         "--only",
         type=groups,
         default=list(GROUPS),
         metavar="GROUP,...",
-        help=f"of {', '.join(GROUPS)}",
+        help=f"groups to run, of {', '.join(GROUPS)} (default: all)",
     )
-    found = parser.parse(None)
+    arguments = parser.parse(None)
     environments.set_up()
     print(machine(), end="\n\n")
-    if found.quick:
-        print("Quick: all works are run, and none for long enough that its figures count.\n")
-    for group in found.only:
+    if arguments.quick:
+        print("Quick run: the figures are not meaningful.\n")
+    for group in arguments.only:
         started = time.monotonic()
-        print(importlib.import_module(GROUPS[group]).rows(QUICK if found.quick else FULL))
+        print(importlib.import_module(GROUPS[group]).run(QUICK if arguments.quick else FULL))
         print(f"(The group {group} took {time.monotonic() - started:.0f} s.)\n", flush=True)
 
 
 def groups(text: str) -> list[str]:
-    """Names of groups, in the order in which they run."""
+    """Parses names of groups; returns them in the order of `GROUPS`."""
     unknown = set(text.split(",")) - set(GROUPS)
     if unknown:
         raise ValueError(f"no group {unknown.pop()!r}")
@@ -61,7 +65,7 @@ def groups(text: str) -> list[str]:
 
 
 def machine() -> str:
-    """Where this runs, and beside what."""
+    """Describes the machine and the versions of the peers."""
     cores, memory = len(os.sched_getaffinity(0)), os.sysconf("SC_PHYS_PAGES")
     gigabytes = memory * os.sysconf("SC_PAGE_SIZE") / 1e9
     lines = [
@@ -75,7 +79,7 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """What /proc calls it, where there is a /proc."""
+    """Returns the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if "model name" in line)

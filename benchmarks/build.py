@@ -1,8 +1,8 @@
-"""Building: pairs a second from files to TFRecords with two workers, start-up, and memory.
+"""Benchmark of building: pairs/s with two workers, start-up time and peak memory.
 
-Everyone decodes the same media, which are in the page cache, and writes the same arrays: digests of
-all of them are compared before anything is timed. Rates are slopes between a small and a large
-build, so what starting costs is not in them; ours has a row of its own.
+All competitors decode the same media from the page cache and write the same arrays; digests are
+compared before the measurement. Rates are slopes between a small and a large build, which excludes
+start-up; a separate table has FaceVoice's start-up time.
 """
 
 from __future__ import annotations
@@ -12,90 +12,102 @@ import sys
 import tempfile
 from pathlib import Path
 
-from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, summary, table
+from corpora import Corpus, make_corpus
 from environments import HOME
-from media import Media, media_of
+from harness import (
+    Competitor,
+    Config,
+    Message,
+    Result,
+    RunningCompetitors,
+    reject_mismatches,
+    started,
+    summary,
+    table,
+)
 from memory import peak_mb_of
 
-OURS = Contestant("FaceVoice", "own", "build_facevoice.py")
-IDEAL = Contestant("ideal: two processes, our kernels, TFRecordWriter", "own", "build_ideal.py")
-STUDY = Contestant("the study's way: a loop, arrays in memory", "own", "build_study.py")
-TFDS = Contestant("TensorFlow Datasets, our kernels", "peers", "build_tfds.py")
-TFDS_BEAM = Contestant("TensorFlow Datasets on Beam, our kernels", "peers", "build_tfds_beam.py")
-EVERYONE = (OURS, IDEAL, STUDY, TFDS, TFDS_BEAM)
+OURS = Competitor("FaceVoice", "own", "build_facevoice.py")
+IDEAL = Competitor("ideal: two processes, our kernels, TFRecordWriter", "own", "build_ideal.py")
+STUDY = Competitor("the study's way: a loop, arrays in memory", "own", "build_study.py")
+TFDS = Competitor("TensorFlow Datasets, our kernels", "peers", "build_tfds.py")
+TFDS_BEAM = Competitor("TensorFlow Datasets on Beam, our kernels", "peers", "build_tfds_beam.py")
+COMPETITORS = (OURS, IDEAL, STUDY, TFDS, TFDS_BEAM)
 TARGETS = {IDEAL.name: 0.9, STUDY.name: 4.0, TFDS.name: 2.0, TFDS_BEAM.name: 2.0}
 
 CHECKED_PAIRS = 80
-# These take a slope from less: they are slow, or (on Beam) take the memory of the whole data set.
+# These are slow or, on Beam, hold the whole dataset in memory; their slopes are of smaller builds.
 SLOWER, SLOWER_PAIRS = (STUDY, TFDS, TFDS_BEAM), (400, 2000)
 START_UP_SECONDS, WORKER_MB = 6.0, 400.0
 
 
-def rows(scale: Scale) -> str:
-    """The tables of this group."""
+def run(config: Config) -> str:
+    """Returns the tables of this group."""
     with (
         tempfile.TemporaryDirectory(prefix="build-", dir=HOME) as folder,
-        started(EVERYONE) as ring,
+        started(COMPETITORS) as running,
     ):
-        results = slopes(ring, scale, Path(folder))
-    small, large = scale.pairs
-    few, some = slower_pairs(scale)
+        results = slopes(running, config, Path(folder))
+    small, large = config.pairs
+    few, some = slower_pairs(config)
     title = (
         f"Build: slope from {small:,} to {large:,} pairs, warm page cache "
         f"(the study's and TensorFlow Datasets': from {few:,} to {some:,})"
     )
     tables = [table(title, results, OURS.name, "pairs/s", pairs_per_second, TARGETS)]
-    if results[0].answers:
+    if results[0].responses:
         tables.append(start_up_table(results[0], small))
-    tables.append(memory_table([media_of(pairs) for pairs in scale.memory]))
+    tables.append(memory_table([make_corpus(pairs) for pairs in config.memory]))
     return "\n".join(tables)
 
 
-def slopes(ring: Ring, scale: Scale, folder: Path) -> list[Result]:
-    """Builds in turns, after what they write was compared."""
+def slopes(running: RunningCompetitors, config: Config, folder: Path) -> list[Result]:
+    """Compares the competitors' output, then measures their rates in turns."""
 
-    def output(each: Contestant) -> str:
+    def output(each: Competitor) -> str:
         return str(folder / each.program)
 
-    def check(each: Contestant) -> Answer:
-        corpus = media_of(CHECKED_PAIRS).asked()
-        return {"work": "check", "corpus": corpus, "output": output(each)}
+    def check(each: Competitor) -> Message:
+        corpus = make_corpus(CHECKED_PAIRS).as_arguments()
+        return {"task": "check", "corpus": corpus, "output": output(each)}
 
-    def slope(each: Contestant) -> Answer:
-        sizes = slower_pairs(scale) if each in SLOWER else scale.pairs
-        small, large = (media_of(pairs).asked() for pairs in sizes)
-        return {"work": "slope", "small": small, "large": large, "output": output(each)}
+    def slope(each: Competitor) -> Message:
+        sizes = slower_pairs(config) if each in SLOWER else config.pairs
+        small, large = (make_corpus(pairs).as_arguments() for pairs in sizes)
+        return {"task": "slope", "small": small, "large": large, "output": output(each)}
 
-    built = ring.contest(check, 1, 0)  # the study's too, as librosa loads much of itself late
-    checked = refused_unequal([r for r in built if r.name != STUDY.name], OURS.name)
-    warmups = 1 if scale.rounds > 1 else 0
-    return ring.contest(slope, scale.rounds, warmups, checked=checked)
+    # The study's way runs, too, because librosa imports much of itself at the first use.
+    built = running.run_rounds(check, 1, 0)
+    checked = reject_mismatches([r for r in built if r.name != STUDY.name], OURS.name)
+    warmups = 1 if config.rounds > 1 else 0
+    return running.run_rounds(slope, config.rounds, warmups, previous=checked)
 
 
-def slower_pairs(scale: Scale) -> tuple[int, int]:
+def slower_pairs(config: Config) -> tuple[int, int]:
+    """Returns the sizes of the two builds of the competitors in `SLOWER`."""
     few, some = SLOWER_PAIRS
-    return min(few, scale.pairs[0]), min(some, scale.pairs[1])
+    return min(few, config.pairs[0]), min(some, config.pairs[1])
 
 
-def pairs_per_second(answer: Answer) -> float:
-    return float(answer["pairs_per_second"])
+def pairs_per_second(response: Message) -> float:
+    return float(response["pairs_per_second"])
 
 
 def start_up_table(ours: Result, pairs: int) -> str:
-    """From the command to the first pair that is decoded, planning included."""
-    seconds = [answer["first_pair_seconds"] for answer in ours.answers]
+    """Formats the time from the command to the first decoded pair, including planning."""
+    seconds = [response["first_pair_seconds"] for response in ours.responses]
     verdict = "met" if max(seconds) < START_UP_SECONDS else "missed"
     cells = " | ".join(summary(seconds))
     return (
         f"### Build: start-up, {pairs:,} pairs\n\n"
-        "| | s | least to most | target |\n|---|---|---|---|\n"
+        "| | s | min to max | target |\n|---|---|---|---|\n"
         f"| from the command to the first pair decoded | {cells} | "
         f"below {START_UP_SECONDS:g}: {verdict} |\n"
     )
 
 
-def memory_table(corpora: list[Media]) -> str:
-    """Peaks of our build as the number of pairs grows; a worker's is to stay below WORKER_MB."""
+def memory_table(corpora: list[Corpus]) -> str:
+    """Measures the peak memory of FaceVoice's builds; a worker's target is WORKER_MB."""
     lines = [
         "### Build: peak memory\n",
         "| pairs | driver, MB | largest worker, MB | target | all, shared pages once, MB |",

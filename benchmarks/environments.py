@@ -1,8 +1,8 @@
-"""The environments that contestants run in: this one, and two for peers under `.bench/`.
+"""Virtual environments of the competitors: the current one, and two under `.bench/` for peers.
 
-Peers are no dependencies. Those that live beside TensorFlow share `peers`; those built on PyTorch,
-which is several GB, share `torch`. What could not be installed is remembered with its reason, so
-that a later run says it again without trying; removing `.bench/` tries anew.
+Peers that need or allow TensorFlow share the environment `peers`; those that need PyTorch share
+`torch`. A failed installation is stored with its reason and not repeated until `.bench/` is
+removed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ REQUIREMENTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("peer
 
 
 class MissingError(Exception):
-    """An environment that is not there: one sentence of why."""
+    """Raised if an environment is missing; the message is the reason."""
 
 
 def python_of(environment: str) -> Path:
-    """The interpreter of 'own', 'peers' or 'torch'.
+    """Returns the interpreter of 'own', 'peers' or 'torch'.
 
     Raises:
-      MissingError: the environment is not set up, or could not be.
+      MissingError: the environment is not set up, or its installation failed.
     """
     if environment == OWN:
         return Path(sys.executable)
@@ -38,7 +38,7 @@ def python_of(environment: str) -> Path:
 
 
 def set_up() -> None:
-    """Makes HOME, and in it the environments of peers, where that is not done yet."""
+    """Creates HOME and the environments of peers, unless they exist."""
     HOME.mkdir(exist_ok=True)
     for environment, file in REQUIREMENTS.items():
         requirements = file.read_text()
@@ -50,7 +50,7 @@ def set_up() -> None:
 
 
 def versions(environment: str) -> list[str]:
-    """What its requirements name, if it was installed: 'package==version' each."""
+    """Returns the requirements of an environment ('package==version'), if it is installed."""
     try:
         python_of(environment)
     except MissingError:
@@ -64,7 +64,7 @@ def _lines(environment: str) -> list[str]:
 
 
 def _install(environment: str, requirements: Path) -> str | None:
-    """Makes one environment; returns why it could not be made."""
+    """Creates an environment; returns the reason if that failed."""
     folder = HOME / environment
     commands = (
         [sys.executable, "-m", "venv", "--clear", str(folder)],
@@ -73,8 +73,8 @@ def _install(environment: str, requirements: Path) -> str | None:
     for command in commands:
         done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            return (said or done.stderr.splitlines() or ["no reason given"])[-1].strip()
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            return (errors or done.stderr.splitlines() or ["no error message"])[-1].strip()
     return None
 
 
@@ -83,7 +83,7 @@ def _state_file(environment: str) -> Path:
 
 
 def _state(environment: str) -> dict[str, str | None]:
-    """What was installed last: the requirements, and the failure, if it failed."""
+    """Returns the installed requirements, and the reason if the installation failed."""
     try:
         return json.loads(_state_file(environment).read_text())
     except FileNotFoundError:

@@ -1,8 +1,9 @@
-"""Kernels: one clip to a uint8 spectrogram, one JPEG to a uint8 face, in one thread each.
+"""Benchmark of the kernels: one clip to a uint8 spectrogram, one JPEG to a uint8 face.
 
-Times are of the processor, of all threads of a process: a library that starts several gains nothing
-by it. Spectrograms are compared by size and type, as each is of a kind of its own; what decodes and
-resizes with the same libraries as we do has to give our pixels, where we decode all of them.
+Times are CPU times of all threads of a process, so multi-threaded libraries have no advantage.
+Spectrograms are compared by shape and type only, because the transforms differ. Competitors that
+decode and resize with FaceVoice's libraries must produce equal pixels for JPEGs that FaceVoice
+decodes in full.
 """
 
 from __future__ import annotations
@@ -12,60 +13,69 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, table
+from corpora import ROOT
 from environments import HOME
-from media import ROOT
+from harness import (
+    Competitor,
+    Config,
+    Message,
+    Result,
+    RunningCompetitors,
+    reject_mismatches,
+    started,
+    table,
+)
 from PIL import Image
 
 from facevoice.features import FeatureSettings, read_window
 from facevoice.sample_corpus import make_sample_corpus
 from tfdata.command_line import SAMPLE_CORPUS
 
-OURS = Contestant("FaceVoice", "own", "kernels_facevoice.py")
+OURS = Competitor("FaceVoice", "own", "kernels_facevoice.py")
 SPECTROGRAMS = {
     OURS: "spectrogram",
-    Contestant("librosa.cqt", "own", "kernels_librosa.py"): "cqt",
-    Contestant("librosa.feature.melspectrogram", "own", "kernels_librosa.py"): "mel",
-    Contestant("librosa.stft, mel filterbank kept", "own", "kernels_librosa.py"): "mel_kept",
-    Contestant("tf.signal, mel, traced", "own", "kernels_tensorflow.py"): "mel",
-    Contestant("tf.signal, mel, compiled by XLA", "own", "kernels_tensorflow.py"): "mel_compiled",
-    Contestant("nnAudio, CQT2010v2", "torch", "kernels_nnaudio.py"): "cqt",
-    Contestant("nnAudio, MelSpectrogram", "torch", "kernels_nnaudio.py"): "mel",
+    Competitor("librosa.cqt", "own", "kernels_librosa.py"): "cqt",
+    Competitor("librosa.feature.melspectrogram", "own", "kernels_librosa.py"): "mel",
+    Competitor("librosa.stft, mel filterbank kept", "own", "kernels_librosa.py"): "mel_kept",
+    Competitor("tf.signal, mel, traced", "own", "kernels_tensorflow.py"): "mel",
+    Competitor("tf.signal, mel, compiled by XLA", "own", "kernels_tensorflow.py"): "mel_compiled",
+    Competitor("nnAudio, CQT2010v2", "torch", "kernels_nnaudio.py"): "cqt",
+    Competitor("nnAudio, MelSpectrogram", "torch", "kernels_nnaudio.py"): "mel",
 }
-PILLOW = Contestant("Pillow: bare decoding and resizing", "own", "kernels_pillow.py")
-SIMPLEJPEG = Contestant("simplejpeg, Pillow resizes", "peers", "kernels_simplejpeg.py")
+PILLOW = Competitor("Pillow: bare decoding and resizing", "own", "kernels_pillow.py")
+SIMPLEJPEG = Competitor("simplejpeg, Pillow resizes", "peers", "kernels_simplejpeg.py")
 FACES = {
     OURS: "face",
     PILLOW: "face",
     SIMPLEJPEG: "face",
-    Contestant("tf.io and tf.image", "own", "kernels_tensorflow.py"): "face",
-    Contestant("pyvips", "peers", "kernels_pyvips.py"): "face",
+    Competitor("tf.io and tf.image", "own", "kernels_tensorflow.py"): "face",
+    Competitor("pyvips", "peers", "kernels_pyvips.py"): "face",
 }
-FASTER, AT_MOST = 2.0, 1.05
+SPECTROGRAM_SPEEDUP, MAX_TIME_OF_PILLOW = 2.0, 1.05  # targets
 LARGE_PX = (1920, 1080)
-LARGE_SHARE = 5  # of the media, one in so many is also made large
-SLOW = "cqt"  # works that take so long that a tenth of the media will do
-ROUNDS = 3  # for each of the other groups' rounds: these are short
+LARGE_EVERY = 5  # one of so many images is also measured at LARGE_PX
+SLOW = "cqt"  # a slow task, which gets a tenth of the media
+ROUNDS = 3  # per round of the other groups, because these rounds are short
 
 
-def rows(scale: Scale) -> str:
-    """The tables of this group."""
+def run(config: Config) -> str:
+    """Returns the tables of this group."""
     sample = make_sample_corpus(ROOT / SAMPLE_CORPUS)
-    clips = sorted(sample.audio.rglob("*.wav"))[: scale.media]
+    clips = sorted(sample.audio.rglob("*.wav"))[: config.media]
     settings = FeatureSettings()
-    rounds = ROUNDS * scale.rounds
+    rounds = ROUNDS * config.rounds
     with tempfile.TemporaryDirectory(prefix="kernels-", dir=HOME) as folder:
         windows = Path(folder) / "windows.npy"
         np.save(windows, np.stack([read_window(clip, 0, settings) for clip in clips]))
-        about: Answer = {"windows": str(windows), "count": scale.media}
-        with started(list(SPECTROGRAMS)) as ring:
-            spectrograms = measured(ring, SPECTROGRAMS, about, rounds)
-        few = scale.media // LARGE_SHARE
+        media: Message = {"windows": str(windows), "count": config.media}
+        with started(list(SPECTROGRAMS)) as running:
+            spectrograms = measure(running, SPECTROGRAMS, media, rounds)
+        few = config.media // LARGE_EVERY
         enlarge(sorted(sample.faces.rglob("*.jpg"))[:few], Path(folder))
-        with started(list(FACES)) as ring:
-            about = {"folder": str(sample.faces), "count": scale.media}
-            faces = measured(ring, FACES, about, rounds)
-            large_faces = measured(ring, FACES, {"folder": folder, "count": few}, rounds)
+        with started(list(FACES)) as running:
+            media = {"folder": str(sample.faces), "count": config.media}
+            faces = measure(running, FACES, media, rounds)
+            large_faces = measure(running, FACES, {"folder": folder, "count": few}, rounds)
     size = f"{settings.image_size} x {settings.image_size}"
     width, height = LARGE_PX
     return "\n".join(
@@ -74,47 +84,48 @@ def rows(scale: Scale) -> str:
                 f"Kernels: {settings.window_seconds:g} s in memory to a spectrogram of "
                 f"{settings.bands} x {settings.frames}",
                 spectrograms,
-                {other.name: FASTER for other in SPECTROGRAMS if other != OURS},
+                {other.name: SPECTROGRAM_SPEEDUP for other in SPECTROGRAMS if other != OURS},
             ),
             kernel_table(
                 f"Kernels: a JPEG on disk to a face of {size}",
-                faces_of_equal_pixels(faces),
-                {PILLOW.name: 1 / AT_MOST},
+                check_pixels(faces),
+                {PILLOW.name: 1 / MAX_TIME_OF_PILLOW},
             ),
-            # Compared by size and type: we decode fewer pixels, which changes levels a little.
+            # Pixels are not compared: FaceVoice decodes large JPEGs at a reduced size.
             kernel_table(
                 f"Kernels: a JPEG of {width:,} x {height:,} to a face of {size}",
                 large_faces,
-                {PILLOW.name: 1 / AT_MOST},
+                {PILLOW.name: 1 / MAX_TIME_OF_PILLOW},
             ),
         )
     )
 
 
-def enlarge(pictures: Sequence[Path], folder: Path) -> None:
-    """Writes pictures at LARGE_PX; they are smoother than photographs of that size."""
-    for number, path in enumerate(pictures):
-        with Image.open(path) as picture:
-            picture.resize(LARGE_PX).save(folder / f"{number:05d}.jpg", quality=90)
+def enlarge(images: Sequence[Path], folder: Path) -> None:
+    """Writes images at LARGE_PX; they are smoother than photographs of that size."""
+    for number, path in enumerate(images):
+        with Image.open(path) as image:
+            image.resize(LARGE_PX).save(folder / f"{number:05d}.jpg", quality=90)
 
 
-def measured(
-    ring: Ring, works: Mapping[Contestant, str], about: Answer, rounds: int
+def measure(
+    running: RunningCompetitors, tasks: Mapping[Competitor, str], media: Message, rounds: int
 ) -> list[Result]:
-    """Asks each for its work in turns; who gives arrays of another size or type is refused."""
+    """Measures competitors in turns; rejects results whose arrays differ in shape or type."""
 
-    def question(each: Contestant) -> Answer:
-        count = about["count"] // (10 if works[each] == SLOW else 1)
-        return {**about, "work": works[each], "count": count}
+    def request(each: Competitor) -> Message:
+        count = media["count"] // (10 if tasks[each] == SLOW else 1)
+        return {**media, "task": tasks[each], "count": count}
 
-    return refused_unequal(ring.contest(question, rounds), OURS.name, key="output")
+    return reject_mismatches(running.run_rounds(request, rounds), OURS.name, key="output")
 
 
-def faces_of_equal_pixels(results: list[Result]) -> list[Result]:
-    """Refuses other pixels than ours of those who decode and resize as we do."""
-    alike = (OURS.name, PILLOW.name, SIMPLEJPEG.name)
-    judged = refused_unequal([r for r in results if r.name in alike], OURS.name)
-    return [next((j for j in judged if j.name == result.name), result) for result in results]
+def check_pixels(results: list[Result]) -> list[Result]:
+    """Rejects results of competitors that use FaceVoice's libraries but give other pixels."""
+    names = (OURS.name, PILLOW.name, SIMPLEJPEG.name)
+    compared = [result for result in results if result.name in names]
+    checked = {result.name: result for result in reject_mismatches(compared, OURS.name)}
+    return [checked.get(result.name, result) for result in results]
 
 
 def kernel_table(title: str, results: list[Result], targets: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Peak memory of a process and all that it starts, from /proc, so on Linux."""
+"""Peak memory of a process tree, from /proc (Linux only)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-POLL_SECONDS = 0.25  # looking takes time of those who are looked at
+POLL_SECONDS = 0.25  # reading smaps slows the processes down
 
 
 @dataclass
 class Peak:
-    """The most that a process tree has held, MB.
+    """Peak memory of a process tree, MB.
 
     Attributes:
-      mb: all of it together, shared pages once.
-      root_mb: the process itself.
-      child_mb: the largest of its descendants.
+      mb: of all processes together, shared pages counted once.
+      root_mb: of the root process.
+      child_mb: of the largest descendant.
     """
 
     mb: float = 0.0
@@ -28,7 +28,7 @@ class Peak:
 
 @contextmanager
 def peak_mb_of(pid: int) -> Iterator[Peak]:
-    """Watches a process and its descendants while the body runs."""
+    """Measures a process and its descendants during the context."""
     peak, done = Peak(), threading.Event()
 
     def watch() -> None:
@@ -51,13 +51,13 @@ def peak_mb_of(pid: int) -> Iterator[Peak]:
 
 
 def tree(pid: int) -> list[int]:
-    """A process and its descendants."""
+    """Returns the ids of a process and its descendants."""
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
         children = [child for t in threads for child in (t / "children").read_text().split()]
     except OSError:
         return [pid]
-    return [pid, *(below for child in children for below in tree(int(child)))]
+    return [pid, *(descendant for child in children for descendant in tree(int(child)))]
 
 
 def _mb(pid: int, file: str, field: str) -> float:

@@ -1,8 +1,8 @@
-"""Reading: examples a second beside the tools that a user would pick instead.
+"""Benchmark of reading: examples/s of FaceVoice and of alternatives.
 
-Everyone has the same 4,000 made pairs, in its own format, on the same disk, and hands on batches
-of 32 uint8 arrays and their labels in the main process. Before a work is timed, a digest of
-all arrays and labels that arrive, in whatever order, has to be FaceVoice's.
+Each competitor stores the same synthetic pairs in its own format on the same disk, and yields
+batches of 32 uint8 arrays and labels in the main process. Before the measurement, an
+order-independent digest of all arrays and labels must equal FaceVoice's.
 """
 
 from __future__ import annotations
@@ -14,30 +14,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, table
 from environments import HOME
-
-OURS = Contestant("FaceVoice", "own", "read_facevoice.py")
-PEERS = (
-    Contestant("tf.data as tutorials write it", "own", "read_plain_tfdata.py"),
-    Contestant("TensorFlow Datasets", "peers", "read_tfds.py"),
-    Contestant("Grain with ArrayRecord", "peers", "read_grain.py"),
-    Contestant("WebDataset", "torch", "read_webdataset.py"),
-    Contestant("MosaicML Streaming", "torch", "read_mosaicml.py"),
-    Contestant("LitData", "torch", "read_litdata.py"),
+from harness import (
+    Competitor,
+    Config,
+    Message,
+    Result,
+    RunningCompetitors,
+    reject_mismatches,
+    started,
+    table,
 )
-BARE_RECORDS = Contestant("floor: TFRecordDataset alone, stored order", "own", "read_records.py")
-BARE_BYTES = Contestant("floor: the bytes of the shards", "own", "read_bytes.py")
+
+OURS = Competitor("FaceVoice", "own", "read_facevoice.py")
+PEERS = (
+    Competitor("tf.data as tutorials write it", "own", "read_plain_tfdata.py"),
+    Competitor("TensorFlow Datasets", "peers", "read_tfds.py"),
+    Competitor("Grain with ArrayRecord", "peers", "read_grain.py"),
+    Competitor("WebDataset", "torch", "read_webdataset.py"),
+    Competitor("MosaicML Streaming", "torch", "read_mosaicml.py"),
+    Competitor("LitData", "torch", "read_litdata.py"),
+)
+BARE_RECORDS = Competitor("floor: TFRecordDataset alone, stored order", "own", "read_records.py")
+BARE_BYTES = Competitor("floor: the bytes of the shards", "own", "read_bytes.py")
 FLOORS = (BARE_RECORDS, BARE_BYTES)
-EVERYONE = (OURS, *PEERS, *FLOORS)
+COMPETITORS = (OURS, *PEERS, *FLOORS)
 
 AHEAD, NEAR_THE_FLOOR = 1.0, 0.9
-IMAGE_SIZES_PX = {198: 246, 65: 128}  # by the size of an example, KB
+IMAGE_SIZES_PX = {198: 246, 65: 128}  # from the size of an example in KB
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is read: 'image', 'audio' or 'pair', and whether in another order than it lies in."""
+class ReadTask:
+    """A modality ('image', 'audio' or 'pair'), read in stored or in shuffled order."""
 
     modality: str
     shuffled: bool
@@ -52,92 +61,91 @@ class Work:
         return ahead if self.shuffled else {**ahead, BARE_RECORDS.name: NEAR_THE_FLOOR}
 
 
-PAIR_SHUFFLED = Work("pair", True)
-WORKS = {
-    work.name: work
-    for work in (Work("image", True), Work("audio", True), Work("pair", False), PAIR_SHUFFLED)
-}
+PAIR_SHUFFLED = ReadTask("pair", True)
+_TASKS = (ReadTask("image", True), ReadTask("audio", True), ReadTask("pair", False), PAIR_SHUFFLED)
+READ_TASKS = {task.name: task for task in _TASKS}
 
 
-def rows(scale: Scale) -> str:
-    """The tables of this group."""
+def run(config: Config) -> str:
+    """Returns the tables of this group."""
     tables = []
-    with started(EVERYONE) as ring:
-        for kilobytes in scale.example_kb:
-            size = f"{kilobytes} KB an example"
-            with readers(ring, scale.examples, IMAGE_SIZES_PX[kilobytes]) as found:
-                for name in scale.readings:
-                    results = found.timed(WORKS[name], scale.rounds)
-                    tables.append(rate_table(f"{name}, {size}", WORKS[name], results))
-                if kilobytes == max(scale.example_kb):
-                    results = found.timed(PAIR_SHUFFLED, scale.rounds, cold=True)
+    with started(COMPETITORS) as running:
+        for kilobytes in config.example_kb:
+            size = f"{kilobytes} KB per example"
+            with readers(running, config.examples, IMAGE_SIZES_PX[kilobytes]) as datasets:
+                for name in config.readings:
+                    results = datasets.measure(READ_TASKS[name], config.rounds)
+                    tables.append(rate_table(f"{name}, {size}", READ_TASKS[name], results))
+                if kilobytes == max(config.example_kb):
+                    results = datasets.measure(PAIR_SHUFFLED, config.rounds, cold=True)
                     title = f"{PAIR_SHUFFLED.name}, {size}, cold page cache"
                     tables.append(rate_table(title, PAIR_SHUFFLED, results))
     return "\n".join(tables)
 
 
-def rate_table(title: str, work: Work, results: Sequence[Result]) -> str:
-    return table(f"Read: {title}", results, OURS.name, "examples/s", rate, work.targets)
+def rate_table(title: str, task: ReadTask, results: Sequence[Result]) -> str:
+    return table(f"Read: {title}", results, OURS.name, "examples/s", rate, task.targets)
 
 
-def rate(answer: Answer) -> float:
-    """Examples a second."""
-    return float(answer["examples"] / answer["seconds"])
+def rate(response: Message) -> float:
+    """Returns examples/s."""
+    return float(response["examples"] / response["seconds"])
 
 
 @contextmanager
-def readers(ring: Ring, examples: int, image_size: int) -> Iterator[Readers]:
-    """Lets each write its data set into a folder that goes away."""
+def readers(running: RunningCompetitors, examples: int, image_size: int) -> Iterator[Readers]:
+    """Lets each competitor write its dataset; removes them at the end of the context."""
     with tempfile.TemporaryDirectory(prefix="read-", dir=HOME) as folder:
-        found = Readers(ring, Path(folder))
-        found.write(examples, image_size)
-        yield found
+        datasets = Readers(running, Path(folder))
+        datasets.write(examples, image_size)
+        yield datasets
 
 
 class Readers:
-    """Contestants that read, each its own data set; floors FaceVoice's."""
+    """Competitors and their datasets; the floors read FaceVoice's."""
 
-    def __init__(self, ring: Ring, root: Path) -> None:
-        self._everyone, self._with_arrays, self._root = ring, ring.only((OURS, *PEERS)), root
+    def __init__(self, running: RunningCompetitors, root: Path) -> None:
+        self._all, self._with_arrays, self._root = running, running.subset((OURS, *PEERS)), root
         self._written: list[Result] = []
 
     def write(self, examples: int, image_size: int) -> None:
-        """Lets each write the same pairs."""
-        made = {"work": "write", "count": examples, "image_size": image_size}
-        self._written = self._with_arrays.contest(lambda each: self._asked(each, made), 1, 0)
+        """Lets each competitor write the same pairs."""
+        write = {"task": "write", "count": examples, "image_size": image_size}
+        self._written = self._with_arrays.run_rounds(lambda each: self._request(each, write), 1, 0)
 
-    def timed(self, work: Work, rounds: int, *, cold: bool = False) -> list[Result]:
-        """Reads in turns, after what arrives was compared.
+    def measure(self, task: ReadTask, rounds: int, *, cold: bool = False) -> list[Result]:
+        """Compares what the competitors read, then measures their rates in turns.
 
         Args:
-          work: what to read.
-          rounds: that count, after one to warm up.
-          cold: before each turn, the page cache is to forget the data set.
+          task: what to read.
+          rounds: number of measured rounds, after one warm-up round.
+          cold: whether to drop a dataset from the page cache before each turn.
         """
-        digest = {"work": "digest", "modality": work.modality, "shuffled": work.shuffled}
-        digests = self._with_arrays.contest(
-            lambda each: self._asked(each, digest), 1, 0, checked=self._written
+        digest = {"task": "digest", "modality": task.modality, "shuffled": task.shuffled}
+        digests = self._with_arrays.run_rounds(
+            lambda each: self._request(each, digest), 1, 0, previous=self._written
         )
 
-        def read(each: Contestant) -> Answer:
+        def read(each: Competitor) -> Message:
             if cold:
-                forget(self._folder(each))
-            return self._asked(each, {**digest, "work": "read"})
+                drop_page_cache(self._folder(each))
+            return self._request(each, {**digest, "task": "read"})
 
-        results = self._everyone.contest(read, rounds, checked=refused_unequal(digests, OURS.name))
-        return refused_unequal(results, OURS.name, key="examples")
+        equal = reject_mismatches(digests, OURS.name)
+        results = self._all.run_rounds(read, rounds, previous=equal)
+        return reject_mismatches(results, OURS.name, key="examples")
 
-    def _asked(self, contestant: Contestant, question: Answer) -> Answer:
-        return {**question, "folder": str(self._folder(contestant))}
+    def _request(self, competitor: Competitor, message: Message) -> Message:
+        return {**message, "folder": str(self._folder(competitor))}
 
-    def _folder(self, contestant: Contestant) -> Path:
-        return self._root / (OURS if contestant in FLOORS else contestant).program
+    def _folder(self, competitor: Competitor) -> Path:
+        return self._root / (OURS if competitor in FLOORS else competitor).program
 
 
-def forget(folder: Path) -> None:
-    """Asks the system to drop the page cache's copies of all files below a folder."""
+def drop_page_cache(folder: Path) -> None:
+    """Drops all files below a directory from the page cache."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
-                os.fsync(file.fileno())  # pages that are not on the disk yet would stay
+                os.fsync(file.fileno())  # dirty pages are not dropped
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,6 +1,6 @@
-"""Scale: the cost of a pair, in building and in planning, as the number of pairs grows.
+"""Benchmark of scaling: the cost per pair of building and planning as the number of pairs grows.
 
-The bench goes to 16,000 pairs; further in a run of its own:
+`bench.py` measures up to 16,000 pairs. To measure other numbers:
 
     python benchmarks/scale.py 4000 16000 64000
 """
@@ -13,46 +13,46 @@ import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 
-from arena import FULL, Answer, Contestant, Scale, contest, summary
+from corpora import make_corpus
 from environments import HOME
-from media import media_of
+from harness import FULL, Competitor, Config, Message, run_rounds, summary
 
-OURS = Contestant("FaceVoice, two workers", "own", "build_facevoice.py")
-STRAIGHT = 0.1  # a pair of a large build may cost this share more than one of a small build
+OURS = Competitor("FaceVoice, two workers", "own", "build_facevoice.py")
+MAX_GROWTH = 0.1  # target: how much more a pair of a large build may cost, as a fraction
 VOXCELEB2_UTTERANCES = 1_128_246
-WHAT = {"build": "building, 2 workers", "plan": "planning, 1 process"}
+PHASES = {"build": "building, 2 workers", "plan": "planning, 1 process"}
 
 
-def rows(scale: Scale) -> str:
-    """The tables of this group."""
-    return measured(scale.growth, scale.rounds)
+def run(config: Config) -> str:
+    """Returns the tables of this group."""
+    return measure(config.growth, config.rounds)
 
 
-def measured(sizes: Sequence[int], rounds: int) -> str:
-    """Builds, and plans, corpora of these sizes in turns."""
-    corpora = [media_of(pairs).asked() for pairs in sizes]
+def measure(sizes: Sequence[int], rounds: int) -> str:
+    """Measures building and planning of corpora of these sizes in turns; returns the table."""
+    corpora = [make_corpus(pairs).as_arguments() for pairs in sizes]
     with tempfile.TemporaryDirectory(prefix="scale-", dir=HOME) as folder:
-        question: Answer = {"work": "growth", "corpora": corpora, "output": f"{folder}/set"}
-        (ours,) = contest([OURS], question, rounds, warmups=0)
+        request: Message = {"task": "growth", "corpora": corpora, "output": f"{folder}/set"}
+        (ours,) = run_rounds([OURS], request, rounds, warmups=0)
     if ours.error:
         return f"### Scale\n\n{OURS.name}: {ours.error}\n"
-    costs = {what: [costs_ms(a[what], sizes) for a in ours.answers] for what in WHAT}
+    costs = {phase: [costs_ms(r[phase], sizes) for r in ours.responses] for phase in PHASES}
     lines = [
-        "### Scale: what each further pair costs\n",
-        "| | ms a pair | least to most | target |",
+        "### Scale: cost per additional pair\n",
+        "| | ms per pair | min to max | target |",
         "|---|---|---|---|",
     ]
     steps = list(pairwise(sizes))
-    for what, words in WHAT.items():
+    for phase, name in PHASES.items():
         for i, (fewer, more) in enumerate(steps):
-            cells = " | ".join(summary([cost[i] for cost in costs[what]]))
-            verdict = straightness(costs[what]) if 0 < i == len(steps) - 1 else ""
-            lines.append(f"| {words}, from {fewer:,} to {more:,} pairs | {cells} | {verdict} |")
-    return "\n".join([*lines, "", extrapolated(costs), ""])
+            cells = " | ".join(summary([cost[i] for cost in costs[phase]]))
+            verdict = growth_verdict(costs[phase]) if 0 < i == len(steps) - 1 else ""
+            lines.append(f"| {name}, from {fewer:,} to {more:,} pairs | {cells} | {verdict} |")
+    return "\n".join([*lines, "", extrapolation(costs), ""])
 
 
 def costs_ms(seconds: Sequence[float], sizes: Sequence[int]) -> list[float]:
-    """What a pair costs between each size and the next."""
+    """Returns the cost per additional pair between each size and the next."""
     points = list(zip(sizes, seconds, strict=True))
     return [
         1000 * (later - earlier) / (more - fewer)
@@ -60,27 +60,27 @@ def costs_ms(seconds: Sequence[float], sizes: Sequence[int]) -> list[float]:
     ]
 
 
-def straightness(costs: Sequence[Sequence[float]]) -> str:
-    """Whether the last step of a round costs what the first does, by the median of rounds."""
+def growth_verdict(costs: Sequence[Sequence[float]]) -> str:
+    """Formats the ratio of the last to the first cost, the median over rounds."""
     ratio = statistics.median(cost[-1] / cost[0] for cost in costs)
-    verdict = "met" if ratio <= 1 + STRAIGHT else "missed"
-    return f"at most {1 + STRAIGHT:g} of the first step: {ratio:.2f}, {verdict}"
+    verdict = "met" if ratio <= 1 + MAX_GROWTH else "missed"
+    return f"at most {1 + MAX_GROWTH:g} times the first step: {ratio:.2f}, {verdict}"
 
 
-def extrapolated(costs: dict[str, list[list[float]]]) -> str:
-    """The last step's cost, times the utterances of VoxCeleb2."""
-    if min(cost[-1] for found in costs.values() for cost in found) <= 0:
-        return "The builds were too small for a slope."
+def extrapolation(costs: dict[str, list[list[float]]]) -> str:
+    """Extrapolates the last cost to the utterances of VoxCeleb2."""
+    if min(cost[-1] for rounds in costs.values() for cost in rounds) <= 0:
+        return "The builds were too small to measure a slope."
     hours = {
-        what: statistics.median(cost[-1] for cost in found) * VOXCELEB2_UTTERANCES / 3.6e6
-        for what, found in costs.items()
+        phase: statistics.median(cost[-1] for cost in rounds) * VOXCELEB2_UTTERANCES / 3.6e6
+        for phase, rounds in costs.items()
     }
     return (
-        f"On paper, {VOXCELEB2_UTTERANCES:,} pairs, one for each utterance of VoxCeleb2, take "
+        f"Extrapolated, {VOXCELEB2_UTTERANCES:,} pairs, one per utterance of VoxCeleb2, take "
         f"{hours['build']:.1f} h on two workers, of which {60 * hours['plan'] / 2:.0f} minutes are "
-        f"planning, as long as the media come from the page cache."
+        f"planning, if the media are in the page cache."
     )
 
 
 if __name__ == "__main__":
-    print(measured([int(word) for word in sys.argv[1:]], FULL.rounds))
+    print(measure([int(size) for size in sys.argv[1:]], FULL.rounds))

@@ -1,7 +1,7 @@
-"""Training: the time of a step, fed by `tfdata.load` and by arrays that are in memory already.
+"""Benchmark of training: time per step with input from `tfdata.load` and from memory.
 
-A round is an epoch of a data set of pairs of 65 KB, and goes on where the one before it ended. The
-losses of the first one, which have to be equal, say that all are fed the same.
+A round is one epoch of a dataset of pairs of 65 KB and continues the training of the round before.
+The losses of the first round must be equal, which shows that all competitors get the same batches.
 """
 
 from __future__ import annotations
@@ -9,74 +9,84 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 
-from arena import Answer, Contestant, Result, Ring, Scale, refused_unequal, started, summary, table
 from environments import HOME
+from harness import (
+    Competitor,
+    Config,
+    Message,
+    Result,
+    RunningCompetitors,
+    reject_mismatches,
+    started,
+    summary,
+    table,
+)
 
 from facevoice.training.recipes import OURS as RECIPES
 from facevoice.training.recipes import Recipe
 
-OURS = Contestant("tfdata.load", "own", "train_keras.py")
-FROM_MEMORY = Contestant("arrays in memory", "own", "train_keras.py")
-AUGMENTED = Contestant("arrays in memory, augmented as they come", "own", "train_keras.py")
+OURS = Competitor("tfdata.load", "own", "train_keras.py")
+FROM_MEMORY = Competitor("arrays in memory", "own", "train_keras.py")
+AUGMENTED = Competitor("arrays in memory, augmented on the fly", "own", "train_keras.py")
 FEEDS = {OURS: "files", FROM_MEMORY: "memory", AUGMENTED: "augmented"}
 IMAGE_SIZE_PX, BATCH_SIZE = 128, 32
-AT_MOST_SLOWER = 1.02
-MOST_WAIT = 0.01
+MAX_SLOWDOWN, MAX_WAIT = 1.02, 0.01  # targets
 
 
-def rows(scale: Scale) -> str:
-    """The tables of this group."""
+def run(config: Config) -> str:
+    """Returns the tables of this group."""
     with (
         tempfile.TemporaryDirectory(prefix="train-", dir=HOME) as root,
-        started(tuple(FEEDS)) as ring,
+        started(tuple(FEEDS)) as running,
     ):
-        pairs = {"folder": f"{root}/pairs"}
-        made = {"count": scale.steps * BATCH_SIZE, "image_size": IMAGE_SIZE_PX}
-        ring.only([OURS]).contest({"work": "write", **pairs, **made}, rounds=1, warmups=0)
+        folder = f"{root}/pairs"
+        count = config.steps * BATCH_SIZE
+        write = {"task": "write", "folder": folder, "count": count, "image_size": IMAGE_SIZE_PX}
+        running.subset([OURS]).run_rounds(write, rounds=1, warmups=0)
         tables = []
-        for model in scale.models:
-            asked = {"work": "train", **pairs, "model": model, "steps": scale.steps}
+        for model in config.models:
+            task = {"task": "train", "folder": folder, "model": model, "steps": config.steps}
             recipe = RECIPES[model]
             augments = isinstance(recipe, Recipe) and recipe.augment
-            fed = ring if augments else ring.only([OURS, FROM_MEMORY])
-            results = train(fed, asked, scale.rounds)
+            competitors = running if augments else running.subset([OURS, FROM_MEMORY])
+            results = train(competitors, task, config.rounds)
             tables.append(step_table(f"Training: {model}, steps of {BATCH_SIZE}", results))
     return "\n".join(tables)
 
 
-def train(ring: Ring, asked: Answer, rounds: int) -> list[Result]:
-    """Takes rounds of steps in turns, after one whose losses are compared."""
+def train(running: RunningCompetitors, task: Message, rounds: int) -> list[Result]:
+    """Compares the losses of a first round, then measures steps in turns."""
 
-    def question(each: Contestant) -> Answer:
-        return {**asked, "feed": FEEDS[each]}
+    def request(each: Competitor) -> Message:
+        return {**task, "feed": FEEDS[each]}
 
-    first = ring.contest(question, rounds=1, warmups=0)
-    checked = refused_unequal(first, OURS.name, key="losses")
-    return ring.contest(question, rounds, checked=checked)
+    first = running.run_rounds(request, rounds=1, warmups=0)
+    checked = reject_mismatches(first, OURS.name, key="losses")
+    return running.run_rounds(request, rounds, previous=checked)
 
 
 def step_table(title: str, results: Sequence[Result]) -> str:
-    """Times of a step, and the wait for input that is in them."""
-    # Where a recipe augments, the fair rival augments, too.
+    """Formats the time per step and the wait for input."""
+    # If the recipe augments, the comparison is fair only with a competitor that augments.
     rival = AUGMENTED if AUGMENTED.name in {result.name for result in results} else FROM_MEMORY
-    targets = {rival.name: 1 / AT_MOST_SLOWER}
-    steps = table(title, results, OURS.name, "ms a step", step_ms, targets, less_is_better=True)
+    targets = {rival.name: 1 / MAX_SLOWDOWN}
+    steps = table(title, results, OURS.name, "ms per step", step_ms, targets, less_is_better=True)
     return f"{steps}\n{waiting(results)}\n"
 
 
-def step_ms(answer: Answer) -> float:
-    return float(1000 * answer["seconds"] / answer["steps"])
+def step_ms(response: Message) -> float:
+    return float(1000 * response["seconds"] / response["steps"])
 
 
 def waiting(results: Sequence[Result]) -> str:
-    """A sentence: which part of a step there was no batch to train on."""
+    """Formats the share of a step that is spent waiting for a batch."""
     ours = next(result for result in results if result.name == OURS.name)
     if ours.error:
-        return f"The wait for input is not known: {ours.error}."
-    shares = [answer["wait_seconds"] / answer["seconds"] for answer in ours.answers]
-    median, least_to_most = summary([100 * share for share in shares])
-    met = "met" if max(shares) <= MOST_WAIT else "missed"
+        return f"The wait for input is unknown: {ours.error}."
+    shares = [response["wait_seconds"] / response["seconds"] for response in ours.responses]
+    median, min_to_max = summary([100 * share for share in shares])
+    verdict = "met" if max(shares) <= MAX_WAIT else "missed"
     return (
-        f"Of a step, {median} % ({least_to_most}) was spent in `next` of the iterator, waiting for "
-        f"a batch; target {100 * MOST_WAIT:g} %: {met}."
+        f"{median} % ({min_to_max}) of a step was spent waiting for a batch in `next` of the "
+        f"iterator; target {100 * MAX_WAIT:g} %: {verdict}."
     )

@@ -1,6 +1,6 @@
-"""Audio-visual person identification: features of media, models of people, evaluation, reports.
+"""Audio-visual person identification: features, training, evaluation and reports.
 
-Names below are imported on first use, so that `import facevoice` needs no TensorFlow.
+The public names are imported on first use, so that `import facevoice` does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facevoice.evaluation.inference import predict, read_threshold
+    from facevoice.evaluation.inference import Query, predict, read_threshold
     from facevoice.evaluation.runs import open_run
     from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
     from models import build_model
     from tfdata import Manifest, ReadOptions, load, load_manifest
     from tfdata.errors import FaceVoiceError
 
+# Public name to the module that defines it.
 _MODULES = {
     "FaceVoiceError": "tfdata.errors",
     "FeatureSettings": "facevoice.features",
     "Manifest": "tfdata",
+    "Query": "facevoice.evaluation.inference",
     "ReadOptions": "tfdata",
     "build_model": "models",
     "load": "tfdata",
@@ -32,10 +34,12 @@ _MODULES = {
     "spectrogram": "facevoice.features",
 }
 
+# Type checkers and linters need the names as literals.
 __all__ = [
     "FaceVoiceError",
     "FeatureSettings",
     "Manifest",
+    "Query",
     "ReadOptions",
     "build_model",
     "load",
@@ -50,9 +54,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    """Imports a public name on first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,59 +1,63 @@
 """The command `facevoice`: finds a sub-command and runs it.
 
-Sub-commands are entry points of the group `facevoice.commands`, so packages above this one, such as
-`beam_pipelines`, can add theirs.
+Sub-commands are entry points of the group `facevoice.commands`. Packages that depend on this one,
+such as `beam_pipelines`, add theirs in the same way.
 """
 
 from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points, version
+from collections.abc import Iterable, Sequence
+from importlib.metadata import entry_points, version
 
 from tfdata.command_line import usage_error
 
 GROUP = "facevoice.commands"
+# In the order of --help.
 SUMMARIES = {
-    "build": "build a dataset of paired faces and voices",
-    "train": "train a model, or all of them",
-    "evaluate": "measure a run on a split, on trials, on unknown people",
+    "build": "build a dataset from face images and clips",
+    "train": "train one model or all models",
+    "evaluate": "evaluate a run on a split, on trials, or on unknown people",
     "predict": "identify the person of a face image or a clip",
-    "inspect": "show what a dataset contains",
-    "check": "check every byte of a dataset",
+    "inspect": "show the contents of a dataset",
+    "check": "check every record of a dataset",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the sub-command that a command line names; returns its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    commands = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if not words or words[0] in ("-h", "--help"):
-        print(_usage(commands))
-        return 0 if words else 2
-    if words[0] == "--version":
+    """Runs the sub-command in the first argument; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    commands = {entry_point.name: entry_point for entry_point in entry_points(group=GROUP)}
+    if not arguments:
+        print(_help(commands), file=sys.stderr)
+        return 2
+    name, *rest = arguments
+    if name in ("-h", "--help"):
+        print(_help(commands))
+        return 0
+    if name == "--version":
         print(f"facevoice {version('facevoice')}")
         return 0
-    name, *rest = words
     if name not in commands:
-        near = difflib.get_close_matches(name, commands, n=1)
-        meant = f"did you mean {near[0]}?" if near else "'facevoice --help' lists them."
-        return usage_error(f"unknown command {name}; {meant}")
-    return int(commands[name].load()(rest, prog=f"facevoice {name}"))
+        matches = difflib.get_close_matches(name, commands, n=1)
+        hint = f"did you mean {matches[0]}?" if matches else "'facevoice --help' lists them."
+        return usage_error(f"unknown command {name!r}; {hint}")
+    command = commands[name].load()
+    return int(command(rest, prog=f"facevoice {name}"))
 
 
-def _usage(commands: dict[str, EntryPoint]) -> str:
+def _help(commands: Iterable[str]) -> str:
     ordered = sorted(commands, key=lambda name: ([*SUMMARIES, name].index(name), name))
-    lines = (f"  {name:10}{SUMMARIES.get(name, '')}".rstrip() for name in ordered)
     return "\n".join(
         [
             "usage: facevoice COMMAND [FLAGS]",
             "",
-            "Audio-visual person identification: from media to a dataset, to models, to reports.",
+            "Audio-visual person identification: builds datasets, trains and evaluates models.",
             "",
-            *lines,
+            *(f"  {name:10}{SUMMARIES.get(name, '')}".rstrip() for name in ordered),
             "",
-            "'facevoice COMMAND --help' lists the flags of a command.",
+            "'facevoice COMMAND --help' shows the flags of a command.",
         ]
     )
 

@@ -1,15 +1,15 @@
-"""Keras functional models, from input shapes and a number of classes.
+"""Keras functional models, built from input shapes and the number of classes.
 
-Imports keras alone, so that any of its backends can train them.
+This package imports keras only, so that any of its backends can train the models.
 """
 
 from models.encoders import ModelError
-from models.heads import EMBEDDING, EMBEDDING_LENGTH, PERSON
+from models.heads import EMBEDDING, LOGIT_SCALE, PERSON
 from models.registry import MODELS, Inputs, ModelSpec, build_model
 
 __all__ = [
     "EMBEDDING",
-    "EMBEDDING_LENGTH",
+    "LOGIT_SCALE",
     "MODELS",
     "PERSON",
     "Inputs",

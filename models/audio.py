@@ -1,4 +1,4 @@
-"""Models that hear the voice alone."""
+"""Voice models: spectrograms to probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.encoders import (
     cnn_encoder,
     crnn_encoder,
 )
-from models.heads import classifier, unit_classifier
+from models.heads import classifier, unit_norm_classifier
 from models.residual import DROPOUT, UNITS, WIDTHS, residual_audio_encoder
 
 
@@ -30,21 +30,21 @@ def cnn_audio(
     dropout: float = 0.0,
     l2: float = L2,
 ) -> keras.Model:
-    """The study's convolutional voice model: 3,764,136 parameters at (128, 128, 1), 40 classes.
+    """Builds the study's voice CNN: 3,764,136 parameters at (128, 128, 1) and 40 classes.
 
     Args:
       spectrogram_shape: (bands, frames, 1).
-      classes: people to tell apart.
+      classes: number of people.
       filters, pool_sizes: see `cnn_encoder`.
       dense_units: width of the embedding.
-      dropout: share of the embedding that training drops; the study dropped nothing here.
+      dropout: dropout rate after the embedding; 0 in the study.
       l2: weight decay of the convolutions and the embedding.
 
     Returns:
       A model from uint8 [batch, bands, frames, 1] to probabilities [batch, classes].
 
     Raises:
-      ModelError: the spectrograms are too small for the pooling.
+      ModelError: the spectrograms are too small for the pool sizes.
     """
     inputs = keras.Input(spectrogram_shape, dtype="uint8", name="spectrogram")
     x = cnn_encoder(inputs, filters=filters, pool_sizes=pool_sizes, l2=l2, name="audio")
@@ -63,23 +63,23 @@ def crnn_audio(
     dropout: float = 0.0,
     l2: float = L2,
 ) -> keras.Model:
-    """The study's recurrent voice model: 138,280 parameters at (128, 128, 1) and 40 classes.
+    """Builds the study's voice CRNN: 138,280 parameters at (128, 128, 1) and 40 classes.
 
-    It runs along time, where the study's ran along frequency.
+    It runs along time; the study's ran along frequency.
 
     Args:
       spectrogram_shape: (bands, frames, 1).
-      classes: people to tell apart.
+      classes: number of people.
       filters, pool_sizes, lstm_units: see `crnn_encoder`.
       dense_units: width of the embedding.
-      dropout: share of the embedding that training drops; the study dropped nothing here.
+      dropout: dropout rate after the embedding; 0 in the study.
       l2: weight decay of the convolutions and the embedding.
 
     Returns:
       A model from uint8 [batch, bands, frames, 1] to probabilities [batch, classes].
 
     Raises:
-      ModelError: the spectrograms have too few frames for the pooling.
+      ModelError: the spectrograms have too few frames for the pool sizes.
     """
     inputs = keras.Input(spectrogram_shape, dtype="uint8", name="spectrogram")
     x = crnn_encoder(inputs, filters=filters, pool_sizes=pool_sizes, lstm_units=lstm_units, l2=l2)
@@ -95,11 +95,11 @@ def resnet_audio(
     units: int = UNITS,
     dropout: float = DROPOUT,
 ) -> keras.Model:
-    """A compact residual voice model, of less than half a million parameters.
+    """Builds a residual voice CNN of less than half a million parameters.
 
     Args:
       spectrogram_shape: (bands, frames, 1).
-      classes: people to tell apart.
+      classes: number of people.
       widths, units, dropout: see `residual_audio_encoder`.
 
     Returns:
@@ -109,5 +109,5 @@ def resnet_audio(
       ModelError: the spectrograms are too small.
     """
     inputs = keras.Input(spectrogram_shape, dtype="uint8", name="spectrogram")
-    unit = residual_audio_encoder(inputs, widths=widths, units=units, dropout=dropout)
-    return keras.Model(inputs, unit_classifier(unit, classes), name="resnet_audio")
+    x = residual_audio_encoder(inputs, widths=widths, units=units, dropout=dropout)
+    return keras.Model(inputs, unit_norm_classifier(x, classes), name="resnet_audio")

@@ -1,12 +1,12 @@
-"""Encoders: from an input tensor to a vector. Single models have one, fusion models several.
+"""Encoders of the study's models: from an input tensor to a feature vector.
 
-The defaults are the study's, in one place, because the fusion models are the single ones' encoders
-side by side. An encoder ends before any Dense layer: those are in `models.heads`.
+Single models have one encoder, fusion models have two; both use the defaults below. An encoder has
+no Dense layer: those are in `models.heads`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras import layers, regularizers
@@ -17,14 +17,14 @@ CRNN_FILTERS, CRNN_POOLS, LSTM_UNITS = (64, 128), (2, 2), 64
 CNN_KERNEL, CRNN_KERNEL = 3, 5
 L2 = 1e-3
 
-# What the build calls height and width of each encoder's input.
-SIDES = {"image": ("--image_size", "--image_size"), "audio": ("--bands", "--frames")}
+# The settings of a build that determine height and width of each encoder's input.
+SIZE_SETTINGS = {"image": ("image_size", "image_size"), "audio": ("bands", "frames")}
 
 Tensor = Any  # a Keras tensor; Keras publishes no type for it
 
 
 class ModelError(ValueError):
-    """A model that cannot be built: one sentence."""
+    """Raised if a model cannot be built or loaded; the message is one sentence."""
 
 
 def cnn_encoder(
@@ -35,27 +35,27 @@ def cnn_encoder(
     l2: float = L2,
     name: str,
 ) -> Tensor:
-    """3 x 3 convolutions ('valid', relu), each followed by max pooling, flattened.
+    """Applies 3 x 3 convolutions ('valid', relu), each followed by max pooling, and flattens.
 
     Args:
       inputs: [batch, height, width, channels], values 0 to 255.
-      filters: width of each convolution.
-      pool_sizes: pooling after each convolution.
+      filters: number of filters of each convolution.
+      pool_sizes: pool size after each convolution.
       l2: weight decay of the kernels.
-      name: 'image' or 'audio', which the layers' names begin with.
+      name: 'image' or 'audio', the prefix of the layers' names.
 
     Returns:
       [batch, height' * width' * filters[-1]].
 
     Raises:
-      ModelError: the inputs are too small for the pooling.
+      ModelError: the inputs are too small for the pool sizes.
     """
     _, height, width, _ = inputs.shape
-    sides = zip(SIDES[name], (height, width), strict=True)
-    _check(inputs, sides, filters, pool_sizes, CNN_KERNEL, name)
+    sizes = zip(SIZE_SETTINGS[name], (height, width), strict=True)
+    _check_input_size(inputs, sizes, filters, pool_sizes, CNN_KERNEL, name)
     x = layers.Rescaling(1 / 255, name=f"{name}_rescaling")(inputs)
     for i, (depth, pool) in enumerate(zip(filters, pool_sizes, strict=True), start=1):
-        x = layers.Conv2D(depth, CNN_KERNEL, **_convolution(l2), name=f"{name}_conv{i}")(x)
+        x = layers.Conv2D(depth, CNN_KERNEL, **_conv_options(l2), name=f"{name}_conv{i}")(x)
         x = layers.MaxPooling2D(pool, name=f"{name}_pool{i}")(x)
     return layers.Flatten(name=f"{name}_flatten")(x)
 
@@ -69,38 +69,38 @@ def crnn_encoder(
     l2: float = L2,
     name: str = "audio",
 ) -> Tensor:
-    """Convolutions of 5 frames ('valid', relu), each followed by max pooling, then an LSTM.
+    """Applies convolutions of 5 frames ('valid', relu), each followed by max pooling, and an LSTM.
 
-    All of them run along time: the bands are the channels of the first convolution. (The study fed
-    its spectrograms untransposed, so that its layers ran along frequency.)
+    All of them run along time: the bands are the channels of the first convolution. (The study did
+    not transpose its spectrograms, so its layers ran along frequency.)
 
     Args:
       inputs: [batch, bands, frames, 1], values 0 to 255.
-      filters: width of each convolution.
-      pool_sizes: frames that become one after each convolution.
-      lstm_units: width of the LSTM, whose last state is returned.
+      filters: number of filters of each convolution.
+      pool_sizes: pool size, in frames, after each convolution.
+      lstm_units: width of the LSTM.
       l2: weight decay of the convolutions' kernels; the LSTM has none.
-      name: what the layers' names begin with.
+      name: prefix of the layers' names.
 
     Returns:
-      [batch, lstm_units].
+      [batch, lstm_units], the last state of the LSTM.
 
     Raises:
-      ModelError: the inputs have too few frames for the pooling.
+      ModelError: the inputs have too few frames for the pool sizes.
     """
     _, bands, frames, _ = inputs.shape
-    sides = [(SIDES[name][1], frames)]
-    _check(inputs, sides, filters, pool_sizes, CRNN_KERNEL, name)
+    sizes = [(SIZE_SETTINGS[name][1], frames)]
+    _check_input_size(inputs, sizes, filters, pool_sizes, CRNN_KERNEL, name)
     x = layers.Rescaling(1 / 255, name=f"{name}_rescaling")(inputs)
     x = layers.Reshape((bands, frames), name=f"{name}_bands_frames")(x)
     x = layers.Permute((2, 1), name=f"{name}_frames_bands")(x)
     for i, (depth, pool) in enumerate(zip(filters, pool_sizes, strict=True), start=1):
-        x = layers.Conv1D(depth, CRNN_KERNEL, **_convolution(l2), name=f"{name}_conv{i}")(x)
+        x = layers.Conv1D(depth, CRNN_KERNEL, **_conv_options(l2), name=f"{name}_conv{i}")(x)
         x = layers.MaxPooling1D(pool, name=f"{name}_pool{i}")(x)
     return layers.LSTM(lstm_units, name=f"{name}_lstm")(x)
 
 
-def _convolution(l2: float) -> dict[str, Any]:
+def _conv_options(l2: float) -> dict[str, Any]:
     return {
         "activation": "relu",
         "kernel_initializer": "he_normal",
@@ -108,27 +108,41 @@ def _convolution(l2: float) -> dict[str, Any]:
     }
 
 
-def _check(
+def _check_input_size(
     inputs: Tensor,
-    sides: Iterable[tuple[str, int]],
+    sizes: Iterable[tuple[str, int]],
     filters: Sequence[int],
     pool_sizes: Sequence[int],
     kernel_size: int,
     name: str,
 ) -> None:
-    """Says what is wrong before Keras does; `sides` are settings and sizes of what is pooled."""
+    """Checks that no layer has an empty output.
+
+    Args:
+      inputs: the encoder's input.
+      sizes: (setting of the build, size) of each axis that is pooled.
+      filters, pool_sizes, name: see `cnn_encoder`.
+      kernel_size: of the convolutions.
+
+    Raises:
+      ModelError: `filters` and `pool_sizes` differ in length, or an axis is too small.
+    """
     if len(filters) != len(pool_sizes):
         raise ModelError(
-            f"The {name} encoder has filters {tuple(filters)} but pooling {tuple(pool_sizes)}; "
-            f"give one pooling for each convolution."
+            f"The {name} encoder has filters {tuple(filters)} but pool sizes "
+            f"{tuple(pool_sizes)}; give one pool size for each convolution."
         )
     smallest = 1
     for pool in reversed(pool_sizes):
         smallest = smallest * pool + kernel_size - 1
-    short = [f"{setting} {smallest}" for setting, size in sides if size < smallest]
-    if short:
+    needed = {setting: smallest for setting, size in sizes if size < smallest}
+    if needed:
         raise ModelError(
-            f"Inputs of {inputs.shape[1]} x {inputs.shape[2]} are too small for the pooling "
-            f"{tuple(pool_sizes)} of the {name} encoder; build the data set with at least "
-            f"{' '.join(dict.fromkeys(short))}."
+            f"Inputs of {inputs.shape[1]} x {inputs.shape[2]} are too small for the pool sizes "
+            f"{tuple(pool_sizes)} of the {name} encoder; {size_advice(needed)}"
         )
+
+
+def size_advice(needed: Mapping[str, int]) -> str:
+    """Returns the advice of an error, from settings of the build to their smallest values."""
+    return f"build the dataset with {' and '.join(f'{k} >= {v}' for k, v in needed.items())}."

@@ -1,6 +1,6 @@
-"""Models that see the face and hear the voice: the single models' encoders, side by side.
+"""Fusion models: the encoders of a face model and a voice model, concatenated.
 
-A layer of an encoder has the same name and shapes in the single and in the fusion model.
+An encoder's layers have the same names and shapes in the single model and in the fusion model.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def cnn_cnn(
     dropout: float = 0.15,
     l2: float = L2,
 ) -> keras.Model:
-    """The encoders of `cnn_image` and `cnn_audio`, concatenated.
+    """Builds a fusion of the encoders of `cnn_image` and `cnn_audio`.
 
-    7,489,256 parameters at (246, 246, 3), (128, 128, 1) and 40 classes, as the study's.
+    It has 7,489,256 parameters at (246, 246, 3), (128, 128, 1) and 40 classes, as in the study.
 
     Args:
       image_shape: (height, width, 3).
       spectrogram_shape: (bands, frames, 1).
-      classes: people to tell apart.
+      classes: number of people.
       image_filters, image_pool_sizes, audio_filters, audio_pool_sizes: see `cnn_encoder`.
       dense_units: width of the embedding.
-      dropout: share of the embedding that training drops.
+      dropout: dropout rate after the embedding.
       l2: weight decay of the convolutions and the embedding.
 
     Returns:
@@ -56,7 +56,7 @@ def cnn_cnn(
       frames, 1]} to probabilities [batch, classes].
 
     Raises:
-      ModelError: images or spectrograms are too small for the pooling.
+      ModelError: images or spectrograms are too small for the pool sizes.
     """
     image, spectrogram = _inputs(image_shape, spectrogram_shape)
     face = cnn_encoder(
@@ -65,8 +65,8 @@ def cnn_cnn(
     voice = cnn_encoder(
         spectrogram, filters=audio_filters, pool_sizes=audio_pool_sizes, l2=l2, name="audio"
     )
-    both = layers.Concatenate(name="face_and_voice")([face, voice])
-    outputs = classifier(both, classes, units=dense_units, l2=l2, dropout=dropout)
+    x = layers.Concatenate(name="face_and_voice")([face, voice])
+    outputs = classifier(x, classes, units=dense_units, l2=l2, dropout=dropout)
     return keras.Model({"image": image, "spectrogram": spectrogram}, outputs, name="cnn_cnn")
 
 
@@ -85,20 +85,20 @@ def cnn_crnn(
     dropout: float = 0.15,
     l2: float = L2,
 ) -> keras.Model:
-    """The encoder of `cnn_image` with a Dense layer, and that of `crnn_audio`, concatenated.
+    """Builds a fusion of the encoder of `cnn_image` with a Dense layer, and that of `crnn_audio`.
 
-    3,867,560 parameters at (246, 246, 3), (128, 128, 1) and 40 classes, as the study's. The Dense
-    layer, which has no weight decay, brings the face down to the size of the voice.
+    It has 3,867,560 parameters at (246, 246, 3), (128, 128, 1) and 40 classes, as in the study. The
+    Dense layer reduces the face's features to the size of the voice's; it has no weight decay.
 
     Args:
       image_shape: (height, width, 3).
       spectrogram_shape: (bands, frames, 1).
-      classes: people to tell apart.
+      classes: number of people.
       image_filters, image_pool_sizes: see `cnn_encoder`.
       image_units: width of the face's Dense layer.
       audio_filters, audio_pool_sizes, lstm_units: see `crnn_encoder`.
       dense_units: width of the embedding.
-      dropout: share of the embedding that training drops.
+      dropout: dropout rate after the embedding.
       l2: weight decay of the convolutions and the embedding.
 
     Returns:
@@ -106,7 +106,7 @@ def cnn_crnn(
       frames, 1]} to probabilities [batch, classes].
 
     Raises:
-      ModelError: images or spectrograms are too small for the pooling.
+      ModelError: images or spectrograms are too small for the pool sizes.
     """
     image, spectrogram = _inputs(image_shape, spectrogram_shape)
     face = cnn_encoder(
@@ -120,8 +120,8 @@ def cnn_crnn(
         lstm_units=lstm_units,
         l2=l2,
     )
-    both = layers.Concatenate(name="face_and_voice")([face, voice])
-    outputs = classifier(both, classes, units=dense_units, l2=l2, dropout=dropout)
+    x = layers.Concatenate(name="face_and_voice")([face, voice])
+    outputs = classifier(x, classes, units=dense_units, l2=l2, dropout=dropout)
     return keras.Model({"image": image, "spectrogram": spectrogram}, outputs, name="cnn_crnn")
 
 

@@ -1,4 +1,4 @@
-"""From vectors to an answer: the Dense layers that end every model."""
+"""Heads: the embedding and the softmax layer that end every model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from keras import layers, regularizers
 
 from models.encoders import Tensor
 
-# The layer whose output is what a model knows about its input: what the last Dense sees, before
+# Name of the layer whose output is the embedding: the input of the last Dense layer, before
 # dropout. Every registered model has it.
 EMBEDDING = "embedding"
-PERSON = "person"  # the last layer
-# Of the embeddings of unit vectors: with 1, no softmax could be sure of anybody.
-EMBEDDING_LENGTH = 16.0
+PERSON = "person"  # name of the last layer
+# Logit scale: the norm of the residual models' embeddings. At 1 the softmax cannot saturate.
+LOGIT_SCALE = 16.0
 
 
 def projection(x: Tensor, units: int, *, l2: float, name: str) -> Tensor:
-    """A Dense layer with relu: [batch, any] to [batch, units]; an `l2` of 0 is no weight decay."""
+    """Applies a Dense layer with relu: [batch, any] to [batch, units].
+
+    An `l2` of 0 means no weight decay.
+    """
     return layers.Dense(
         units,
         activation="relu",
@@ -26,14 +29,14 @@ def projection(x: Tensor, units: int, *, l2: float, name: str) -> Tensor:
 
 
 def classifier(x: Tensor, classes: int, *, units: int, l2: float, dropout: float) -> Tensor:
-    """Embedding, dropout, answer.
+    """Applies a Dense embedding with relu, dropout and the softmax layer.
 
     Args:
       x: [batch, any].
-      classes: people to tell apart.
+      classes: number of people.
       units: width of the embedding.
       l2: weight decay of the embedding's kernel.
-      dropout: share of the embedding that training drops.
+      dropout: dropout rate after the embedding.
 
     Returns:
       Probabilities, float32 [batch, classes].
@@ -42,26 +45,28 @@ def classifier(x: Tensor, classes: int, *, units: int, l2: float, dropout: float
     return probabilities(layers.Dropout(dropout, name="dropout")(x), classes)
 
 
-def unit_classifier(unit: Tensor, classes: int) -> Tensor:
-    """Embedding and answer where the person is a direction.
+def unit_norm_classifier(x: Tensor, classes: int) -> Tensor:
+    """Applies the logit scale and the softmax layer to unit vectors.
 
-    Features are normalised and scaled as in NormFace (Wang et al., 2017), the people's vectors are
-    free.
+    Features are normalised and scaled as in NormFace (Wang et al., 2017); the class weights are not
+    normalised. There is no bias, so that an embedding of zeros favours no class.
 
     Args:
-      unit: [batch, units], each of length 1.
-      classes: people to tell apart.
+      x: [batch, units], of L2 norm 1.
+      classes: number of people.
 
     Returns:
-      Probabilities, float32 [batch, classes]; without a bias, so that nothing (a vector of zeros)
-      speaks for nobody.
+      Probabilities, float32 [batch, classes].
     """
-    x = layers.Rescaling(EMBEDDING_LENGTH, name=EMBEDDING)(unit)
+    x = layers.Rescaling(LOGIT_SCALE, name=EMBEDDING)(x)
     return probabilities(x, classes, use_bias=False)
 
 
 def probabilities(x: Tensor, classes: int, *, l2: float = 0.0, use_bias: bool = True) -> Tensor:
-    """The last Dense layer: float32 under any policy, since half precision loses small ones."""
+    """Applies the softmax layer: [batch, any] to probabilities, float32 [batch, classes].
+
+    It computes in float32 under any dtype policy: half precision loses small probabilities.
+    """
     return layers.Dense(
         classes,
         activation="softmax",

@@ -1,4 +1,4 @@
-"""Models that see the face alone."""
+"""Face models: face images to probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from models.encoders import IMAGE_FILTERS, IMAGE_POOLS, L2, cnn_encoder
-from models.heads import EMBEDDING, classifier, probabilities, unit_classifier
+from models.heads import EMBEDDING, classifier, probabilities, unit_norm_classifier
 from models.residual import DROPOUT, UNITS, WIDTHS, residual_image_encoder
 
 
@@ -22,21 +22,21 @@ def cnn_image(
     dropout: float = 0.25,
     l2: float = L2,
 ) -> keras.Model:
-    """The study's face model: 3,727,784 parameters at (246, 246, 3) and 40 classes.
+    """Builds the study's face CNN: 3,727,784 parameters at (246, 246, 3) and 40 classes.
 
     Args:
       image_shape: (height, width, 3).
-      classes: people to tell apart.
+      classes: number of people.
       filters, pool_sizes: see `cnn_encoder`.
       dense_units: width of the embedding.
-      dropout: share of the embedding that training drops.
-      l2: weight decay of the convolutions; the study gave the embedding none here.
+      dropout: dropout rate after the embedding.
+      l2: weight decay of the convolutions; the embedding has none, as in the study.
 
     Returns:
       A model from uint8 [batch, height, width, 3] to probabilities [batch, classes].
 
     Raises:
-      ModelError: the images are too small for the pooling.
+      ModelError: the images are too small for the pool sizes.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
     x = cnn_encoder(inputs, filters=filters, pool_sizes=pool_sizes, l2=l2, name="image")
@@ -52,11 +52,11 @@ def resnet_image(
     units: int = UNITS,
     dropout: float = DROPOUT,
 ) -> keras.Model:
-    """A compact residual face model, of less than half a million parameters.
+    """Builds a residual face CNN of less than half a million parameters.
 
     Args:
       image_shape: (height, width, 3).
-      classes: people to tell apart.
+      classes: number of people.
       widths, units, dropout: see `residual_image_encoder`.
 
     Returns:
@@ -66,14 +66,14 @@ def resnet_image(
       ModelError: the images are too small.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
-    unit = residual_image_encoder(inputs, widths=widths, units=units, dropout=dropout)
-    return keras.Model(inputs, unit_classifier(unit, classes), name="resnet_image")
+    x = residual_image_encoder(inputs, widths=widths, units=units, dropout=dropout)
+    return keras.Model(inputs, unit_norm_classifier(x, classes), name="resnet_image")
 
 
 def linear_image(image_shape: tuple[int, int, int], classes: int, *, l2: float = L2) -> keras.Model:
-    """Multinomial logistic regression on raw pixels: what any other model has to beat.
+    """Builds a multinomial logistic regression on raw pixels, the baseline of the other models.
 
-    Its embedding is the pixels, from 0 to 1.
+    Its embedding are the pixels, scaled to 0 to 1.
     """
     inputs = keras.Input(image_shape, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="image_rescaling")(inputs)

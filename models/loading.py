@@ -1,4 +1,4 @@
-"""Loads models and weights from files that may be damaged or tampered with."""
+"""Loads models and weights from untrusted files."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import keras
 
 from models.encoders import ModelError
 
-# What Keras says of a file that would run code of its author. Its advice is to allow that.
-_REFUSED_BY_SAFE_MODE = re.compile(r"safe_mode|unsafe|arbitrary code", re.IGNORECASE)
+# Matches Keras' errors about files that contain code. Their advice is to turn safe mode off.
+_SAFE_MODE_ERROR = re.compile(r"safe_mode|unsafe|arbitrary code", re.IGNORECASE)
 
 
 def load_model(path: Path, *, compile: bool = False) -> keras.Model:
-    """Loads a model without running code that the file brings along.
+    """Loads a model in safe mode: code in the file is not run.
 
     Raises:
-      ModelError: not a regular file, not a Keras archive, damaged, or with code in it; a clause
-        that says what is wrong with the file.
+      ModelError: the file is not a regular file, is not a Keras archive, is damaged or contains
+        code. The message is a clause whose subject is the file.
     """
     if not path.is_file():
         raise ModelError("it is not a regular file")
@@ -27,16 +27,16 @@ def load_model(path: Path, *, compile: bool = False) -> keras.Model:
         raise ModelError("it is not a Keras archive")
     try:
         return keras.models.load_model(path, compile=compile, safe_mode=True)
-    # A damaged archive raises BadZipFile, KeyError, OSError, RecursionError, TypeError and more.
+    # Damaged archives raise BadZipFile, KeyError, OSError, RecursionError, TypeError and others.
     except Exception as error:
         raise ModelError(_reason(error)) from None
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Loads weights into a model of the same shape.
+    """Loads weights into a model of the same architecture.
 
     Raises:
-      ModelError: as `load_model` does.
+      ModelError: see `load_model`.
     """
     if not path.is_file():
         raise ModelError("it is not a regular file")
@@ -47,7 +47,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if _REFUSED_BY_SAFE_MODE.search(str(error)):
+    if _SAFE_MODE_ERROR.search(str(error)):
         return (
             "it contains code, such as a Lambda layer, which is not loaded; only models that "
             "train.py wrote can be used"

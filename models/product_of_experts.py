@@ -1,10 +1,10 @@
-"""The fusion of two experts who were trained apart: the product of what they say.
+"""A product of experts: a face and a voice model, trained separately, whose logits are added.
 
-If, for each person, the face tells nothing about the voice, then by Bayes' rule
-P(person | face, voice) is proportional to P(person | face) P(person | voice) / P(person): with
-people equally likely, experts are to be multiplied (Hinton, 2002). Their logits add up, so one
-Dense layer over both embeddings side by side is the product, and an expert without evidence, a
-vector of zeros, leaves the answer to the other.
+If face and voice are independent given the person, Bayes' rule makes P(person | face, voice)
+proportional to P(person | face) P(person | voice) / P(person). With equally likely people, that is
+the product of the experts' probabilities (Hinton, 2002), or the sum of their logits. One Dense
+layer without bias over the concatenated embeddings computes that sum. An embedding of zeros adds
+nothing to it, so the other expert decides alone if one input is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import keras
 from keras import layers, ops
 
 from models.encoders import Tensor
-from models.heads import EMBEDDING, EMBEDDING_LENGTH, PERSON, probabilities
+from models.heads import EMBEDDING, LOGIT_SCALE, PERSON, probabilities
 from models.residual import (
     DROPOUT,
     UNITS,
@@ -28,22 +28,24 @@ from models.residual import (
 
 @keras.saving.register_keras_serializable("facevoice")
 class Evidence(layers.Layer):
-    """Sets unit vectors side by side, each as long as its evidence weighs.
+    """Scales the experts' unit vectors by their logit weights and concatenates them.
 
-    Weights (not trained by gradients, since on examples that the encoders have learnt by heart
-    every expert looks infallible; see `facevoice.training.expert_fusion`):
-      alone: [2], of face and voice, where the other is missing.
-      together: [2], where both are there.
+    Weights, [2] each, for face and voice:
+      alone: used if the other input is missing.
+      together: used if both inputs are present.
 
-    An input is missing where it is all zeros: no face that a build lets through is black, and
-    every spectrogram has a 255.
+    `facevoice.training.expert_fusion` fits them on the validation split. They are not trained by
+    gradients: both experts are nearly always right on their training examples.
+
+    A missing input is all zeros. No valid input is: a build rejects black faces, and every
+    spectrogram has a maximum of 255.
     """
 
     def build(self, input_shape: Any) -> None:
         for name in ("alone", "together"):
             weight = self.add_weight(
                 shape=(2,),
-                initializer=keras.initializers.Constant(EMBEDDING_LENGTH),
+                initializer=keras.initializers.Constant(LOGIT_SCALE),
                 trainable=False,
                 dtype="float32",
                 name=name,
@@ -51,13 +53,17 @@ class Evidence(layers.Layer):
             setattr(self, name, weight)
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
-        """From [face, voice, image, spectrogram] to [batch, units of the face + of the voice]."""
+        """Returns the weighted vectors, [batch, face units + voice units].
+
+        Args:
+          inputs: face vectors, voice vectors, images and spectrograms.
+        """
         face, voice, *sources = inputs
-        seen, heard = (ops.any(ops.not_equal(x, 0), axis=(1, 2, 3)) for x in sources)
-        both = ops.logical_and(seen, heard)[:, None]
+        has_face, has_voice = (ops.any(ops.not_equal(x, 0), axis=(1, 2, 3)) for x in sources)
+        both = ops.logical_and(has_face, has_voice)[:, None]
         weights = ops.cast(ops.where(both, self.together, self.alone), face.dtype)
-        face = ops.where(seen[:, None], face * weights[:, :1], 0.0)
-        voice = ops.where(heard[:, None], voice * weights[:, 1:], 0.0)
+        face = ops.where(has_face[:, None], face * weights[:, :1], 0.0)
+        voice = ops.where(has_voice[:, None], voice * weights[:, 1:], 0.0)
         return ops.concatenate([face, voice], axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
@@ -66,10 +72,12 @@ class Evidence(layers.Layer):
 
 
 def expert_kernels(fusion: keras.Model) -> tuple[Any, Any]:
-    """The last layer's kernel of the face and that of the voice, each [units, classes].
+    """Returns the face's and the voice's part of the last layer's kernel, each [units, classes].
 
-    Of a model whose embedding is `Evidence`: an embedding's half times its kernel are the logits
-    that the expert adds.
+    An expert's logits are its part of the embedding times its part of the kernel.
+
+    Args:
+      fusion: a model whose embedding layer is `Evidence`.
     """
     kernel = fusion.get_layer(PERSON).get_weights()[0]
     units = fusion.get_layer(EMBEDDING).input[0].shape[-1]
@@ -85,26 +93,26 @@ def resnet_fusion(
     units: int = UNITS,
     dropout: float = DROPOUT,
 ) -> keras.Model:
-    """The encoders of `resnet_image` and `resnet_audio`, and the product of their answers.
+    """Builds the product of experts of `resnet_image` and `resnet_audio`.
 
     Args:
       image_shape: (height, width, 3).
       spectrogram_shape: (bands, frames, 1).
-      classes: people to tell apart.
-      widths, units, dropout: see `residual_image_encoder`; of both encoders.
+      classes: number of people.
+      widths, units, dropout: of both encoders; see `residual_image_encoder`.
 
     Returns:
       A model from {'image': uint8 [batch, height, width, 3], 'spectrogram': uint8 [batch, bands,
-      frames, 1]} to probabilities [batch, classes]. One of the two may be all zeros: missing.
+      frames, 1]} to probabilities [batch, classes]. A missing input is given as zeros.
 
     Raises:
       ModelError: images or spectrograms are too small.
     """
     image = keras.Input(image_shape, dtype="uint8", name="image")
     spectrogram = keras.Input(spectrogram_shape, dtype="uint8", name="spectrogram")
-    sizes: dict[str, Any] = {"widths": widths, "units": units, "dropout": dropout}
-    face = residual_image_encoder(image, **sizes)
-    voice = residual_audio_encoder(spectrogram, **sizes)
-    both = Evidence(name=EMBEDDING)([face, voice, image, spectrogram])
-    outputs = probabilities(both, classes, use_bias=False)
+    options: dict[str, Any] = {"widths": widths, "units": units, "dropout": dropout}
+    face = residual_image_encoder(image, **options)
+    voice = residual_audio_encoder(spectrogram, **options)
+    x = Evidence(name=EMBEDDING)([face, voice, image, spectrogram])
+    outputs = probabilities(x, classes, use_bias=False)
     return keras.Model({"image": image, "spectrogram": spectrogram}, outputs, name="resnet_fusion")

@@ -1,4 +1,4 @@
-"""The models by name: what each reads, and how it is built."""
+"""Registry of the models by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.product_of_experts import resnet_fusion
 
 @dataclass(frozen=True)
 class Inputs:
-    """Shapes of what a data set can give to a model."""
+    """Shapes of a dataset's images and spectrograms."""
 
     image_shape: tuple[int, int, int]
     spectrogram_shape: tuple[int, int, int]
@@ -28,9 +28,9 @@ class ModelSpec:
     """One entry of the registry.
 
     Attributes:
-      modality: what the model reads: 'image', 'audio' or 'pair'.
-      description: one line for people who choose.
-      build: (shape or shapes, classes, **hyper-parameters) -> model.
+      modality: input of the model: 'image', 'audio' or 'pair'.
+      description: one line for users.
+      build: function (*input shapes, classes, **hyper-parameters) -> model.
     """
 
     modality: str
@@ -41,47 +41,47 @@ class ModelSpec:
 MODELS: dict[str, ModelSpec] = {
     "cnn_image": ModelSpec(
         "image",
-        "faces: two convolutions",
+        "face: two convolutions",
         cnn_image,
     ),
     "cnn_audio": ModelSpec(
         "audio",
-        "voices: two convolutions over bands and time",
+        "voice: two convolutions over bands and time",
         cnn_audio,
     ),
     "crnn_audio": ModelSpec(
         "audio",
-        "voices: two convolutions and an LSTM along time",
+        "voice: two convolutions and an LSTM over time",
         crnn_audio,
     ),
     "cnn_cnn": ModelSpec(
         "pair",
-        "both: the convolutions of cnn_image and cnn_audio, joined",
+        "both: the encoders of cnn_image and cnn_audio, concatenated",
         cnn_cnn,
     ),
     "cnn_crnn": ModelSpec(
         "pair",
-        "both: the convolutions of cnn_image and the LSTM of crnn_audio, joined",
+        "both: the encoders of cnn_image and crnn_audio, concatenated",
         cnn_crnn,
     ),
     "resnet_image": ModelSpec(
         "image",
-        "faces: three residual blocks, trained with augmentation",
+        "face: three residual blocks, trained with augmentation",
         resnet_image,
     ),
     "resnet_audio": ModelSpec(
         "audio",
-        "voices: three residual blocks, trained with augmentation",
+        "voice: three residual blocks, trained with augmentation",
         resnet_audio,
     ),
     "resnet_fusion": ModelSpec(
         "pair",
-        "both, or one alone: the product of resnet_image and resnet_audio",
+        "both or either: the product of experts of resnet_image and resnet_audio",
         resnet_fusion,
     ),
     "linear_image": ModelSpec(
         "image",
-        "faces: logistic regression on the pixels, the line to beat",
+        "face: logistic regression on the pixels, the baseline",
         linear_image,
     ),
 }
@@ -91,18 +91,18 @@ def build_model(name: str, inputs: Inputs, classes: int, **hyper_parameters: Any
     """Builds a registered model for the given inputs.
 
     Args:
-      name: of the registry.
-      inputs: shapes; a model takes those of its modality.
-      classes: people to tell apart.
-      **hyper_parameters: see the model's builder.
+      name: a key of `MODELS`.
+      inputs: input shapes; a model uses those of its modality.
+      classes: number of people.
+      **hyper_parameters: keyword arguments of the model's builder.
 
     Returns:
-      A functional model from uint8 inputs to probabilities [batch, classes], whose layer
-      `EMBEDDING` holds what the last Dense layer sees. A model of pairs takes a dictionary with
-      'image' and 'spectrogram'.
+      A functional model from uint8 inputs to probabilities [batch, classes]. Its layer `EMBEDDING`
+      is the input of the last Dense layer. A model of pairs takes a dictionary with 'image' and
+      'spectrogram'.
 
     Raises:
-      ModelError: no such model, or inputs too small for its pooling.
+      ModelError: there is no such model, or the inputs are too small for it.
     """
     if name not in MODELS:
         raise ModelError(f"There is no model {name!r}; there are {', '.join(MODELS)}.")

@@ -176,8 +176,8 @@ def test_a_shard_may_not_lie_outside_of_its_data_set(own_data_set, capsys):
         manifest = json.loads(path.read_text())
         manifest["splits"]["train"]["shards"][0]["file"] = name
         path.write_text(json.dumps(manifest))
-        assert "no file name" in error_of(verify.main, [own_data_set], capsys)
-        assert "no file name" in error_of(inspect.main, [own_data_set], capsys)
+        assert "not a file name" in error_of(verify.main, [own_data_set], capsys)
+        assert "not a file name" in error_of(inspect.main, [own_data_set], capsys)
 
 
 def test_media_that_are_fifos_are_unreadable(run_dir, face, tmp_path, capsys):
@@ -355,7 +355,9 @@ def test_a_tampered_checkpoint_is_refused_without_advice_to_trust_it(tmp_path, t
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse")
     progress = Progress(epoch=1, best_epoch=1)
-    with pytest.raises(TrainingError, match=r"0001-000000.keras is damaged; delete [^(]*starts again.$"):
+    with pytest.raises(
+        TrainingError, match=r"0001-000000.keras is damaged; delete [^(]*starts again.$"
+    ):
         Checkpoint(tmp_path).restore(model, progress)
     with pytest.raises(TrainingError, match=r"best-0001.weights.h5 is damaged; delete"):
         Checkpoint(tmp_path).load_best_weights(model, progress)

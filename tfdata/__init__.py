@@ -1,7 +1,7 @@
-"""Reads data sets: a manifest becomes a `tf.data.Dataset` of `(features, label)`.
+"""Reads datasets as `tf.data.Dataset` of `(features, label)`.
 
-Workers of a build import `tfdata.schema` and `tfdata.tfrecord` and must not pay for TensorFlow,
-so what needs it is loaded on first use.
+Workers of a build import `tfdata.schema`, `tfdata.manifest` and `tfdata.tfrecord`. To keep
+TensorFlow out of them, names that need it are imported on first use.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfdata.errors import DatasetError
-from tfdata.schema import Manifest, load_manifest
+from tfdata.manifest import Manifest, load_manifest
 
 if TYPE_CHECKING:
     from tfdata.loader import load

@@ -1,4 +1,4 @@
-"""Reading and parsing on other machines: a tf.data service, that somebody has started."""
+"""Reads and parses records on other machines, in a running tf.data service."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import tensorflow as tf
 
 from tfdata.errors import DatasetError
 
-ANSWER_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 10.0
 
 
-def through_service(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
-    """The same elements, made by the workers of a service, each by one of them, in any order.
+def distribute(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
+    """Returns a dataset whose elements the workers of a service produce, each once, in any order.
 
     Args:
-      dataset: its first source is what the workers share out.
+      dataset: the workers divide the elements of its first source among them.
       address: of the service's dispatcher, 'grpc://host:port'.
 
     Raises:
-      DatasetError: nothing answers there; TensorFlow would wait for hours.
+      DatasetError: there is no service at the address; TensorFlow would wait for hours.
     """
     host, _, port = address.removeprefix("grpc://").rpartition(":")
     try:
-        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
         raise DatasetError(
             f"No tf.data service answers at {address} ({error.strerror or error}); start its "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class FaceVoiceError(Exception):
-    """A failure with a message for users: what was found, where, and what to do."""
+    """An error whose message says what was found, where, and what to do."""
 
 
 class DatasetError(FaceVoiceError, ValueError):

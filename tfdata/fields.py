@@ -5,53 +5,111 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+_MAX_NAME = 80  # characters of a key in an error message
 
 
-def from_fields(kind: type[T], fields: Any) -> T:
-    """Builds a dataclass from a mapping and checks the type of each field, nested ones included.
+def from_fields(kind: type[T], values: Any, *, ignore_unknown: bool = False) -> T:
+    """Builds a dataclass from parsed JSON and checks the type of each field.
+
+    Nested dataclasses are built from objects, and tuples from arrays. A missing field gets its
+    default.
+
+    Args:
+      kind: the dataclass.
+      values: the parsed JSON, an object.
+      ignore_unknown: ignore keys that are not fields, at every level.
 
     Raises:
-      TypeError: fields are missing, unknown or of another type, or a number is not finite.
+      TypeError: a field has another type, is missing without a default, or is unknown, or a
+        number is not finite; the message has the path of the field, such as 'people.Ann.label'.
     """
-    made = kind(**fields)
-    for name, hint in _hints(kind).items():  # type: ignore[arg-type]
-        value = getattr(made, name)
-        if not _has_type(value, hint):
-            raise TypeError(f"{name} is {reprlib.repr(value)}")
-    return made
+    return _dataclass(kind, values, "", ignore_unknown)
+
+
+def _dataclass(kind: type[T], values: Any, path: str, ignore_unknown: bool) -> T:
+    if not isinstance(values, Mapping):
+        raise _type_error(path, values, Mapping)
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    for name in values.keys() - known.keys():
+        if not ignore_unknown:
+            raise TypeError(f"{_join(path, name)} is not a field of {kind.__name__}")
+    for name in known.keys() - values.keys():
+        if _is_required(known[name]):
+            raise TypeError(f"{_join(path, name)} is missing")
+    hints = _hints(kind)  # type: ignore[arg-type]
+    given = [name for name in known if name in values]
+    return kind(
+        **{
+            name: _value(hints[name], values[name], _join(path, name), ignore_unknown)
+            for name in given
+        }
+    )
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _value(hint: Any, value: Any, path: str, ignore_unknown: bool) -> Any:
+    """Returns a value of the type of a field, or raises TypeError."""
+    if hint is Any:
+        return value
+    origin, args = get_origin(hint), get_args(hint)
+    if is_dataclass(hint):
+        return _dataclass(hint, value, path, ignore_unknown)  # type: ignore[arg-type]
+    if origin is UnionType:
+        for each in args:
+            try:
+                return _value(each, value, path, ignore_unknown)
+            except TypeError:
+                continue
+    elif origin is Mapping and isinstance(value, Mapping):
+        return {
+            key: _value(args[1], each, _join(path, key), ignore_unknown)
+            for key, each in value.items()
+        }
+    elif origin in (list, tuple) and isinstance(value, list | tuple):
+        hints = args if origin is tuple and args[-1] is not Ellipsis else args[:1] * len(value)
+        if len(hints) == len(value):
+            return origin(
+                _value(each, item, f"{path}[{i}]", ignore_unknown)
+                for i, (each, item) in enumerate(zip(hints, value, strict=True))
+            )
+    elif _is_scalar(hint, value):
+        return value
+    raise _type_error(path, value, hint)
+
+
+def _is_scalar(hint: Any, value: Any) -> bool:
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    if hint is int:
+        return type(value) is int  # not a bool
+    return isinstance(hint, type) and isinstance(value, hint)
+
+
+def _type_error(path: str, value: Any, hint: Any) -> TypeError:
+    names = {Mapping: "an object", int: "an integer", float: "a finite number", str: "a text"}
+    kind = get_origin(hint) or hint
+    expected = names.get(kind, "an array" if kind in (list, tuple) else str(hint))
+    if kind is tuple and get_args(hint)[-1] is not Ellipsis:
+        expected = f"an array of {len(get_args(hint))}"
+    return TypeError(f"{path or 'it'} is {reprlib.repr(value)}, not {expected}")
+
+
+def _join(path: str, name: object) -> str:
+    text = str(name)
+    if not text.isprintable() or len(text) > _MAX_NAME:
+        text = reprlib.repr(text)
+    return f"{path}.{text}" if path else text
 
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
-
-
-def _has_type(value: Any, hint: Any) -> bool:
-    if hint is Any:
-        return True
-    inner = get_args(hint)
-    origin = get_origin(hint)
-    if origin is UnionType:
-        return any(_has_type(value, each) for each in inner)
-    if origin is tuple and inner[-1] is not Ellipsis:
-        return (
-            isinstance(value, tuple)
-            and len(value) == len(inner)
-            and all(map(_has_type, value, inner))
-        )
-    if origin in (list, tuple):
-        return isinstance(value, origin) and all(_has_type(each, inner[0]) for each in value)
-    if origin is Mapping:
-        return isinstance(value, Mapping) and all(
-            _has_type(key, inner[0]) and _has_type(each, inner[1]) for key, each in value.items()
-        )
-    if hint is int:
-        return type(value) is int  # and no bool
-    if hint is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return isinstance(value, hint)

@@ -1,7 +1,7 @@
 """Inspects a dataset: `python -m tfdata.inspect DIR`. The command `facevoice inspect` is the same.
 
-The command draws pictures with the package `facevoice`. As `tfdata` imports no package above it,
-the command is found by its entry point.
+The command is in the package `facevoice`, which `tfdata` does not import, so it is found by its
+entry point.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From identities to labels within tf.data, without a table.
+"""Maps identities to labels in TensorFlow's graph, without a lookup table.
 
-A table is a resource, and where TensorFlow's operations are to be deterministic, tf.data runs what
-touches a resource one batch after the other and nothing ahead: a training then waits for its input.
+A table is a resource. With deterministic operations, tf.data runs functions that use a resource
+sequentially and without prefetching, so training would wait for its input.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from tfdata.schema import Person
+from tfdata.manifest import Person
 
 _BUCKETS = 2**62
 
 
-def labeller(people: Mapping[str, Person]) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from identities, str [batch], to labels, int64 [batch].
+def label_lookup(people: Mapping[str, Person]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from identities, str [batch], to labels, int64 [batch].
 
-    The name is looked for among the sorted hashes of all, and compared. Where somebody is none of
-    these people, the function's graph raises InvalidArgumentError.
+    The function searches the sorted hashes of all names, and compares the name. It raises
+    InvalidArgumentError for an identity that is not in `people`.
     """
     names = tf.constant(list(people))
     labels = tf.constant([person.label for person in people.values()], tf.int64)
@@ -27,13 +27,13 @@ def labeller(people: Mapping[str, Person]) -> Callable[[tf.Tensor], tf.Tensor]:
     order = tf.argsort(hashes)
     names, labels, hashes = (tf.gather(x, order) for x in (names, labels, hashes))
 
-    def label_of(identity: tf.Tensor) -> tf.Tensor:
-        place = tf.searchsorted(hashes, tf.strings.to_hash_bucket_fast(identity, _BUCKETS))
-        place = tf.minimum(place, len(people) - 1)
+    def lookup(identity: tf.Tensor) -> tf.Tensor:
+        index = tf.searchsorted(hashes, tf.strings.to_hash_bucket_fast(identity, _BUCKETS))
+        index = tf.minimum(index, len(people) - 1)
         known = tf.debugging.assert_equal(
-            tf.gather(names, place), identity, "a record names nobody of its manifest"
+            tf.gather(names, index), identity, "the identity of a record is not in the manifest"
         )
         with tf.control_dependencies([known]):
-            return tf.gather(labels, place)
+            return tf.gather(labels, index)
 
-    return label_of
+    return lookup

@@ -1,4 +1,4 @@
-"""How a split is read: one options object, checked."""
+"""Options of reading a split."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ ADDRESS = re.compile(r"grpc://[^\s:/@?#]+:\d{1,5}")
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a split is read. Raises ValueError, one sentence, where a value makes no sense.
+    """Options of reading a split. Raises ValueError if a value is invalid.
 
-    In the default, deterministic mode the order of examples is a function of the data set,
-    `shuffle_buffer`, `seed` and the epoch alone: the same on every machine and degree of
-    parallelism. It stays so with a cache, with `augment`, and beginning anywhere.
+    If `deterministic`, the order of examples is a function of the dataset, `shuffle_buffer`, `seed`
+    and the epoch: the same on every machine and with every number of threads, with a cache, with
+    `augment`, and after `skip`.
 
     Attributes:
-      batch_size: examples a batch; the last of all may be smaller.
-      drop_remainder: leave that smaller one out.
-      shuffle_buffer: examples held for shuffling; 0 reads in stored order. Shards are read in
-        another order each epoch, and interleaved, so a small buffer mixes well, too.
+      batch_size: examples per batch; the last batch may be smaller.
+      drop_remainder: drop the last batch if it is smaller.
+      shuffle_buffer: number of examples in the shuffle buffer; 0 reads in stored order. Shards are
+        permuted in each epoch and interleaved, so a small buffer shuffles well.
       seed: of order and augmentation.
-      epoch: the first, counted from 0; each has an order, and an augmentation, of its own.
-      epochs: how many; None goes on without end.
-      skip: examples of this reader that are passed over, unparsed, at the start of the first
-        epoch: `step * batch_size` goes on behind a step.
-      take: examples of each epoch at most, after the skipped; None is all.
-      augment: change each example as `tfdata.augmentation` does, by draws from `seed`, epoch and
-        its key; for training alone.
-      cache: 'memory' holds the split's records; a folder keeps copies of its shards, for data
-        sets that lie far away; None reads them where they are.
-      deterministic: False gives batches as they become ready, in no promised order.
-      parallel_calls: threads that decode, and at most so many that read shards at once; None is
-        one a core, and one a shard that is open.
-      prefetch: batches made ready ahead.
-      host_index, host_count: this reader, from 0, and how many share each epoch. Every example
-        is read by exactly one of them, and their numbers differ by one at most.
-      damage: 'fail' stops at a damaged record; 'skip' leaves it out, and says how many those are.
+      epoch: the first epoch, from 0; each has another order and augmentation.
+      epochs: number of epochs; None repeats without end.
+      skip: number of examples of this host to skip in the first epoch, without parsing;
+        `step * batch_size` continues after a step.
+      take: maximum number of examples per epoch, after the skipped ones; None reads all.
+      augment: augment examples as `tfdata.augmentation.augment` does, with random numbers from
+        `seed`, epoch and key; for training only.
+      cache: 'memory' keeps the split's records in memory; a directory keeps copies of its shards,
+        for remote datasets; None does not cache.
+      deterministic: False returns batches in the order in which they are ready.
+      parallel_calls: number of threads that decode, and maximum number of threads that read shards;
+        None is one per core and one per open shard.
+      prefetch: number of batches to prefetch.
+      host_index, host_count: this host, from 0, and the number of hosts that divide each epoch.
+        Each example is read by one host, and their numbers of examples differ by at most one.
+      damage: 'fail' stops at a damaged record; 'skip' skips it, and warns with the number of
+        skipped records.
       service: address of a tf.data service, such as 'grpc://host:5000', whose workers read and
-        parse in no promised order: each takes shards of one epoch, or, if `epochs` is None, whole
-        epochs, several at a time; None does it here.
+        parse, in no particular order. A worker reads shards of one epoch, or, if `epochs` is None,
+        whole epochs, several at a time. None reads in this process.
     """
 
     batch_size: int = 32
@@ -67,12 +68,12 @@ class ReadOptions:
     service: str | None = None
 
     def __post_init__(self) -> None:
-        least = {
+        minimum = {
             **dict.fromkeys(("batch_size", "host_count"), 1),
             **dict.fromkeys(("epochs", "take", "parallel_calls", "prefetch"), 1),
             **dict.fromkeys(("shuffle_buffer", "seed", "epoch", "skip", "host_index"), 0),
         }
-        for name, lowest in least.items():
+        for name, lowest in minimum.items():
             value = getattr(self, name)
             if value is not None and value < lowest:
                 raise ValueError(f"{name} is {value}; use {lowest} or more.")
@@ -87,11 +88,13 @@ class ReadOptions:
         except ValueError as error:
             raise ValueError(f"service {error}.") from None
         if self.service and not ADDRESS.fullmatch(self.service):
-            raise ValueError(f"service is {self.service!r}; use an address as grpc://host:5000.")
+            raise ValueError(
+                f"service is {self.service!r}; use an address such as grpc://host:5000."
+            )
         if self.service and (
             self.skip or self.take or self.host_count > 1 or self.epochs not in (1, None)
         ):
             raise ValueError(
-                "service is given with skip, take, host_count or a number of epochs; a tf.data "
-                "service has no order in which they would mean something."
+                "service is given with skip, take, host_count or a number of epochs; leave these "
+                "out, as a tf.data service has no order of examples."
             )

@@ -1,4 +1,4 @@
-"""Reads the records of a shard without TensorFlow: all of them, or those that damage has left."""
+"""Reads the records of a shard without TensorFlow: all, or the undamaged ones."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tfdata.errors import DatasetError
-from tfdata.rebuilds import missing_shard
-from tfdata.schema import Manifest, Shard
+from tfdata.manifest import Manifest, Shard, missing_shard
 from tfdata.storage.files import open_regular
-from tfdata.tfrecord import decode_example
-from tfdata.tfrecord_recovery import Fault, Record, walk
+from tfdata.tfrecord import parse_example
+from tfdata.tfrecord_recovery import Fault, Record, scan
 
 
 def read_records(path: Path) -> Iterator[dict[str, bytes | int]]:
-    """The records of one shard, in their order; one at a time is in memory.
+    """Reads the records of one shard, in stored order, one at a time.
 
     Raises:
-      DatasetError: the shard cannot be read or is damaged; says in which record, at which byte.
+      DatasetError: the shard cannot be read or is damaged; names the record and its offset.
     """
-    for item in walk_shard(path):
+    for item in scan_shard(path):
         try:
             if isinstance(item, Fault):
                 raise ValueError(item.reason)
-            record = decode_example(item.data)
+            record = parse_example(item.data)
         except ValueError as error:
             raise DatasetError(
                 f"The shard {path} is damaged in record {item.number}, which begins at byte "
-                f"{item.offset}: {error}; copy the data set again, or build it again."
+                f"{item.offset}: {error}; copy the dataset again, or build it again."
             ) from None
         yield record
 
@@ -40,7 +39,7 @@ def read_shard(
     """Reads the records of one shard of a dataset, as `read_records` does.
 
     Raises:
-      DatasetError: as `read_records`; a shard that a rebuild has removed is reported as that.
+      DatasetError: as `read_records`; or the shard was removed by a rebuild.
     """
     path = data_dir / shard.file
     try:
@@ -51,35 +50,35 @@ def read_shard(
         raise missing_shard(data_dir, manifest, shard.file) from None
 
 
-class Loss(NamedTuple):
-    """What damage cost a shard: records that the manifest counts, and in how many places."""
+class ShardLoss(NamedTuple):
+    """The number of records that a shard lost, and the number of its faults."""
 
     records: int
     faults: int
 
 
-def salvaged(
+def salvage_records(
     path: Path,
     shard: Shard,
     check: Callable[[bytes], object],
-    losses: MutableMapping[str, Loss],
+    losses: MutableMapping[str, ShardLoss],
 ) -> Iterator[bytes]:
-    """The undamaged records of one shard, serialized, in stored order; one at a time is in memory.
+    """Yields the undamaged records of one shard, serialized, in stored order, one at a time.
 
-    A record is damaged, too, if it is none of this data set: then its checksums are those of a
-    foreign file. A shard that cannot be opened has no undamaged records; one that can only be read
-    in part, by a disk that fails, has those up to there.
+    Records that are not part of this dataset (the file may come from another one) count as damaged.
+    A shard that cannot be opened has no undamaged records. If the disk fails, the records before
+    the failure are returned.
 
     Args:
       path: of the shard.
-      shard: what the manifest says of it.
-      check: raises ValueError for a record that is none of this data set, such as
-        `tfdata.validation.RecordCheck`, a new one each time.
-      losses: gets the shard's name and what it lost, if anything, once it is read to its end.
+      shard: its entry in the manifest.
+      check: raises ValueError for a record that is not part of this dataset; a new
+        `tfdata.validation.RecordCheck`.
+      losses: gets an entry for the shard at its end if it lost records.
     """
     kept = faults = 0
     try:
-        for item in walk_shard(path):
+        for item in scan_shard(path):
             try:
                 if isinstance(item, Fault):
                     raise ValueError(item.reason)
@@ -92,18 +91,18 @@ def salvaged(
     except DatasetError:
         faults += 1
     if faults or kept < shard.records:
-        losses[shard.file] = Loss(max(0, shard.records - kept), faults)
+        losses[shard.file] = ShardLoss(max(0, shard.records - kept), faults)
 
 
-def walk_shard(path: Path) -> Iterator[Record | Fault]:
-    """Walks over a shard on disk, see `tfdata.tfrecord_recovery.walk`.
+def scan_shard(path: Path) -> Iterator[Record | Fault]:
+    """Scans a shard on disk (see `tfdata.tfrecord_recovery.scan`).
 
     Raises:
-      DatasetError: it cannot be opened, or not be read to its end.
+      DatasetError: it cannot be opened, or not read to its end.
     """
     try:
         with open_regular(path) as file:
-            yield from walk(file, _size(file))
+            yield from scan(file, _size(file))
     except OSError as error:
         raise DatasetError(f"The shard {path} cannot be read: {error.strerror}.") from None
 

@@ -1,43 +1,33 @@
-"""The one definition of a record and of the manifest, for writers and readers alike.
+"""Defines the format of a dataset: file names, splits, and the features of a record.
 
-A data set is a folder: shards of TFRecords, and `dataset.json`, the manifest, which says all that
-is needed to read them. A folder without a manifest is not a data set. Changing what is defined
-here in a way that an older reader would misread means raising FORMAT_VERSION.
+A dataset is a directory of TFRecord shards and `dataset.json`, the manifest (`tfdata.manifest`).
+FORMAT_VERSION is raised when an older reader would misread what this module defines.
 """
 
 from __future__ import annotations
 
-import json
-import stat
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdata.errors import DatasetError
-from tfdata.fields import from_fields
-from tfdata.storage.addresses import check_address
-from tfdata.storage.files import open_regular, parse_json
-from tfdata.tfrecord import encode_example
+from tfdata.tfrecord import serialize_example
 
 FORMAT = "facevoice-dataset"
 FORMAT_VERSION = 1
 MANIFEST_NAME = "dataset.json"
 SPLITS = ("train", "validation", "test")
 
-# Names of a record's features. The two arrays are raw bytes, row-major; the rest are UTF-8.
+# Names of a record's features. Arrays are raw bytes, row-major; texts are UTF-8.
 IMAGE = "image"  # uint8 [height, width, 3], RGB
-SPECTROGRAM = "spectrogram"  # uint8 [bands, frames], row 0 the lowest band
+SPECTROGRAM = "spectrogram"  # uint8 [bands, frames], row 0 is the lowest band
 IDENTITY = "identity"  # the person; the manifest maps it to a label
-SESSION = "session"  # the voice's video, and nearly always the face's (see `face_source`)
-KEY = "key"  # unique in the data set
-FACE_SOURCE = "face_source"  # path below the faces' folder
-AUDIO_SOURCE = "audio_source"  # path below the audio folder
-WINDOW_START = "window_start_samples"  # int64, at the settings' sample_rate_hz
+SESSION = "session"  # video of the clip, and nearly always of the face image (see `face_source`)
+KEY = "key"  # unique in the dataset
+FACE_SOURCE = "face_source"  # path below the directory of face images
+AUDIO_SOURCE = "audio_source"  # path below the directory of clips
+WINDOW_START = "window_start_samples"  # int64, at the sample_rate_hz of the feature settings
+TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
 
 
 def encode_record(
@@ -51,8 +41,8 @@ def encode_record(
     audio_source: str,
     window_start_samples: int,
 ) -> bytes:
-    """One example as the bytes of a `tf.train.Example`."""
-    return encode_example(
+    """Returns one example as a serialized `tf.train.Example`."""
+    return serialize_example(
         {
             IMAGE: image.tobytes(),
             SPECTROGRAM: spectrogram.tobytes(),
@@ -66,282 +56,26 @@ def encode_record(
     )
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One TFRecord file."""
+def describe_record(
+    image_shape: tuple[int, ...], spectrogram_shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Returns a description of a record for the manifest, for readers without this package."""
 
-    file: str
-    records: int
-    bytes: int
-    sha256: str
+    def array(shape: tuple[int, ...]) -> dict[str, Any]:
+        return {"dtype": "uint8", "shape": list(shape), "encoding": "raw bytes, row-major"}
 
-
-@dataclass(frozen=True)
-class Split:
-    """One of SPLITS: its shards, and which videos of whom it holds."""
-
-    pairs: int
-    sessions: Mapping[str, list[str]]
-    shards: tuple[Shard, ...]
-
-
-@dataclass(frozen=True)
-class Person:
-    """One identity: its class number, what the meta file says, and its pairs by split.
-
-    `missing` pairs are those that broken media cost and no spare could replace.
-    """
-
-    label: int
-    meta: Mapping[str, str]
-    pairs: Mapping[str, int]
-    missing: int
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """What the people of a data set had on disk; `audio_seconds` is the length of all clips."""
-
-    videos: int
-    faces: int
-    clips: int
-    audio_seconds: float
-
-
-@dataclass(frozen=True)
-class Leak:
-    """Of the pairs of a split, how many training gives away (see docs/data-set.md)."""
-
-    pairs: int
-    same_video: int
-    same_audio: int
-
-    def __add__(self, other: Leak) -> Leak:
-        return Leak(
-            self.pairs + other.pairs,
-            self.same_video + other.same_video,
-            self.same_audio + other.same_audio,
-        )
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What `dataset.json` says.
-
-    Attributes:
-      features: every preprocessing setting (see `features.FeatureSettings`).
-      plan: every setting of selection and split, but for the names of those left out.
-      image_shape: (height, width, 3).
-      spectrogram_shape: (bands, frames).
-      people: identity to Person, in the order of the labels.
-      splits: name to Split, for each of SPLITS.
-      without_pairs: of people of whom every planned pair is missing, how many that are.
-      corpus: what the people had on disk.
-      leakage: split to Leak, for validation and test.
-      rejects: reason to number of media files that could not be used.
-      software: name to version of what decided the bytes.
-    """
-
-    features: Mapping[str, Any]
-    plan: Mapping[str, Any]
-    image_shape: tuple[int, int, int]
-    spectrogram_shape: tuple[int, int]
-    people: Mapping[str, Person]
-    splits: Mapping[str, Split]
-    without_pairs: Mapping[str, int]
-    corpus: Corpus
-    leakage: Mapping[str, Leak]
-    rejects: Mapping[str, int]
-    software: Mapping[str, str]
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """Those of all splits."""
-        return tuple(shard for split in self.splits.values() for shard in split.shards)
-
-    def to_json(self) -> str:
-        """The manifest's text: the same for the same data set, whenever and wherever built."""
-        head = {"format": FORMAT, "format_version": FORMAT_VERSION, "record": self._record()}
-        return json.dumps(head | asdict(self), indent=1, ensure_ascii=False) + "\n"
-
-    def _record(self) -> dict[str, Any]:
-        """The layout of a record, in words that need no other source."""
-
-        def array(*shape: int) -> dict[str, Any]:
-            return {"dtype": "uint8", "shape": list(shape), "encoding": "raw bytes, row-major"}
-
-        text = {"dtype": "string", "encoding": "UTF-8"}
-        return {
-            "container": "TFRecord of tf.train.Example",
-            "features": {
-                IMAGE: array(*self.image_shape) | {"channels": "RGB"},
-                SPECTROGRAM: array(*self.spectrogram_shape)
-                | {
-                    "rows": "bands, lowest first",
-                    "columns": "instants, evenly spaced from the window's start to its end",
-                    "level_db": "floor_db * (1 - value / 255), relative to the window's maximum",
-                },
-                **dict.fromkeys((IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE), text),
-                WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
+    text = {"dtype": "string", "encoding": "UTF-8"}
+    return {
+        "container": "TFRecord of tf.train.Example",
+        "features": {
+            IMAGE: array(image_shape) | {"channels": "RGB"},
+            SPECTROGRAM: array(spectrogram_shape)
+            | {
+                "rows": "bands, lowest first",
+                "columns": "instants, evenly spaced from the window's start to its end",
+                "level_db": "floor_db * (1 - value / 255), relative to the window's maximum",
             },
-        }
-
-
-def is_manifest(content: bytes) -> bool:
-    """Whether this is the manifest of a data set, of whatever format version."""
-    try:
-        fields = parse_json(content)
-    except ValueError:
-        return False
-    return isinstance(fields, dict) and fields.get("format") == FORMAT
-
-
-def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifest:
-    """Reads and checks the manifest of a data set, and that its shards are there and whole.
-
-    Only names and byte sizes of shards are checked, which takes milliseconds; of damaged data
-    sets, `check_shards=False` reads the manifest alone.
-
-    Raises:
-      DatasetError: no folder, no manifest, not a manifest, another format version, a shard that
-        is missing, not a regular file or of another size, or an address with credentials.
-    """
-    from tfdata.storage import remote  # which imports this
-
-    try:
-        check_address(data_dir)
-    except ValueError as error:
-        raise DatasetError(f"The address {error}.") from None
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
-    path = f"{folder}/{MANIFEST_NAME}"
-    text = remote.read_manifest(folder) if isinstance(folder, str) else _text_of(folder)
-    try:
-        fields = parse_json(text)
-    except ValueError as error:
-        raise DatasetError(f"{path} cannot be read ({error}); build the data set again.") from None
-    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-        raise DatasetError(f"{path} is not the manifest of a FaceVoice data set.")
-    if fields.get("format_version") != FORMAT_VERSION:
-        raise DatasetError(
-            f"{path} has format version {fields.get('format_version')} and this software reads "
-            f"version {FORMAT_VERSION}; build the data set again, or install the version of "
-            f"FaceVoice that made it."
-        )
-    try:
-        manifest = _parse(fields)
-    except ValueError as error:
-        raise DatasetError(f"{path} is damaged ({error}); build the data set again.") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"{path} is damaged (a field is missing or of another kind: {error}); build the data "
-            f"set again."
-        ) from None
-    if check_shards:
-        check_shard_sizes(folder, manifest)
-    return manifest
-
-
-def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
-    """Checks that the shards of a manifest are there and have its sizes, in milliseconds.
-
-    Raises:
-      DatasetError: a shard is missing, and why if the data set was rebuilt; or of another size.
-    """
-    from tfdata.rebuilds import missing_shard  # as does this
-    from tfdata.storage import remote  # which imports this
-
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
-    names = [shard.file for shard in manifest.shards]
-    found = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
-    for shard in manifest.shards:
-        if shard.file not in found:
-            raise missing_shard(folder, manifest, shard.file)
-        _check_shard(f"{folder}/{shard.file}", shard, found[shard.file])
-
-
-def _text_of(folder: Path) -> str:
-    """The text of a manifest on a disk."""
-    try:
-        with open_regular(folder / MANIFEST_NAME) as file:
-            return file.read().decode()
-    except (FileNotFoundError, NotADirectoryError):
-        found = "is not a folder" if folder.exists() else "does not exist"
-        if folder.is_dir():
-            found = f"holds no {MANIFEST_NAME}, so is no finished data set"
-        raise DatasetError(
-            f"{folder} {found}; build a data set with 'python -m beam_pipelines.build --output "
-            f"DIR'."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DatasetError(
-            f"{folder / MANIFEST_NAME} cannot be read ({reason}); build the data set again."
-        ) from None
-
-
-def _sizes(folder: Path, names: list[str]) -> dict[str, int]:
-    """Name to bytes of those of some files that are in a folder on a disk.
-
-    Raises:
-      DatasetError: one is not a regular file; reading a FIFO would wait for a writer.
-    """
-    found = {}
-    for name in names:
-        with suppress(OSError):
-            status = (folder / name).stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise DatasetError(
-                    f"The shard {folder / name} is not a regular file; copy the data set again, "
-                    f"or build it again."
-                )
-            found[name] = status.st_size
-    return found
-
-
-def _parse(fields: Mapping[str, Any]) -> Manifest:
-    """Returns a manifest whose fields have the types that they are declared with."""
-    for split in fields["splits"].values():
-        for identity, videos in split["sessions"].items():
-            if not isinstance(videos, list):
-                raise TypeError(f"the videos of {identity!r} are no list")
-    splits = {
-        name: from_fields(
-            Split,
-            {
-                "pairs": split["pairs"],
-                "sessions": split["sessions"],
-                "shards": tuple(from_fields(Shard, shard) for shard in split["shards"]),
-            },
-        )
-        for name, split in fields["splits"].items()
+            **dict.fromkeys(TEXTS, text),
+            WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
+        },
     }
-    for split in splits.values():
-        for shard in split.shards:
-            name = shard.file
-            if Path(name).name != name or name in ("", "..") or "\0" in name:
-                raise ValueError(f"{name!r} is no file name")
-    height, width, channels = fields["image_shape"]
-    bands, frames = fields["spectrogram_shape"]
-    people = {name: from_fields(Person, person) for name, person in fields["people"].items()}
-    leakage = {name: from_fields(Leak, leak) for name, leak in fields["leakage"].items()}
-    parsed = {
-        "image_shape": (height, width, channels),
-        "spectrogram_shape": (bands, frames),
-        "people": people,
-        "splits": {name: splits[name] for name in SPLITS},
-        "corpus": from_fields(Corpus, fields["corpus"]),
-        "leakage": leakage,
-    }
-    as_they_are = ("features", "plan", "without_pairs", "rejects", "software")
-    manifest = from_fields(Manifest, parsed | {name: fields[name] for name in as_they_are})
-    if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
-        raise ValueError("a shape has no size")
-    return manifest
-
-
-def _check_shard(path: str, shard: Shard, found_bytes: int) -> None:
-    if found_bytes != shard.bytes:
-        raise DatasetError(
-            f"The shard {path} has {found_bytes} bytes where the manifest says {shard.bytes}; "
-            f"copy the data set again, or build it again."
-        )

@@ -1,4 +1,4 @@
-"""Where records come from: shards as they lie, copies of them nearby, or memory."""
+"""Provides the records of shards: from files, from memory, or from local copies."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from tfdata.errors import DatasetError
-from tfdata.rebuilds import missing_shard
-from tfdata.schema import Manifest, Shard
-from tfdata.shuffling import Source
+from tfdata.manifest import Manifest, Shard, missing_shard
+from tfdata.shuffling import RecordSource
 from tfdata.storage import remote
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.files import create_file
 
-BUFFER_BYTES = 1 << 20  # one read of a shard
+BUFFER_BYTES = 1 << 20  # size of a read of a shard
 
 
-def from_files(files: list[str]) -> Source:
-    """Records of TFRecord files."""
+def file_source(files: list[str]) -> RecordSource:
+    """Returns a source that reads TFRecord files."""
     names = tf.constant(files)
 
     def source(shard: tf.Tensor, first: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
@@ -32,20 +31,20 @@ def from_files(files: list[str]) -> Source:
     return source
 
 
-def from_memory(files: list[str]) -> Source:
-    """Records of TFRecord files, which are read once, now."""
+def memory_source(files: list[str]) -> RecordSource:
+    """Reads TFRecord files into memory; returns a source of their records."""
     shards = [list(tf.data.TFRecordDataset(file).as_numpy_iterator()) for file in files]
     table = tf.constant(np.array([record for shard in shards for record in shard], object))
-    begins = tf.constant(np.cumsum([0, *map(len, shards)])[:-1], tf.int64)
+    starts = tf.constant(np.cumsum([0, *map(len, shards)])[:-1], tf.int64)
 
     def source(shard: tf.Tensor, first: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
-        start = begins[shard] + first
-        return tf.data.Dataset.range(start, start + number).map(lambda place: table[place])
+        start = starts[shard] + first
+        return tf.data.Dataset.range(start, start + number).map(lambda index: table[index])
 
     return source
 
 
-def copied(
+def copy_shards(
     data_dir: str | Path,
     manifest: Manifest,
     shards: Sequence[Shard],
@@ -53,14 +52,13 @@ def copied(
     *,
     damage: str = "fail",
 ) -> list[str]:
-    """Copies some shards of a dataset to a folder, unless they are there; returns their paths.
+    """Copies shards of a dataset to a directory, unless they exist there; returns their paths.
 
-    A shard's name has a digest of its content, so a copy is never out of date; it is published
-    when it is whole, so nothing that was interrupted is ever taken for one. With damage 'skip',
-    shards that cannot be fetched are left out.
+    A shard's name has a digest of its content, so a copy is never out of date. A copy gets its name
+    when it is complete. With damage 'skip', shards that cannot be read are not copied.
 
     Raises:
-      DatasetError: a shard cannot be fetched.
+      DatasetError: a shard cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     copies = [folder / shard.file for shard in shards]
@@ -70,12 +68,12 @@ def copied(
             continue
         temporary = copy.with_name(f"{copy.name}.{uuid.uuid4().hex}.tmp")
         try:
-            with tf.io.gfile.GFile(file, "rb") as far, create_file(temporary) as near:
-                shutil.copyfileobj(far, near, BUFFER_BYTES)
+            with tf.io.gfile.GFile(file, "rb") as source, create_file(temporary) as target:
+                shutil.copyfileobj(source, target, BUFFER_BYTES)
             if temporary.stat().st_size != shard.bytes and damage == "fail":
                 raise DatasetError(
-                    f"{file} came with {temporary.stat().st_size} bytes where the manifest says "
-                    f"{shard.bytes}; try again, or build the data set again."
+                    f"{file} was read with {temporary.stat().st_size} bytes where the manifest "
+                    f"says {shard.bytes}; try again, or build the dataset again."
                 )
             temporary.replace(copy)
         except tf.errors.OpError as error:

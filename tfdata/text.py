@@ -1,4 +1,4 @@
-"""Numbers in words, for pages."""
+"""Formats numbers, durations and names for messages and reports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number and its noun: "1 video", "1,200 videos"."""
+    """Returns a number with its noun: "1 video", "1,200 videos"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the units in which one would say it, to about three digits."""
+    """Returns a duration in suitable units, with about three digits: "1 h 20 min"."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     if seconds < 600:
@@ -30,17 +30,17 @@ def _two_units(number: int, large: str, small: str) -> str:
 
 
 def listed(names: Sequence[str], link: str = "and") -> str:
-    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    """Returns an enumeration: "a", "a and b", "a, b and c"."""
     return f" {link} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def readable(name: str) -> str:
-    """A person's name as one would write it."""
+    """Returns an identity as a name, with spaces."""
     return name.replace("_", " ")
 
 
 def interval(share: Mapping[str, Any]) -> str:
-    """A proportion's counts and its interval."""
+    """Returns the counts and the confidence interval of a proportion."""
     return (
         f"{share['correct']:,} of {share['total']:,}; 95 % interval {share['low']:.1%} to "
         f"{share['high']:.1%}"

@@ -1,10 +1,10 @@
-"""The two byte formats of a shard, written and read without TensorFlow.
+"""Writes and reads TFRecord framing and `tf.train.Example` messages without TensorFlow.
 
-TFRecord framing: length (uint64, little-endian), masked CRC-32C of the length, data, masked
-CRC-32C of the data (tensorflow/core/lib/io/record_writer.h). The data of each record is a
-`tf.train.Example` in protocol-buffer wire format (tensorflow/core/example/example.proto); the
-features are written in the order of their names, so equal examples are equal bytes. What is read
-may be in any form that the wire format allows (https://protobuf.dev/programming-guides/encoding).
+A TFRecord is length (uint64, little-endian), masked CRC-32C of the length, data, masked CRC-32C of
+the data (tensorflow/core/lib/io/record_writer.h). The data is a `tf.train.Example` in the wire
+format of protocol buffers (tensorflow/core/example/example.proto). Features are written in the
+order of their names, so equal examples have equal bytes. Any form that the wire format allows can
+be read (https://protobuf.dev/programming-guides/encoding).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _VARINT, _FIXED_64, _LENGTH_DELIMITED, _FIXED_32 = 0, 1, 2, 5  # wire types
 
 
 def frame(data: bytes) -> bytes:
-    """One TFRecord: the data between its length and its checksums."""
+    """Returns a TFRecord: the data with its length and checksums."""
     length = struct.pack("<Q", len(data))
     return b"".join((length, masked_crc(length), data, masked_crc(data)))
 
 
 def masked_crc(data: bytes) -> bytes:
-    """The checksum of a TFRecord's length or data, as its four bytes."""
+    """Returns the checksum of the length or data of a TFRecord, as four bytes."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
-def encode_example(features: Mapping[str, bytes | int]) -> bytes:
-    """A serialized `tf.train.Example` whose features are one byte string or one int64 each."""
+def serialize_example(features: Mapping[str, bytes | int]) -> bytes:
+    """Serializes a `tf.train.Example` whose features are one byte string or one int64 each."""
     entries = []
     for name in sorted(features):
         entry = _delimited(1, name.encode()) + _delimited(2, _feature(features[name]))
@@ -39,11 +39,11 @@ def encode_example(features: Mapping[str, bytes | int]) -> bytes:
     return _delimited(1, b"".join(entries))  # Example.features
 
 
-def decode_example(data: bytes) -> dict[str, bytes | int]:
-    """The features of a serialized `tf.train.Example` with one byte string or one int64 each.
+def parse_example(data: bytes) -> dict[str, bytes | int]:
+    """Parses a serialized `tf.train.Example` with one byte string or one int64 per feature.
 
     Raises:
-      ValueError: the bytes are no such example.
+      ValueError: the bytes are not such an example; a clause for an error message.
     """
     features: dict[str, bytes | int] = {}
     for part in _payloads(data, 1):  # Example.features
@@ -64,7 +64,7 @@ def _delimited(number: int, payload: bytes) -> bytes:
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(payload)) + payload
 
 
-@lru_cache(maxsize=1024)  # most are those of the record before
+@lru_cache(maxsize=1024)  # most values repeat from record to record
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
@@ -75,7 +75,7 @@ def _varint(value: int) -> bytes:
 
 
 def _value(name: str, feature: bytes) -> bytes | int:
-    """What a Feature holds: one bytes_list.value, or one int64_list.value, packed or not."""
+    """Returns the one bytes_list.value or int64_list.value of a Feature, packed or not."""
     texts = [text for part in _payloads(feature, 1) for text in _payloads(part, 1)]
     numbers = [number for part in _payloads(feature, 3) for number in _int64s(part)]
     if len(texts) == 1 and not numbers:
@@ -86,7 +86,7 @@ def _value(name: str, feature: bytes) -> bytes | int:
 
 
 def _int64s(message: bytes) -> Iterator[int]:
-    """The values of an Int64List, packed (as one field) or not (a field each)."""
+    """Yields the values of an Int64List, packed (in one field) or not (one per field)."""
     for _, value in _fields(message):
         at, packed = 0, _varint(value) if isinstance(value, int) else value
         while at < len(packed):
@@ -95,12 +95,12 @@ def _int64s(message: bytes) -> Iterator[int]:
 
 
 def _payloads(message: bytes, number: int) -> Iterator[bytes]:
-    """Each length-delimited field of one number; other fields are passed over."""
+    """Yields the length-delimited fields with a number; skips other fields."""
     return (value for found, value in _fields(message) if found == number and type(value) is bytes)
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Number and value of each field of a message."""
+    """Yields number and value of each field of a message."""
     at = 0
     while at < len(message):
         key, at = _read_varint(message, at)
@@ -122,7 +122,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """A variable-length integer, and where the next field begins."""
+    """Returns a variable-length integer, and the offset behind it."""
     value = 0
     for shift in range(0, 70, 7):
         if at == len(message):

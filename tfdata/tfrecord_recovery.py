@@ -1,14 +1,14 @@
-"""Walks over one shard, whatever has happened to it: every whole record, and every fault.
+"""Scans a damaged shard for every intact record and every fault.
 
-A record is framed as `tfrecord.frame` says, so it is damaged in one of two ways. Where its length
-is good and its data is not, the next record begins behind the data, or at a header within it, if
-bytes went missing. Where the length itself is bad, the walk goes on at the next twelve bytes that
-are a length and its checksum; of all other places one in 2**32 would pass for that, and its data
-would not pass. So no record whose bytes are untouched is lost, and none that has changed is taken
-for whole.
+Both the length and the data of a record have a checksum (`tfrecord.frame`), so there are two kinds
+of damage. If the length is intact and the data is not, the next record begins behind the data, or
+at a header within it if bytes are missing. If the length is damaged, the scan continues at the next
+twelve bytes that are a length and its checksum. One in 2**32 other places matches by chance, and
+then the checksum of the data does not match. So every record with unchanged bytes is found, and no
+changed record is returned.
 
-What is read is a file, not a mapping of it: a disk that fails, or a file that another program cuts,
-is then an error, where a mapping would end the interpreter.
+The file is read, not memory-mapped: an error of the disk, or a file that another program truncates,
+raises an exception, where a mapping would crash the interpreter.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from tfdata.tfrecord import masked_crc
 
 _HEADER_BYTES, _CRC_BYTES = 12, 4  # the length and its checksum; the checksum of the data
 _FRAME_BYTES = _HEADER_BYTES + _CRC_BYTES
-_CHUNK_BYTES = 1 << 20  # searched for headers at once
-_MAX_LOST_BYTES = 1 << 26  # a longer stretch is not taken for one record, and never held in memory
-# Data with a wrong checksum is searched for headers, each of which claims data that overlaps it.
-# Damage makes few of them. Once the claims are this many times the file, which takes somebody who
-# wants it so, a length is believed: else the time would grow with the square of the size.
+_CHUNK_BYTES = 1 << 20  # size of the pieces that are searched for headers
+_MAX_LOST_BYTES = 1 << 26  # a longer gap is not tested for being one record, to limit memory
+# Data with a wrong checksum is searched for headers, whose lengths claim overlapping data. Damage
+# makes few of them, but a crafted file may have many, and the time would grow with the square of
+# its size. So once the claims sum up to this many times the file's size, lengths are trusted.
 _MAX_CLAIMS = 8
 
 
 class Record(NamedTuple):
-    """One whole record.
+    """An intact record.
 
     Attributes:
-      number: counted from 1.
-      counted: False behind damage that has swallowed bytes of unknown records: then `number` is
-        judged by their size.
-      offset: where its header begins, in bytes.
-      data: what it frames.
+      number: from 1.
+      counted: False after damage that destroyed an unknown number of records; then `number` is
+        estimated from the mean size of records.
+      offset: of the header, in bytes.
+      data: without header and checksum.
     """
 
     number: int
@@ -52,7 +52,7 @@ class Record(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """One damaged place, as a record's; `reason` is half a sentence of what was found there."""
+    """A damaged place; `reason` is a clause for an error message, the rest as in `Record`."""
 
     number: int
     counted: bool
@@ -60,13 +60,13 @@ class Fault(NamedTuple):
     reason: str
 
 
-def walk(file: IO[bytes], size: int) -> Iterator[Record | Fault]:
-    """The whole records and the faults of a shard, in stored order.
+def scan(file: IO[bytes], size: int) -> Iterator[Record | Fault]:
+    """Yields the intact records and the faults of a shard, in stored order.
 
-    At most one record and one chunk are in memory, and no more is ever asked for than the file has.
+    At most one record and one chunk are in memory, and never more bytes than the file has.
 
     Args:
-      file: open for reading; it is read from its beginning.
+      file: open for reading; it is read from the beginning.
       size: of the file, in bytes.
     """
     headers = _Headers(file, size)
@@ -84,17 +84,19 @@ def walk(file: IO[bytes], size: int) -> Iterator[Record | Fault]:
                 at = end
             else:
                 at = headers.next(start + 1, end or size)
-            if at != end and not _lost_one(file, start, at):
+            if at != end and not _is_one_record(file, start, at):
                 counted = False
-                # As many more as records of the mean size so far would fit in.
+                # As many records of the mean size so far as fit in the gap.
                 number += max(0, round((at - start) * (number - 1) / max(1, start)) - 1)
         number += 1
 
 
 def _read_frame(file: IO[bytes], start: int, size: int) -> tuple[int | None, bytes | None, str]:
-    """Where the frame at an offset ends, its data, or else why there is none.
+    """Reads the frame at an offset.
 
-    There is no end where the length is not known.
+    Returns:
+      End offset of the frame, None if the length is damaged; its data, None if damaged; and the
+      reason if there is no data.
     """
     file.seek(start)
     header = file.read(_HEADER_BYTES)
@@ -103,7 +105,7 @@ def _read_frame(file: IO[bytes], start: int, size: int) -> tuple[int | None, byt
     if masked_crc(header[:8]) != header[8:]:
         return None, None, "the checksum of its length is wrong"
     end = start + _FRAME_BYTES + struct.unpack_from("<Q", header)[0]
-    # Asked before reading, so that no length can ask for more memory than the file has bytes.
+    # Checked before reading, so that a length cannot allocate more memory than the file has bytes.
     if end > size:
         return None, None, "the file ends within its data"
     data = file.read(end - start - _FRAME_BYTES)
@@ -112,8 +114,8 @@ def _read_frame(file: IO[bytes], start: int, size: int) -> tuple[int | None, byt
     return end, data, ""
 
 
-def _lost_one(file: IO[bytes], start: int, end: int) -> bool:
-    """Whether the bytes between are one record with whole data, of which only the length is bad."""
+def _is_one_record(file: IO[bytes], start: int, end: int) -> bool:
+    """Returns whether bytes are one record with intact data, of which only the length is bad."""
     if not _FRAME_BYTES <= end - start <= _MAX_LOST_BYTES:
         return False
     file.seek(start + _HEADER_BYTES)
@@ -122,14 +124,14 @@ def _lost_one(file: IO[bytes], start: int, end: int) -> bool:
 
 
 class _Headers:
-    """Finds the headers of a file; searches each chunk once, if asked in order of offsets."""
+    """Finds the headers of a file. Searches each chunk once if offsets ascend."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._size = file, size
         self._chunk, self._found = -1, np.zeros(0, np.int64)
 
     def next(self, at: int, stop: int) -> int:
-        """The first offset of a header from `at` on, or `stop` if there is none before it."""
+        """Returns the first offset of a header from `at` on, or `stop` if none is before it."""
         for chunk in range(at // _CHUNK_BYTES, -(-stop // _CHUNK_BYTES)):
             if chunk != self._chunk:
                 self._file.seek(chunk * _CHUNK_BYTES)
@@ -143,15 +145,15 @@ class _Headers:
 
 
 def find_headers(content: bytes, size: int) -> NDArray[np.int64]:
-    """Offsets of all twelve bytes that are a length of at most `size` and its checksum."""
-    used = max(1, (size.bit_length() + 7) // 8)  # bytes of a length that may be other than zero
+    """Returns the offsets of all lengths of up to `size` that their checksum follows."""
+    used = max(1, (size.bit_length() + 7) // 8)  # bytes of a length that may be nonzero
     octets = np.frombuffer(content, np.uint8)
     count = max(0, len(octets) - _HEADER_BYTES + 1)
     columns = [octets[i : i + count] for i in range(_HEADER_BYTES)]
     fits = np.ones(count, bool)
     for column in columns[used:8]:
         fits &= column == 0
-    # Zeros all over are no header, and the one thing that disks like to fill a file with.
+    # Twelve zeros are not a header, and disks fill damaged blocks with zeros.
     fits &= functools.reduce(np.bitwise_or, columns) != 0
     places = np.flatnonzero(fits)
     tables = _crc_tables()
@@ -167,9 +169,9 @@ def find_headers(content: bytes, size: int) -> NDArray[np.int64]:
 
 @functools.cache
 def _crc_tables() -> NDArray[np.uint32]:
-    """uint32 [8, 256]: what byte i of eight, of value v, changes in the CRC-32C of eight zeros.
+    """Returns uint32 [8, 256]: what value v of byte i changes in the CRC-32C of eight zeros.
 
-    A CRC is linear: what several bytes change is the exclusive or of what each does.
+    A CRC is linear: the change by several bytes is the exclusive or of the changes by each.
     """
     zeros = google_crc32c.value(bytes(8))
     return np.array(

@@ -1,67 +1,51 @@
-"""Whether what lies in a folder is what its manifest says: the manifest itself, shards, records."""
+"""Checks a dataset against its manifest, without TensorFlow: the manifest, shards and records."""
 
 from __future__ import annotations
 
-import math
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Mapping
-from hashlib import blake2b
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdata.errors import DatasetError
-from tfdata.schema import (
-    AUDIO_SOURCE,
-    FACE_SOURCE,
-    IDENTITY,
-    IMAGE,
-    KEY,
-    MANIFEST_NAME,
-    SESSION,
-    SPECTROGRAM,
-    WINDOW_START,
-    Manifest,
-)
-from tfdata.tfrecord import decode_example
-
-_TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
+from tfdata.examples import decode_example
+from tfdata.manifest import Manifest, Shard, is_rebuilt, missing_shard
+from tfdata.schema import MANIFEST_NAME
+from tfdata.storage.files import open_regular
+from tfdata.tfrecord import parse_example
+from tfdata.tfrecord_recovery import Fault, scan
 
 
 def check_manifest(data_dir: Path, manifest: Manifest) -> None:
-    """Makes sure that what a manifest says of records and their number goes together.
+    """Checks that the labels, counts, shards and videos of a manifest are consistent.
 
     Raises:
-      DatasetError: what does not.
+      DatasetError: says what is not.
     """
     try:
-        fault = _contradiction(manifest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        fault = f"a field is missing or of another kind: {error!r}"
+        fault = _inconsistency(manifest)
+    except KeyError as error:
+        fault = f"{error.args[0]!r} is missing from the pairs of a person"
     if fault:
         raise DatasetError(
-            f"{data_dir / MANIFEST_NAME} is damaged ({fault}); copy the data set again, or build "
-            f"it again."
+            f"{data_dir / MANIFEST_NAME} is damaged ({fault}); copy the dataset again, or build it "
+            f"again."
         )
 
 
-def _contradiction(manifest: Manifest) -> str | None:
-    """What of a manifest contradicts itself, if anything; errors as they come."""
-    if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
-        return "a shape has no size"
+def _inconsistency(manifest: Manifest) -> str | None:
     labels = [person.label for person in manifest.people.values()]
     if labels != list(range(len(labels))):
         return "the people's labels do not count from 0"
     files = [shard.file for shard in manifest.shards]
     if len(set(files)) < len(files):
-        return "two shards have one name"
-    for name in files:
-        if Path(name).name != name:
-            return f"{name!r} is no file name"
+        return "two shards have the same name"
     for name, split in manifest.splits.items():
-        for identity, videos in split.sessions.items():
+        for identity in split.sessions:
             if identity not in manifest.people:
-                return f"nobody is called {identity!r}"
-            if not isinstance(videos, list):
-                raise TypeError(f"the videos of {identity!r} are no list")
+                return f"the {name} split has videos of {identity!r}, who is not in its people"
         of_shards = sum(shard.records for shard in split.shards)
         of_people = sum(person.pairs[name] for person in manifest.people.values())
         if not split.pairs == of_shards == of_people:
@@ -75,59 +59,132 @@ def _contradiction(manifest: Manifest) -> str | None:
 class RecordCheck:
     """Checks the records of one split, one after the other, and counts them.
 
-    Of the keys, 8-byte hashes are kept: of a million keys, two share one in 1 of 37 million cases.
+    Of keys, only 8-byte hashes are kept. The probability that two of a million keys have the same
+    hash is 1 in 37 million.
 
     Attributes:
-      pairs: identity to number of undamaged records.
+      pairs: identity to number of valid records.
     """
 
     def __init__(self, manifest: Manifest, split: str, seen: set[int] | None = None) -> None:
-        """Args: the manifest; the split's name; hashes of keys that were seen before, to add to."""
+        """Args: the manifest; name of the split; hashes of earlier keys, which is added to."""
         self.pairs: Counter[str] = Counter()
+        self._manifest = manifest
         self._split = split
-        self._shapes: dict[str, tuple[int, ...]] = {
-            IMAGE: manifest.image_shape,
-            SPECTROGRAM: manifest.spectrogram_shape,
-        }
-        self._people = manifest.people.keys()
         sessions = manifest.splits[split].sessions
         self._sessions = {identity: set(videos) for identity, videos in sessions.items()}
         self._seen = set() if seen is None else seen
 
     def __call__(self, data: bytes) -> None:
-        """Takes the data of the next record.
+        """Checks the next serialized example.
 
         Raises:
-          ValueError: what is wrong with it, half a sentence.
+          ValueError: it does not match the manifest; a clause for an error message.
         """
-        record = decode_example(data)
-        for name, shape in self._shapes.items():
-            found = len(_bytes(record, name))
-            if found != math.prod(shape):
-                raise ValueError(
-                    f"its {name} has {found} bytes where the shape {list(shape)} has "
-                    f"{math.prod(shape)}"
-                )
-        texts = {name: _bytes(record, name).decode() for name in _TEXTS}
-        start = record.get(WINDOW_START)
-        if not isinstance(start, int) or start < 0:
-            raise ValueError(f"its {WINDOW_START} is no number of samples")
-        identity, session = texts[IDENTITY], texts[SESSION]
-        if identity not in self._people:
-            raise ValueError(f"its identity {identity!r} is none of the manifest's people")
-        if session not in self._sessions.get(identity, ()):
+        example = decode_example(parse_example(data), self._manifest)
+        identity = example.identity
+        if identity not in self._manifest.people:
+            raise ValueError(f"its identity {identity!r} is not in the manifest's people")
+        if example.session not in self._sessions.get(identity, ()):
             raise ValueError(
-                f"its session {session!r} is none that {identity} has in the {self._split} split"
+                f"its session {example.session!r} is not a video of {identity} in the "
+                f"{self._split} split"
             )
-        key = int.from_bytes(blake2b(texts[KEY].encode(), digest_size=8).digest())
-        if key in self._seen:
-            raise ValueError(f"its key {texts[KEY]!r} is that of an earlier record")
-        self._seen.add(key)
+        key_hash = int.from_bytes(hashlib.blake2b(example.key.encode(), digest_size=8).digest())
+        if key_hash in self._seen:
+            raise ValueError(f"its key {example.key!r} is the key of an earlier record")
+        self._seen.add(key_hash)
         self.pairs[identity] += 1
 
 
-def _bytes(record: Mapping[str, bytes | int], name: str) -> bytes:
-    value = record.get(name)
-    if not isinstance(value, bytes):
-        raise ValueError(f"it has no {name}")
-    return value
+@dataclass
+class CheckResult:
+    """Counts of a check of all shards.
+
+    Attributes:
+      faults: number of faults.
+      damaged: file names of shards with faults.
+      pairs: number of valid pairs.
+    """
+
+    faults: int = 0
+    damaged: set[str] = field(default_factory=set)
+    pairs: int = 0
+
+
+def find_faults(
+    data_dir: Path, manifest: Manifest, result: CheckResult, advance: Callable[[int], object]
+) -> Iterator[str]:
+    """Checks all shards of a dataset against its manifest.
+
+    Args:
+      data_dir: directory of the dataset.
+      manifest: its manifest.
+      result: is updated during the check.
+      advance: is called with numbers of bytes of shards that were checked, for a progress bar.
+
+    Yields:
+      A line for each fault, as soon as it is found.
+
+    Raises:
+      DatasetError: the dataset was rebuilt during the check, and a shard of `manifest` removed.
+    """
+    seen: set[int] = set()
+    for name, split in manifest.splits.items():
+        check = RecordCheck(manifest, name, seen)
+        faults_before = result.faults
+        for shard in split.shards:
+            path = data_dir / shard.file
+            for fault in _shard_faults(path, shard, check, advance):
+                if not path.exists() and is_rebuilt(data_dir, manifest):
+                    raise missing_shard(data_dir, manifest, shard.file)
+                result.faults += 1
+                result.damaged.add(shard.file)
+                yield f"{shard.file}{fault}"
+        result.pairs += check.pairs.total()
+        if result.faults > faults_before:
+            continue  # these faults explain missing pairs of people
+        for identity, person in manifest.people.items():
+            if check.pairs[identity] != person.pairs[name]:
+                result.faults += 1
+                yield (
+                    f"{MANIFEST_NAME}: {identity} has {person.pairs[name]} {name} pairs there and "
+                    f"{check.pairs[identity]} in the shards"
+                )
+
+
+def _shard_faults(
+    path: Path, shard: Shard, check: RecordCheck, advance: Callable[[int], object]
+) -> Iterator[str]:
+    """Yields the faults of one shard, each as the text that follows the file name in a line."""
+    records, faults, done = 0, 0, 0
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != shard.bytes:
+                faults += 1
+                yield f": it has {size} bytes where the manifest says {shard.bytes}"
+            for item in scan(file, size):
+                advance(item.offset - done)
+                done = item.offset
+                try:
+                    if isinstance(item, Fault):
+                        raise ValueError(item.reason)
+                    check(item.data)
+                    records += 1
+                except ValueError as error:
+                    faults += 1
+                    about = "" if item.counted else "about "
+                    yield f", {about}record {item.number}, byte {item.offset}: {error}"
+            if not faults and records != shard.records:
+                faults += 1
+                yield f": it has {records} records where the manifest says {shard.records}"
+            file.seek(0)
+            if not faults and hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
+                yield (
+                    ": its SHA-256 is not the manifest's, though every record is intact; records "
+                    "were moved or replaced"
+                )
+    except OSError as error:
+        yield f": it cannot be read: {error.strerror}"
+    advance(shard.bytes - done)

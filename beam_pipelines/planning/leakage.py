@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from beam_pipelines.planning.plan import Pair
-from tfdata.schema import SPLITS, Leak
+from tfdata.manifest import Leak
+from tfdata.schema import SPLITS
 
 Leaks = dict[str, Leak]
 

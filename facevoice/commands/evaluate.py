@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from tfdata.command_line import Parser, fraction, local_path, path_or_address, run
-from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, load_manifest
+from tfdata.manifest import is_rebuilt, load_manifest
+from tfdata.schema import SPLITS
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.05
 
@@ -120,7 +120,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         print(warning, file=sys.stderr)
     other = open_run(args.compare) if args.compare else None
     trials = read_trials(args.trials) if args.trials else None
-    output = args.output or run.folder / f"evaluation-{args.split}"
+    output = args.output or run.run_dir / f"evaluation-{args.split}"
     check_output_dir(output, named=args.output is not None)
     data_dir = nearby(args.data) if args.data else run.data
     print(f"Evaluating {run.model} on the {args.split} split of {data_dir}.", flush=True)

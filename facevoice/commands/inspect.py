@@ -1,19 +1,19 @@
-"""Looks inside of a data set: `python -m tfdata.inspect DIR`.
+"""Shows the contents of a dataset: `facevoice inspect DIR`.
 
-Alone it says what there is: splits, counts, settings. An example is shown by --key, or by --split
-and --index; somebody's examples are listed by --person. --stats reads everything, and tells the
-levels of each split and what looks wrong: blank faces, silent voices, what is there twice.
+Without flags, it prints splits, counts and settings. --key, or --split with --index, shows one
+example. --person lists the examples of one person. --stats reads the whole dataset and prints
+statistics of each split and anomalies, such as blank faces, silent clips and duplicates.
 
---export writes to a folder:
+--export writes files to a directory:
 
-  an example   face.png and spectrogram.png, pixel for pixel; example.png, with axes;
-               with --audio voice.wav, the sound that the spectrogram was made from;
-               with --augment augmented.png, the example as the first epochs of training see it
+  one example  face.png and spectrogram.png, in original pixels, and example.png, with axes;
+               with --audio also voice.wav, the audio of the spectrogram;
+               with --augment also augmented.png, the example as augmented in the first epochs
   --person     person.png
   --stats      stats.png
 
-Nothing is changed, and the exit code is 0 whatever looks wrong: 'python -m tfdata.verify DIR' is
-the check of a data set.
+The dataset is not changed. The exit code is 0 even if there are anomalies; 'facevoice check DIR'
+checks a dataset.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from tqdm import tqdm
 
 from facevoice.inspection import text
 from facevoice.inspection.examples import (
-    Example,
     NotFoundError,
+    StoredExample,
     by_key,
     example_at,
     find_person,
@@ -40,167 +40,191 @@ from facevoice.inspection.examples import (
     walk_examples,
 )
 from tfdata.command_line import Parser, fail, local_path, path_or_address, run, seed
-from tfdata.rebuilds import is_rebuilt
-from tfdata.schema import SPLITS, Manifest, load_manifest
+from tfdata.manifest import Manifest, is_rebuilt, load_manifest
+from tfdata.schema import SPLITS
 from tfdata.storage import remote
 from tfdata.text import listed
 from tfdata.validation import check_manifest
 
-LISTED = 8  # examples of a person and split
+LISTED = 8  # examples per person and split
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m tfdata.inspect") -> int:
     """Runs the command; returns its exit code."""
-    found = _parse(argv, prog)
+    args = _parse(argv, prog)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # of a terminal that knows no bars or accents
-    # Before anything imports TensorFlow.
+        sys.stdout.reconfigure(errors="replace")  # some terminals lack block characters
+    # Before TensorFlow is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return run(lambda: _inspect(found), needs_training_packages="drawing pictures")
+    return run(lambda: _inspect(args), needs_training_packages="drawing figures")
 
 
-def _inspect(found: argparse.Namespace) -> int:
+def _inspect(args: argparse.Namespace) -> int:
     try:
-        manifest = load_manifest(found.data_dir)
-        if found.shows == "overview":
-            print(text.overview(found.data_dir, manifest))
-            print("\n--person, --key or --index shows examples; --stats, what looks wrong.")
+        manifest = load_manifest(args.data_dir)
+        if args.shows == "overview":
+            print(text.overview(args.data_dir, manifest))
+            print("\nUse --person, --key or --index to show examples, --stats to find anomalies.")
             return 0
-        if remote.is_address(found.data_dir):
-            return fail(f"Examples are read from a disk; copy {found.data_dir} to one first.")
-        found.data_dir = Path(found.data_dir)
-        check_manifest(found.data_dir, manifest)
-        if found.export:
-            _make_folder(found.export)
+        if remote.is_address(args.data_dir):
+            return fail(f"Examples are read from local disks only; copy {args.data_dir} first.")
+        args.data_dir = Path(args.data_dir)
+        check_manifest(args.data_dir, manifest)
+        if args.export:
+            _make_export_dir(args.export)
         show = {"person": _show_person, "stats": _show_stats, "example": _show_example}
-        show[found.shows](found, manifest)
-        if is_rebuilt(found.data_dir, manifest):
-            print(f"\nNote: {found.data_dir} was rebuilt meanwhile; this is the earlier build.")
-    except BrokenPipeError:  # 'head' has read enough; nor must the end of the program write more
+        show[args.shows](args, manifest)
+        if is_rebuilt(args.data_dir, manifest):
+            print(f"\nNote: {args.data_dir} was rebuilt meanwhile; this is the earlier build.")
+    except BrokenPipeError:  # 'head' closed the pipe; the interpreter must not flush into it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
-    """The flags, and as `shows` what is to be seen: overview, example, person or stats."""
+    """Parses the flags, and sets `shows` to overview, example, person or stats."""
     parser = Parser(prog=prog, description=__doc__)
-    parser.add_argument("data_dir", type=path_or_address, metavar="DIR", help="a data set's folder")
+    parser.add_argument(
+        "data_dir",
+        type=path_or_address,
+        metavar="DIR",
+        help="dataset directory; a URL is accepted without further flags",
+    )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--key", metavar="KEY", help="the example with this key, or its beginning")
-    which.add_argument("--index", type=_index, metavar="N", help="of --split, in stored order")
-    which.add_argument("--person", metavar="NAME", help="list somebody's examples")
-    which.add_argument("--stats", action="store_true", help="the levels, and what looks wrong")
+    which.add_argument(
+        "--key", metavar="KEY", help="show the example with this key or unique prefix"
+    )
+    which.add_argument(
+        "--index",
+        type=_index,
+        metavar="N",
+        help="show the example at this position of --split, from 0, in stored order",
+    )
+    which.add_argument("--person", metavar="NAME", help="list the examples of a person")
+    which.add_argument(
+        "--stats", action="store_true", help="print statistics and anomalies of all splits"
+    )
     parser.add_argument(
         "--split",
         choices=SPLITS,
-        help="of --index (train); the only one to be searched for --key or --person",
+        help="split of --index (default: train), or the only split to search for --key or --person "
+        "(default: all splits)",
     )
     parser.add_argument(
-        "--augment", action="store_true", help="show what augmentation does (to train 0)"
+        "--augment",
+        action="store_true",
+        help="draw augmented versions of the example (default example: train 0)",
     )
-    parser.add_argument("--seed", type=seed, metavar="N", help="of the training with --augment (0)")
-    parser.add_argument("--export", type=local_path, metavar="DIR", help="write pictures there")
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        metavar="N",
+        help="random seed of the augmentation, as in training (default: 0)",
+    )
+    parser.add_argument(
+        "--export", type=local_path, metavar="DIR", help="directory to write figures to"
+    )
     parser.add_argument(
         "--audio",
         type=local_path,
         metavar="DIR",
-        help="the folder of audio that the build was given",
+        help="audio directory of the build, to export the audio of the example",
     )
-    found = parser.parse(argv)
-    found.shows = "overview"
-    if found.person is not None or found.stats:
-        found.shows = "stats" if found.stats else "person"
-    elif found.key is not None or found.index is not None or found.split or found.augment:
-        found.shows = "example"
-    if found.stats and found.split:
-        parser.error("--stats is of all splits; leave out --split.")
-    if found.augment and found.shows != "example":
-        parser.error("--augment is of one example; give --key or --index.")
-    if found.shows == "overview" and found.export:
-        parser.error("--export needs something to show: --key, --index, --person or --stats.")
-    if found.augment and not found.export:
-        parser.error("--augment draws a picture; say where to with --export DIR.")
-    if found.seed is not None and not found.augment:
-        parser.error("--seed is of --augment; give that too.")
-    if found.audio and not (found.export and found.shows == "example"):
-        parser.error("--audio is of an example and --export; give --key or --index, and --export.")
-    return found
+    args = parser.parse(argv)
+    args.shows = "overview"
+    if args.person is not None or args.stats:
+        args.shows = "stats" if args.stats else "person"
+    elif args.key is not None or args.index is not None or args.split or args.augment:
+        args.shows = "example"
+    if args.stats and args.split:
+        parser.error("--stats covers all splits; omit --split.")
+    if args.augment and args.shows != "example":
+        parser.error("--augment needs one example; use --key or --index.")
+    if args.shows == "overview" and args.export:
+        parser.error("--export needs one of --key, --index, --person and --stats.")
+    if args.augment and not args.export:
+        parser.error("--augment draws a figure and needs --export DIR.")
+    if args.seed is not None and not args.augment:
+        parser.error("--seed needs --augment.")
+    if args.audio and not (args.export and args.shows == "example"):
+        parser.error("--audio needs one example and --export; use --key or --index, and --export.")
+    return args
 
 
-def _show_example(found: argparse.Namespace, manifest: Manifest) -> None:
-    data_dir: Path = found.data_dir
-    if found.key is not None:
-        splits = (found.split,) if found.split else SPLITS
-        example = by_key(_walk(data_dir, manifest, splits), found.key)
+def _show_example(args: argparse.Namespace, manifest: Manifest) -> None:
+    data_dir: Path = args.data_dir
+    if args.key is not None:
+        splits = (args.split,) if args.split else SPLITS
+        example = by_key(_walk(data_dir, manifest, splits), args.key)
     else:
-        example = example_at(data_dir, manifest, found.split or "train", found.index or 0)
+        example = example_at(data_dir, manifest, args.split or "train", args.index or 0)
     print(text.example(example, manifest))
-    if not found.export:
-        print("\n--export DIR writes its pictures, and with --audio DIR its sound.")
+    if not args.export:
+        print("\n--export DIR writes its figures, and with --audio DIR its audio.")
         return
     from facevoice.inspection import export
 
     names = ["face.png", "spectrogram.png", "example.png"]
-    export.write_example(found.export, example, manifest)
-    if found.augment:
-        export.write_augmented(found.export, example, manifest, found.seed or 0)
+    export.write_example(args.export, example, manifest)
+    if args.augment:
+        export.write_augmented(args.export, example, manifest, args.seed or 0)
         names.append("augmented.png")
-    heard = ""
-    if found.audio:
-        heard = " " + export.write_sound(found.export, example, manifest, found.audio)
+    message = ""
+    if args.audio:
+        message = " " + export.write_sound(args.export, example, manifest, args.audio)
         names.append("voice.wav")
-    print(f"\n{listed(names)} are in {found.export}.{heard}")
+    print(f"\n{listed(names)} are in {args.export}.{message}")
 
 
-def _show_person(found: argparse.Namespace, manifest: Manifest) -> None:
-    identity = find_person(manifest, found.person)
-    splits = (found.split,) if found.split else SPLITS
-    examples: list[Example] = []
+def _show_person(args: argparse.Namespace, manifest: Manifest) -> None:
+    identity = find_person(manifest, args.person)
+    splits = (args.split,) if args.split else SPLITS
+    examples: list[StoredExample] = []
     for split in splits:
-        of_split = _walk(found.data_dir, manifest, (split,))
+        of_split = _walk(args.data_dir, manifest, (split,))
         theirs = (example for example in of_split if example.identity == identity)
         pairs = manifest.people[identity].pairs[split]
         examples += spread(itertools.islice(theirs, pairs), LISTED)
     if not examples:
         raise NotFoundError(f"{identity} has no {listed(splits, 'or')} pairs.")
     print(text.person(identity, manifest, splits, examples))
-    if not found.export:
-        print("\n--export DIR draws these; --split and --index show one of them.")
+    if not args.export:
+        print("\n--export DIR draws these examples; --split and --index show one of them.")
         return
     from facevoice.inspection import export
 
-    export.write_sheet(found.export, examples, manifest)
-    print(f"\nperson.png is in {found.export}.")
+    export.write_sheet(args.export, examples, manifest)
+    print(f"\nperson.png is in {args.export}.")
 
 
-def _show_stats(found: argparse.Namespace, manifest: Manifest) -> None:
+def _show_stats(args: argparse.Namespace, manifest: Manifest) -> None:
     from facevoice.inspection.survey import Survey
     from facevoice.inspection.survey_text import survey_text
 
     survey = Survey(manifest)
-    for example in _walk(found.data_dir, manifest, SPLITS):
+    for example in _walk(args.data_dir, manifest, SPLITS):
         survey.add(example)
-    at = partial(example_at, found.data_dir, manifest)
+    at = partial(example_at, args.data_dir, manifest)
     print(survey_text(survey, lambda split, index: at(split, index).key))
-    if found.export:
+    if args.export:
         from facevoice.inspection import export
 
-        export.write_levels(found.export, survey, manifest)
-        print(f"\nstats.png is in {found.export}.")
+        export.write_levels(args.export, survey, manifest)
+        print(f"\nstats.png is in {args.export}.")
 
 
-def _walk(data_dir: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[Example]:
-    """The examples of some splits, with a bar on a terminal."""
+def _walk(data_dir: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[StoredExample]:
+    """Yields the examples of some splits, with a progress bar on a terminal."""
     total = sum(manifest.splits[split].pairs for split in splits)
     examples = walk_examples(data_dir, manifest, splits)
     yield from tqdm(examples, total=total, unit="pair", leave=False, disable=None)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_export_dir(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NotFoundError(f"--export {folder} cannot be a folder: {error.strerror}.") from None
+        raise NotFoundError(f"--export {folder} cannot be created: {error.strerror}.") from None
 
 
 def _index(text: str) -> int:

@@ -30,8 +30,8 @@ from tfdata.command_line import (
     seed,
 )
 from tfdata.errors import DatasetError
+from tfdata.manifest import is_rebuilt
 from tfdata.options import ADDRESS
-from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
 from tfdata.storage.local_copy import nearby
@@ -74,7 +74,8 @@ def _parser(prog: str) -> Parser:
         "--output",
         type=local_path,
         metavar="DIR",
-        help="run directory (default: runs/MODEL, or runs/MODEL-2, ... if that is finished)",
+        help="run directory (default: runs/MODEL, or runs/MODEL-2, ... if that is finished; "
+        "runs/all for all models)",
     )
     parser.add_argument(
         "--recipe",

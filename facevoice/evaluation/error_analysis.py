@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facevoice.evaluation.evaluators import Result
 from facevoice.evaluation.fusion_analysis import (
@@ -25,13 +22,10 @@ from facevoice.evaluation.robustness import evaluate_robustness
 from facevoice.evaluation.runs import Run
 from facevoice.features import band_centres_hz
 from facevoice.reports import error_analysis_figures, media_figures
-from facevoice.reports.media_figures import Shown
-from tfdata.record_reader import read_shard
-from tfdata.schema import IMAGE, KEY, SPECTROGRAM, Manifest
+from tfdata.examples import Example, read_examples
+from tfdata.manifest import Manifest
 
 MOST_PAIRS_SHOWN = 4
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ def analyze_confusions(
     if not found:
         return Result({"confused": []})
     wanted = {known.keys[row] for each in found for row in (each.mistaken, each.beside)}
-    media = _media(run, data_dir, manifest, split, wanted)
+    examples = _examples(data_dir, manifest, split, wanted)
     metrics, shown = [], []
     for each in found:
         values: dict[str, Any] = asdict(each)
@@ -124,8 +118,8 @@ def analyze_confusions(
         second = f"predicted as the other: {each.reverse} of {_total(known, each.named)}"
         shown.append(
             (
-                Shown(each.person, first, *media[values["mistaken"]]),
-                Shown(each.named, second, *media[values["beside"]]),
+                (examples[values["mistaken"]], first),
+                (examples[values["beside"]], second),
             )
         )
     picture = media_figures.confused(
@@ -169,18 +163,12 @@ def _total(known: Predictions, person: str) -> int:
     return int((known.identities == person).sum())
 
 
-def _media(
-    run: Run, data_dir: Path, manifest: Manifest, split: str, keys: set[Any]
-) -> dict[str, tuple[Bytes, Bytes]]:
-    """Returns face image and spectrogram [bands, frames] of some examples, by key."""
-    found: dict[str, tuple[Bytes, Bytes]] = {}
-    read = partial(read_shard, data_dir, manifest)
-    shards = manifest.splits[split].shards
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
-    for record in records:
-        if (key := record[KEY].decode()) in keys:
-            face, levels = (np.frombuffer(record[x], np.uint8) for x in (IMAGE, SPECTROGRAM))
-            found[key] = face.reshape(run.image_shape), levels.reshape(run.spectrogram_shape[:2])
+def _examples(data_dir: Path, manifest: Manifest, split: str, keys: set[Any]) -> dict[str, Example]:
+    """Returns the examples with the given keys, by key."""
+    found: dict[str, Example] = {}
+    for example in read_examples(data_dir, manifest, manifest.splits[split].shards):
+        if example.key in keys:
+            found[example.key] = example
             if len(found) == len(keys):
                 break
     return found

@@ -127,7 +127,7 @@ def write_threshold(run: Run, unknown: dict[str, Any]) -> Path:
       run: the run.
       unknown: the metrics of `evaluators.evaluate_open_set`.
     """
-    path = run.folder / THRESHOLD_NAME
+    path = run.run_dir / THRESHOLD_NAME
     _write_json(
         path,
         {

@@ -32,7 +32,7 @@ from facevoice.evaluation.verification import (
     verification_metrics,
 )
 from facevoice.reports import evaluation_figures, figures
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 MOST_CONFUSIONS = 20
 # With more people, the confusion matrix is not drawn; its most frequent confusions are listed.
@@ -60,7 +60,7 @@ def summarize_data(run: Run, data_dir: Path, split: str, predictions: Prediction
     videos = zip(predictions.identities.tolist(), predictions.sessions.tolist(), strict=True)
     return Result(
         {
-            "run": str(run.folder),
+            "run": str(run.run_dir),
             "model": run.model,
             "data": str(data_dir),
             "split": split,
@@ -190,7 +190,7 @@ def evaluate_open_set(
     """
     if not len(known.keys):
         raise EvaluationError(
-            f"{run.folder} was trained on none of the people of --data, but --unknown needs known "
+            f"{run.run_dir} was trained on none of the people of --data, but --unknown needs known "
             f"people, too; omit --unknown, or use a dataset with people of the training."
         )
     scores = max_probability(unknown.probabilities)
@@ -219,18 +219,18 @@ def evaluate_comparison(
     """
     if set(run.people) != set(other.people):
         raise EvaluationError(
-            f"{run.folder} and {other.folder} were trained on different people and cannot be "
+            f"{run.run_dir} and {other.run_dir} were trained on different people and cannot be "
             f"compared; train both on one dataset."
         )
     if not len(known.keys):
         raise EvaluationError(
-            f"{run.folder} and {other.folder} were trained on none of the people of --data, so "
+            f"{run.run_dir} and {other.run_dir} were trained on none of the people of --data, so "
             f"there is nothing to compare; omit --compare."
         )
     correct = ranks(known.probabilities, known.labels) == 0
     other_correct = ranks(other_known.probabilities, other_known.labels) == 0
     found = compare(correct, other_correct, (known.identities, known.sessions))
-    metrics = {"with": other.model, "run": str(other.folder), **asdict(found)}
+    metrics = {"with": other.model, "run": str(other.run_dir), **asdict(found)}
     return Result({"comparison": metrics}, {"right": correct, "other_right": other_correct})
 
 

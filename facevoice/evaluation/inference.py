@@ -139,7 +139,7 @@ def read_threshold(run: Run) -> float | None:
     Raises:
       EvaluationError: the file is damaged.
     """
-    path = run.folder / THRESHOLD_NAME
+    path = run.run_dir / THRESHOLD_NAME
     try:
         threshold = read_json(path)["threshold"]
         if isinstance(threshold, bool) or not 0 <= threshold <= 1:
@@ -149,7 +149,7 @@ def read_threshold(run: Run) -> float | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EvaluationError(
             f"{path} is damaged ({error}); delete it, or set the threshold again with 'python "
-            f"evaluate.py --run {run.folder} --unknown DIR'."
+            f"evaluate.py --run {run.run_dir} --unknown DIR'."
         ) from None
     return float(threshold)
 

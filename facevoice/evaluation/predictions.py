@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,10 @@ from tqdm import tqdm
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.runs import Run
+from tfdata.examples import Example, read_examples
 from tfdata.loader import MODALITIES
-from tfdata.record_reader import read_shard
-from tfdata.schema import (
-    AUDIO_SOURCE,
-    IDENTITY,
-    IMAGE,
-    KEY,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-)
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, SPECTROGRAM, SPLITS
 
 Bytes = NDArray[np.uint8]
 BATCH_SIZE = 32
@@ -107,16 +97,15 @@ def predict_splits(
     people = manifest.people.keys() - (classes.keys() if unknown_only else ())
     pairs = sum(manifest.people[person].pairs[split] for person in people for split in splits)
     shards = (shard for split in splits for shard in manifest.splits[split].shards)
-    read = partial(read_shard, data_dir, manifest)
-    records: Iterator[Any] = itertools.chain.from_iterable(map(read, shards))
-    selected = (record for record in records if record[IDENTITY].decode() in people)
+    examples = read_examples(data_dir, manifest, shards)
+    selected = (example for example in examples if example.identity in people)
     progress = tqdm(selected, "Predicting", pairs, unit="pair", leave=False, disable=None)
     outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     metadata: list[tuple[Any, ...]] = []
     for batch in batches(progress, BATCH_SIZE):
         inputs = {name: _arrays(batch, name, run, transform) for name in input_names}
         outputs.append(run.predict(inputs))
-        metadata += [_metadata(record) for record in batch]
+        metadata += [_metadata(example) for example in batch]
     if not metadata:
         raise EvaluationError(_no_examples(run, data_dir, splits, unknown_only))
     probabilities, embeddings = map(np.concatenate, zip(*outputs, strict=True))
@@ -128,7 +117,7 @@ def predict_splits(
 def _no_examples(run: Run, data_dir: Path, splits: Sequence[str], unknown_only: bool) -> str:
     if unknown_only:
         return (
-            f"{data_dir} has no unknown people, because {run.folder} was trained on all of them; "
+            f"{data_dir} has no unknown people, because {run.run_dir} was trained on all of them; "
             f"use a dataset of other people, such as those excluded with --exclude when building."
         )
     return (
@@ -145,21 +134,26 @@ def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _arrays(
-    batch: Sequence[dict[str, Any]],
+    batch: Sequence[Example],
     name: str,
     run: Run,
     transform: Transform | None,
 ) -> Bytes:
     """Returns one input of a batch, uint8 [batch, ...]."""
     shape = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}[name]
-    arrays = [np.frombuffer(record[name], np.uint8).reshape(shape) for record in batch]
+    arrays = [
+        (example.image if name == IMAGE else example.spectrogram).reshape(shape)
+        for example in batch
+    ]
     if transform:
-        keys = (record[KEY].decode() for record in batch)
-        arrays = [transform(key, name, array) for key, array in zip(keys, arrays, strict=True)]
+        arrays = [
+            transform(example.key, name, array)
+            for example, array in zip(batch, arrays, strict=True)
+        ]
     return np.stack(arrays)
 
 
-def _metadata(record: dict[str, Any]) -> tuple[Any, ...]:
-    """Returns (identity, session, clip, key, window start) of a record."""
-    texts = (record[name].decode() for name in (IDENTITY, SESSION, AUDIO_SOURCE, KEY))
-    return (*texts, record[WINDOW_START])
+def _metadata(example: Example) -> tuple[Any, ...]:
+    """Returns (identity, session, clip, key, window start) of an example."""
+    texts = (example.identity, example.session, example.audio_source, example.key)
+    return (*texts, example.window_start_samples)

@@ -17,7 +17,8 @@ from facevoice.evaluation.predictions import Predictions, Transform, predict_spl
 from facevoice.evaluation.runs import Run
 from facevoice.features import FeatureSettings
 from tfdata.loader import MODALITIES
-from tfdata.schema import IMAGE, SPECTROGRAM, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, SPECTROGRAM
 
 Bytes = NDArray[np.uint8]
 Corruption = Callable[[Bytes, np.random.Generator], Bytes]

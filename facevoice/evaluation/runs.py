@@ -18,7 +18,8 @@ from facevoice.inspection.examples import feature_settings
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import load_model
 from models.product_of_experts import Evidence
-from tfdata.schema import MANIFEST_NAME, Manifest, load_manifest
+from tfdata.manifest import Manifest, load_manifest
+from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
@@ -31,7 +32,7 @@ class Run:
     """A trained model with the metadata of its training.
 
     Attributes:
-      folder: the run directory.
+      run_dir: the run directory.
       model: model name.
       modality: 'image', 'audio' or 'pair'.
       people: identity of each class, in order.
@@ -44,7 +45,7 @@ class Run:
       network: Keras model from inputs to [probabilities, embeddings].
     """
 
-    folder: Path
+    run_dir: Path
     model: str
     modality: str
     people: tuple[str, ...]
@@ -80,7 +81,7 @@ class Run:
         outputs = [np.asarray(x, np.float32) for x in self.network.predict_on_batch(inputs)]
         if not all(np.isfinite(x).all() for x in outputs):
             raise EvaluationError(
-                f"The model of {self.folder} returns values that are not finite; train it again "
+                f"The model of {self.run_dir} returns values that are not finite; train it again "
                 f"with a smaller --learning_rate."
             )
         return outputs[0], outputs[1]
@@ -100,7 +101,7 @@ class Run:
         ]
         if differing:
             raise EvaluationError(
-                f"{data_dir} is not compatible with {self.folder}: it was built with "
+                f"{data_dir} is not compatible with {self.run_dir}: it was built with "
                 f"{', '.join(differing)}; build it again with the settings of the run."
             )
 
@@ -109,7 +110,7 @@ class Run:
         if self.preprocessing_revision == PREPROCESSING_REVISION:
             return None
         return (
-            f"warning: {self.folder} was trained on data of preprocessing revision "
+            f"warning: {self.run_dir} was trained on data of preprocessing revision "
             f"{self.preprocessing_revision}, but this version of FaceVoice has revision "
             f"{PREPROCESSING_REVISION}; predictions may be less accurate until the dataset is "
             f"built and the model trained again."

@@ -8,21 +8,25 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facevoice.inspection.examples import Example
-from tfdata.augmentation import Draws, augment
+from facevoice.inspection.examples import StoredExample
+from tfdata.augmentation import StatelessRandom, augment
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def versions(example: Example, seed: int, epochs: Sequence[int], floor_db: float) -> list[Pair]:
+def versions(
+    example: StoredExample, seed: int, epochs: Sequence[int], floor_db: float
+) -> list[Pair]:
     """The face and the spectrogram [bands, frames] that training with that seed sees, by epoch."""
     arrays = {
         IMAGE: tf.constant(example.image[None]),
-        SPECTROGRAM: tf.constant(example.levels[None, ..., None]),
+        SPECTROGRAM: tf.constant(example.spectrogram[None, ..., None]),
     }
     found = []
     for epoch in epochs:
-        changed = augment(arrays, Draws(tf.constant([example.key]), seed, epoch), floor_db)
+        changed = augment(
+            arrays, StatelessRandom(tf.constant([example.key]), seed, epoch), floor_db
+        )
         found.append((changed[IMAGE].numpy()[0], changed[SPECTROGRAM].numpy()[0, ..., 0]))
     return found

@@ -8,25 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facevoice.features import FeatureSettings
 from tfdata.errors import DatasetError, FaceVoiceError
-from tfdata.record_reader import read_shard
-from tfdata.schema import (
-    AUDIO_SOURCE,
-    FACE_SOURCE,
-    IDENTITY,
-    IMAGE,
-    KEY,
-    SESSION,
-    SPECTROGRAM,
-    SPLITS,
-    WINDOW_START,
-    Manifest,
-    Shard,
-)
+from tfdata.examples import Example, read_examples
+from tfdata.manifest import Manifest, Shard
+from tfdata.schema import SPLITS
 from tfdata.text import counted, listed, readable
 
 _NAMED = 3  # keys or people in a sentence
@@ -37,29 +23,18 @@ class NotFoundError(FaceVoiceError):
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
-    """One pair, and where it lies.
+class StoredExample(Example):
+    """An example and its place in the dataset.
 
     Attributes:
       split, index: the index counts from 0, in stored order.
-      shard, record: file name, and the record's number in it, from 1 as `tfdata.verify` counts.
-      key, identity, session, face_source, audio_source, window_start_samples: see `tfdata.schema`.
-      image: uint8 [height, width, 3].
-      levels: uint8 [bands, frames], the lowest band first.
+      shard, record: file name, and number of the record in it, from 1 as in `tfdata.verify`.
     """
 
     split: str
     index: int
     shard: str
     record: int
-    key: str
-    identity: str
-    session: str
-    face_source: str
-    audio_source: str
-    window_start_samples: int
-    image: NDArray[np.uint8]
-    levels: NDArray[np.uint8]
 
     @property
     def place(self) -> str:
@@ -80,7 +55,7 @@ def feature_settings(manifest: Manifest) -> FeatureSettings:
 
 def walk_examples(
     data_dir: Path, manifest: Manifest, splits: Sequence[str] = SPLITS
-) -> Iterator[Example]:
+) -> Iterator[StoredExample]:
     """All examples of some splits, in stored order.
 
     Raises:
@@ -93,7 +68,7 @@ def walk_examples(
             first += shard.records
 
 
-def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> Example:
+def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> StoredExample:
     """One example by its place; reads no other shard.
 
     Raises:
@@ -112,13 +87,13 @@ def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> Ex
     )
 
 
-def by_key(examples: Iterable[Example], beginning: str) -> Example:
+def by_key(examples: Iterable[StoredExample], beginning: str) -> StoredExample:
     """The example with this key, or the only one whose key begins so.
 
     Raises:
       NotFoundError: there is none, or are several.
     """
-    found: Example | None = None
+    found: StoredExample | None = None
     keys: list[str] = []
     number = 0
     for example in examples:
@@ -173,10 +148,10 @@ def people_words(manifest: Manifest, most: int = 12) -> str:
     return listed(names)
 
 
-def spread(examples: Iterable[Example], most: int) -> list[Example]:
+def spread(examples: Iterable[StoredExample], most: int) -> list[StoredExample]:
     """Up to `most` of one person's examples of a split: one of each video, then another of each."""
     seen: Counter[str] = Counter()
-    kept: list[tuple[int, int, Example]] = []
+    kept: list[tuple[int, int, StoredExample]] = []
     for example in examples:
         seen[example.session] += 1
         kept.append((seen[example.session], example.index, example))
@@ -187,47 +162,9 @@ def spread(examples: Iterable[Example], most: int) -> list[Example]:
 
 def _of_shard(
     data_dir: Path, manifest: Manifest, split: str, shard: Shard, first: int
-) -> Iterator[Example]:
-    """The examples of one shard; `first` is the index of its first in the split."""
-    number = 0
-    for number, record in enumerate(read_shard(data_dir, manifest, shard), 1):
-        try:
-            yield Example(
-                split=split,
-                index=first + number - 1,
-                shard=shard.file,
-                record=number,
-                key=_text(record[KEY]),
-                identity=_text(record[IDENTITY]),
-                session=_text(record[SESSION]),
-                face_source=_text(record[FACE_SOURCE]),
-                audio_source=_text(record[AUDIO_SOURCE]),
-                window_start_samples=int(record[WINDOW_START]),
-                image=_array(record[IMAGE], manifest.image_shape),
-                levels=_array(record[SPECTROGRAM], manifest.spectrogram_shape),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise _foreign(data_dir, f"record {number} of {shard.file}") from None
-    if number != shard.records:
-        raise _foreign(data_dir, f"{shard.file}, with {number} records,")
-
-
-def _foreign(data_dir: Path, what: str) -> DatasetError:
-    return DatasetError(
-        f"In {data_dir}, {what} is not what the manifest says; 'python -m tfdata.verify "
-        f"{data_dir}' tells more."
-    )
-
-
-def _text(value: bytes | int) -> str:
-    return _bytes(value).decode()
-
-
-def _array(value: bytes | int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.frombuffer(_bytes(value), np.uint8).reshape(shape)
-
-
-def _bytes(value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        raise TypeError
-    return value
+) -> Iterator[StoredExample]:
+    """Yields the examples of one shard; `first` is the index of its first in the split."""
+    for number, example in enumerate(read_examples(data_dir, manifest, [shard])):
+        yield StoredExample(
+            **vars(example), split=split, index=first + number, shard=shard.file, record=number + 1
+        )

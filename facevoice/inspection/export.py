@@ -11,9 +11,10 @@ import soundfile
 from PIL import Image
 
 from facevoice.features import MediaError, band_centres_hz, read_window, spectrogram
-from facevoice.inspection.examples import Example, NotFoundError, feature_settings
+from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
 from facevoice.inspection.survey import Survey
-from tfdata.schema import SPLITS, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 from tfdata.storage.files import replace_file
 
 AUGMENTED_EPOCHS = range(11)
@@ -21,9 +22,9 @@ AUGMENTED_EPOCHS = range(11)
 ROUNDING = 2
 
 
-def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
+def write_example(folder: Path, example: StoredExample, manifest: Manifest) -> None:
     """face.png and spectrogram.png, exact; example.png, with axes."""
-    lowest_last = np.ascontiguousarray(example.levels[::-1])
+    lowest_last = np.ascontiguousarray(example.spectrogram[::-1])
     for name, pixels in (("face.png", example.image), ("spectrogram.png", lowest_last)):
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG")
@@ -37,7 +38,7 @@ def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
         example.identity,
         words,
         example.image,
-        example.levels,
+        example.spectrogram,
         band_centres_hz(settings),
         settings.window_seconds,
         settings.floor_db,
@@ -45,7 +46,7 @@ def write_example(folder: Path, example: Example, manifest: Manifest) -> None:
     replace_file(folder / "example.png", picture)
 
 
-def write_sound(folder: Path, example: Example, manifest: Manifest, audio: Path) -> str:
+def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio: Path) -> str:
     """voice.wav, the samples of the window, read as the build reads them.
 
     Returns:
@@ -68,7 +69,7 @@ def write_sound(folder: Path, example: Example, manifest: Manifest, audio: Path)
     wav = io.BytesIO()
     soundfile.write(wav, window, settings.sample_rate_hz, subtype="FLOAT", format="WAV")
     replace_file(folder / "voice.wav", wav.getvalue())
-    apart = np.abs(spectrogram(window, settings).astype(int) - example.levels).max()
+    apart = np.abs(spectrogram(window, settings).astype(int) - example.spectrogram).max()
     if apart <= ROUNDING:
         return "The spectrogram of voice.wav is the one that is stored."
     return (
@@ -77,17 +78,17 @@ def write_sound(folder: Path, example: Example, manifest: Manifest, audio: Path)
     )
 
 
-def write_sheet(folder: Path, examples: Sequence[Example], manifest: Manifest) -> None:
+def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manifest) -> None:
     """person.png: faces above spectrograms, each with its split and index."""
     from facevoice.reports import media_figures
 
     settings = feature_settings(manifest)
-    shown = [(example.place, example.image, example.levels) for example in examples]
+    shown = [(example.place, example.image, example.spectrogram) for example in examples]
     picture = media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
     replace_file(folder / "person.png", picture)
 
 
-def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: int) -> None:
+def write_augmented(folder: Path, example: StoredExample, manifest: Manifest, seed: int) -> None:
     """augmented.png: an example as stored, and as the first epochs of training see it."""
     from facevoice.inspection.augmented import versions
     from facevoice.reports import media_figures
@@ -95,7 +96,7 @@ def write_augmented(folder: Path, example: Example, manifest: Manifest, seed: in
     settings = feature_settings(manifest)
     changed = versions(example, seed, AUGMENTED_EPOCHS, settings.floor_db)
     shown = [
-        ("as stored", example.image, example.levels),
+        ("as stored", example.image, example.spectrogram),
         *((f"epoch {epoch}", *pair) for epoch, pair in zip(AUGMENTED_EPOCHS, changed, strict=True)),
     ]
     picture = media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)

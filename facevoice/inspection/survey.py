@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.features.faces import MIN_CONTRAST
-from facevoice.inspection.examples import Example
+from facevoice.inspection.examples import StoredExample
 from facevoice.inspection.levels import Levels
 from facevoice.inspection.repeats import SHOWN, Repeat, digest, find_repeats
-from tfdata.schema import SPLITS, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 
 # Of 1,000 real and drawn faces the mean luminance is 17 to 217, and each voice has at most 41 % at
 # the floor. A build refuses what is blank or silent, but not what is nearly so.
@@ -62,9 +63,9 @@ class Survey:
         self._indices = array("q")
         self._people = array("q")
 
-    def add(self, example: Example) -> None:
+    def add(self, example: StoredExample) -> None:
         split = example.split
-        voice = Levels.of(example.levels)
+        voice = Levels.of(example.spectrogram)
         self.faces[split] = self.faces.get(split, Levels()) + Levels.of(example.image)
         self.voices[split] = self.voices.get(split, Levels()) + voice
         for medium, fault in [
@@ -76,7 +77,7 @@ class Survey:
             if len(odd.shown) < SHOWN:
                 odd.shown.append((example.place, example.key))
         self._digests["face"] += digest(example.image)
-        self._digests["voice"] += digest(example.levels)
+        self._digests["voice"] += digest(example.spectrogram)
         self._splits.append(SPLITS.index(split))
         self._indices.append(example.index)
         self._people.append(self._labels.get(example.identity, -1))

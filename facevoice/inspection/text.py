@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from facevoice.features import band_centres_hz, column_centres
-from facevoice.inspection.examples import Example, feature_settings, people_words
+from facevoice.inspection.examples import StoredExample, feature_settings, people_words
 from facevoice.inspection.levels import Levels
 from facevoice.reports.card_settings import shown
-from tfdata.schema import Manifest, Split
+from tfdata.manifest import Manifest, Split
 from tfdata.text import counted, listed
 
 WIDTH = 100
@@ -44,16 +44,16 @@ def overview(data_dir: str, manifest: Manifest) -> str:
     )
 
 
-def example(found: Example, manifest: Manifest) -> str:
+def example(found: StoredExample, manifest: Manifest) -> str:
     """Where an example came from, and its statistics."""
     settings = feature_settings(manifest)
-    face, voice = Levels.of(found.image), Levels.of(found.levels)
+    face, voice = Levels.of(found.image), Levels.of(found.spectrogram)
     start = found.window_start_samples / settings.sample_rate_hz
     end = start + settings.window_seconds
     trimmed = " behind its leading silence" if settings.trim_silence_db is not None else ""
     floor, step_db = f"{settings.floor_db:g} dB", -settings.floor_db / 255
     range_db = (voice.quantile(0.95) - voice.quantile(0.05)) * step_db
-    band, column = divmod(int(found.levels.argmax()), found.levels.shape[1])
+    band, column = divmod(int(found.spectrogram.argmax()), found.spectrogram.shape[1])
     loudest_s = column_centres(settings)[column] / settings.sample_rate_hz
     rows = [
         ("Person", _person(found.identity, manifest)),
@@ -73,7 +73,7 @@ def example(found: Example, manifest: Manifest) -> str:
 
 
 def person(
-    identity: str, manifest: Manifest, splits: Sequence[str], examples: Sequence[Example]
+    identity: str, manifest: Manifest, splits: Sequence[str], examples: Sequence[StoredExample]
 ) -> str:
     """Who somebody is, and some of their examples in some splits."""
     parts = [_person(identity, manifest)]

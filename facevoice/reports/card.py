@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.reports import card_settings, examples, people
-from facevoice.reports.examples import Example, examples_grid
+from facevoice.reports.examples import examples_grid
 from facevoice.reports.leakage import STYLE as LEAKAGE_STYLE
 from facevoice.reports.leakage import leakage_statement
 from facevoice.reports.page import bars, page, tiles
 from facevoice.reports.people import facts, missing_words, people_by_split
-from tfdata.schema import SPLITS, Manifest
+from tfdata.examples import Example
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 from tfdata.text import counted, duration
 
 STYLE = """
@@ -42,7 +44,7 @@ REASONS = {
 
 def card(
     manifest: Manifest,
-    shown: Sequence[Example],
+    shown: Sequence[tuple[str, Example]],
     centres_hz: NDArray[np.float64],
     meanings: Mapping[str, str],
 ) -> str:
@@ -50,7 +52,7 @@ def card(
 
     Args:
       manifest: of the data set.
-      shown: an example of each of some people.
+      shown: split and example, of each of some people.
       centres_hz: frequency of each row of a spectrogram.
       meanings: setting to its help.
     """
@@ -70,7 +72,7 @@ def card(
             f"<p>One pair of each of{of_how_many} the people: the face, and below it the voice "
             f"that it is paired with. Light is loud; black is "
             f"{abs(manifest.features['floor_db']):g} dB below the loudest, or less.</p>",
-            examples_grid(shown, centres_hz, window_seconds),
+            examples_grid(shown, centres_hz, window_seconds, manifest.features["sample_rate_hz"]),
         ]
     body += ["<h2>People by split</h2>", people_by_split(manifest.people)]
     body += [

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 STYLE = """
 .settings { columns: 2 22rem; column-gap: 2.5rem; }

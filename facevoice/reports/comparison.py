@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from facevoice.reports.page import interval_bars, page
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 from tfdata.text import counted
 
 # Training and validation accuracy that the study published, of 40 people of VoxCeleb1's test set.

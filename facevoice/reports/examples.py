@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from facevoice.reports.page import picture_address
 from facevoice.reports.pictures import face_png, spectrogram_png
+from tfdata.examples import Example
 from tfdata.text import readable
 
 STYLE = """
@@ -43,48 +43,42 @@ STYLE = """
 _COARSE = 64
 
 
-@dataclass(frozen=True)
-class Example:
-    """One pair as a data set holds it.
-
-    Attributes:
-      person, split, session: whose it is, and where from.
-      start_seconds: where in its clip the window begins.
-      image: uint8 [height, width, 3].
-      levels: uint8 [bands, frames], the lowest band first.
-    """
-
-    person: str
-    split: str
-    session: str
-    start_seconds: float
-    image: NDArray[np.uint8]
-    levels: NDArray[np.uint8]
-
-
 def examples_grid(
-    examples: Sequence[Example], centres_hz: NDArray[np.float64], window_seconds: float
+    examples: Sequence[tuple[str, Example]],
+    centres_hz: NDArray[np.float64],
+    window_seconds: float,
+    sample_rate_hz: float,
 ) -> str:
-    """The grid; `centres_hz` are the frequencies of the rows of a spectrogram."""
-    axes = _hz_axis(centres_hz) + _seconds_axis(window_seconds, examples[0].levels.shape[1])
-    return f'<ul class="examples">{"".join(_cell(example, axes) for example in examples)}</ul>'
+    """Returns the grid of examples, each with its split.
+
+    Args:
+      examples: (split, example).
+      centres_hz: frequency of each row of a spectrogram.
+      window_seconds: length of the windows.
+      sample_rate_hz: unit of the examples' `window_start_samples`.
+    """
+    frames = examples[0][1].spectrogram.shape[1]
+    axes = _hz_axis(centres_hz) + _seconds_axis(window_seconds, frames)
+    cells = (_cell(split, example, axes, sample_rate_hz) for split, example in examples)
+    return f'<ul class="examples">{"".join(cells)}</ul>'
 
 
-def _cell(example: Example, axes: str) -> str:
-    name = escape(readable(example.person))
+def _cell(split: str, example: Example, axes: str, sample_rate_hz: float) -> str:
+    name = escape(readable(example.identity))
     face = _img(face_png(example.image), f"Face of {name}", "face", example.image.shape[0])
     voice = _img(
-        spectrogram_png(example.levels),
+        spectrogram_png(example.spectrogram),
         f"Spectrogram of the voice of {name}",
         "voice",
-        min(example.levels.shape),
+        min(example.spectrogram.shape),
     )
+    start_seconds = example.window_start_samples / sample_rate_hz
     return (
         f'<li>{face}<strong title="{name}">{name}</strong>'
-        f'<small class="split"><i class="dot {example.split}"></i> {example.split}</small>'
+        f'<small class="split"><i class="dot {split}"></i> {split}</small>'
         f'<div class="plot">{voice}{axes}</div>'
         f"<small>video {escape(example.session)}, "
-        f"<span>from {round(example.start_seconds, 2):g} s</span></small></li>"
+        f"<span>from {round(start_seconds, 2):g} s</span></small></li>"
     )
 
 

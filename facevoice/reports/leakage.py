@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tfdata.schema import SPLITS, Leak
+from tfdata.manifest import Leak
+from tfdata.schema import SPLITS
 from tfdata.text import listed
 
 STYLE = """

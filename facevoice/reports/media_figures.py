@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from facevoice.reports.examples import hz_marks
 from facevoice.reports.figures import WIDTH, png_of
 from facevoice.reports.pictures import colour_map
+from tfdata.examples import Example
 from tfdata.text import readable
 
 GROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
@@ -32,23 +32,7 @@ COLUMNS = 4
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An example and what to write about it.
-
-    Attributes:
-      name: the person.
-      words: a line below the pictures.
-      image: uint8 [height, width, 3].
-      levels: uint8 [bands, frames], the lowest band first.
-    """
-
-    name: str
-    words: str
-    image: Bytes
-    levels: Bytes
+Captioned = tuple[Example, str]
 
 
 def samples(
@@ -71,18 +55,22 @@ def samples(
         return png_of(figure)
 
 
-def confused(pairs: Sequence[tuple[Shown, Shown]], row_hz: Floats, window_seconds: float) -> bytes:
-    """A row for each two people: an example of one, and beside it one of the other."""
+def confused(
+    pairs: Sequence[tuple[Captioned, Captioned]], row_hz: Floats, window_seconds: float
+) -> bytes:
+    """Draws a row for each pair of people, with a captioned example of each."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.75 * len(pairs)), layout="constrained")
         rows = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
         for row, pair in zip(rows, pairs, strict=True):
-            for half, one in zip(row.subfigures(1, 2, wspace=0.04), pair, strict=True):
-                half.suptitle(_shortened(one.name, 30), fontsize=10, fontweight="bold")
-                half.supxlabel(one.words, fontsize=9, color=SOFT)
+            for half, (example, caption) in zip(
+                row.subfigures(1, 2, wspace=0.04), pair, strict=True
+            ):
+                half.suptitle(_shortened(example.identity, 30), fontsize=10, fontweight="bold")
+                half.supxlabel(caption, fontsize=9, color=SOFT)
                 face, voice = half.subplots(1, 2)
-                draw_face(face, one.image)
-                draw_spectrogram(voice, one.levels, row_hz, window_seconds, labelled=True)
+                draw_face(face, example.image)
+                draw_spectrogram(voice, example.spectrogram, row_hz, window_seconds, labelled=True)
                 voice.set_box_aspect(1)
         return png_of(figure)
 

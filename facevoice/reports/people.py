@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from tfdata.schema import SPLITS, Manifest, Person
+from tfdata.manifest import Manifest, Person
+from tfdata.schema import SPLITS
 from tfdata.text import counted, listed, readable
 
 STYLE = """

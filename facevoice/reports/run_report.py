@@ -9,7 +9,7 @@ from typing import Any
 
 from facevoice.reports.page import figure, page, table, tiles
 from facevoice.reports.sections import sections
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 from tfdata.text import counted, duration
 
 Values = Mapping[str, Any]

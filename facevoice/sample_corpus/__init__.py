@@ -1,9 +1,9 @@
-"""A small corpus of drawn faces and synthesised voices, laid out on disk as VoxCeleb1 is.
+"""A synthetic corpus of drawn faces and synthesised voices in VoxCeleb1's layout.
 
-It lets everything in this repository run with no one's data: twelve invented people, nine videos
-each, and in every video another light, room, outfit, microphone and mood.
+Examples, tests and benchmarks run on it without real media. It has twelve invented people with nine
+videos each. Lighting, background, clothes, microphone, room and mood differ from video to video.
 """
 
-from facevoice.sample_corpus.write import SampleCorpus, make_sample_corpus
+from facevoice.sample_corpus.writer import SampleCorpus, make_sample_corpus
 
 __all__ = ["SampleCorpus", "make_sample_corpus"]

@@ -1,13 +1,20 @@
-"""`python -m facevoice.sample_corpus [DIR]`: make the sample corpus and say where it is."""
+"""Writes the sample corpus: `python -m facevoice.sample_corpus [DIR]`."""
 
 from facevoice.sample_corpus import make_sample_corpus
 from tfdata.command_line import SAMPLE_CORPUS, Parser, local_path
 
 
 def main() -> None:
-    """Makes the corpus in the folder that is named, or where the build looks for it."""
+    """Writes the corpus and prints its directory."""
     parser = Parser(prog="python -m facevoice.sample_corpus", description=__doc__)
-    parser.add_argument("dir", nargs="?", type=local_path, default=SAMPLE_CORPUS)
+    parser.add_argument(
+        "dir",
+        metavar="DIR",
+        nargs="?",
+        type=local_path,
+        default=SAMPLE_CORPUS,
+        help="directory to write; a complete sample corpus in it is kept (default: %(default)s)",
+    )
     try:
         corpus = make_sample_corpus(parser.parse(None).dir)
     except (OSError, ValueError) as error:

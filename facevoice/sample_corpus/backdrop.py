@@ -1,23 +1,23 @@
-"""What is behind and below the head: a wall or a room, clothes, sometimes a microphone."""
+"""Draws the background, neck, shoulders and clothes, and a microphone."""
 
 from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from facevoice.sample_corpus.canvas import Easel, curve, mirrored, shade, shifted
+from facevoice.sample_corpus.canvas import Canvas, curve, mirrored, shade, shifted
 from facevoice.sample_corpus.scenes import Colour, Floats, Scene
 
 
 def _blend(a: Colour, b: Colour, weight: Floats) -> Image.Image:
-    """Two colours mixed cell by cell: weight 0 is `a`, 1 is `b`."""
+    """Mixes two colours per cell: weight 0 is `a`, 1 is `b`."""
     w = np.clip(weight, 0, 1)[..., None]
     mixed = np.asarray(a) * (1 - w) + np.asarray(b) * w
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 
 def backdrop(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """The scene's background, out of focus. Its draws come from the video's generator."""
+    """Draws a scene's background, out of focus, with random numbers from `rng`."""
     width, height = size[0] // 4, size[1] // 4
     base, near, accent = scene.backdrop_colours
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
@@ -74,21 +74,21 @@ def backdrop(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> I
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def draw_body(easel: Easel, scene: Scene, skin: Colour, neck: float, light: Image.Image) -> None:
-    """Neck, shoulders and clothes. They hang below the chin and lean only a little with it."""
+def draw_body(canvas: Canvas, scene: Scene, skin: Colour, neck: float, light: Image.Image) -> None:
+    """Draws neck, shoulders and clothes; they follow the head's rotation only a little."""
     main, trim = scene.outfit_colours
 
     pivot = np.array([0.0, 0.75])
-    hung = replace(easel.pose, roll_rad=0.3 * easel.pose.roll_rad)
-    drop = easel.pose.place(pivot) - hung.place(pivot)
+    body_pose = replace(canvas.pose, roll_rad=0.3 * canvas.pose.roll_rad)
+    drop = canvas.pose.place(pivot) - body_pose.place(pivot)
 
     def body(points: Floats) -> Floats:
-        return hung.place(points - (0.06 * np.sin(hung.yaw_rad), 0.0)) + drop
+        return body_pose.place(points - (0.06 * np.sin(body_pose.yaw_rad), 0.0)) + drop
 
     throat = body(
         mirrored([(0, 0.5), (neck, 0.5), (neck * 0.96, 1.05), (neck * 1.25, 1.32), (0.8, 2.4)])
     )
-    easel.lay(easel.mask(throat), skin, light)
+    canvas.paste(canvas.mask(throat), skin, light)
     collar_y = {"turtleneck": 1.08, "vneck": 1.62, "shirt": 1.5, "suit": 1.6}.get(
         scene.outfit, 1.38
     )
@@ -98,15 +98,15 @@ def draw_body(easel: Easel, scene: Scene, skin: Colour, neck: float, light: Imag
     shoulders = [(0.85, 1.36), (1.32, 1.52), (1.6, 1.85), (1.75, 3.2)]
     right = np.concatenate([curve(neckline), curve([neckline[-1], *shoulders])[1:]])
     cloth = body(mirrored([*right, (0, 3.2)]))
-    mask = easel.mask(cloth)
-    easel.lay(mask, main, light)
+    mask = canvas.mask(cloth)
+    canvas.paste(mask, main, light)
     if scene.outfit == "striped":
         for step in np.arange(1.2, 3.0, 0.22):
             band = curve([(-1.9, step + 0.25), (-0.5, step), (0.5, step), (1.9, step + 0.25)])
-            stripe = easel.mask(body(np.concatenate([band, shifted(band[::-1], 0.0, 0.1)])))
-            easel.lay(Image.composite(stripe, Image.new("L", mask.size, 0), mask), trim)
+            stripe = canvas.mask(body(np.concatenate([band, shifted(band[::-1], 0.0, 0.1)])))
+            canvas.paste(Image.composite(stripe, Image.new("L", mask.size, 0), mask), trim)
     if scene.outfit == "turtleneck":
-        easel.fill(
+        canvas.fill(
             body(mirrored([(0, 1.02), (neck * 1.1, 0.98), (neck * 1.2, 1.3), (0, 1.36)])),
             shade(main, 0.88),
         )
@@ -120,14 +120,14 @@ def draw_body(easel: Easel, scene: Scene, skin: Colour, neck: float, light: Imag
                     (0.08, 2.6),
                     (0, 1.95),
                 ]
-                easel.fill(body(np.array(lapel) * (side, 1)), shade(main, 0.8))
+                canvas.fill(body(np.array(lapel) * (side, 1)), shade(main, 0.8))
             wing = [(neck * 1.02, 1.12), (neck * 1.24, 1.26), (neck * 0.72, 1.62), (0.0, collar_y)]
-            easel.fill(
+            canvas.fill(
                 body(np.array(wing) * (side, 1)),
                 trim if scene.outfit == "suit" else shade(main, 1.12),
             )
     if scene.outfit == "suit":
-        easel.fill(
+        canvas.fill(
             body(mirrored([(0, 1.56), (0.08, 1.56), (0.06, 1.72), (0.13, 2.6), (0, 2.7)])),
             shade(trim, 0.4),
         )
@@ -136,25 +136,25 @@ def draw_body(easel: Easel, scene: Scene, skin: Colour, neck: float, light: Imag
             hood = curve(
                 [(neck * 1.2, 1.08), (0.72, 1.2), (0.5, 1.5), (0.1, 1.66), (0.3, 1.4)], closed=True
             )
-            easel.fill(body(hood * (side, 1)), shade(main, 0.84))
-            easel.stroke(body(np.array([(side * 0.16, 1.6), (side * 0.18, 2.1)])), trim, 0.035)
+            canvas.fill(body(hood * (side, 1)), shade(main, 0.84))
+            canvas.stroke(body(np.array([(side * 0.16, 1.6), (side * 0.18, 2.1)])), trim, 0.035)
 
 
-def draw_microphone(easel: Easel, scene: Scene) -> None:
-    """A reporter's microphone from below: it hides a little of the picture, as they do."""
+def draw_microphone(canvas: Canvas, scene: Scene) -> None:
+    """Draws a microphone from below, which hides part of the image."""
     tip_x = 0.55 * np.sign(scene.light_deg + 0.1)
 
     def at(points: Floats) -> Floats:
-        return easel.pose.place(points)
+        return canvas.pose.place(points)
 
     handle = np.array([(tip_x - 0.07, 1.4), (tip_x + 0.07, 1.4), (tip_x + 0.16, 2.8), (tip_x, 2.8)])
-    easel.fill(at(handle), (40, 40, 44))
+    canvas.fill(at(handle), (40, 40, 44))
     a = np.linspace(0, 2 * np.pi, 30)
-    easel.fill(at(np.stack([tip_x + 0.17 * np.cos(a), 1.3 + 0.2 * np.sin(a)], -1)), (58, 58, 64))
+    canvas.fill(at(np.stack([tip_x + 0.17 * np.cos(a), 1.3 + 0.2 * np.sin(a)], -1)), (58, 58, 64))
     for offset in (-0.08, 0.0, 0.08):
         ring = np.array([(tip_x - 0.13, 1.3 + offset), (tip_x + 0.13, 1.3 + offset)])
-        easel.stroke(at(ring), (96, 96, 104), 0.012)
-    easel.fill(
+        canvas.stroke(at(ring), (96, 96, 104), 0.012)
+    canvas.fill(
         at(
             np.array(
                 [

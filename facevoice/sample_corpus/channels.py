@@ -1,6 +1,6 @@
-"""Everything about a clip that is not the person: microphone, room, noise, level.
+"""Recording channels of clips: microphone, room, noise and level.
 
-A `Channel` is drawn once a video. A speaker model that learns it fails on the next video.
+A `Channel` is sampled for each video, so a model that learns it fails on other videos.
 """
 
 import io
@@ -10,7 +10,7 @@ import numpy as np
 import soundfile as sf
 from scipy.signal import fftconvolve
 
-from facevoice.sample_corpus.keys import STREAM_CHANNEL, generator
+from facevoice.sample_corpus.naming import STREAM_CHANNEL, generator
 from facevoice.sample_corpus.scenes import Floats
 from facevoice.sample_corpus.voices import SAMPLE_RATE_HZ, Voice, utterance
 
@@ -19,22 +19,22 @@ NOISES = ("white", "pink", "hum", "babble")
 
 @dataclass(frozen=True)
 class Channel:
-    """One video's way from the mouth to the file."""
+    """A video's equaliser, reverberation, noise and level."""
 
     low_cut_hz: float
     high_cut_hz: float
     tilt_db_oct: float
     peak_hz: float
     peak_db: float
-    reverb_seconds: float  # until the echo has fallen by 60 dB
-    reverb_db: float  # the echo's energy against the voice's
+    reverb_seconds: float  # RT60
+    reverb_db: float  # energy of the reverberation relative to the voice
     noise: str
     snr_db: float
     level_dbfs: float
 
 
-def channel_of(person: int, video: int) -> Channel:
-    """The channel of one video, the same at every call."""
+def sample_channel(person: int, video: int) -> Channel:
+    """Samples the channel of a video, deterministically."""
     rng = generator(STREAM_CHANNEL, person, video)
     telephone = rng.uniform() < 0.2
     return Channel(
@@ -51,8 +51,8 @@ def channel_of(person: int, video: int) -> Channel:
     )
 
 
-def _equalised(sound: Floats, gain_db: Floats) -> Floats:
-    """The sound with a gain at each frequency of its spectrum."""
+def _equalise(sound: Floats, gain_db: Floats) -> Floats:
+    """Applies a gain to each frequency of the spectrum."""
     return np.fft.irfft(np.fft.rfft(sound) * 10 ** (gain_db / 20), len(sound))
 
 
@@ -61,16 +61,16 @@ def _frequencies(samples: int) -> Floats:
 
 
 def _noise(kind: str, samples: int, rng: np.random.Generator) -> Floats:
-    """Background noise of unit loudness."""
+    """Returns noise of RMS 1."""
     sound = rng.normal(0, 1, samples)
     f_hz = np.maximum(_frequencies(samples), 30.0)
     if kind == "pink":
-        sound = _equalised(sound, -10 * np.log10(f_hz / 30))
+        sound = _equalise(sound, -10 * np.log10(f_hz / 30))
     elif kind == "hum":
         t = np.arange(samples) / SAMPLE_RATE_HZ
         mains_hz = float(rng.choice([50.0, 60.0]))
         tones = [np.sin(2 * np.pi * (k * mains_hz * t + rng.uniform())) / k for k in range(1, 9)]
-        sound = np.sum(tones, axis=0) + 0.3 * _equalised(sound, -10 * np.log10(f_hz / 30))
+        sound = np.sum(tones, axis=0) + 0.3 * _equalise(sound, -10 * np.log10(f_hz / 30))
     elif kind == "babble":
         murmur = (
             -12 * np.log2(np.maximum(f_hz, 500) / 500)
@@ -78,14 +78,24 @@ def _noise(kind: str, samples: int, rng: np.random.Generator) -> Floats:
         )
         syllables = rng.uniform(0.3, 1.0, samples // 2400 + 2)
         beats = np.interp(np.arange(samples) / 2400, np.arange(len(syllables)), syllables)
-        sound = _equalised(sound, murmur) * beats
+        sound = _equalise(sound, murmur) * beats
     return sound / np.sqrt(np.mean(sound**2))
 
 
-def record(
+def apply_channel(
     sound: Floats, channel: Channel, room_key: tuple[int, int], rng: np.random.Generator
 ) -> Floats:
-    """A dry clip as the channel's file holds it, -1 to 1."""
+    """Applies reverberation, noise, equaliser and level to a dry clip.
+
+    Args:
+      sound: samples.
+      channel: of the video.
+      room_key: person and video, the seed of the impulse response.
+      rng: generator of the noise.
+
+    Returns:
+      Samples, -1 to 1.
+    """
     samples = len(sound)
     room = generator(STREAM_CHANNEL, *room_key, 1)
     tail = room.normal(0, 1, round(channel.reverb_seconds * SAMPLE_RATE_HZ))
@@ -98,19 +108,18 @@ def record(
     bands_db = bands_db - 10 * np.log10(1 + (channel.low_cut_hz / f_hz) ** 6)
     bands_db = bands_db - 10 * np.log10(1 + (f_hz / channel.high_cut_hz) ** 12)
     noise = 10 ** (-channel.snr_db / 20) * _noise(channel.noise, samples, rng)
-    heard = _equalised(wet / np.sqrt(np.mean(wet**2)) + noise, bands_db)
-    heard /= np.sqrt(np.mean(heard**2))
+    recorded = _equalise(wet / np.sqrt(np.mean(wet**2)) + noise, bands_db)
+    recorded /= np.sqrt(np.mean(recorded**2))
     level_db = channel.level_dbfs + rng.normal(0, 1.5)
-    return np.clip(heard * 10 ** (level_db / 20), -0.99, 0.99)
+    return np.clip(recorded * 10 ** (level_db / 20), -0.99, 0.99)
 
 
 def clip_wav(voice: Voice, person: int, video: int, item: int) -> bytes:
-    """One clip of a person as the bytes of its file: 16 kHz, mono, PCM 16."""
+    """Returns the bytes of one clip's file: 16 kHz, mono, 16-bit PCM."""
     sound = utterance(voice, person, video, item)
     rng = generator(STREAM_CHANNEL, person, video, 2, item)
-    heard = record(sound, channel_of(person, video), (person, video), rng)
+    recorded = apply_channel(sound, sample_channel(person, video), (person, video), rng)
+    samples = np.rint(recorded * 32767).astype(np.int16)
     out = io.BytesIO()
-    sf.write(
-        out, np.rint(heard * 32767).astype(np.int16), SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16"
-    )
+    sf.write(out, samples, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
     return out.getvalue()

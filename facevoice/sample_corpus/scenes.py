@@ -1,8 +1,8 @@
-"""Everything about a picture that is not the person: the video's scene and the frame's moment.
+"""Random properties of a video and of its frames that do not depend on the person.
 
-A `Scene` is drawn once a video (light, backdrop, clothes, camera, how the head is held), a
-`Moment` once a frame (a little more movement, and an expression). They are what a model must learn
-to look past, and the reason why splitting by video is the honest split.
+A `Scene` is sampled for each video: lighting, backdrop, clothes, camera and head pose. A `Frame` is
+sampled for each image: a small change of pose, and an expression. Models must generalise over both,
+so datasets are split by video.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.sample_corpus.keys import STREAM_MOMENT, STREAM_SCENE, generator
+from facevoice.sample_corpus.naming import STREAM_FRAME, STREAM_SCENE, generator
 
 Colour = tuple[int, int, int]
 Floats = NDArray[np.float64]
@@ -21,15 +21,15 @@ OUTFITS = ("crew", "vneck", "shirt", "suit", "turtleneck", "striped", "hoodie")
 
 @dataclass(frozen=True)
 class Scene:
-    """One video: 9 of them a person."""
+    """Properties of a video."""
 
     width_px: int
     height_px: int
-    light_deg: float  # where the key light stands: -90 left, 0 in front, 90 right
+    light_deg: float  # direction of the key light: -90 left, 0 front, 90 right
     light_height: float  # 0 at eye level, 1 overhead
     light_strength: float
     ambient: float
-    cast: tuple[float, float, float]
+    colour_cast: tuple[float, float, float]
     exposure: float
     contrast: float
     saturation: float
@@ -37,16 +37,16 @@ class Scene:
     backdrop_colours: tuple[Colour, Colour, Colour]
     outfit: str
     outfit_colours: tuple[Colour, Colour]
-    weave_colours: tuple[Colour, Colour]  # dark and light threads
-    weave_shift: tuple[float, float]  # a cloth is never put on the same way twice
+    pattern_colours: tuple[Colour, Colour]  # dark and light threads
+    pattern_offset: tuple[float, float]  # of head band or scarf
     microphone: bool
-    hair_tone: float  # below 1 dyed darker, above 1 bleached
-    skin_tone: float  # below 1 tanned, above 1 powdered
+    hair_tone: float  # factor of brightness
+    skin_tone: float  # factor of brightness
     yaw_rad: float
     pitch_rad: float
     roll_rad: float
     zoom: float
-    shift_x: float  # of the frame's width
+    shift_x: float  # as a fraction of the image's width
     shift_y: float
     blur_px: float
     noise: float  # standard deviation in 8-bit steps
@@ -54,8 +54,8 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One frame of a video: changes added to the scene's pose, and an expression."""
+class Frame:
+    """Properties of a frame: offsets to the scene's pose, and an expression."""
 
     yaw_rad: float
     pitch_rad: float
@@ -63,16 +63,16 @@ class Moment:
     zoom: float
     shift_x: float
     shift_y: float
-    mouth_open: float  # 0 shut, 1 wide
-    smile: float  # -1 sad, 1 beaming
-    lids: float  # 1 wide open, 0 shut
+    mouth_open: float  # 0 closed, 1 wide open
+    smile: float  # -1 sad, 1 smiling
+    lids: float  # 0 closed, 1 open
     gaze_x: float
     brow_raise: float
     seed: int
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """A colour from hue, saturation and value, each 0 to 1."""
+    """Returns the RGB colour of hue, saturation and value, each 0 to 1."""
     k = (np.array([5.0, 3.0, 1.0]) + 6.0 * hue) % 6.0
     rgb = value - value * saturation * np.clip(np.minimum(k, 4.0 - k), 0.0, 1.0)
     red, green, blue = (round(255 * float(c)) for c in rgb)
@@ -91,8 +91,8 @@ def _backdrop_colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]
     return hsv(hue, saturation, value), near, accent
 
 
-def scene_of(person: int, video: int) -> Scene:
-    """The scene of one video, the same at every call."""
+def sample_scene(person: int, video: int) -> Scene:
+    """Samples the scene of a video, deterministically."""
     rng = generator(STREAM_SCENE, person, video)
     longer = int(108 + 153 * rng.uniform() ** 0.5)
     aspect = float(rng.uniform(0.85, 1.15))
@@ -105,7 +105,7 @@ def scene_of(person: int, video: int) -> Scene:
         light_height=float(rng.uniform(0.1, 0.9)),
         light_strength=strength,
         ambient=float(1.02 - 0.72 * strength),
-        cast=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
+        colour_cast=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
         exposure=float(np.exp(np.clip(rng.normal(0.0, 0.15), -0.3, 0.25))),
         contrast=float(rng.uniform(0.85, 1.12)),
         saturation=float(rng.uniform(0.5, 1.1)),
@@ -116,11 +116,11 @@ def scene_of(person: int, video: int) -> Scene:
             hsv(rng.uniform(), rng.uniform(0.1, 0.75), rng.uniform(0.15, 0.95)),
             hsv(rng.uniform(), rng.uniform(0.0, 0.4), rng.uniform(0.5, 1.0)),
         ),
-        weave_colours=(
+        pattern_colours=(
             hsv(rng.uniform(), rng.uniform(0.3, 0.8), rng.uniform(0.05, 0.3)),
             hsv(rng.uniform(), rng.uniform(0.05, 0.5), rng.uniform(0.8, 1.0)),
         ),
-        weave_shift=(float(rng.uniform()), float(rng.uniform())),
+        pattern_offset=(float(rng.uniform()), float(rng.uniform())),
         microphone=bool(rng.uniform() < 0.2),
         hair_tone=float(np.exp(np.clip(rng.normal(0.0, 0.6), -0.9, 0.8))),
         skin_tone=float(np.exp(np.clip(rng.normal(0.0, 0.2), -0.4, 0.12))),
@@ -136,12 +136,12 @@ def scene_of(person: int, video: int) -> Scene:
     )
 
 
-def moment_of(person: int, video: int, item: int) -> Moment:
-    """The moment of one frame, the same at every call."""
-    rng = generator(STREAM_MOMENT, person, video, item)
+def sample_frame(person: int, video: int, item: int) -> Frame:
+    """Samples the frame of an image, deterministically."""
+    rng = generator(STREAM_FRAME, person, video, item)
     blinking = rng.uniform() < 0.08
     talking = rng.uniform() < 0.5
-    return Moment(
+    return Frame(
         yaw_rad=float(rng.normal(0.0, 0.07)),
         pitch_rad=float(rng.normal(0.0, 0.04)),
         roll_rad=float(rng.normal(0.0, 0.035)),

@@ -1,9 +1,8 @@
-"""What stays the same in every picture of a person.
+"""Traits of a face, constant in all images of a person.
 
-Who it is lies in shapes and details (outline, eyes, brows, nose, mouth, hair, glasses, beard,
-marks, and the weave of the band or scarf they always wear). Skin and hair colours are shared
-between people, and light, sun and dye change them from video to video, so that colour alone names
-nobody.
+Shapes and details identify a person: outline, eyes, brows, nose, mouth, hair, glasses, beard, skin
+details and the pattern of a head band or scarf. Skin and hair colours do not: several people share
+them, and they vary from video to video.
 """
 
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from facevoice.sample_corpus.scenes import Colour, Floats
 
 @dataclass(frozen=True)
 class Face:
-    """What stays the same in every picture of a person. Lengths are in half heads."""
+    """Traits of a face. Lengths are in units of half the head's height."""
 
     skin: Colour
     hair: Colour
-    cut: str
+    haircut: str
     width: float = 0.76
-    cheek: float = 0.97  # widths along the outline, as parts of `width`
+    cheek: float = 0.97  # widths along the outline, as fractions of `width`
     jaw: float = 0.80
     chin: float = 0.40
     neck: float = 0.40
@@ -48,16 +47,16 @@ class Face:
     beard: str = "none"
     glasses: str = "none"
     glasses_colour: Colour = (34, 30, 32)
-    wears: str = "none"  # "band" or "scarf"
-    weave: str = "dots"
+    accessory: str = "none"  # "band" or "scarf"
+    pattern: str = "dots"
     freckles: bool = False
     mole: tuple[float, float] | None = None
-    lines: bool = False
+    wrinkles: bool = False
     earrings: bool = False
 
 
-def outline_of(face: Face) -> Floats:
-    """The head's closed outline."""
+def head_outline(face: Face) -> Floats:
+    """Returns the closed outline of the head, [points, 2]."""
     w = face.width
     right = [(0, -1.0), (0.6 * w, -0.9), (0.95 * w, -0.52), (w, -0.1), (face.cheek * w, 0.3),
              (face.jaw * w, 0.66), (face.chin * w, 0.94), (0, 1.02)]  # fmt: skip

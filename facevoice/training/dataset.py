@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdata.errors import DatasetError
-from tfdata.schema import MANIFEST_NAME, SPLITS, Manifest, load_manifest
+from tfdata.manifest import Manifest, load_manifest
+from tfdata.schema import MANIFEST_NAME, SPLITS
 from tfdata.storage.files import open_regular
 from tfdata.text import counted
 

@@ -15,9 +15,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import tfdata
-from models import EMBEDDING, EMBEDDING_LENGTH, PERSON
+from models import EMBEDDING, LOGIT_SCALE, PERSON
 from models.product_of_experts import expert_kernels
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 # Limits of an expert's weight. No validation split can justify values outside of them.
 BOUNDS = (0.1, 256.0)
@@ -75,7 +75,7 @@ def fit_weights(experts: list[Floats], labels: NDArray[np.int64]) -> Floats:
         gradient = (residuals * stacked).sum(axis=(1, 2)) / examples
         return float(-(targets * log_probabilities).sum() / examples), gradient
 
-    start = np.full(len(experts), EMBEDDING_LENGTH)
+    start = np.full(len(experts), LOGIT_SCALE)
     return minimize(loss, start, jac=True, bounds=[BOUNDS] * len(experts)).x
 
 

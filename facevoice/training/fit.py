@@ -20,7 +20,7 @@ from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Execution, Recipe
 from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
-from tfdata.schema import Manifest
+from tfdata.manifest import Manifest
 
 SHUFFLE_BUFFER = 1000
 WARM_UP_EPOCHS = 2  # of the cosine schedule

@@ -25,7 +25,8 @@ from facevoice.reports.run_report import run_report
 from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.fit import TrainedModel
 from models import MODELS
-from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS, Manifest
+from tfdata.manifest import Manifest
+from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS
 from tfdata.storage.files import replace_file
 
 SAMPLES_SHOWN = 12

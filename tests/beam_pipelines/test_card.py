@@ -23,7 +23,8 @@ from beam_pipelines.planning.settings import PlanSettings
 from facevoice.features import FeatureSettings
 from facevoice.reports.pictures import colour_map
 from tfdata import DatasetError, load_manifest
-from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS, encode_record
 from tfdata.tfrecord import frame
 
 FEATURES = FeatureSettings(image_size=16, bands=24, frames=32, window_seconds=0.5, fft_size=256)
@@ -162,11 +163,11 @@ def test_a_person_is_found_in_whatever_split_has_a_pair(tmp_path):
         del manifest.splits[split].sessions["Bob"]
     manifest = write_set(tmp_path, manifest)
     shown = examples_of.examples(tmp_path, manifest)
-    assert [(example.person, example.split) for example in shown] == [
+    assert [(example.identity, split) for split, example in shown] == [
         ("Ann", "train"),
         ("Bob", "test"),
     ]
-    assert shown[1].session == "Bob-test"
+    assert shown[1][1].session == "Bob-test"
 
 
 def test_shards_are_read_only_as_far_as_is_needed(twenty):
@@ -198,7 +199,7 @@ def test_the_page_is_the_same_from_memory_and_disk_and_in_another_process(twenty
     assert html == card_html(folder, load_manifest(folder))
     code = (
         "import hashlib, sys; from pathlib import Path\n"
-        "from beam_pipelines.card import card_html; from tfdata.schema import load_manifest\n"
+        "from beam_pipelines.card import card_html; from tfdata.manifest import load_manifest\n"
         f"folder = Path({str(folder)!r})\n"
         "html = card_html(folder, load_manifest(folder))\n"
         "assert not {'tensorflow', 'matplotlib', 'apache_beam'} & set(sys.modules)\n"

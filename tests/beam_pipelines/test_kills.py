@@ -42,20 +42,22 @@ def whole(output):
 
 
 @pytest.mark.parametrize(
-    ("kills", "mode"),
+    ("kills", "people", "mode"),
     [
-        pytest.param(2, "in_memory"),
-        pytest.param(50, "multi_processing", marks=pytest.mark.slow),
+        pytest.param(2, 3, "in_memory"),
+        pytest.param(50, 5, "multi_processing", marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_build_leaves_a_whole_data_set_and_ends_with_the_same_bytes(tmp_path, kills, mode):
-    corpus = write_corpus(tmp_path / "corpus", people=5, videos=5, per_video=4)
+def test_a_killed_build_leaves_a_whole_data_set_and_ends_with_the_same_bytes(
+    build, tmp_path, kills, people, mode
+):
+    corpus = write_corpus(tmp_path / "corpus", people=people, videos=5, per_video=4)
     new = [*NEW, f"--direct_running_mode={mode}"]
     started = time.monotonic()
     run(corpus, tmp_path / "expected", *new)
     seconds = time.monotonic() - started
     expected = files_of(tmp_path / "expected")
-    run(corpus, tmp_path / "old", *OLD)
+    assert build(*corpus.flags, *OLD, f"--output={tmp_path / 'old'}") == 0
     old = files_of(tmp_path / "old")
     output = tmp_path / "set"
     draw = random.Random(kills)
@@ -63,18 +65,18 @@ def test_a_killed_build_leaves_a_whole_data_set_and_ends_with_the_same_bytes(tmp
     for number in range(kills):
         shutil.rmtree(output, ignore_errors=True)
         shutil.copytree(tmp_path / "old", output)
-        with start_build(corpus, output, *new, stdout=subprocess.DEVNULL) as build:
+        with start_build(corpus, output, *new, stdout=subprocess.DEVNULL) as killed:
             if number % 3 == 1:  # at any moment
                 time.sleep(draw.uniform(0, seconds))
             else:  # while shards are written
-                while files_of(output).keys() == old.keys() and build.poll() is None:
+                while files_of(output).keys() == old.keys() and killed.poll() is None:
                     time.sleep(0.01)
                 time.sleep(draw.uniform(0, 0.5))
             if number % 2:
-                os.kill(build.pid, signal.SIGKILL)  # its workers find out by themselves
+                os.kill(killed.pid, signal.SIGKILL)  # its workers find out by themselves
             else:
-                os.killpg(build.pid, signal.SIGKILL)
-            build.stderr.read()  # ends when the last worker has
+                os.killpg(killed.pid, signal.SIGKILL)
+            killed.stderr.read()  # ends when the last worker has
         caught[moment(output, old, expected)] += 1
         run(corpus, output, *new)
         assert files_of(output) == expected

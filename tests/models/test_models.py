@@ -1,4 +1,4 @@
-"""Models: their size, their inputs, what they share, and that they need keras alone."""
+"""Models: sizes, inputs, outputs, shared layers, and that they import keras only."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CONVOLUTIONS = ("image_conv1", "image_conv2", "audio_conv1", "audio_conv2")
 FUSIONS = {"cnn_cnn": ("cnn_image", "cnn_audio"), "cnn_crnn": ("cnn_image", "crnn_audio")}
 
 
-def a_batch(name, inputs, examples=3):
-    """Random bytes, as the input functions give them for the model's modality."""
+def random_batch(name, inputs, examples=3):
+    """Random uint8 inputs of the model's modality."""
     drawn = np.random.default_rng(0)
     shapes = {"image": inputs.image_shape, "spectrogram": inputs.spectrogram_shape}
     arrays = {
@@ -33,7 +33,7 @@ def a_batch(name, inputs, examples=3):
 
 
 def train_one_step(model, batch):
-    """The loss, and for each weight whether the step moved it."""
+    """Returns the loss and, for each weight, whether the step changed it."""
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3),
         loss="sparse_categorical_crossentropy",
@@ -61,20 +61,20 @@ def test_parameter_counts_at_the_studys_shapes(name, parameters):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_is_functional_and_each_input_is_bytes_that_are_rescaled_first(name):
+def test_a_model_is_functional_and_rescales_each_uint8_input_first(name):
     model = build_model(name, SMALL, 5)
     assert isinstance(model, keras.Model)
     assert not isinstance(model, keras.Sequential)
     assert model.name == name
-    first = [at for at in model.layers if getattr(at, "scale", None) == 1 / 255]
-    assert all(isinstance(at, keras.layers.Rescaling) for at in first)
-    assert {id(at.input) for at in first} == {id(at) for at in model.inputs}
-    assert {at.dtype for at in model.inputs} == {"uint8"}
+    first = [layer for layer in model.layers if getattr(layer, "scale", None) == 1 / 255]
+    assert all(isinstance(layer, keras.layers.Rescaling) for layer in first)
+    assert {id(layer.input) for layer in first} == {id(x) for x in model.inputs}
+    assert {x.dtype for x in model.inputs} == {"uint8"}
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_registry_says_what_a_model_reads(name):
-    names = {at.name for at in build_model(name, SMALL, 5).inputs}
+def test_the_registry_has_the_modality_of_each_model(name):
+    names = {x.name for x in build_model(name, SMALL, 5).inputs}
     wanted = {"image": {"image"}, "audio": {"spectrogram"}, "pair": {"image", "spectrogram"}}
     assert names == wanted[MODELS[name].modality]
     assert MODELS[name].description
@@ -82,44 +82,44 @@ def test_the_registry_says_what_a_model_reads(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_training_step_moves_every_weight_and_answers_are_probabilities(name):
+def test_a_training_step_changes_every_weight_and_outputs_are_probabilities(name):
     keras.utils.set_random_seed(0)
     model = build_model(name, SMALL, 3)
-    loss, moved = train_one_step(model, a_batch(name, SMALL))
+    loss, moved = train_one_step(model, random_batch(name, SMALL))
     assert np.isfinite(loss)
     assert all(moved)
-    answers = np.asarray(model(a_batch(name, SMALL)))
-    assert answers.shape == (3, 3)
-    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
+    outputs = np.asarray(model(random_batch(name, SMALL)))
+    assert outputs.shape == (3, 3)
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_smallest_inputs_and_oblong_ones_can_be_trained_on(name):
+def test_models_train_on_the_smallest_inputs_and_on_oblong_ones(name):
     for inputs in (SMALLEST, Inputs((15, 40, 3), (70, 21, 1))):
-        loss, moved = train_one_step(build_model(name, inputs, 3), a_batch(name, inputs))
+        loss, moved = train_one_step(build_model(name, inputs, 3), random_batch(name, inputs))
         assert np.isfinite(loss)
         assert any(moved)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_in_half_precision_the_answer_is_still_float32(name):
+def test_outputs_are_float32_in_half_precision(name):
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = build_model(name, SMALL, 3)
-        answers = np.asarray(model(a_batch(name, SMALL)))
-        loss, _ = train_one_step(model, a_batch(name, SMALL))
+        outputs = np.asarray(model(random_batch(name, SMALL)))
+        loss, _ = train_one_step(model, random_batch(name, SMALL))
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.get_layer(EMBEDDING).compute_dtype == "float16"
-    assert answers.dtype == np.float32
-    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
     assert np.isfinite(loss)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_embedding_is_what_the_last_layer_sees(name):
+def test_the_embedding_is_the_input_of_the_last_layer(name):
     model = build_model(name, SMALL, 5)
-    batch = a_batch(name, SMALL)
+    batch = random_batch(name, SMALL)
     embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(batch)
     assert model.layers[-1].name == "person"
     np.testing.assert_allclose(model.layers[-1](embedded), model(batch), rtol=1e-5, atol=1e-6)
@@ -132,37 +132,39 @@ def test_a_residual_model_has_less_than_half_a_million_parameters(name):
 
 
 @pytest.mark.parametrize("name", ["resnet_image", "resnet_audio"])
-def test_embeddings_of_the_residual_models_are_directions(name):
+def test_embeddings_of_the_residual_models_have_norm_16(name):
     model = build_model(name, SMALL, 5)
-    embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(a_batch(name, SMALL))
+    embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(
+        random_batch(name, SMALL)
+    )
     np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 16, rtol=1e-3)
 
 
-def test_the_residual_models_are_blind_to_light_and_deaf_to_loudness():
+def test_the_residual_models_ignore_brightness_and_loudness():
     for name in ("resnet_image", "resnet_audio"):
         model = build_model(name, SMALL, 5)
-        batch = a_batch(name, SMALL) // 2
+        batch = random_batch(name, SMALL) // 2
         np.testing.assert_allclose(model(batch), model(batch + 100), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_saved_model_comes_back_with_the_same_answers(name, tmp_path):
+def test_a_loaded_model_has_the_same_outputs(name, tmp_path):
     model = build_model(name, SMALL, 5)
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    batch = a_batch(name, SMALL)
-    np.testing.assert_array_equal(model.predict_on_batch(batch), again.predict_on_batch(batch))
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    batch = random_batch(name, SMALL)
+    np.testing.assert_array_equal(model.predict_on_batch(batch), loaded.predict_on_batch(batch))
 
 
 @pytest.mark.parametrize(("fusion", "singles"), FUSIONS.items())
 def test_a_fusion_model_contains_the_layers_of_the_single_models_encoders(fusion, singles):
-    joined = build_model(fusion, STUDY, 40)
+    fusion_model = build_model(fusion, STUDY, 40)
     for single in singles:
         model = build_model(single, STUDY, 40)
         encoder = [layer for layer in model.layers if layer.name.startswith(("image_", "audio_"))]
         assert len(encoder) >= 6
         for layer in encoder:
-            twin = joined.get_layer(layer.name)
+            twin = fusion_model.get_layer(layer.name)
             assert type(twin) is type(layer)
             assert twin.get_config() == layer.get_config()
             assert [w.shape for w in twin.weights] == [w.shape for w in layer.weights]
@@ -170,29 +172,29 @@ def test_a_fusion_model_contains_the_layers_of_the_single_models_encoders(fusion
 
 
 @pytest.mark.parametrize("name", ["crnn_audio", "cnn_crnn"])
-def test_each_step_of_the_lstm_is_a_moment_with_all_its_bands(name):
+def test_the_lstm_runs_over_time(name):
     model = build_model(name, Inputs((16, 16, 3), (48, 128, 1)), 5)
     assert model.get_layer("audio_conv1").input.shape == (None, 128, 48)
     assert model.get_layer("audio_lstm").input.shape == (None, 29, 128)  # ((128 - 4) / 2 - 4) / 2
 
 
-def test_a_change_at_one_moment_reaches_only_the_steps_around_it():
+def test_a_change_in_one_frame_affects_only_the_steps_around_it():
     model = build_model("crnn_audio", STUDY, 5)
     steps = keras.Model(model.input, model.get_layer("audio_lstm").input)
-    clip = a_batch("crnn_audio", STUDY, examples=1)
+    clip = random_batch("crnn_audio", STUDY, examples=1)
     for band in (0, 127):
         changed = clip.copy()
         changed[:, band, 64] ^= 255
         moved = np.flatnonzero((np.asarray(steps(clip)) != np.asarray(steps(changed))).any(axis=2))
         assert moved.size
-        # A step sees 16 frames and is 4 after the one before.
+        # A step covers 16 frames; steps are 4 frames apart.
         assert moved.min() > (64 - 16) / 4
         assert moved.max() <= 64 / 4
 
 
-def test_a_voice_played_backwards_is_another_voice():
+def test_the_embedding_depends_on_the_direction_of_time():
     model = build_model("crnn_audio", STUDY, 5)
-    clip = a_batch("crnn_audio", STUDY)
+    clip = random_batch("crnn_audio", STUDY)
     embed = keras.Model(model.input, model.get_layer(EMBEDDING).output)
     assert np.abs(np.asarray(embed(clip)) - np.asarray(embed(clip[:, :, ::-1]))).max() > 1e-3
 
@@ -207,7 +209,7 @@ def test_a_voice_played_backwards_is_another_voice():
         ("cnn_crnn", 0.15, {*CONVOLUTIONS, EMBEDDING}),
     ],
 )
-def test_l2_and_dropout_are_the_studys_and_arguments(name, dropout, decayed):
+def test_l2_and_dropout_are_arguments_with_the_studys_defaults(name, dropout, decayed):
     other = {"dropout": 0.5, "l2": 0.25}
     for wanted, arguments in (({"dropout": dropout, "l2": 1e-3}, {}), (other, other)):
         model = build_model(name, SMALL, 5, **arguments)
@@ -223,7 +225,7 @@ def test_l2_and_dropout_are_the_studys_and_arguments(name, dropout, decayed):
 
 def test_widths_are_arguments():
     model = build_model("cnn_image", SMALL, 5, filters=(4,), pool_sizes=(2,), dense_units=8)
-    # convolution 3*3*3*4 + 4; embedding 7*8*4*8 + 8; answer 8*5 + 5
+    # convolution 3*3*3*4 + 4; embedding 7*8*4*8 + 8; output 8*5 + 5
     assert model.count_params() == 112 + 1800 + 45
     widths = {"image_filters": (3, 4), "audio_filters": (5, 6), "dense_units": 8}
     model = build_model("cnn_crnn", SMALL, 5, image_units=9, lstm_units=7, **widths)
@@ -231,36 +233,44 @@ def test_widths_are_arguments():
         "image_conv2": 4, "image_projection": 9, "audio_conv2": 6, "audio_lstm": 7,
         "face_and_voice": 16, EMBEDDING: 8,
     }  # fmt: skip
-    assert {at: model.get_layer(at).output.shape[-1] for at in shapes} == shapes
+    assert {name: model.get_layer(name).output.shape[-1] for name in shapes} == shapes
 
 
 @pytest.mark.parametrize(
-    ("names", "inputs", "words"),
+    ("names", "inputs", "advice"),
     [
-        (["cnn_image", "cnn_cnn", "cnn_crnn"], ((13, 99, 3), (99, 99, 1)), "--image_size 14."),
-        (["cnn_audio", "cnn_cnn"], ((99, 99, 3), (9, 99, 1)), "--bands 10."),
-        (["cnn_audio", "cnn_cnn"], ((99, 99, 3), (9, 8, 1)), "--bands 10 --frames 10."),
-        (["crnn_audio", "cnn_crnn"], ((99, 99, 3), (1, 15, 1)), "--frames 16."),
+        (
+            ["cnn_image", "cnn_cnn", "cnn_crnn"],
+            ((13, 99, 3), (99, 99, 1)),
+            "with image_size >= 14.",
+        ),
+        (["cnn_audio", "cnn_cnn"], ((99, 99, 3), (9, 99, 1)), "with bands >= 10."),
+        (["cnn_audio", "cnn_cnn"], ((99, 99, 3), (9, 8, 1)), "with bands >= 10 and frames >= 10."),
+        (["crnn_audio", "cnn_crnn"], ((99, 99, 3), (1, 15, 1)), "with frames >= 16."),
     ],
 )
-def test_too_small_inputs_are_refused_with_the_smallest_that_work(names, inputs, words):
+def test_too_small_inputs_are_errors_that_name_the_smallest_sizes(names, inputs, advice):
     for name in names:
-        with pytest.raises(ModelError, match=r"are too small for the pooling .* at least") as error:
+        with pytest.raises(
+            ModelError, match=r"are too small for the pool sizes .* build the"
+        ) as error:
             build_model(name, Inputs(*inputs), 5)
-        assert str(error.value).endswith(words)
+        assert str(error.value).endswith(advice)
 
 
-def test_filters_without_their_pooling_are_refused():
-    with pytest.raises(ModelError, match=r"image encoder has filters \(8, 8\) but pooling \(2,\)"):
+def test_filters_without_pool_sizes_are_an_error():
+    with pytest.raises(
+        ModelError, match=r"image encoder has filters \(8, 8\) but pool sizes \(2,\)"
+    ):
         build_model("cnn_image", SMALL, 5, filters=(8, 8), pool_sizes=(2,))
 
 
-def test_an_unknown_model_is_refused_with_those_there_are():
+def test_an_unknown_model_is_an_error_that_lists_the_models():
     with pytest.raises(ModelError, match="cnn_imag'; there are cnn_image, cnn_audio"):
         build_model("cnn_imag", SMALL, 5)
 
 
-def test_models_import_keras_and_nothing_else_of_ours_or_tensorflows():
+def test_models_import_keras_and_no_other_package():
     for path in Path(models.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):

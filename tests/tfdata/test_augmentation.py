@@ -1,4 +1,4 @@
-"""What training changes about its examples: the draws, each change alone, and reading with it."""
+"""Augmentation: random numbers, each function alone, and reading with augmentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from scipy import stats
 
 from tests.tools import read_records
 from tfdata import ReadOptions, load
-from tfdata.augmentation import Draws, augment, faces, voices
+from tfdata.augmentation import (
+    StatelessRandom,
+    additive_noise,
+    augment,
+    color_jitter,
+    random_affine,
+    random_downscale,
+    random_equalizer,
+    random_erasing,
+    spec_augment,
+    time_shift,
+)
 
 FLOOR_DB = -80.0
 LEVEL_DB = -FLOOR_DB / 255  # one level
@@ -19,7 +30,7 @@ KEYS = [f"person/video/{i}" for i in range(20_000)]
 
 
 def draws_of(count, seed=0, epoch=0):
-    return Draws(tf.constant(KEYS[:count]), seed, epoch)
+    return StatelessRandom(tf.constant(KEYS[:count]), seed, epoch)
 
 
 def some_faces(count=64, height=24, width=24):
@@ -28,13 +39,13 @@ def some_faces(count=64, height=24, width=24):
 
 
 def some_voices(count=64, bands=20, frames=31):
-    """Each with a maximum of 255, as in a data set."""
+    """Each with a maximum of 255, as in a dataset."""
     levels = np.random.default_rng(0).integers(0, 200, (count, bands, frames, 1))
     levels[:, bands // 2, frames // 2] = 255
     return levels.astype(np.float32)
 
 
-# Draws
+# StatelessRandom
 
 
 def test_draws_are_uniform():
@@ -43,13 +54,13 @@ def test_draws_are_uniform():
         assert drawn.dtype == np.float32
         assert low <= drawn.min() < drawn.max() <= high
         assert stats.kstest(drawn, "uniform", (low, high - low)).pvalue > 0.01
-    field = draws_of(200).field("a", (10, 10)).numpy()
+    field = draws_of(200).uniform_array("a", (10, 10)).numpy()
     assert field.shape == (200, 10, 10)
     assert 0 <= field.min() < field.max() < 1
     assert stats.kstest(field.ravel(), "uniform").pvalue > 0.01
 
 
-def test_draws_of_other_names_seeds_epochs_and_keys_tell_nothing_of_each_other():
+def test_draws_of_other_names_seeds_epochs_and_keys_are_uncorrelated():
     first = draws_of(20_000).uniform("a").numpy()
     others = {
         "name": draws_of(20_000).uniform("b").numpy(),
@@ -64,34 +75,39 @@ def test_draws_of_other_names_seeds_epochs_and_keys_tell_nothing_of_each_other()
     assert (others["seed"] != others["epoch"]).all()
 
 
-def test_a_draw_is_of_its_key_alone():
+def test_a_draw_depends_on_its_key_only():
     whole = draws_of(50)
-    part = Draws(tf.constant(KEYS[:50][::-3]), 0, 0)
+    part = StatelessRandom(tf.constant(KEYS[:50][::-3]), 0, 0)
     np.testing.assert_array_equal(part.uniform("a"), whole.uniform("a").numpy()[::-3])
-    np.testing.assert_array_equal(part.field("a", (3, 2)), whole.field("a", (3, 2)).numpy()[::-3])
+    np.testing.assert_array_equal(
+        part.uniform_array("a", (3, 2)), whole.uniform_array("a", (3, 2)).numpy()[::-3]
+    )
     assert whole.uniform("a", rank=4).shape == (50, 1, 1, 1)
     np.testing.assert_array_equal(whole.uniform("a"), draws_of(50).uniform("a"))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_a_share_is_chosen(share):
-    chosen = draws_of(20_000).chosen("a", share).numpy()
+def test_bernoulli_has_the_given_probability(share):
+    chosen = draws_of(20_000).bernoulli("a", share).numpy()
     assert chosen.mean() == pytest.approx(share, abs=0.01 if 0 < share < 1 else 0)
 
 
 # Each change alone
 
-noise = functools.partial(voices.add_noise, floor_db=FLOOR_DB)
-recolour = functools.partial(voices.recolour, floor_db=FLOOR_DB)
+noise = functools.partial(additive_noise, floor_db=FLOOR_DB)
+equalize = functools.partial(random_equalizer, floor_db=FLOOR_DB)
 CHANGES = [
-    *((change, some_faces) for change in (faces.move, faces.relight, faces.defocus, faces.cover)),
-    *((change, some_voices) for change in (voices.shift_time, recolour, noise, voices.mask)),
+    *(
+        (change, some_faces)
+        for change in (random_affine, color_jitter, random_downscale, random_erasing)
+    ),
+    *((change, some_voices) for change in (time_shift, equalize, noise, spec_augment)),
 ]
 
 
 @pytest.mark.parametrize(("change", "some"), CHANGES)
 @pytest.mark.parametrize("shape", [(32, 32), (33, 57), (57, 35)])
-def test_a_change_keeps_the_shape_and_is_not_the_same_for_all(change, some, shape):
+def test_an_augmentation_keeps_the_shape_and_differs_between_examples(change, some, shape):
     before = some(32, *shape)
     after = change(tf.constant(before), draws_of(32)).numpy()
     assert after.shape == before.shape
@@ -99,19 +115,21 @@ def test_a_change_keeps_the_shape_and_is_not_the_same_for_all(change, some, shap
     assert (after != before).any()
     other = change(tf.constant(before), draws_of(32, epoch=1)).numpy()
     assert (after != other).any()
-    same = change(tf.constant(before[4:7]), Draws(tf.constant(KEYS[4:7]), 0, 0)).numpy()
+    same = change(tf.constant(before[4:7]), StatelessRandom(tf.constant(KEYS[4:7]), 0, 0)).numpy()
     np.testing.assert_allclose(same, after[4:7], atol=0.01)  # of 255: sums in another order
 
 
-def test_a_voice_of_one_band_or_one_frame_can_be_changed():
+def test_a_spectrogram_of_one_band_or_one_frame_can_be_augmented():
     for shape in [(1, 9), (9, 1)]:
         arrays = {"spectrogram": tf.cast(some_voices(8, *shape), tf.uint8)}
         assert augment(arrays, draws_of(8), FLOOR_DB)["spectrogram"].shape == (8, *shape, 1)
 
 
-def test_a_face_that_does_not_move_is_itself_or_its_mirror_image():
+def test_random_affine_flips_half_of_the_images():
     images = some_faces(400, 9, 12)
-    moved = faces.move(tf.constant(images), draws_of(400), shift=0, zoom=0, turn=0).numpy()
+    moved = random_affine(
+        tf.constant(images), draws_of(400), max_shift=0, max_log_scale=0, max_angle=0
+    ).numpy()
     same = (moved == images).all(axis=(1, 2, 3))
     mirrored = (moved == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (same ^ mirrored).all()
@@ -119,7 +137,7 @@ def test_a_face_that_does_not_move_is_itself_or_its_mirror_image():
 
 
 def centre_of(images):
-    """Of the light's weight: row and column, from the middle of the picture."""
+    """Centre of mass of each image: row and column, from the centre of the image."""
     light = images.sum(axis=3)
     height, width = light.shape[1:]
     rows = (light.sum(axis=2) * (np.arange(height) - (height - 1) / 2)).sum(axis=1)
@@ -128,29 +146,35 @@ def centre_of(images):
 
 
 def spots(count, row, column, size=65):
-    """Round spots at a place from the middle."""
+    """Images of a round spot at an offset from the centre."""
     rows, columns = np.mgrid[:size, :size] - size // 2
     spot = 200 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 18)
     return np.tile(spot[None, ..., None], (count, 1, 1, 3)).astype(np.float32)
 
 
-def test_a_face_is_shifted_by_up_to_that_much_of_its_side():
-    moved = faces.move(tf.constant(spots(300, 0, 0)), draws_of(300), shift=0.1, zoom=0, turn=0)
+def test_random_affine_shifts_uniformly_up_to_the_maximum():
+    moved = random_affine(
+        tf.constant(spots(300, 0, 0)), draws_of(300), max_shift=0.1, max_log_scale=0, max_angle=0
+    )
     shifts = centre_of(moved.numpy()) / 65
     for axis in (0, 1):
         assert np.abs(shifts[:, axis]).max() <= 0.101
         assert stats.kstest(shifts[:, axis], "uniform", (-0.1, 0.2)).pvalue > 0.01
 
 
-def test_a_face_is_turned_and_zoomed_about_its_middle_by_up_to_that_much():
+def test_random_affine_rotates_and_scales_about_the_centre_up_to_the_maximum():
     before = tf.constant(spots(300, -14, 0))
-    turned = centre_of(faces.move(before, draws_of(300), shift=0, zoom=0, turn=0.3).numpy())
+    turned = centre_of(
+        random_affine(before, draws_of(300), max_shift=0, max_log_scale=0, max_angle=0.3).numpy()
+    )
     assert np.hypot(*turned.T) == pytest.approx(14, abs=0.1)
     angles = np.arctan2(turned[:, 1], -turned[:, 0])
     assert np.abs(angles).max() <= 0.303
     assert stats.kstest(angles, "uniform", (-0.3, 0.6)).pvalue > 0.01
 
-    zoomed = centre_of(faces.move(before, draws_of(300), shift=0, zoom=0.2, turn=0).numpy())
+    zoomed = centre_of(
+        random_affine(before, draws_of(300), max_shift=0, max_log_scale=0.2, max_angle=0).numpy()
+    )
     assert np.abs(zoomed[:, 1]).max() < 0.01
     scales = np.log(-zoomed[:, 0] / 14)
     assert np.abs(scales).max() <= 0.205
@@ -159,12 +183,10 @@ def test_a_face_is_turned_and_zoomed_about_its_middle_by_up_to_that_much():
 
 def relit(images, **strengths):
     nothing = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "tint": 0.0}
-    return faces.relight(
-        tf.constant(images), draws_of(len(images)), **(nothing | strengths)
-    ).numpy()
+    return color_jitter(tf.constant(images), draws_of(len(images)), **(nothing | strengths)).numpy()
 
 
-def test_each_change_of_the_light_does_what_it_says():
+def test_color_jitter_changes_brightness_contrast_saturation_and_tint():
     images = some_faces(200)
     np.testing.assert_allclose(relit(images), images, atol=1e-3)
 
@@ -191,10 +213,12 @@ def test_each_change_of_the_light_does_what_it_says():
         assert stats.kstest(tints[:, colour], "uniform", (-0.15, 0.3)).pvalue > 0.01
 
 
-def test_some_faces_are_out_of_focus():
+def test_random_downscale_changes_some_images():
     images = some_faces(400, 64, 64)
-    assert (faces.defocus(tf.constant(images), draws_of(400), share=0).numpy() == images).all()
-    after = faces.defocus(tf.constant(images), draws_of(400), share=0.4).numpy()
+    assert (
+        random_downscale(tf.constant(images), draws_of(400), probability=0).numpy() == images
+    ).all()
+    after = random_downscale(tf.constant(images), draws_of(400), probability=0.4).numpy()
     changed = (after != images).any(axis=(1, 2, 3))
     assert changed.mean() == pytest.approx(1 - 0.8**2, abs=0.06)  # half of the share each
     # What is left of random levels is their mean over 2 x 2 or 4 x 4.
@@ -203,25 +227,27 @@ def test_some_faces_are_out_of_focus():
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 49), (49, 95)])
-def test_a_face_out_of_focus_stays_where_it_is(size):
+def test_random_downscale_does_not_shift_the_image(size):
     height, width = size
     ramp = np.add.outer(2.0 * np.arange(height), 0.5 * np.arange(width))[None, ..., None]
     images = np.tile(ramp, (50, 1, 1, 3)).astype(np.float32)
-    after = faces.defocus(tf.constant(images), draws_of(50), share=1.0).numpy()
+    after = random_downscale(tf.constant(images), draws_of(50), probability=1.0).numpy()
     assert (after != images).any()
     inside = np.s_[:, 8:-8, 8:-8]  # beyond the edges there is no ramp
     np.testing.assert_allclose(after[inside], images[inside], atol=0.2)
 
 
-def test_a_rectangle_of_a_face_is_hidden_under_one_grey():
+def test_random_erasing_fills_a_rectangle_with_one_grey():
     images = some_faces(300, 40, 30)
-    after = faces.cover(tf.constant(images), draws_of(300), share=1.0, largest=0.4).numpy()
+    after = random_erasing(
+        tf.constant(images), draws_of(300), probability=1.0, max_side=0.4
+    ).numpy()
     hidden = (after != images).any(axis=3)
     greys = [set(face[place].ravel().tolist()) for face, place in zip(after, hidden, strict=True)]
     assert all(len(grey) <= 1 for grey in greys)
     drawn = [grey.pop() for grey in greys if grey]
     assert stats.kstest(drawn, "uniform", (0, 255)).pvalue > 0.01
-    some = faces.cover(tf.constant(images), draws_of(300), share=0.3, largest=0.4).numpy()
+    some = random_erasing(tf.constant(images), draws_of(300), probability=0.3, max_side=0.4).numpy()
     assert 0.2 < (some != images).any(axis=(1, 2, 3)).mean() < 0.4
     heights, widths = hidden.any(axis=2).sum(axis=1), hidden.any(axis=1).sum(axis=1)
     np.testing.assert_array_equal(hidden.sum(axis=(1, 2)), heights * widths)  # a rectangle
@@ -230,9 +256,9 @@ def test_a_rectangle_of_a_face_is_hidden_under_one_grey():
     assert hidden.any(axis=0).mean() > 0.85  # anywhere, but seldom in a corner
 
 
-def test_a_voice_begins_at_another_moment_and_goes_round():
+def test_time_shift_rotates_uniformly():
     levels = some_voices(300, 5, 31)
-    after = voices.shift_time(tf.constant(levels), draws_of(300)).numpy()
+    after = time_shift(tf.constant(levels), draws_of(300)).numpy()
     shifts = []
     for old, new in zip(levels, after, strict=True):
         (shift,) = (s for s in range(31) if np.array_equal(np.roll(old, -s, axis=1), new))
@@ -241,9 +267,9 @@ def test_a_voice_begins_at_another_moment_and_goes_round():
     assert stats.chisquare(counts).pvalue > 0.01
 
 
-def test_a_microphone_is_a_smooth_curve_over_bands_at_all_times():
+def test_random_equalizer_is_a_smooth_gain_over_bands_at_all_times():
     levels = some_voices(200, 60, 12)
-    after = recolour(tf.constant(levels), draws_of(200), most_db=4.0).numpy()
+    after = equalize(tf.constant(levels), draws_of(200), max_gain_db=4.0).numpy()
     curve_db = (after - levels) * LEVEL_DB
     assert np.ptp(curve_db, axis=2).max() < 1e-3
     curve_db = curve_db[:, :, 0, 0]
@@ -251,7 +277,7 @@ def test_a_microphone_is_a_smooth_curve_over_bands_at_all_times():
     # Three waves: the steepest that they can be at once is 4 * pi * (1 + 2 + 3) over all bands.
     assert np.abs(np.diff(curve_db, axis=1)).max() <= 4 * np.pi * 6 / 59
     assert np.abs(curve_db.mean(axis=0)).max() < 1
-    half = recolour(tf.constant(levels), draws_of(200), most_db=2.0).numpy() - levels
+    half = equalize(tf.constant(levels), draws_of(200), max_gain_db=2.0).numpy() - levels
     np.testing.assert_allclose(half[:, :, 0, 0] * LEVEL_DB, curve_db / 2, atol=1e-3)
 
 
@@ -259,9 +285,9 @@ def powers(levels):
     return 10 ** (-(255 - levels) * LEVEL_DB / 10)
 
 
-def test_noise_lifts_the_floor_and_leaves_the_maximum():
+def test_additive_noise_raises_the_floor_and_keeps_the_maximum():
     levels = some_voices(200)
-    after = noise(tf.constant(levels), draws_of(200), share=1.0).numpy()
+    after = noise(tf.constant(levels), draws_of(200), probability=1.0).numpy()
     assert after.max(axis=(1, 2, 3)) == pytest.approx(255, abs=1e-3)
     assert after.min() >= 0
     # Power is added, and then all of an example is brought down by as much.
@@ -270,24 +296,24 @@ def test_noise_lifts_the_floor_and_leaves_the_maximum():
     assert (after + lowered >= levels - 1e-3).all()
     quiet = np.where(levels < 20, after, np.nan)
     assert np.nanmean(quiet) > 60
-    untouched = noise(tf.constant(levels), draws_of(200), share=0.0).numpy()
+    untouched = noise(tf.constant(levels), draws_of(200), probability=0.0).numpy()
     np.testing.assert_array_equal(untouched, levels)
     half = noise(tf.constant(levels), draws_of(200)).numpy()
     assert (half != levels).any(axis=(1, 2, 3)).mean() == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("snr_db", [20.0, 10.0, 0.0])
-def test_noise_is_as_strong_as_it_says(snr_db):
+def test_additive_noise_has_the_given_snr(snr_db):
     levels = some_voices(40, 40, 40)
     levels[:, :, 20:] = 0  # a pause, 80 dB below
     levels[:, 0, 0] = 255
     after = noise(
         tf.constant(levels),
         draws_of(40),
-        share=1.0,
-        lowest_snr_db=snr_db,
-        highest_snr_db=snr_db,
-        most_tilt_db=0.0,
+        probability=1.0,
+        min_snr_db=snr_db,
+        max_snr_db=snr_db,
+        max_tilt_db=0.0,
     ).numpy()
     # Before the maximum was brought back to 255, in power: voice + noise, whose mean is known.
     voice = powers(levels)
@@ -300,11 +326,11 @@ def test_noise_is_as_strong_as_it_says(snr_db):
     assert spread.mean() == pytest.approx(1, abs=0.05)
 
 
-def test_noise_is_tilted_by_up_to_that_much():
+def test_additive_noise_is_tilted_up_to_the_maximum():
     levels = np.zeros((200, 30, 60, 1), np.float32)
     levels[:, 0, 0] = 255
     after = noise(
-        tf.constant(levels), draws_of(200), share=1.0, lowest_snr_db=0.0, highest_snr_db=0.0
+        tf.constant(levels), draws_of(200), probability=1.0, min_snr_db=0.0, max_snr_db=0.0
     ).numpy()
     db = (after[:, :, 1:, 0] * LEVEL_DB).mean(axis=2)
     tilts = np.polyfit(np.linspace(-0.5, 0.5, 30), db.T, 1)[0]
@@ -313,10 +339,10 @@ def test_noise_is_tilted_by_up_to_that_much():
 
 
 @pytest.mark.parametrize("masks", [0, 1, 2])
-def test_masks_hide_whole_bands_and_frames_and_no_more_than_they_say(masks):
+def test_spec_augment_masks_whole_bands_and_frames_up_to_the_maximum(masks):
     levels = np.random.default_rng(0).uniform(0, 255, (300, 40, 50, 1)).astype(np.float32)
-    after = voices.mask(
-        tf.constant(levels), draws_of(300), masks=masks, most_bands=0.1, most_frames=0.2
+    after = spec_augment(
+        tf.constant(levels), draws_of(300), masks=masks, max_bands=0.1, max_frames=0.2
     ).numpy()
     mean = levels.mean(axis=(1, 2, 3), keepdims=True)
     hidden = (after != levels)[..., 0]
@@ -334,7 +360,7 @@ def test_masks_hide_whole_bands_and_frames_and_no_more_than_they_say(masks):
 # All of them, and reading
 
 
-def test_a_batch_is_bytes_before_and_after_and_only_what_is_there_is_changed():
+def test_a_batch_stays_uint8_and_each_modality_is_augmented_alone():
     image, levels = (tf.cast(some(16), tf.uint8) for some in (some_faces, some_voices))
     both = augment({"image": image, "spectrogram": levels}, draws_of(16), FLOOR_DB)
     assert {name: array.dtype for name, array in both.items()} == {
@@ -360,7 +386,7 @@ def read(data_set, **options):
     ]
 
 
-def test_an_example_is_changed_in_the_same_way_wherever_it_stands(data_set):
+def test_augmentation_does_not_depend_on_the_position_in_the_batch(data_set):
     stored = read(data_set, augment=True, seed=3)
     assert stored == read(data_set, augment=True, seed=3, batch_size=7)
     shuffled = read(data_set, augment=True, seed=3, batch_size=5, shuffle_buffer=100)
@@ -368,7 +394,7 @@ def test_an_example_is_changed_in_the_same_way_wherever_it_stands(data_set):
     assert sorted(shuffled) == sorted(stored)
 
 
-def test_another_seed_or_epoch_changes_every_example_in_another_way(data_set):
+def test_augmentation_depends_on_seed_and_epoch(data_set):
     plain = read(data_set)
     ways = [
         read(data_set, augment=True, seed=seed, epoch=epoch)
@@ -378,7 +404,7 @@ def test_another_seed_or_epoch_changes_every_example_in_another_way(data_set):
         assert len(set(examples)) == 5
 
 
-def test_without_augmentation_an_example_is_what_was_written(data_set):
+def test_without_augmentation_an_example_is_as_stored(data_set):
     written = [
         record["image"] + record["spectrogram"] for record in read_records(data_set, "train")
     ]

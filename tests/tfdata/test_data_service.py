@@ -28,14 +28,14 @@ def images_of(batches):
     return [image.tobytes() for batch, _ in batches for image in batch.numpy()]
 
 
-def test_its_workers_read_every_example_of_an_epoch_once(data_set, address):
+def test_workers_read_every_example_of_an_epoch_once(data_set, address):
     options = ReadOptions(4, shuffle_buffer=5, service=address)
     found = images_of(load(data_set, "train", "image", options))
     assert sorted(found) == sorted(record["image"] for record in read_records(data_set, "train"))
 
 
-def test_without_an_end_they_take_whole_epochs(data_set, address):
-    """10 epochs of 5 steps; two workers are in the middle of one each, and may be ahead."""
+def test_workers_read_whole_epochs_if_the_number_of_epochs_is_unlimited(data_set, address):
+    """10 epochs of 5 steps; each of two workers may be in the middle of an epoch, or ahead."""
     options = ReadOptions(4, shuffle_buffer=5, epochs=None, service=address)
     times = Counter(images_of(load(data_set, "train", "image", options).take(50)))
     assert len(times) == 18
@@ -51,7 +51,7 @@ def test_training_through_it(data_set, address, tmp_path, monkeypatch):
     assert metrics["epochs"] == 2
 
 
-def test_an_address_where_nothing_answers_is_one_sentence(data_set, tmp_path, capsys):
+def test_an_address_without_a_service_is_a_one_line_error(data_set, tmp_path, capsys):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nowhere = f"grpc://127.0.0.1:{closed.getsockname()[1]}"

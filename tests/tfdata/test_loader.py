@@ -1,4 +1,4 @@
-"""Input functions, the manifest, and the byte formats, against TensorFlow's own."""
+"""Input functions, the manifest and the byte formats, compared with TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import tensorflow as tf
 
 from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load, load_manifest, loader
-from tfdata.tfrecord import encode_example, frame
+from tfdata.tfrecord import frame, serialize_example
 
 FEATURES = {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**62, "minus": -3}
 
 
 @pytest.fixture
 def copy(data_set, tmp_path):
-    """A data set that a test may damage."""
+    """A dataset that a test may damage."""
     return shutil.copytree(data_set, tmp_path / "copy")
 
 
@@ -33,11 +33,11 @@ def reference_example():
     return example
 
 
-def test_an_encoded_example_is_tensorflows_to_the_byte():
-    assert encode_example(FEATURES) == reference_example().SerializeToString(deterministic=True)
+def test_a_serialized_example_has_the_bytes_of_tensorflow():
+    assert serialize_example(FEATURES) == reference_example().SerializeToString(deterministic=True)
 
 
-def test_a_framed_record_is_tensorflows_to_the_byte(tmp_path):
+def test_a_framed_record_has_the_bytes_of_tensorflow(tmp_path):
     path = str(tmp_path / "reference.tfrecord")
     with tf.io.TFRecordWriter(path) as writer:
         for data in (b"", b"x", b"y" * 70_000):
@@ -64,7 +64,7 @@ def test_a_pair_is_read_as_it_was_written(data_set, split):
 
 @pytest.mark.parametrize("drop_remainder", [False, True])
 @pytest.mark.parametrize("piece_bytes", [1, 2500])  # one of the 18 records, and two
-def test_batches_are_the_same_however_little_is_parsed_at_once(
+def test_batches_do_not_depend_on_the_size_of_parsed_pieces(
     data_set, piece_bytes, drop_remainder, monkeypatch
 ):
     options = ReadOptions(batch_size=7, drop_remainder=drop_remainder, augment=True, epochs=2)
@@ -82,9 +82,7 @@ def test_batches_are_the_same_however_little_is_parsed_at_once(
 
 
 @pytest.mark.parametrize("shuffle_buffer", [0, 5])
-def test_where_the_remainder_is_dropped_the_batch_size_is_known_before_reading(
-    data_set, shuffle_buffer
-):
+def test_the_batch_size_is_static_if_the_remainder_is_dropped(data_set, shuffle_buffer):
     options = ReadOptions(7, drop_remainder=True, shuffle_buffer=shuffle_buffer)
     assert load(data_set, "train", "image", options).element_spec[0].shape[0] == 7
 
@@ -106,7 +104,7 @@ def test_the_number_of_batches_is_known_before_reading(data_set):
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no dataset\.json"):
+    with pytest.raises(DatasetError, match=r"has no dataset\.json"):
         load(tmp_path, "train")
     with pytest.raises(DatasetError, match="does not exist"):
         load(tmp_path / "nowhere", "train")
@@ -161,7 +159,7 @@ def test_an_empty_split_is_refused(copy):
         load(copy, "test")
 
 
-def test_unknown_words_are_refused(data_set):
+def test_unknown_splits_modalities_and_invalid_options_are_refused(data_set):
     with pytest.raises(ValueError, match="dev"):
         load(data_set, "dev")
     with pytest.raises(ValueError, match="video"):

@@ -1,4 +1,4 @@
-"""Reading shards without TensorFlow, against what TensorFlow writes, parses and refuses."""
+"""Reading shards without TensorFlow, compared with what TensorFlow writes, parses and refuses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfdata import DatasetError, record_reader
-from tfdata.record_reader import Loss, read_records, salvaged
-from tfdata.schema import Shard
-from tfdata.tfrecord import decode_example, encode_example, frame, masked_crc
-from tfdata.tfrecord_recovery import walk
+from tfdata.manifest import Shard
+from tfdata.record_reader import ShardLoss, read_records, salvage_records
+from tfdata.tfrecord import frame, masked_crc, parse_example, serialize_example
+from tfdata.tfrecord_recovery import scan
 
 EXAMPLES = [
     {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**63 - 1, "minus": -3},
@@ -44,13 +44,13 @@ def shard(tmp_path):
     return path
 
 
-def test_what_tensorflow_wrote_is_read(shard):
+def test_records_written_by_tensorflow_are_read(shard):
     assert list(read_records(shard)) == EXAMPLES
 
 
-def test_what_is_encoded_here_is_decoded_here():
+def test_a_serialized_example_is_parsed():
     for features in EXAMPLES:
-        assert decode_example(encode_example(features)) == features
+        assert parse_example(serialize_example(features)) == features
 
 
 def test_an_empty_shard_has_no_records(tmp_path):
@@ -65,15 +65,15 @@ def test_an_integer_that_is_not_packed_is_read_as_tensorflow_reads_it():
     features = bytes([0x0A, len(entry)]) + entry
     data = bytes([0x0A, len(features)]) + features
     reference = tf.train.Example.FromString(data).features.feature["n"].int64_list.value
-    assert decode_example(data) == {"n": 7} == {"n": reference[0]}
+    assert parse_example(data) == {"n": 7} == {"n": reference[0]}
 
 
-def test_fields_that_are_not_of_an_example_are_passed_over_as_tensorflow_does():
+def test_unknown_fields_of_an_example_are_skipped_as_in_tensorflow():
     # Numbers 5, 6, 7 and 8, as a varint, 8 bytes, 4 bytes and a byte string.
     strangers = b"\x28\x96\x01" + b"\x31" + bytes(8) + b"\x3d" + bytes(4) + b"\x42\x02hi"
     data = strangers + tensorflows(EXAMPLES[1])
     assert "image" in tf.train.Example.FromString(data).features.feature
-    assert decode_example(data) == EXAMPLES[1]
+    assert parse_example(data) == EXAMPLES[1]
 
 
 @pytest.mark.parametrize("kind", ["two texts", "a float", "nothing"])
@@ -85,7 +85,7 @@ def test_a_feature_of_another_kind_is_refused_by_name(kind):
     if kind == "a float":
         feature.float_list.value.append(1.5)
     with pytest.raises(ValueError, match="'odd' is neither one byte string nor one int64"):
-        decode_example(example.SerializeToString())
+        parse_example(example.SerializeToString())
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_feature_of_another_kind_is_refused_by_name(kind):
     ],
 )
 def test_a_flipped_byte_in_any_field_is_found_and_named(shard, where, words):
-    """In the second record: its length, that one's checksum, its data, their checksum."""
+    """In the second record: its length, checksum of the length, data, checksum of the data."""
     content = bytearray(shard.read_bytes())
     first, second = (len(frame(tensorflows(features))) for features in EXAMPLES[:2])
     content[first + where % second] ^= 0x10
@@ -114,22 +114,22 @@ def test_a_flipped_byte_in_any_field_is_found_and_named(shard, where, words):
 
 
 @pytest.mark.parametrize(("keep", "words"), [(5, "its length"), (11, "its length"), (40, "data")])
-def test_a_shard_that_was_cut_is_refused(shard, keep, words):
+def test_a_truncated_shard_is_refused(shard, keep, words):
     shard.write_bytes(shard.read_bytes()[:keep])
     with pytest.raises(DatasetError, match=f"record 1, .* byte 0: the file ends within.*{words}"):
         list(read_records(shard))
 
 
-def test_an_example_that_was_cut_is_refused_as_tensorflow_does():
+def test_a_truncated_example_is_refused_as_in_tensorflow():
     data = tensorflows({"a": b"x" * 9, "n": -1})
     for end in range(1, len(data)):
         with pytest.raises(DecodeError):
             tf.train.Example.FromString(data[:end])
         with pytest.raises(ValueError, match="beyond its message"):
-            decode_example(data[:end])
+            parse_example(data[:end])
 
 
-def test_a_length_beyond_the_file_asks_for_no_memory(tmp_path):
+def test_a_length_beyond_the_file_allocates_no_memory(tmp_path):
     giant = struct.pack("<Q", 2**62)
     (tmp_path / "giant").write_bytes(giant + masked_crc(giant) + b"data")
     with pytest.raises(DatasetError, match="the file ends within its data"):
@@ -142,7 +142,7 @@ def test_data_that_is_no_example_is_refused(tmp_path):
         list(read_records(tmp_path / "other"))
 
 
-def test_a_shard_that_is_not_there_is_named(tmp_path):
+def test_a_missing_shard_is_named(tmp_path):
     with pytest.raises(DatasetError, match="nowhere cannot be read: No such file"):
         list(read_records(tmp_path / "nowhere"))
 
@@ -152,17 +152,17 @@ def test_reading_needs_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_disk_that_fails_on_the_way_is_named(shard, monkeypatch):
+def test_a_disk_error_while_reading_is_named(shard, monkeypatch):
     def failing(file, size):
-        yield from itertools.islice(walk(file, size), 2)
+        yield from itertools.islice(scan(file, size), 2)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(record_reader, "walk", failing)
+    monkeypatch.setattr(record_reader, "scan", failing)
     read = read_records(shard)
     assert [next(read), next(read)] == EXAMPLES[:2]
     with pytest.raises(DatasetError, match=f"{shard} cannot be read: Input/output error"):
         next(read)
     losses = {}
-    whole = list(salvaged(shard, Shard(shard.name, 3, 0, ""), decode_example, losses))
+    whole = list(salvage_records(shard, Shard(shard.name, 3, 0, ""), parse_example, losses))
     assert whole == list(map(tensorflows, EXAMPLES[:2]))
-    assert losses == {shard.name: Loss(1, 1)}
+    assert losses == {shard.name: ShardLoss(1, 1)}

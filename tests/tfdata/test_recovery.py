@@ -1,4 +1,4 @@
-"""Reading a damaged data set: it stops with a sentence, or goes on with what is whole."""
+"""Reading a damaged dataset: an error, or the undamaged records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def record_bytes(path):
     return int.from_bytes(path.read_bytes()[:8], "little") + 16
 
 
-def test_a_damaged_record_stops_reading_and_its_place_can_be_told(folder, shards):
+def test_a_damaged_record_stops_reading_and_is_found(folder, shards):
     assert first_damage(folder, load_manifest(folder)) is None
     flip(shards[0], record_bytes(shards[0]) + 100)
     with pytest.raises(tf.errors.DataLossError):
@@ -51,17 +51,17 @@ def test_a_damaged_record_stops_reading_and_its_place_can_be_told(folder, shards
     assert f"{shards[0].name}, record 2, byte {record_bytes(shards[0])}: " in str(error)
 
 
-def test_somebody_whom_the_manifest_does_not_name_stops_reading(folder, shards):
+def test_an_identity_that_is_not_in_the_manifest_stops_reading(folder, shards):
     manifest = folder / "dataset.json"
     name = next(iter(load_manifest(folder).people))
     manifest.write_text(manifest.read_text().replace(f'"{name}"', '"Nobody"'))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="a record names nobody"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is not in the manifest"):
         images(folder)
     error = first_damage(folder, load_manifest(folder))
-    assert f"its identity '{name}' is none of the manifest's people" in str(error)
+    assert f"its identity '{name}' is not in the manifest's people" in str(error)
 
 
-def test_training_stops_with_a_sentence_that_names_the_place(folder, shards, tmp_path, capsys):
+def test_training_stops_with_an_error_that_names_the_record(folder, shards, tmp_path, capsys):
     flip(shards[-1], 100)
     flags = [f"--data={folder}", f"--output={tmp_path / 'run'}", "--epochs=1"]
     assert train.main(["--model=cnn_image", *flags]) == 1
@@ -71,7 +71,7 @@ def test_training_stops_with_a_sentence_that_names_the_place(folder, shards, tmp
 
 
 @pytest.mark.parametrize("place", ["length", "checksum of the length", "data", "checksum"])
-def test_skipping_costs_the_damaged_record_alone_and_says_so(folder, shards, place):
+def test_only_the_damaged_record_is_skipped_with_a_warning(folder, shards, place):
     whole = images(folder)
     size = record_bytes(shards[0])
     at = {"length": 1, "checksum of the length": 9, "data": 5000 % size, "checksum": size - 1}
@@ -81,7 +81,9 @@ def test_skipping_costs_the_damaged_record_alone_and_says_so(folder, shards, pla
     assert left == whole[1:]
 
 
-def test_cut_zeroed_empty_foreign_and_missing_shards_lose_what_they_lose(folder, shards):
+def test_truncated_zeroed_empty_foreign_and_missing_shards_are_skipped_as_far_as_damaged(
+    folder, shards
+):
     whole = [record["image"] for record in read_records(folder, "train")]
     first = load_manifest(folder).splits["train"].shards[0].records
     content = shards[0].read_bytes()
@@ -100,12 +102,12 @@ def test_cut_zeroed_empty_foreign_and_missing_shards_lose_what_they_lose(folder,
             assert images(folder, damage="skip") == left
 
 
-def test_a_whole_data_set_is_read_without_a_warning(folder, recwarn):
+def test_an_intact_dataset_is_read_without_a_warning(folder, recwarn):
     assert images(folder, damage="skip") == images(folder)
     assert not [warning for warning in recwarn if warning.category is DamageWarning]
 
 
-def test_what_is_left_has_an_order_and_readers_share_it(folder, shards):
+def test_undamaged_records_have_a_fixed_order_and_are_divided_among_hosts(folder, shards):
     flip(shards[1], 40)
     mixed = {"damage": "skip", "shuffle_buffer": 7, "seed": 3}
     with warnings.catch_warnings():
@@ -119,23 +121,23 @@ def test_what_is_left_has_an_order_and_readers_share_it(folder, shards):
     assert sorted(again[0]) == sorted(left) == sorted(shares[0] + shares[1] + shares[2])
 
 
-def test_a_split_of_which_nothing_is_left_is_refused(folder, shards):
+def test_a_split_without_undamaged_records_is_refused(folder, shards):
     for shard in shards:
         shard.write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"Nothing of the train split .* is undamaged"):
+    with pytest.raises(DatasetError, match=r"The train split in .* has no undamaged record"):
         images(folder, damage="skip")
 
 
-def test_skipping_from_an_address_wants_a_folder_for_copies(monkeypatch, data_set):
+def test_skipping_damage_at_an_address_needs_a_cache_directory(monkeypatch, data_set):
     from tfdata import loader
 
     monkeypatch.setattr(loader, "load_manifest", lambda *_, **__: load_manifest(data_set))
-    with pytest.raises(ValueError, match="give cache a folder"):
+    with pytest.raises(ValueError, match="set cache to a directory"):
         load("s3://bucket/set", "train", options=ReadOptions(damage="skip"))
 
 
 def test_random_faults_are_never_read_as_examples(folder, shards):
-    """A changed record never comes out; whatever is whole does."""
+    """A changed record is never read; every unchanged one is."""
     whole = {record["image"] for record in read_records(folder, "train")}
     good = shards[0].read_bytes()
     draw = random.Random(5)

@@ -1,4 +1,4 @@
-"""The order of examples: repeatable, resumable, shared out between readers, and well mixed."""
+"""The order of examples: repeatable, resumable, divided among hosts, and well shuffled."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import write_corpus
 from tests.tools import read_records
 from tfdata import ReadOptions, load
-from tfdata.shuffling import epoch_of_records, reader_share
+from tfdata.shuffling import epoch_records, host_slices
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def stored(data_set):
 
 @pytest.fixture(scope="module")
 def images(data_set):
-    """The images that options give, in order."""
+    """The images that are read with some options, in order."""
 
     def read(**options):
         batches = load(data_set, "train", "image", ReadOptions(**{"batch_size": 4} | options))
@@ -68,7 +67,7 @@ def test_the_order_depends_on_nothing_else(images, options):
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly")
-def test_the_order_is_not_the_programs_business(images):
+def test_the_order_does_not_depend_on_the_global_seed(images):
     expected = images(**MIXED)
     tf.config.run_functions_eagerly(True)
     tf.random.set_seed(77)
@@ -102,26 +101,24 @@ assert len(next(epochs)[0]) == 18
 """
 
 
-def test_the_next_epoch_is_read_before_it_is_asked_for(data_set, tmp_path):
-    """Where TensorFlow has to be deterministic, as in training; that cannot be undone, so apart."""
+def test_the_next_epoch_is_prefetched(data_set, tmp_path):
+    """With deterministic operations, as in training; a process cannot undo that, so in another."""
     copy = shutil.copytree(data_set, tmp_path / "copy")
     subprocess.run([sys.executable, "-c", READS_AHEAD, str(copy)], check=True, timeout=120)
 
 
-def test_training_goes_on_behind_any_step(images):
-    """From 20 random steps, the rest is what an uninterrupted reader would have read."""
-    whole = images(**MIXED, epochs=8)
-    for place in random.Random(0).sample(range(40), 20):
-        epoch, step = divmod(place, 5)  # 5 steps an epoch, of 18 examples
-        rest = images(**MIXED, epoch=epoch, skip=step * 4, epochs=8 - epoch)
+@pytest.mark.parametrize("epochs", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_reading_continues_after_any_step(images, epochs):
+    """From each step, the rest is what an uninterrupted reader would have read."""
+    whole = images(**MIXED, epochs=epochs)
+    for epoch, step in itertools.product(range(epochs), range(5)):  # of 18 examples
+        rest = images(**MIXED, epoch=epoch, skip=step * 4, epochs=epochs - epoch)
         assert rest == whole[epoch * 18 + step * 4 :]
 
 
 @pytest.mark.parametrize("host_count", range(1, 9))
-def test_of_several_readers_every_example_is_read_by_exactly_one(
-    images, stored, host_count, tmp_path
-):
-    """Whatever else is asked for: other options for each number of readers."""
+def test_every_example_is_read_by_exactly_one_host(images, stored, host_count, tmp_path):
+    """With other options for each number of hosts."""
     draw = random.Random(host_count)
     options = {
         "batch_size": draw.randint(1, 20),
@@ -142,17 +139,18 @@ def test_of_several_readers_every_example_is_read_by_exactly_one(
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_readers_get_whole_shards_where_these_divide_evenly():
+def test_hosts_get_whole_shards_if_these_divide_evenly():
     counts = tf.constant([10, 10, 10, 10], tf.int64)
-    first, number = reader_share(counts, 1, 2)
+    first, number = host_slices(counts, 1, 2)
     assert (first.numpy().tolist(), number.numpy().tolist()) == ([10, 10, 0, 0], [0, 0, 10, 10])
-    first, number = reader_share(counts, 1, 3)
+    first, number = host_slices(counts, 1, 3)
     assert (first.numpy().tolist(), number.numpy().tolist()) == ([10, 3, 0, 0], [0, 7, 6, 0])
 
 
-def test_the_number_of_batches_is_right_whatever_the_options(data_set):
+@pytest.mark.parametrize("cases", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_the_number_of_batches_is_right_whatever_the_options(data_set, cases):
     draw = random.Random(1)
-    for _ in range(15):
+    for _ in range(cases):
         hosts = draw.randint(1, 8)
         options = ReadOptions(
             batch_size=draw.randint(1, 20),
@@ -173,7 +171,7 @@ def test_the_number_of_batches_is_right_whatever_the_options(data_set):
 
 
 def test_a_small_buffer_mixes_well_since_shards_are_interleaved():
-    """How far an example lands from its stored place, against a perfect permutation."""
+    """Compares distances from stored positions with those of a perfect permutation."""
     counts = [125] * 8
     begins = tf.constant(np.cumsum([0, *counts[:-1]]))
 
@@ -184,7 +182,7 @@ def test_a_small_buffer_mixes_well_since_shards_are_interleaved():
     def mean_distance(buffer):
         options = ReadOptions(shuffle_buffer=buffer, seed=4)
         epoch = tf.data.Dataset.range(1).flat_map(
-            lambda epoch: epoch_of_records(source, counts, epoch, options)
+            lambda epoch: epoch_records(source, counts, epoch, options)
         )
         places = np.array(list(epoch.as_numpy_iterator()))
         assert sorted(places) == list(range(1000))
@@ -212,7 +210,7 @@ def test_an_unordered_reader_reads_the_same_examples(images, stored):
     assert sorted(images(**MIXED, deterministic=False)) == sorted(stored)
 
 
-def test_a_strategy_gets_examples_that_it_need_not_share_out_again(data_set, images):
+def test_a_strategy_does_not_shard_the_examples_again(data_set, images):
     options = ReadOptions(4, **MIXED)
     dataset = load(data_set, "train", "image", options)
     policy = dataset.options().experimental_distribute.auto_shard_policy
@@ -226,7 +224,7 @@ def test_a_strategy_gets_examples_that_it_need_not_share_out_again(data_set, ima
     assert found == images(**MIXED)
 
 
-def test_options_that_make_no_sense_are_refused():
+def test_invalid_options_are_refused():
     for options, words in [
         ({"batch_size": 0}, "batch_size is 0; use 1"),
         ({"shuffle_buffer": -1}, "shuffle_buffer is -1; use 0"),
@@ -241,14 +239,12 @@ def test_options_that_make_no_sense_are_refused():
             ReadOptions(**options)
 
 
-def test_an_augmented_epoch_repeats_and_the_next_one_differs(build, tmp_path):
-    corpus = write_corpus(tmp_path / "corpus")
-    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
-
+def test_an_augmented_epoch_repeats_and_the_next_one_differs(data_set):
     def read(**options):
         options = ReadOptions(4, augment=True, **options)
-        return [x.numpy() for x, _ in load(tmp_path / "set", "train", "audio", options)]
+        return [x.numpy() for x, _ in load(data_set, "train", "audio", options)]
 
-    for one, other in zip(read(epoch=1), read(epochs=2)[5:], strict=True):
+    first, second = read(epoch=0), read(epoch=1)
+    for one, other in zip(second, read(epochs=2)[5:], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert all((a != b).any() for a, b in zip(read(epoch=0), read(epoch=1), strict=True))
+    assert all((a != b).any() for a, b in zip(first, second, strict=True))

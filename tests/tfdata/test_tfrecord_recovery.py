@@ -1,4 +1,4 @@
-"""Walking over a damaged shard: what is whole comes out, what is not is named."""
+"""Scanning a damaged shard: intact records are returned, faults are reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tfdata import tfrecord_recovery
 from tfdata.tfrecord import frame, masked_crc
-from tfdata.tfrecord_recovery import Fault, Record, find_headers, walk
+from tfdata.tfrecord_recovery import Fault, Record, find_headers, scan
 
 # Of unlike sizes; one empty, one of zeros, one with lengths and framed records within it.
 DATA = [
@@ -28,7 +28,7 @@ WHOLE = b"".join(FRAMES)
 
 
 def walked(content):
-    return list(walk(io.BytesIO(content), len(content)))
+    return list(scan(io.BytesIO(content), len(content)))
 
 
 def data_of(items):
@@ -43,7 +43,7 @@ def flipped(content, at):
     return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
 
 
-def test_a_whole_shard_gives_its_records_with_their_places():
+def test_an_intact_shard_gives_its_records_with_their_offsets():
     assert walked(WHOLE) == [Record(i + 1, True, OFFSETS[i], data) for i, data in enumerate(DATA)]
 
 
@@ -52,7 +52,7 @@ def test_an_empty_file_has_neither_records_nor_faults():
 
 
 @pytest.mark.parametrize("chunk_bytes", [13, 64, 1 << 20])
-def test_any_flipped_byte_costs_one_record_and_is_named(chunk_bytes, monkeypatch):
+def test_any_flipped_byte_loses_one_record_and_is_reported(chunk_bytes, monkeypatch):
     monkeypatch.setattr(tfrecord_recovery, "_CHUNK_BYTES", chunk_bytes)
     for at in range(0, len(WHOLE), 1 if chunk_bytes > 64 else 5):
         hit = max(i for i, offset in enumerate(OFFSETS) if offset <= at)
@@ -65,7 +65,7 @@ def test_any_flipped_byte_costs_one_record_and_is_named(chunk_bytes, monkeypatch
         assert all(item.offset == OFFSETS[item.number - 1] and item.counted for item in items)
 
 
-def test_a_cut_costs_the_record_that_it_hits():
+def test_truncation_loses_the_truncated_record():
     for size in range(len(WHOLE)):
         items = walked(WHOLE[:size])
         whole = [i for i, f in enumerate(FRAMES) if OFFSETS[i] + len(f) <= size]
@@ -75,8 +75,8 @@ def test_a_cut_costs_the_record_that_it_hits():
         assert all(fault.reason.startswith("the file ends within its") for fault in faults)
 
 
-def test_bytes_that_are_missing_from_a_record_do_not_cost_the_next():
-    """Its length then ends within another record, or exactly at the end of one."""
+def test_bytes_missing_from_a_record_do_not_lose_the_next():
+    """The length then ends within another record, or exactly at the end of one."""
     first = FRAMES[4]
     for missing in range(1, len(first) - 12):
         content = first[:12] + first[12 + missing :] + b"".join(FRAMES) + first
@@ -85,14 +85,14 @@ def test_bytes_that_are_missing_from_a_record_do_not_cost_the_next():
         assert faults_of(items)
 
 
-def test_bytes_between_records_are_a_fault_and_cost_none():
+def test_bytes_between_records_are_a_fault_and_lose_no_record():
     for stranger in (b"?", bytes(100), b"\xff" * 5000, FRAMES[4][:500]):
         items = walked(FRAMES[0] + stranger + b"".join(FRAMES[1:]))
         assert data_of(items) == DATA
         assert faults_of(items)[0].offset == OFFSETS[1]
 
 
-def test_numbers_behind_a_lost_stretch_are_judged_by_its_size():
+def test_record_numbers_after_a_gap_are_estimated_from_its_size():
     frames = [frame(bytes([i]) * (1000 + i % 3)) for i in range(40)]
     lost = sum(map(len, frames[10:25]))
     content = b"".join(frames[:10]) + bytes(lost) + b"".join(frames[25:])
@@ -104,7 +104,7 @@ def test_numbers_behind_a_lost_stretch_are_judged_by_its_size():
     assert [item.counted for item in items] == [True] * 11 + [False] * 15
 
 
-def test_a_length_beyond_the_file_asks_for_no_memory():
+def test_a_length_beyond_the_file_allocates_no_memory():
     giant = struct.pack("<Q", 2**62)
     items = walked(giant + masked_crc(giant) + WHOLE)
     assert data_of(items) == DATA
@@ -133,7 +133,7 @@ def test_a_damaged_block_of_megabytes_takes_no_more_than_seconds(pattern):
     assert time.process_time() - started < 20  # 1 s, where nothing else runs
 
 
-def test_a_file_of_headers_alone_takes_no_more_than_seconds():
+def test_a_file_of_headers_only_takes_no_more_than_seconds():
     """Each claims a megabyte: checking all of them would read 170 GB."""
     length = struct.pack("<Q", 10**6)
     content = FRAMES[0] + (length + masked_crc(length)) * (2 * 10**6 // 12)
@@ -143,6 +143,6 @@ def test_a_file_of_headers_alone_takes_no_more_than_seconds():
 
 
 def test_a_file_that_shrinks_while_it_is_read_ends_there():
-    items = list(walk(io.BytesIO(WHOLE[:-400]), len(WHOLE)))
+    items = list(scan(io.BytesIO(WHOLE[:-400]), len(WHOLE)))
     assert data_of(items) == DATA[:4]
     assert faults_of(items)

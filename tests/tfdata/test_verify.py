@@ -1,4 +1,4 @@
-"""Damaged data sets: every fault is found and named, and nothing else is lost with it."""
+"""Checks of damaged datasets: every fault is reported, and only damaged records are lost."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 
 from tfdata import DatasetError, load_manifest, tfrecord_recovery, verify
-from tfdata.faults import Found, find_faults
-from tfdata.record_reader import Loss, salvaged
-from tfdata.schema import Corpus, Leak, Manifest, Person, Shard, Split, encode_record
-from tfdata.tfrecord import encode_example, frame
-from tfdata.validation import RecordCheck
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.record_reader import ShardLoss, salvage_records
+from tfdata.schema import encode_record
+from tfdata.tfrecord import frame, serialize_example
+from tfdata.validation import CheckResult, RecordCheck, find_faults
 
 PEOPLE = ("Ann", "Zoë")
 PER_SHARD = {"train": (5, 3), "validation": (2,), "test": (2,)}
 
 
 def record(who, split, number, **other):
-    """One of a person's records; their sizes differ, and parts of them are zeros."""
+    """A framed record of a person; sizes differ, and some arrays are zeros."""
     rng = np.random.default_rng([number, *split.encode(), *who.encode()])
     arrays = {
         "image": rng.integers(0, 256, (4, 4, 3), np.uint8) * (number % 3 > 0),
@@ -44,7 +44,7 @@ def record(who, split, number, **other):
 
 
 def write_data_set(folder, people=PEOPLE):
-    """A data set with shards of a few records, which takes no build."""
+    """Writes a dataset with shards of a few records, without a build."""
     folder.mkdir()
     splits = {}
     for split, sizes in PER_SHARD.items():
@@ -90,7 +90,7 @@ def shard(folder):
 
 @pytest.fixture
 def lines(folder, capsys):
-    """Runs the command on the data set; gives its lines, the last of which is the summary."""
+    """Runs the command on the dataset; returns its lines, the last of which is the summary."""
 
     def run(expected=1):
         assert verify.main([str(folder)]) == expected
@@ -106,18 +106,18 @@ OFFSETS = [sum(map(len, FRAMES[:i])) for i in range(len(FRAMES))]
 
 
 def replace(path, number, new):
-    """Puts other bytes in the place of a record."""
+    """Replaces the bytes of a record."""
     path.write_bytes(b"".join([*FRAMES[: number - 1], new, *FRAMES[number:]]))
 
 
-def test_a_whole_data_set_is_called_so(lines):
+def test_an_intact_dataset_is_reported_as_intact(lines):
     (line,) = lines(expected=0)
-    assert re.search(r"set is whole: 24 pairs in 4 shards, 0.0 MB, read in \d", line)
+    assert re.search(r"set is intact: 24 pairs in 4 shards, 0.0 MB, read in \d", line)
 
 
-def test_a_build_is_whole(data_set, capsys):
+def test_a_build_is_intact(data_set, capsys):
     assert verify.main([str(data_set)]) == 0
-    assert "is whole: 30 pairs" in capsys.readouterr().out
+    assert "is intact: 30 pairs" in capsys.readouterr().out
 
 
 def test_a_fault_is_a_line_with_shard_record_and_offset(shard, lines):
@@ -127,7 +127,7 @@ def test_a_fault_is_a_line_with_shard_record_and_offset(shard, lines):
     fault, summary = lines()
     reason = "the checksum of its data is wrong"
     assert fault == f"{shard.name}, record 4, byte {OFFSETS[3]}: {reason}"
-    assert "is damaged: 1 fault; 1 of 4 shards damaged, 23 of 24 pairs whole; copy" in summary
+    assert "is damaged: 1 fault; 1 of 4 shards damaged, 23 of 24 pairs intact; copy" in summary
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_a_fault_is_a_line_with_shard_record_and_offset(shard, lines):
             {"image": np.zeros((4, 4), np.uint8)},
             r"its image has 16 bytes where .*\[4, 4, 3\] has 48",
         ),
-        ({"identity": "Eve"}, "its identity 'Eve' is none of the manifest's people"),
-        ({"session": "test video"}, "'test video' is none that Ann has in the train split"),
-        ({"window_start_samples": -1}, "window_start_samples is no number of samples"),
-        ({"key": "Ann train 0"}, "its key 'Ann train 0' is that of an earlier record"),
+        ({"identity": "Eve"}, "its identity 'Eve' is not in the manifest's people"),
+        ({"session": "test video"}, "'test video' is not a video of Ann in the train split"),
+        ({"window_start_samples": -1}, "window_start_samples is not a number of samples"),
+        ({"key": "Ann train 0"}, "its key 'Ann train 0' is the key of an earlier record"),
     ],
 )
 def test_a_record_that_the_manifest_does_not_describe_is_a_fault(shard, lines, other, words):
@@ -154,8 +154,8 @@ def test_a_record_that_the_manifest_does_not_describe_is_a_fault(shard, lines, o
     ("data", "words"),
     [
         (b"plain text", "beyond its message"),
-        (encode_example({"image": 5}), "it has no image"),
-        (encode_example({}), "it has no image"),
+        (serialize_example({"image": 5}), "it has no image"),
+        (serialize_example({}), "it has no image"),
     ],
 )
 def test_a_record_of_another_kind_is_a_fault(shard, lines, data, words):
@@ -163,8 +163,8 @@ def test_a_record_of_another_kind_is_a_fault(shard, lines, data, words):
     assert any("record 3, byte" in line and words in line for line in lines())
 
 
-def test_a_key_is_one_record_s_in_all_splits(folder, lines):
-    """So a pair that lies in two splits, whatever its video is called, is found."""
+def test_a_key_is_unique_in_all_splits(folder, lines):
+    """So a pair in two splits is found, whatever the names of its videos are."""
     test = next(folder.glob("test-*"))
     frames = [record(who, "test", i) for i in range(2) for who in PEOPLE]
     frames[0] = record("Ann", "test", 0, key="Ann train 0")
@@ -172,10 +172,10 @@ def test_a_key_is_one_record_s_in_all_splits(folder, lines):
     assert any("record 1" in line and "earlier record" in line for line in lines())
 
 
-def test_records_that_changed_places_are_found_by_the_digest(shard, lines):
+def test_reordered_records_are_found_by_the_digest(shard, lines):
     shard.write_bytes(b"".join(reversed(FRAMES)))
     (fault, _) = lines()
-    assert "its SHA-256 is not the manifest's, though every record is whole" in fault
+    assert "its SHA-256 is not the manifest's, though every record is intact" in fault
 
 
 @pytest.mark.parametrize("kept", [0, 4])
@@ -185,7 +185,7 @@ def test_a_shard_that_ends_at_a_record_is_short_by_its_size(shard, lines, kept):
     fault, summary = lines()
     short = f"it has {sum(map(len, FRAMES[:kept]))} bytes where the manifest says {size}"
     assert fault == f"{shard.name}: {short}"
-    assert f"{14 + kept} of 24 pairs whole" in summary
+    assert f"{14 + kept} of 24 pairs intact" in summary
 
 
 def test_all_missing_shards_are_named(folder, lines):
@@ -193,10 +193,10 @@ def test_all_missing_shards_are_named(folder, lines):
         path.unlink()
     *faults, summary = lines()
     assert all("cannot be read: No such file" in fault for fault in faults)
-    assert "2 faults; 2 of 4 shards damaged, 8 of 24 pairs whole" in summary
+    assert "2 faults; 2 of 4 shards damaged, 8 of 24 pairs intact" in summary
 
 
-def test_people_of_whom_the_manifest_promises_more_are_named(folder, lines):
+def test_people_with_fewer_pairs_than_in_the_manifest_are_named(folder, lines):
     def swap(fields):
         fields["people"]["Ann"]["pairs"]["test"] += 1
         fields["people"]["Zoë"]["pairs"]["test"] -= 1
@@ -208,7 +208,7 @@ def test_people_of_whom_the_manifest_promises_more_are_named(folder, lines):
     ]
 
 
-def test_only_so_many_faults_are_told(folder, lines, monkeypatch):
+def test_the_number_of_printed_faults_is_limited(folder, lines, monkeypatch):
     monkeypatch.setattr(verify, "MAX_LINES", 3)
     for path in folder.glob("train-*"):
         path.write_bytes(frame(b"") * 10)
@@ -218,11 +218,11 @@ def test_only_so_many_faults_are_told(folder, lines, monkeypatch):
     assert "22 faults" in summary
 
 
-def test_files_of_others_are_a_note_and_no_fault(folder, lines):
+def test_unknown_files_are_a_note_and_not_a_fault(folder, lines):
     (folder / "mine.tfrecord").write_bytes(b"?")
     note, summary = lines(expected=0)
-    assert note == "Note: mine.tfrecord is not of this data set, and was not read."
-    assert "is whole" in summary
+    assert note == "Note: mine.tfrecord is not part of this dataset and was not read."
+    assert "is intact" in summary
 
 
 def edit(folder, change):
@@ -238,18 +238,21 @@ def edit(folder, change):
         (lambda f: f.pop("people"), "people"),
         (lambda f: f.update(format_version=99), "format version 99"),
         (lambda f: f.update(image_shape=[0, 4, 3]), "a shape has no size"),
-        (lambda f: f.update(image_shape=["4", 4, 3]), "of another kind"),
+        (lambda f: f.update(image_shape=["4", 4, 3]), "image_shape[0] is '4', not an integer"),
         (lambda f: f["people"]["Ann"].update(label=1), "labels do not count from 0"),
-        (lambda f: f["people"]["Ann"]["pairs"].pop("test"), "of another kind"),
+        (lambda f: f["people"]["Ann"]["pairs"].pop("test"), "'test' is missing from the pairs"),
         (lambda f: f["splits"]["test"].update(pairs=5), "test split has 5 pairs, its shards 4"),
-        (lambda f: f["splits"]["test"]["shards"][0].update(file="../x"), "no file name"),
+        (lambda f: f["splits"]["test"]["shards"][0].update(file="../x"), "not a file name"),
         (lambda f: f["splits"]["test"]["shards"].append(f["splits"]["test"]["shards"][0]), "two"),
-        (lambda f: f["splits"]["test"]["sessions"].update(Eve=[]), "nobody is called 'Eve'"),
-        (lambda f: f["splits"]["test"].update(sessions=3), "of another kind"),
-        (lambda f: f["splits"]["test"]["sessions"].update(Ann="v"), "videos of 'Ann' are no list"),
+        (lambda f: f["splits"]["test"]["sessions"].update(Eve=[]), "videos of 'Eve', who is not"),
+        (lambda f: f["splits"]["test"].update(sessions=3), "sessions is 3, not an object"),
+        (
+            lambda f: f["splits"]["test"]["sessions"].update(Ann="v"),
+            "sessions.Ann is 'v', not an array",
+        ),
     ],
 )
-def test_a_manifest_that_contradicts_itself_is_one_sentence(folder, capsys, change, words):
+def test_an_inconsistent_manifest_is_a_one_line_error(folder, capsys, change, words):
     edit(folder, change)
     assert verify.main([str(folder)]) == 1
     error = capsys.readouterr().err
@@ -272,7 +275,7 @@ def test_a_manifest_with_any_changed_byte_leads_to_no_traceback(folder, capsys):
         assert err.count("\n") + out.count("\n") >= 1
 
 
-def test_wrong_words_are_refused(capsys, tmp_path):
+def test_invalid_arguments_are_refused(capsys, tmp_path):
     for words in ([], ["a", "b"], ["a", "--fix"]):
         with pytest.raises(SystemExit) as stop:
             verify.main(words)
@@ -289,7 +292,7 @@ def test_it_needs_no_tensorflow(folder):
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
 
 
-def test_opening_asks_for_presence_and_size_alone(folder, shard):
+def test_opening_checks_presence_and_size_only(folder, shard):
     size = shard.stat().st_size
     shard.write_bytes(bytes(size))
     load_manifest(folder)
@@ -297,39 +300,39 @@ def test_opening_asks_for_presence_and_size_alone(folder, shard):
     with pytest.raises(DatasetError, match=f"{shard.name} has {size - 1} bytes .* says {size}"):
         load_manifest(folder)
     shard.unlink()
-    with pytest.raises(DatasetError, match=f"{shard.name} is missing; copy the data set again"):
+    with pytest.raises(DatasetError, match=f"{shard.name} is missing; copy the dataset again"):
         load_manifest(folder)
     assert load_manifest(folder, check_shards=False).people
 
 
 def salvage_shard(path, manifest):
-    """The undamaged frames of a train shard, and what was lost."""
+    """The undamaged frames of a training shard, and its loss."""
     (shard,) = (s for s in manifest.splits["train"].shards if s.file == path.name)
     losses = {}
-    read = salvaged(path, shard, RecordCheck(manifest, "train"), losses)
+    read = salvage_records(path, shard, RecordCheck(manifest, "train"), losses)
     return [frame(data) for data in read], losses.get(path.name)
 
 
-def test_what_was_salvaged_of_a_shard_is_counted(folder, shard, tmp_path):
+def test_salvaged_records_of_a_shard_are_counted(folder, shard, tmp_path):
     manifest = load_manifest(folder)
     assert salvage_shard(shard, manifest) == (FRAMES, None)
     replace(shard, 3, FRAMES[2][:-1] + b"?")
-    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], Loss(1, 1))
+    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], ShardLoss(1, 1))
     replace(shard, 3, bytes(1000))
-    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], Loss(1, 1))
+    assert salvage_shard(shard, manifest) == (FRAMES[:2] + FRAMES[3:], ShardLoss(1, 1))
     shard.write_bytes(b"".join(FRAMES[:4]))
-    assert salvage_shard(shard, manifest) == (FRAMES[:4], Loss(6, 0))
+    assert salvage_shard(shard, manifest) == (FRAMES[:4], ShardLoss(6, 0))
     shard.write_bytes(b"")
-    assert salvage_shard(shard, manifest) == ([], Loss(10, 0))
+    assert salvage_shard(shard, manifest) == ([], ShardLoss(10, 0))
     foreign = write_data_set(tmp_path / "foreign", ("Eve", "Bob"))
     shutil.copy(next(foreign.glob("train-00000-*")), shard)
-    assert salvage_shard(shard, manifest) == ([], Loss(10, 10))
+    assert salvage_shard(shard, manifest) == ([], ShardLoss(10, 10))
     shard.unlink()
-    assert salvage_shard(shard, manifest) == ([], Loss(10, 1))
+    assert salvage_shard(shard, manifest) == ([], ShardLoss(10, 1))
 
 
 def spoil(content, rng):
-    """Some fault of the kinds that disks, networks and people make."""
+    """A random fault of the kinds that disks, networks and people cause."""
     size = len(content)
     low, high = sorted(rng.randrange(size + 1) for _ in range(2))
     if rng.random() < 0.5:  # a short one
@@ -375,7 +378,7 @@ def spoil(content, rng):
 
 
 def fuzz(folder, shard, times, seed):
-    """Spoils a shard again and again; whole records come out, changed ones do not, all is told."""
+    """Damages a shard repeatedly; intact records are found, changed ones not, all is reported."""
     manifest = load_manifest(folder, check_shards=False)
     good = b"".join(FRAMES)
     rng = random.Random(seed)
@@ -389,7 +392,7 @@ def fuzz(folder, shard, times, seed):
         out, loss = salvage_shard(shard, manifest)
         whole = sorted((content.index(frame), frame) for frame in FRAMES if frame in content)
         assert out == [frame for _, frame in whole], content
-        found = Found()
+        found = CheckResult()
         told = list(find_faults(folder, manifest, found, lambda _: None))
         assert bool(told) == (content != good), content
         assert found.faults == len(told)
@@ -401,7 +404,7 @@ def fuzz(folder, shard, times, seed):
 
 
 @pytest.mark.parametrize("chunk_bytes", [100, 1 << 20])
-def test_random_faults_are_told_and_cost_damaged_records_alone(
+def test_random_faults_are_reported_and_lose_damaged_records_only(
     folder, shard, chunk_bytes, monkeypatch
 ):
     monkeypatch.setattr(tfrecord_recovery, "_CHUNK_BYTES", chunk_bytes)
@@ -410,7 +413,7 @@ def test_random_faults_are_told_and_cost_damaged_records_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk_bytes", [100, 1 << 20])
-def test_thousands_of_random_faults_are_told(folder, shard, chunk_bytes, monkeypatch):
+def test_thousands_of_random_faults_are_reported(folder, shard, chunk_bytes, monkeypatch):
     """20,000 in all: two minutes of one core."""
     monkeypatch.setattr(tfrecord_recovery, "_CHUNK_BYTES", chunk_bytes)
     fuzz(folder, shard, times=10_000, seed=chunk_bytes + 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tfdata.schema import MANIFEST_NAME, load_manifest
+from tfdata.manifest import load_manifest
+from tfdata.schema import MANIFEST_NAME
 from tfdata.storage import remote
 from tfdata.storage.files import replace_file
 
@@ -28,9 +29,9 @@ def nearby(place: str, copies: Path = COPIES) -> Path:
     name = place.rstrip("/").rpartition("/")[2]
     folder = copies / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if not (folder / MANIFEST_NAME).is_file():
-        from tfdata.sources import copied  # which needs TensorFlow
+        from tfdata.sources import copy_shards  # which needs TensorFlow
 
         print(f"Copying {place} to {folder}.", flush=True)
-        copied(place, manifest, manifest.shards, folder)
+        copy_shards(place, manifest, manifest.shards, folder)
         replace_file(folder / MANIFEST_NAME, text.encode())
     return folder

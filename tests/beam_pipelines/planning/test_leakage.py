@@ -13,7 +13,7 @@ from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
 from facevoice.features import AudioFacts
 from tests.references import WINDOW, media, plan
-from tfdata.schema import Leak
+from tfdata.manifest import Leak
 
 
 def pair(split, face_video, clip, start):

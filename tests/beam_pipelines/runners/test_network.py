@@ -123,18 +123,18 @@ def secret(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("flags", [TWO_PROCESSES, ONE_PROCESS], ids=["processes", "in memory"])
-def test_a_local_build_listens_on_no_port(corpus, tmp_path, flags):
-    with start_build(corpus, tmp_path / "set", *SLOW, *flags) as build:
+def test_a_build_in_one_process_listens_on_no_port(corpus, tmp_path):
+    with start_build(corpus, tmp_path / "set", *SLOW, *ONE_PROCESS) as build:
         assert watch(build, listening_addresses) == set()
 
 
-def test_workers_call_back_through_sockets_that_only_this_user_can_reach(
+def test_workers_call_back_through_sockets_that_only_this_user_can_reach_and_through_no_port(
     corpus, data_set, tmp_path, secret
 ):
-    modes = set()
+    modes, addresses = set(), set()
 
     def targets(session):
+        addresses.update(listening_addresses(session))
         found = socket_files(session)
         for path in found:
             try:
@@ -150,6 +150,7 @@ def test_workers_call_back_through_sockets_that_only_this_user_can_reach(
     assert set(codes) <= {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAVAILABLE}
     assert grpc.StatusCode.UNIMPLEMENTED in codes
     assert modes == {0o700}
+    assert addresses == set()
     assert files_of(tmp_path / "set") == files_of(data_set)
 
 

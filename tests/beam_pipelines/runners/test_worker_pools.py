@@ -138,7 +138,7 @@ def test_workers_of_a_pool_write_the_same_bytes(corpus, data_set, pool, tmp_path
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
 def test_both_workers_write_and_when_one_dies_the_next_build_goes_on(build, pool, tmp_path):
-    corpus = write_corpus(tmp_path / "corpus", people=6, videos=6, per_video=4)
+    corpus = write_corpus(tmp_path / "corpus", people=5, videos=6, per_video=3)
     output, undisturbed = tmp_path / "set", tmp_path / "undisturbed"
     assert build(*corpus.flags, *SLOW, f"--output={undisturbed}") == 0
     writers: set[int] = set()

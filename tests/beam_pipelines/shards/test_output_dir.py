@@ -247,7 +247,7 @@ def test_a_manifest_cannot_name_a_shard_elsewhere(received, tmp_path):
     for name in (f"../{shard['file']}", f"{tmp_path}/{shard['file']}", "..", ""):
         shard["file"] = name
         (received / "dataset.json").write_text(json.dumps(fields))
-        with pytest.raises(DatasetError, match="no file name"):
+        with pytest.raises(DatasetError, match="not a file name"):
             load_manifest(received)
 
 
@@ -354,7 +354,7 @@ def test_an_evaluation_follows_no_link(data_set, tmp_path, outside, capsys):
     assert evaluate.main(flags) == 0
     (run_dir / "threshold.json").symlink_to(outside / "threshold.json")
     unknown = {"threshold": 0.5, "false_accept_rate": 0, "people": 1, "false_accepts": {"total": 1}}
-    write_threshold(SimpleNamespace(folder=run_dir), unknown)
+    write_threshold(SimpleNamespace(run_dir=run_dir), unknown)
     assert json.loads((run_dir / "threshold.json").read_text())["threshold"] == 0.5
     assert state(outside) == before
 

@@ -179,7 +179,7 @@ def test_verify_tells_replaced_shards_from_strange_files(corpus, build, old, cap
     assert verify.main([str(old)]) == 0
     replaced, strange, _ = capsys.readouterr().out.splitlines()
     assert replaced == f"Note: {number} shards of earlier builds, kept for readers, were not read."
-    assert strange == "Note: mine.tfrecord is not of this data set, and was not read."
+    assert strange == "Note: mine.tfrecord is not part of this dataset and was not read."
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "soon"])

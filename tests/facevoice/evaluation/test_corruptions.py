@@ -1,4 +1,4 @@
-"""Damage, against the same done to samples and against another implementation of the same."""
+"""Tests of corruptions against noise in samples and against other implementations."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def neighbours_agree(db):
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=["log", "mel", "8 kHz"])
 @pytest.mark.parametrize("snr_db", [20, 10, 0])
-def test_noise_in_a_spectrogram_is_that_of_noise_in_the_samples(settings, snr_db):
+def test_noise_in_a_spectrogram_equals_noise_in_the_samples(settings, snr_db):
     drawn = np.random.default_rng(1)
     references, ours, clean = [], [], []
     for seed in range(6):
@@ -78,7 +78,7 @@ def test_noise_in_a_spectrogram_is_that_of_noise_in_the_samples(settings, snr_db
     assert our[noise_only].std() == pytest.approx(reference[noise_only].std(), rel=0.05)
 
 
-def test_noise_hangs_together_between_bands_as_in_a_recording():
+def test_noise_is_correlated_between_bands_as_in_a_recording():
     settings = SETTINGS[0]
     seconds = np.arange(settings.window_samples) / settings.sample_rate_hz
     tone = spectrogram(np.cos(2 * np.pi * 1000 * seconds).astype(np.float32), settings)
@@ -92,7 +92,7 @@ def test_noise_hangs_together_between_bands_as_in_a_recording():
         assert neighbours_agree(buried[bands]) == pytest.approx(expected, abs=0.05)
 
 
-def test_noise_is_of_its_random_numbers_alone_and_lifts_the_floor():
+def test_noise_depends_on_the_generator_only_and_raises_the_levels():
     settings = SETTINGS[0]
     levels = spectrogram(a_voice(settings, 0).astype(np.float32), settings)
     first, again, other = (

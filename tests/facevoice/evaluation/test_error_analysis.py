@@ -1,4 +1,4 @@
-"""Who is shown as confused, and what is said of robustness and of experts."""
+"""Tests of confusions, and of the texts and figures of the error analysis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answers(rows):
     return Predictions(labels, probabilities, np.zeros((n, 2)), names, empty, empty, zeros, keys)
 
 
-def test_the_most_confused_are_those_with_most_mistakes_in_both_directions():
+def test_confusions_are_sorted_by_the_sum_of_both_directions():
     found = confusions(
         answers(
             [
@@ -53,11 +53,11 @@ def test_the_most_confused_are_those_with_most_mistakes_in_both_directions():
     ]
 
 
-def test_where_nobody_is_mistaken_nobody_is_confused():
+def test_without_mistakes_there_are_no_confusions():
     assert confusions(answers([("Ann", "Ann", 0.9), ("Bob", "Bob", 0.8)]), PEOPLE) == []
 
 
-def test_no_more_pairs_are_shown_than_are_wanted():
+def test_number_of_confusions_is_limited():
     known = answers([("Ann", "Bob", 0.6), ("Bob", "Cy", 0.6), ("Cy", "Ann", 0.6)])
     assert len(confusions(known, PEOPLE, most=2)) == 2
 
@@ -95,7 +95,7 @@ def test_conditions_have_names_with_units():
     ]
 
 
-def test_damaged_evidence_is_compared_with_the_other_medium_alone():
+def test_corrupted_inputs_are_compared_with_the_other_medium_alone():
     rows = {row[0]: row for row in robustness_rows(ROBUSTNESS)}
     assert len(rows) == 5
     interval = "3 of 4; 95 % interval 30.0% to 95.0%"
@@ -108,18 +108,18 @@ def test_damaged_evidence_is_compared_with_the_other_medium_alone():
 
 
 @pytest.mark.parametrize("found", [ROBUSTNESS, ROBUSTNESS[:1] + ROBUSTNESS[3:4]])
-def test_a_panel_is_drawn_of_each_damage_that_there_is(found):
+def test_each_corruption_has_a_panel(found):
     with Image.open(io.BytesIO(curves(found))) as picture:
         panels = {each["kind"] for each in found} & {"noise", "blur", "cover"}
         assert picture.height == pytest.approx(130 * 2.3 * len(panels), abs=2)
 
 
-def test_margins_are_drawn_of_one_example_too():
+def test_margins_of_a_single_example_are_drawn():
     with Image.open(io.BytesIO(margins(np.zeros(1), np.zeros(1)))) as picture:
         assert min(picture.size) > 300
 
 
-def test_the_weights_and_the_counts_of_experts_are_told():
+def test_weights_and_counts_of_experts_are_reported():
     weights = {"alone": {"face": 4, "voice": 5}, "together": {"face": 2, "voice": 3.04}}
     counts = {"examples": 9, "right": 6, "both": 3, "only_face": 2, "only_voice": 1}
     first, second = weighing_sentences({"weights": weights, **counts, "saved": 1, "lost": 1})
@@ -128,7 +128,7 @@ def test_the_weights_and_the_counts_of_experts_are_told():
     assert weighing_sentences(None) == []
 
 
-def test_both_media_stand_beside_each_alone():
+def test_both_media_are_shown_next_to_each_alone():
     shown = "".join(sections({"robustness": ROBUSTNESS}, {}, {"robustness.png": "data:,"}))
     names = re.findall(r"<li><span>(.*?)</span><b>75.0%</b>", shown)
     assert names == ["face and voice", "voice alone", "face alone"]
@@ -136,7 +136,7 @@ def test_both_media_stand_beside_each_alone():
     assert "<li>" not in alone
 
 
-def test_of_many_people_those_whom_the_model_knows_least_are_shown():
+def test_of_many_people_the_least_accurate_are_shown():
     by_person = {f"P{i:03d}": i / 100 for i in range(100)}
     shown = "".join(sections({}, by_person, {}))
     assert shown.count("<tr>") == 20

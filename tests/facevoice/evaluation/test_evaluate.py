@@ -1,4 +1,4 @@
-"""Evaluation, run for real: a tiny trained model, and models of every modality with raw weights."""
+"""Tests of the evaluation command with a small trained model and untrained ones."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def metrics_of(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_an_evaluation_leaves_all_that_it_promises(evaluation):
+def test_an_evaluation_has_all_files(evaluation):
     assert {path.name for path in evaluation.iterdir()} == {
         "scores.npz",
         "metrics.json",
@@ -162,7 +162,7 @@ def test_verification_is_recomputed_from_the_scores_by_plain_loops(evaluation):
         assert missed == pytest.approx(min(m for m, a in points if a <= float(rate)))
 
 
-def test_scores_stand_beside_the_facts_of_their_records(evaluation, most, run_dir):
+def test_scores_match_the_metadata_of_their_records(evaluation, most, run_dir):
     scores = np.load(evaluation / "scores.npz")
     records = list(read_records(most, "test"))
     names = {"identities": "identity", "sessions": "session", "keys": "key"}
@@ -183,7 +183,7 @@ def test_the_same_command_twice_gives_the_same_bytes(evaluation, run_dir):
     assert {path.name: path.read_bytes() for path in evaluation.iterdir()} == before
 
 
-def test_people_are_matched_by_identity_and_strangers_are_left_out(
+def test_people_are_matched_by_identity_and_unknown_people_are_excluded(
     everybody, evaluation, run_dir, tmp_path, capsys
 ):
     flags = [f"--run={run_dir}", f"--data={everybody[1]}", f"--output={tmp_path / 'out'}"]
@@ -195,10 +195,10 @@ def test_people_are_matched_by_identity_and_strangers_are_left_out(
     for key, label in zip(own["keys"].tolist(), own["labels"], strict=True):
         if key in rows:
             assert scores["labels"][rows[key]] == label
-    strangers = {who for who in scores["identities"].tolist() if who not in own["classes"]}
-    assert strangers == {"Person_0", "Person_7"}
+    unknown_people = {who for who in scores["identities"].tolist() if who not in own["classes"]}
+    assert unknown_people == {"Person_0", "Person_7"}
     unknown = scores["labels"] == UNKNOWN
-    assert unknown.sum() == sum(who in strangers for who in scores["identities"].tolist()) > 0
+    assert unknown.sum() == sum(who in unknown_people for who in scores["identities"].tolist()) > 0
     metrics = metrics_of(tmp_path / "out")
     assert (metrics["unknown_people"], metrics["unknown_pairs"]) == (2, unknown.sum())
     top = metrics["identification"]["levels"]["pairs"]["top_1"]
@@ -228,8 +228,8 @@ def test_unknown_people_set_the_threshold_of_the_run(everybody, run_dir, tmp_pat
     assert threshold["threshold"] == found["unknown"]["threshold"]
     assert threshold["false_accept_rate"] == 0.2
     people = load_manifest(everybody[1]).people
-    strangers = [people["Person_0"], people["Person_7"]]
-    assert len(scores["unknown_scores"]) == sum(sum(p.pairs.values()) for p in strangers)
+    unknown_people = [people["Person_0"], people["Person_7"]]
+    assert len(scores["unknown_scores"]) == sum(sum(p.pairs.values()) for p in unknown_people)
     accepted = [score > threshold["threshold"] for score in scores["unknown_scores"].tolist()]
     assert sum(accepted) <= 0.2 * len(accepted)
     known = scores["probabilities"].max(axis=1).tolist()
@@ -270,7 +270,7 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
     assert (tmp_path / "out" / "trials_det.png").is_file()
 
 
-def test_a_listed_file_that_cannot_be_used_is_counted_and_told(audio_run, tmp_path, capsys):
+def test_a_listed_file_that_cannot_be_used_is_counted_and_reported(audio_run, tmp_path, capsys):
     lines = []
     for i in range(22):
         write_clip(tmp_path / f"p{i % 2}/v/{i}.wav", seed=i)
@@ -294,7 +294,7 @@ def test_a_listed_file_that_cannot_be_used_is_counted_and_told(audio_run, tmp_pa
     assert error.count("\n") == 1
 
 
-def test_models_of_pairs_are_evaluated_and_can_be_denied_a_modality(
+def test_models_of_pairs_are_evaluated_with_a_missing_modality(
     raw_run, everybody, tmp_path, capsys
 ):
     folder = raw_run("cnn_cnn")
@@ -306,21 +306,21 @@ def test_models_of_pairs_are_evaluated_and_can_be_denied_a_modality(
 
     run, data_set = open_run(folder), everybody[1]
 
-    def silenced(key, medium, array):
+    def no_voice(key, medium, array):
         return array if medium == "image" else np.zeros_like(array)
 
-    deaf = predict_splits(run, data_set, load_manifest(data_set), ["test"], transform=silenced)
+    found = predict_splits(run, data_set, load_manifest(data_set), ["test"], transform=no_voice)
     model = keras.models.load_model(folder / "model.keras")
     (inputs, _), *_ = load(data_set, "test", "pair")
     silence = np.zeros_like(inputs["spectrogram"])
     expected = model.predict_on_batch({"image": inputs["image"], "spectrogram": silence})
-    assert deaf.probabilities[: len(expected)] == pytest.approx(expected, abs=1e-5)
+    assert found.probabilities[: len(expected)] == pytest.approx(expected, abs=1e-5)
     missing = {
         each["medium"]: each["top_1"]["correct"]
         for each in metrics_of(folder / "evaluation-test")["robustness"]
         if each["kind"] == "missing"
     }
-    assert missing["spectrogram"] == (deaf.probabilities.argmax(axis=1) == deaf.labels).sum()
+    assert missing["spectrogram"] == (found.probabilities.argmax(axis=1) == found.labels).sum()
     assert missing.keys() == {"image", "spectrogram"}
 
     trials = tmp_path / "trials.txt"
@@ -329,7 +329,7 @@ def test_models_of_pairs_are_evaluated_and_can_be_denied_a_modality(
     assert "a face and a voice" in capsys.readouterr().err
 
 
-def test_a_product_of_experts_is_taken_apart(raw_run, tmp_path, capsys):
+def test_a_product_of_experts_is_analysed(raw_run, tmp_path, capsys):
     folder = raw_run("resnet_fusion")
     assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
     printed = capsys.readouterr().out
@@ -349,7 +349,7 @@ def test_robustness_can_be_skipped(raw_run, tmp_path):
     assert not (tmp_path / "out" / "robustness.png").exists()
 
 
-def test_the_confused_are_shown_by_one_mistake_and_one_example_beside_it(evaluation):
+def test_confusions_have_a_mistake_and_a_correct_example(evaluation):
     scores, found = np.load(evaluation / "scores.npz"), metrics_of(evaluation)["confused"]
     rows = {key: i for i, key in enumerate(scores["keys"].tolist())}
     named = scores["classes"][scores["probabilities"].argmax(axis=1)]
@@ -374,13 +374,13 @@ def test_two_models_are_compared_on_the_same_pairs(raw_run, audio_run, tmp_path)
     assert found["comparison"]["with"] == "linear_image"
 
 
-def test_models_that_know_other_people_are_not_compared(run_dir, audio_run, everybody, capsys):
+def test_models_of_different_people_are_not_compared(run_dir, audio_run, everybody, capsys):
     flags = [f"--run={run_dir}", f"--compare={audio_run}", f"--data={everybody[1]}"]
     assert evaluate.main([*flags, f"--output={audio_run / 'other'}"]) == 1
     assert "were trained on different people" in capsys.readouterr().err
 
 
-def test_a_data_set_of_strangers_is_verified_but_nobody_is_identified(
+def test_a_dataset_of_unknown_people_is_verified_but_not_identified(
     run_dir, everybody, build, tmp_path, capsys
 ):
     corpus, _ = everybody
@@ -416,7 +416,7 @@ def broken(run_dir, folder, name, content):
         ("model.keras", "weights", "model.keras of"),
     ],
 )
-def test_a_run_that_cannot_be_opened_is_one_sentence(
+def test_a_run_that_cannot_be_opened_is_a_one_line_error(
     run_dir, tmp_path, capsys, name, content, words
 ):
     folder = broken(run_dir, tmp_path / "run", name, content)
@@ -436,7 +436,7 @@ def changed(data_set, folder, change):
     return folder
 
 
-def test_what_cannot_be_evaluated_is_one_sentence(run_dir, most, tmp_path, capsys):
+def test_other_errors_are_one_line(run_dir, most, tmp_path, capsys):
     bent = changed(most, tmp_path / "bent", lambda m: m["features"].update(image_size=20))
     empty = {"pairs": 0, "sessions": {}, "shards": []}
     narrow = changed(most, tmp_path / "narrow", lambda m: m["splits"].update(test=empty))
@@ -474,7 +474,7 @@ def test_what_cannot_be_evaluated_is_one_sentence(run_dir, most, tmp_path, capsy
         (["--run=r", "--unknown=u", "--false_accept_rate=2"], "from 0 to 1"),
     ],
 )
-def test_wrong_flags_are_one_sentence(capsys, flags, words):
+def test_wrong_flags_are_one_line(capsys, flags, words):
     with pytest.raises(SystemExit) as stop:
         evaluate.main(flags)
     error = capsys.readouterr().err

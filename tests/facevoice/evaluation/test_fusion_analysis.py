@@ -1,4 +1,4 @@
-"""How a product of two experts is taken apart: by hand, and against the model's own answers."""
+"""Tests of the fusion analysis, by hand and against the outputs of a model."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_counts_add_up_and_agree_with_margins():
 
 @pytest.fixture(scope="module")
 def run():
-    """A fusion model with the weights it begins with, but other ones of face and voice."""
+    """Returns an untrained fusion model with different weights of face and voice."""
     keras.utils.set_random_seed(0)
     model = resnet_fusion((16, 16, 3), (16, 16, 1), 5, widths=(4, 4, 4), units=6)
     layer = model.get_layer(EMBEDDING)
@@ -61,7 +61,7 @@ def run():
     return SimpleNamespace(network=keras.Model(model.input, [model.output, layer.output]))
 
 
-def test_the_logits_of_both_experts_are_those_of_the_answer(run):
+def test_logits_of_the_experts_add_up_to_those_of_the_model(run):
     draw = np.random.default_rng(1)
     batch = {
         "image": draw.integers(1, 256, (3, 16, 16, 3), np.uint8),

@@ -1,4 +1,4 @@
-"""The arithmetic of an evaluation: by hand, by plain loops, and by SciPy and scikit-learn."""
+"""Tests of the metrics by hand, by plain loops, and against SciPy and scikit-learn."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def scores(draw):
     return same, np.round(draw.normal(same * 1.0, 1.0), 1)
 
 
-def test_top_k_is_that_of_scikit_learn_and_k_beyond_the_classes_is_left_out(probabilities, draw):
+def test_top_k_accuracy_equals_scikit_learn(probabilities, draw):
     labels = draw.integers(0, 8, 200)
     found = top_shares(probabilities, labels, (1, 5, 8))
     assert list(found) == ["top_1", "top_5"]
@@ -60,12 +60,12 @@ def test_top_k_is_that_of_scikit_learn_and_k_beyond_the_classes_is_left_out(prob
         assert found[f"top_{k}"].share == pytest.approx(expected)
 
 
-def test_equal_probabilities_are_ranked_as_argmax_ranks_them():
+def test_equal_probabilities_are_ranked_as_by_argmax():
     flat = np.full((3, 3), 1 / 3, np.float32)
     assert ranks(flat, np.array([0, 1, 2])).tolist() == [0, 1, 2]
 
 
-def test_a_group_answers_with_the_mean_of_its_probabilities():
+def test_probabilities_of_a_group_are_averaged():
     answers = np.array([[0.6, 0.4], [0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
     labels = np.array([1, 1, 0, 1])
     people, clips = np.array(["b", "b", "a", "b"]), np.array(["x", "x", "x", "y"])
@@ -74,7 +74,7 @@ def test_a_group_answers_with_the_mean_of_its_probabilities():
     assert means == pytest.approx(np.array([[0.8, 0.2], [0.35, 0.65], [0.3, 0.7]]))
 
 
-def test_shares_by_person_and_by_what_the_meta_file_says():
+def test_shares_by_person_and_by_metadata():
     right = np.array([True, False, True, True])
     people = np.array(["ann", "ann", "bob", "cem"])
     by_person = shares_by(right, people.tolist())
@@ -104,12 +104,12 @@ def test_calibration_error_by_hand():
     assert found.error == pytest.approx((2 * 0.4 + 1 * 0.8 + 1 * 0.1) / 4)
 
 
-def test_a_model_that_is_as_often_right_as_it_says_is_calibrated():
+def test_a_calibrated_model_has_no_calibration_error():
     answers = np.tile([0.75, 0.25], (4, 1))
     assert calibration(answers, np.array([0, 0, 0, 1])).error == pytest.approx(0)
 
 
-def test_mcnemar_is_the_binomial_test_of_what_the_models_disagree_on():
+def test_mcnemar_is_a_binomial_test_of_the_disagreements():
     first = np.array([True] * 9 + [False] * 2 + [True] * 5 + [False] * 3)
     second = np.array([False] * 9 + [True] * 2 + [True] * 5 + [False] * 3)
     groups = (np.arange(19).astype(str),)
@@ -123,7 +123,7 @@ def test_mcnemar_is_the_binomial_test_of_what_the_models_disagree_on():
     assert compare(first, first, groups).p_value == 1.0
 
 
-def test_the_interval_of_a_difference_is_that_of_the_normal_distribution_for_many(draw):
+def test_bootstrap_interval_approaches_the_normal_distribution(draw):
     first, second = draw.random(4000) < 0.7, draw.random(4000) < 0.6
     found = compare(first, second, (np.arange(4000).astype(str),))
     spread = 1.96 * np.std(first.astype(float) - second) / math.sqrt(4000)
@@ -131,7 +131,7 @@ def test_the_interval_of_a_difference_is_that_of_the_normal_distribution_for_man
     assert found.high == pytest.approx(found.difference + spread, abs=0.003)
 
 
-def test_pairs_of_one_video_do_not_count_as_so_many_witnesses():
+def test_correlated_pairs_widen_the_interval():
     first = np.repeat([True, True, False, True], 50)
     second = np.repeat([True, False, True, False], 50)
     alone = compare(first, second, (np.arange(200).astype(str),))
@@ -151,7 +151,7 @@ def test_equal_error_rate_of_a_hand_made_case():
     assert alike[0] == pytest.approx(0.5)
 
 
-def test_the_curve_has_the_points_of_scikit_learn(scores):
+def test_det_curve_contains_the_points_of_scikit_learn(scores):
     same, values = scores
     curve = det_curve(same, values)
     points = set(zip(curve.false_accepts.round(9), curve.misses.round(9), strict=True))
@@ -180,23 +180,23 @@ def test_equal_error_rate_and_costs_by_trying_every_threshold(scores):
     assert found.misses["0.1"] == pytest.approx(min(m for m, a in rates if a <= 0.1))
 
 
-def test_saying_always_no_costs_one():
+def test_rejecting_everything_costs_one():
     same = np.array([True, False, False, False])
     assert min_dcf(det_curve(same, np.array([0.0, 1, 1, 1])), 0.01) == 1.0
 
 
-def test_scores_of_one_kind_cannot_be_verified():
+def test_verification_needs_both_kinds_of_pairs():
     assert verification_metrics(np.array([True, True]), np.array([0.1, 0.2])) is None
     assert verification_metrics(np.zeros(0, bool), np.zeros(0)) is None
 
 
-def test_few_examples_are_compared_each_with_each():
+def test_all_pairs_of_few_examples_are_used():
     first, second = sample_pairs(np.array(["a", "a", "b", "c"]))
     pairs = list(zip(first.tolist(), second.tolist(), strict=True))
     assert pairs == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 
 
-def test_of_many_a_fixed_even_sample_is_compared(draw):
+def test_pairs_of_many_examples_are_sampled_uniformly(draw):
     people = draw.permutation(np.repeat(list("abcde"), [2, 3, 10, 20, 25]))
     first, second = sample_pairs(people, most=1500)
     assert np.array_equal(sample_pairs(people, most=1500), (first, second))
@@ -210,7 +210,7 @@ def test_of_many_a_fixed_even_sample_is_compared(draw):
     assert with_e[~same].mean() == pytest.approx(875 / 1231, abs=0.05)
 
 
-def test_cosines_by_hand_and_of_nothing():
+def test_cosine_scores_by_hand_and_of_zeros():
     vectors = np.array([[3.0, 4.0], [4.0, 3.0], [0.0, 0.0]])
     found = cosine_scores(vectors, np.array([0, 0]), np.array([1, 2]))
     assert found == pytest.approx([0.96, 0.0])
@@ -227,7 +227,7 @@ def test_the_threshold_keeps_the_chosen_rate_of_false_accepts(draw):
     assert threshold_at(unknown, 1.0) == 0.0
 
 
-def test_known_from_unknown_by_hand():
+def test_open_set_metrics_by_hand():
     known, right = np.array([0.9, 0.8, 0.5]), np.array([True, False, True])
     unknown, people = np.array([0.7, 0.3, 0.6, 0.2]), np.array(["x", "x", "y", "y"])
     found = open_set_metrics(known, right, unknown, people, 0.25)
@@ -261,7 +261,7 @@ def test_windows_are_spread_from_the_start_of_a_clip_to_its_end():
         ("", ["0 trials"]),
     ],
 )
-def test_a_list_of_another_form_is_one_sentence(tmp_path, text, words):
+def test_a_malformed_list_of_trials_is_a_one_line_error(tmp_path, text, words):
     path = tmp_path / "trials.txt"
     path.write_text(text)
     with pytest.raises(EvaluationError) as error:

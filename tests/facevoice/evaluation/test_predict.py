@@ -1,4 +1,4 @@
-"""Prediction, run for real: small models asked about media outside of the data set."""
+"""Tests of the prediction command with small models and media outside of the dataset."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def probabilities(folder, answer):
     return [found[who] for who in sorted(people, key=lambda who: people[who]["label"])]
 
 
-def test_inputs_are_the_bytes_that_the_build_makes_of_the_same_media(run_of, records):
+def test_model_inputs_equal_the_records_of_the_build(run_of, records):
     run = open_run(run_of("cnn_cnn"))
     assert len(records) == 36
     assert {record["start_seconds"] for record in records} == {0, 0.5, 1}
@@ -159,7 +159,7 @@ def test_a_whole_clip_is_the_mean_of_the_windows_that_the_build_cuts(run_of, rec
 
 
 @pytest.mark.parametrize("given", ["face", "audio", "face and audio"])
-def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, capsys, given):
+def test_resnet_fusion_accepts_a_face_a_voice_or_both(run_of, records, ask, capsys, given):
     folder = run_of("resnet_fusion")
     chosen = [record for record in records if record["start_seconds"] == 0.5][:4]
     missing = {"face": {"spectrogram": bytes(16 * 16)}, "audio": {"image": bytes(16 * 16 * 3)}}
@@ -188,7 +188,7 @@ def test_resnet_fusion_answers_of_a_face_a_voice_or_both(run_of, records, ask, c
             assert names[0] == names[1]
 
 
-def test_a_pair_with_a_broken_half_is_not_answered_from_the_other(run_of, records, tmp_path, ask):
+def test_a_pair_with_an_unusable_file_is_not_predicted(run_of, records, tmp_path, ask):
     (tmp_path / "letter.wav").write_text("dear")
     faces = ["--face", records[0]["face"], records[0]["face"]]
     clips = ["--audio", str(tmp_path / "letter.wav"), records[0]["audio"]]
@@ -200,7 +200,7 @@ def test_a_pair_with_a_broken_half_is_not_answered_from_the_other(run_of, record
     assert whole["error"] is None
 
 
-def test_resnet_fusion_embeds_listed_files_of_either_kind(run_of, records):
+def test_resnet_fusion_embeds_images_and_clips(run_of, records):
     run = open_run(run_of("resnet_fusion"))
     for medium, half in [("face", np.s_[:128]), ("audio", np.s_[128:])]:
         files = tuple(sorted({record[medium] for record in records[:6]}))
@@ -223,7 +223,7 @@ def test_windows_of_a_clip_are_those_of_a_build_without_overlap(seconds):
 
 
 @pytest.mark.parametrize("seconds", [63, 64, 100, 3600])
-def test_a_long_clip_is_listened_to_from_its_start_to_its_end(seconds):
+def test_windows_of_a_long_clip_are_spread_evenly(seconds):
     settings = FeatureSettings()
     starts = consecutive_starts(seconds * RATE_HZ, settings)
     assert len(set(starts)) == len(starts) == MOST_WINDOWS
@@ -234,7 +234,7 @@ def test_a_long_clip_is_listened_to_from_its_start_to_its_end(seconds):
     assert gaps.max() - gaps.min() <= 1
 
 
-def test_a_window_without_a_sound_is_passed_over(run_of, tmp_path, ask):
+def test_windows_without_sound_are_skipped(run_of, tmp_path, ask):
     folder = run_of("cnn_audio")
     noise = np.random.default_rng(0).normal(0, 0.1, 8000)
     soundfile.write(tmp_path / "half.wav", np.concatenate([noise, np.zeros(8000)]), RATE_HZ)
@@ -248,7 +248,7 @@ def test_a_window_without_a_sound_is_passed_over(run_of, tmp_path, ask):
     assert errors == f"error: {none['error']}\n"
 
 
-def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
+def test_an_unusable_file_is_a_one_line_error_and_others_are_predicted(
     run_of, records, tmp_path, ask, capsys
 ):
     folder, good = run_of("cnn_image"), records[0]["face"]
@@ -275,7 +275,7 @@ def test_a_broken_file_is_a_sentence_and_the_others_are_answered(
     assert (printed.err, printed.out) == (errors, "")
 
 
-def test_the_table_has_names_as_one_writes_them_and_only_so_many(run_of, records, ask, capsys):
+def test_the_table_has_readable_names_and_is_limited(run_of, records, ask, capsys):
     folder = run_of("cnn_cnn")
     flags = ["--face", records[0]["face"], "--audio", records[0]["audio"], "--top=2"]
     _, (answer,), _ = ask(folder, *flags)
@@ -290,7 +290,7 @@ def test_the_table_has_names_as_one_writes_them_and_only_so_many(run_of, records
     assert "evaluate.py" in note
 
 
-def test_a_name_on_disk_that_is_no_text_stops_nothing(run_of, tmp_path, ask, capsys):
+def test_a_file_name_that_is_not_utf_8_is_escaped(run_of, tmp_path, ask, capsys):
     path = f"{tmp_path}/gr\udcfcn.jpg"  # a Latin-1 name, as Python hands it on
     write_face(Path(path), seed=1)
     flags = ["--face", path]
@@ -300,7 +300,7 @@ def test_a_name_on_disk_that_is_no_text_stops_nothing(run_of, tmp_path, ask, cap
     assert "gr\\xfcn.jpg: Person" in capsys.readouterr().out
 
 
-def test_only_what_is_strictly_above_the_threshold_is_known(run_of, records, tmp_path, ask, capsys):
+def test_known_people_are_strictly_above_the_threshold(run_of, records, tmp_path, ask, capsys):
     folder = shutil.copytree(run_of("cnn_image"), tmp_path / "run")
     flags = ["--face", records[0]["face"]]
     _, (free,), _ = ask(folder, *flags)
@@ -343,7 +343,7 @@ def test_a_run_of_another_preprocessing_revision_gives_one_warning(
     assert warning not in printed.out
 
 
-def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
+def test_json_is_the_only_output(run_of, records):
     script = Path(__file__).parents[3] / "predict.py"
     command = [sys.executable, str(script), f"--run={run_of('cnn_image')}", "--json", "--face"]
     done = subprocess.run([*command, records[0]["face"]], capture_output=True, text=True)
@@ -367,7 +367,7 @@ def test_as_a_program_it_writes_json_and_nothing_else(run_of, records):
         (["--run=r", "--audio", "a", "--start_seconds=nan"], "from 0 to 14400"),
     ],
 )
-def test_wrong_flags_are_one_sentence(capsys, flags, words):
+def test_wrong_flags_are_one_line(capsys, flags, words):
     assert words in refused(capsys, flags)
 
 
@@ -388,7 +388,7 @@ def test_wrong_flags_are_one_sentence(capsys, flags, words):
         ),
     ],
 )
-def test_a_model_is_asked_with_what_it_reads(run_of, capsys, model, flags, words):
+def test_media_must_be_those_that_the_model_needs(run_of, capsys, model, flags, words):
     folder = run_of(model)
     capsys.readouterr()
     assert words in refused(capsys, [f"--run={folder}", *flags])
@@ -405,7 +405,7 @@ def refused(capsys, flags):
     return error
 
 
-def test_a_run_that_is_not_there_is_one_sentence(tmp_path, capsys):
+def test_a_missing_run_is_a_one_line_error(tmp_path, capsys):
     assert predict.main([f"--run={tmp_path / 'none'}", "--face", "a.jpg"]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith(f"error: --run {tmp_path / 'none'} does not exist")

@@ -1,4 +1,4 @@
-"""Windows of audio against whole-file decodes, librosa's resampling and hand-made clips."""
+"""Tests of audio windows against whole-file decoding, librosa's resampling and synthetic clips."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def hum(seconds=5.0, rate_hz=RATE_HZ):
 
 
 def clip(samples, rate_hz=RATE_HZ, subtype="FLOAT", kind="WAV"):
-    """Samples as an open file."""
+    """Returns samples as an open file."""
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, subtype=subtype, format=kind)
     file.seek(0)
@@ -113,19 +113,19 @@ def test_channels_are_averaged():
 
 @pytest.mark.parametrize("rate_hz", [16000, 48000])
 @pytest.mark.parametrize("share", [0.999, 0.97])
-def test_of_channels_that_cancel_each_other_the_loudest_is_taken(rate_hz, share):
+def test_loudest_channel_is_used_if_channels_cancel_each_other(rate_hz, share):
     stereo = np.stack([-share * NOISE, NOISE], axis=1)
     window = read_window(clip(stereo, rate_hz), 0, SECOND)
     np.testing.assert_allclose(window, read_window(clip(NOISE, rate_hz), 0, SECOND), atol=1e-7)
 
 
-def test_a_dead_channel_only_halves_the_level():
+def test_a_silent_channel_only_halves_the_level():
     for dead in ([NOISE, 0 * NOISE], [0 * NOISE, NOISE]):
         window = read_window(clip(np.stack(dead, axis=1)), 0, SECOND)
         np.testing.assert_allclose(window, NOISE[:16000] / 2, atol=1e-7)
 
 
-def test_paths_strings_and_open_files_read_alike(tmp_path):
+def test_paths_strings_and_open_files_give_equal_samples(tmp_path):
     path = tmp_path / "clip.wav"
     path.write_bytes(clip(NOISE).getvalue())
     with path.open("rb") as file:
@@ -134,14 +134,14 @@ def test_paths_strings_and_open_files_read_alike(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["c.wav", "c.mp3", "c.flac", "c.au", "c.txt", "clip"])
-def test_the_content_counts_not_the_file_name(tmp_path, name):
+def test_format_is_detected_by_content_and_not_by_name(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(clip(NOISE).getvalue())
     np.testing.assert_array_equal(read_window(path, 0, SECOND), NOISE[:16000])
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 44100])
-def test_only_the_window_is_read_of_a_long_clip(rate_hz):
+def test_only_the_window_of_a_long_clip_is_read(rate_hz):
     minutes = np.tile(NOISE, 60)
     file = CountingFile(clip(minutes, rate_hz, "PCM_16").getvalue())
     read_window(file, 50 * RATE_HZ, SECOND)
@@ -185,7 +185,7 @@ def test_resampling_keeps_time_to_a_hundredth_of_a_sample(native_hz, start):
     assert found == pytest.approx(instant * RATE_HZ - start, abs=0.01)
 
 
-def test_what_the_new_rate_cannot_hold_is_removed_not_folded():
+def test_resampling_does_not_alias():
     t = np.arange(3 * 44100) / 44100
     sound = 0.3 * np.sin(2 * np.pi * 440 * t) + 0.3 * np.sin(2 * np.pi * 10_000 * t)
     window = read_window(clip(sound, 44100), 8000, SECOND)
@@ -323,7 +323,7 @@ def test_absurdly_loud_floats_are_trimmed_like_others():
     np.testing.assert_allclose(window / 1e30, usual, rtol=1e-6)
 
 
-def test_damage_outside_of_the_window_does_no_harm():
+def test_damage_outside_of_the_window_is_ignored():
     np.testing.assert_array_equal(read_window(clip(NAN), 1001, SECOND), NOISE[1001:17001])
 
 
@@ -333,7 +333,7 @@ def test_damage_outside_of_the_window_does_no_harm():
     [b"", b"RIFF", b"<!DOCTYPE html><title>404</title>", NOT_A_CLIP, clip(NOISE).getvalue()[:30]],
     ids=["empty", "start", "html", "noise", "half header"],
 )
-def test_what_is_not_audio_is_unreadable_whatever_its_name(tmp_path, name, data):
+def test_other_files_are_unreadable_whatever_their_name(tmp_path, name, data):
     path = tmp_path / name
     path.write_bytes(data)
     error = rejection(path)
@@ -344,14 +344,14 @@ def test_what_is_not_audio_is_unreadable_whatever_its_name(tmp_path, name, data)
         probe_audio(path)
 
 
-def test_missing_files_and_folders_are_unreadable_and_the_path_is_left_out(tmp_path):
+def test_missing_files_and_directories_are_unreadable_without_their_path(tmp_path):
     for path in (tmp_path / "missing.wav", tmp_path):
         error = rejection(path)
         assert error.reason == Reason.UNREADABLE
         assert str(tmp_path) not in str(error)
 
 
-def test_a_wav_header_that_claims_more_than_there_is_gives_what_is_there():
+def test_a_wav_header_with_too_many_samples_gives_those_in_the_file():
     data = bytearray(clip(NOISE[:20_000], subtype="PCM_16").getvalue())
     place = data.index(b"data") + 4
     data[place : place + 4] = struct.pack("<I", 2_000_000_000)
@@ -394,13 +394,13 @@ def test_memory_does_not_grow_with_the_number_of_channels(trim_silence_db):
 
 
 @pytest.mark.parametrize("start", [0, 30_000, 79_000])
-def test_a_flac_cut_off_within_the_window_is_unreadable(start):
+def test_a_flac_truncated_within_the_window_is_unreadable(start):
     data = clip(NOISE, subtype="PCM_16", kind="FLAC").getvalue()
     assert rejection(io.BytesIO(data[: len(data) // 3]), start=start).reason == Reason.UNREADABLE
 
 
 @pytest.mark.parametrize("kind", ["OGG", "MP3"])
-def test_a_cut_off_lossy_clip_gives_what_is_left(kind):
+def test_a_truncated_lossy_clip_gives_the_remaining_samples(kind):
     subtype = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}[kind]
     data = clip(NOISE, subtype=subtype, kind=kind).getvalue()
     cut = data[: len(data) * 3 // 5]
@@ -411,7 +411,7 @@ def test_a_cut_off_lossy_clip_gives_what_is_left(kind):
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS", "MPEG_LAYER_III"])
 @pytest.mark.parametrize("start", [18_000, 90_000, 126_000, 143_999])
-def test_a_late_window_of_a_lossy_clip_is_the_one_that_was_asked_for(subtype, start):
+def test_a_late_window_of_a_lossy_clip_is_exact(subtype, start):
     t = np.arange(10 * RATE_HZ) / RATE_HZ
     sweep = 0.3 * np.sin(2 * np.pi * (200 * t + 20 * t**2))
     file = clip(sweep, subtype=subtype, kind="MP3" if "MPEG" in subtype else "OGG")
@@ -452,7 +452,7 @@ def decoded_whole(file):
 
 @pytest.mark.parametrize("rate_hz", [16000, 44100])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_windows_of_an_m4a_lie_where_they_were_recorded(rate_hz, channels):
+def test_windows_of_an_m4a_have_the_right_position(rate_hz, channels):
     sound = hum(5, rate_hz)
     file = m4a(np.stack([sound] * channels), rate_hz)
     facts = probe_audio(file)
@@ -483,7 +483,7 @@ def test_a_lossless_m4a_gives_the_recorded_samples_to_its_end():
     np.testing.assert_allclose(window, np.tile(NOISE[60_000:], 3)[:48_000], atol=2**-15)
 
 
-def test_wma_and_the_sound_of_a_video_are_read(tmp_path):
+def test_wma_and_the_audio_track_of_a_video_are_read(tmp_path):
     for name, file in {
         "clip.wma": m4a(hum(5, 44100)[None], 44100, codec="wmav2", kind="asf"),
         "clip.wav": m4a(hum()[None]),  # the content counts, not the name
@@ -492,7 +492,7 @@ def test_wma_and_the_sound_of_a_video_are_read(tmp_path):
         assert read_window(tmp_path / name, 16_000, SECOND).std() == pytest.approx(0.14, abs=0.01)
 
 
-def test_a_cut_off_or_damaged_m4a_is_unreadable_or_gives_what_is_left():
+def test_a_truncated_or_damaged_m4a_is_unreadable_or_gives_the_remaining_samples():
     whole = m4a(NOISE[None]).getvalue()
     for cut in (8, 100, len(whole) // 2):  # the index comes last
         assert rejection(io.BytesIO(whole[:cut])).reason == Reason.UNREADABLE
@@ -504,14 +504,14 @@ def test_a_cut_off_or_damaged_m4a_is_unreadable_or_gives_what_is_left():
     )
 
 
-def test_a_play_list_that_calls_itself_m4a_is_unreadable(tmp_path):
+def test_a_playlist_named_m4a_is_unreadable(tmp_path):
     (tmp_path / "secret.wav").write_bytes(clip(NOISE).getvalue())
     path = tmp_path / "list.m4a"
     path.write_text(f"#EXTM3U\n#EXTINF:5,\n{tmp_path / 'secret.wav'}\n#EXT-X-ENDLIST\n")
     assert rejection(path).reason == Reason.UNREADABLE
 
 
-def test_without_pyav_an_m4a_says_what_to_install(monkeypatch):
+def test_without_pyav_the_error_of_an_m4a_says_what_to_install(monkeypatch):
     file = m4a(NOISE[None])
     monkeypatch.setitem(sys.modules, "av", None)
     error = rejection(file)
@@ -547,6 +547,6 @@ def test_errors_survive_pickling():
         ("trim_silence_db", float("nan")),
     ],
 )
-def test_impossible_audio_settings_are_refused_by_their_flag(flag, value):
+def test_invalid_audio_settings_are_refused_with_their_flag(flag, value):
     with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
         FeatureSettings(**{flag: value})

@@ -1,4 +1,4 @@
-"""Faces against arrays turned, blended and placed by hand, and Pillow used in other ways."""
+"""Tests of face images against arrays made by hand and other uses of Pillow."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def on_white(colour, alpha):
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_faces_are_turned_upright(orientation):
+def test_exif_orientation_is_applied(orientation):
     file = encoded(NOISE, exif=exif(orientation))
     np.testing.assert_array_equal(read_face(file, EXACT), TURNS[orientation](NOISE))
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_the_crop_of_a_portrait_format_is_taken_after_turning(orientation):
+def test_the_crop_is_taken_after_rotation(orientation):
     picture = Image.fromarray(NOISE[:8, :8]).resize((300, 200), Image.Resampling.BICUBIC)
     file = encoded(picture, "JPEG", quality=95, exif=exif(orientation))
     turned = Image.fromarray(np.ascontiguousarray(TURNS[orientation](np.asarray(picture))))
@@ -99,7 +99,7 @@ def test_an_undefined_orientation_is_ignored(orientation):
     np.testing.assert_array_equal(read_face(file, EXACT), NOISE)
 
 
-def test_damaged_exif_data_does_not_cost_the_picture():
+def test_damaged_exif_data_are_ignored():
     garbage = b"Exif\0\0" + bytes(range(200))
     assert read_face(encoded(NOISE, "JPEG", exif=garbage), EXACT).shape == (64, 64, 3)
 
@@ -264,11 +264,11 @@ def test_without_a_crop_all_pixels_equal_pillows_resize(pixels):
         ((1921, 1080), (1921, 1080)),  # half of it would end within a pixel
     ],
 )
-def test_of_a_jpeg_no_more_is_decoded_than_is_enough(size, decoded):
+def test_large_jpegs_are_decoded_at_a_reduced_size(size, decoded):
     assert open_image(encoded(Image.new("RGB", size), "JPEG"), 480).size == decoded
 
 
-def test_of_other_formats_all_is_decoded():
+def test_other_formats_are_decoded_at_full_size():
     assert open_image(encoded(Image.new("RGB", (960, 960))), 480).size == (960, 960)
 
 
@@ -295,9 +295,7 @@ def detailed(size):
     ],
 )
 @pytest.mark.parametrize("size", [(960, 1300), (1920, 1920)])
-def test_the_face_of_a_large_jpeg_is_nearly_that_of_all_its_pixels(
-    size, mode, kind, options, orientation
-):
+def test_a_reduced_decode_gives_nearly_the_same_face(size, mode, kind, options, orientation):
     file = encoded(detailed(size).convert(mode), kind, exif=exif(orientation), **options)
     side = 0.8 * min(size)
     left, top = (size[0] - side) / 2, (size[1] - side) / 2
@@ -329,7 +327,7 @@ def lossless_jpeg(side, before=0):
 
 
 @pytest.mark.parametrize("before", [0, (1 << 20) - 3])  # its mark lies across two reads
-def test_a_lossless_jpeg_is_decoded_whole_as_libjpeg_cannot_scale_it(before):
+def test_a_lossless_jpeg_is_decoded_at_full_size(before):
     file = lossless_jpeg(960, before)
     assert not before or file.getvalue().index(b"\xff\xc3") == (1 << 20) - 1
     assert open_image(file, 480).size == (960, 960)
@@ -359,7 +357,7 @@ def test_sixteen_pixels_in_the_crop_are_enough():
 
 
 @pytest.mark.parametrize("size", [(7000, 6000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
-def test_a_bomb_is_too_large_and_is_not_unpacked(size):
+def test_a_decompression_bomb_is_too_large_and_not_decoded(size):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert rejection(io.BytesIO(png_header(*size))).reason == Reason.TOO_LARGE
@@ -372,7 +370,7 @@ def test_one_single_colour_is_blank(kind, level):
     assert rejection(encoded(image, kind)).reason == Reason.BLANK
 
 
-def test_what_lies_outside_of_the_crop_does_not_save_a_blank_face():
+def test_a_blank_crop_is_blank_whatever_is_around_it():
     picture = np.full((200, 400), 90, np.uint8)
     picture[:, :50] = 200
     assert rejection(encoded(picture)).reason == Reason.BLANK
@@ -411,7 +409,7 @@ def test_dots_that_leave_a_deviation_below_3_are_blank_and_others_are_not(first)
 
 
 @pytest.mark.parametrize("middle", [8, 128, 247])
-def test_a_dark_or_a_pale_or_a_faint_picture_is_not_blank(middle):
+def test_a_dark_bright_or_faint_image_is_not_blank(middle):
     rows, columns = np.indices((128, 128))
     faint = middle + 7 * np.sin(rows / 9) * np.cos(columns / 11)
     assert read_face(encoded(faint.round().astype(np.uint8), "JPEG"), DEFAULT).std() > 3
@@ -448,7 +446,7 @@ def test_damaged_files_are_unreadable(tmp_path, data):
 
 @pytest.mark.parametrize("times", [1, 10, 24])  # so that all, a half or an eighth is decoded
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_a_jpeg_that_ends_early_but_properly_is_unreadable(share, times):
+def test_a_jpeg_with_missing_rows_is_unreadable(share, times):
     picture = SMOOTH.resize((SMOOTH.width * times, SMOOTH.height * times))
     data = encoded(picture, "JPEG").getvalue()
     head = data.index(b"\xff\xda") + 14
@@ -481,7 +479,7 @@ def test_a_png_with_a_black_or_transparent_lower_part_is_read(mode, tmp_path):
 
 
 @pytest.mark.parametrize("tags", [{262: 0}, {258: 12}])
-def test_grey_levels_that_are_not_light_are_refused(tags):
+def test_grey_levels_that_are_not_brightness_are_refused(tags):
     ramp = np.linspace(0, 4095, 64 * 64).astype(np.uint16).reshape(64, 64)
     data = bytearray(encoded(ramp, "TIFF").getvalue())
     for tag, value in tags.items():
@@ -496,7 +494,7 @@ def test_a_jpeg_in_a_grey_frame_is_read():
     assert read_face(encoded(framed, "JPEG"), DEFAULT).std() > 10
 
 
-def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_too_large():
+def test_a_progressive_jpeg_with_too_many_scans_is_too_large():
     data = encoded(Image.new("L", (5000, 5000), 90), "JPEG", progressive=True).getvalue()
     scan = data[data.rindex(b"\xff\xda") : -2]
     bomb = io.BytesIO(data[:-2] + 1000 * scan + b"\xff\xd9")
@@ -504,7 +502,7 @@ def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_too_large():
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICO", "TGA", "SPIDER", "XBM"])
-def test_formats_that_photographs_are_not_kept_in_are_not_even_tried(kind, tmp_path):
+def test_formats_that_are_not_for_photos_are_not_opened(kind, tmp_path):
     path = tmp_path / "face.jpg"
     path.write_bytes(encoded(SMOOTH.convert("1" if kind == "XBM" else "RGB"), kind).getvalue())
     assert str(rejection(path)) == "unreadable: none of the image formats that are read"
@@ -517,7 +515,7 @@ def test_less_common_formats_show_the_same_picture(kind):
     assert np.abs(face - read_face(encoded(SMOOTH), DEFAULT)).mean() < 2
 
 
-def test_missing_files_and_folders_are_unreadable_and_the_path_is_left_out(tmp_path):
+def test_missing_files_and_directories_are_unreadable_without_their_path(tmp_path):
     for path in (tmp_path / "missing.jpg", tmp_path):
         error = rejection(path)
         assert error.reason == Reason.UNREADABLE
@@ -525,7 +523,7 @@ def test_missing_files_and_folders_are_unreadable_and_the_path_is_left_out(tmp_p
 
 
 @pytest.mark.parametrize("name", ["face.jpg", "face.gif", "face.txt", "face"])
-def test_the_content_counts_not_the_file_name(tmp_path, name):
+def test_format_is_detected_by_content_and_not_by_name(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(PNG)
     np.testing.assert_array_equal(read_face(path, EXACT), NOISE)
@@ -557,6 +555,6 @@ def test_an_animation_shows_its_first_frame(kind):
         ("face_crop", float("nan")),
     ],
 )
-def test_impossible_face_settings_are_refused_by_their_flag(flag, value):
+def test_invalid_face_settings_are_refused_with_their_flag(flag, value):
     with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
         FeatureSettings(**{flag: value})

@@ -1,4 +1,4 @@
-"""Real and really damaged media, where a copy of them lies beside the repository."""
+"""Tests with real and damaged media, if a copy of them is next to the repository."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def array_or_reason(read, path):
 
 @needs_damaged
 @pytest.mark.parametrize("path", DAMAGED_IMAGES, ids=lambda path: path.name)
-def test_every_image_gives_a_picture_or_a_reason(path):
+def test_every_image_gives_a_face_or_a_reason(path):
     face, error = array_or_reason(lambda path: read_face(path, DEFAULT), path)
     if error:
         assert error.reason in IMAGE_REASONS
@@ -185,7 +185,7 @@ def test_damaged_clips_are_rejected_with_their_reason(name, reason):
         "pydub__test1-8bit.wav",
     ],
 )
-def test_what_is_odd_but_sound_is_read(name):
+def test_unusual_but_valid_files_are_read(name):
     if image(name).exists():
         assert read_face(image(name), DEFAULT).std() > 20
     else:
@@ -204,7 +204,7 @@ def test_what_is_odd_but_sound_is_read(name):
         ("exif-samples__landscape_5.jpg", "exif-samples__landscape_7.jpg"),
     ],
 )
-def test_a_picture_looks_the_same_in_whichever_mode_and_orientation_it_is_kept(one, other):
+def test_mode_and_orientation_of_a_file_do_not_change_the_face(one, other):
     pair = [read_face(image(name), DEFAULT).mean(axis=2) for name in (one, other)]
     assert correlation(*pair) > 0.95
     assert correlation(pair[0][:, ::-1], pair[1]) < 0.9
@@ -238,7 +238,7 @@ def test_windows_equal_librosas_load(name, start):
 
 @needs_real
 @pytest.mark.parametrize("number", range(len(FACES)))
-def test_real_faces_look_as_pillow_shows_them(number):
+def test_real_faces_agree_with_pillow(number):
     face = read_face(FACES[number], DEFAULT)
     assert correlation(face, by_pillow(FACES[number])) > 0.98
 

@@ -1,4 +1,4 @@
-"""Spectrograms against tones and chirps, librosa and figures worked out by hand."""
+"""Tests of spectrograms with tones and chirps, against librosa and values computed by hand."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_quieter_tone_reads_that_many_decibels_lower(down_db):
     assert levels[90] - levels[50] == pytest.approx(down_db, abs=0.4)
 
 
-def test_what_lies_below_the_floor_reads_zero():
+def test_levels_below_the_floor_are_zero():
     settings = dataclasses.replace(LOG, floor_db=-40)
     centres = band_centres_hz(settings)
     both = tone(settings, centres[100]) + tone(settings, centres[50], 0.3 * 10 ** (-45 / 20))
@@ -220,7 +220,7 @@ def test_the_value_v_means_floor_times_one_minus_v_over_255(floor_db):
     np.testing.assert_array_equal(power_to_levels(power, floor_db)[0], values)
 
 
-def test_levels_worked_out_by_hand():
+def test_levels_computed_by_hand():
     power = np.array([5.0, 5e-2, 5e-6, 4.9e-8, 5e-20, 0.0], np.float32)  # 0, -20, -60, < -80 dB
     assert power_to_levels(power, -80.0).tolist() == [255, 191, 64, 0, 0, 0]
 
@@ -235,7 +235,7 @@ def test_the_maximum_is_255_and_gain_changes_nothing(settings, gain):
     np.testing.assert_allclose(levels, spectrogram(window, settings), atol=1)
 
 
-def test_sound_that_no_column_looks_at_reads_zero():
+def test_sound_between_columns_gives_zeros():
     settings = dataclasses.replace(LOG, frames=8)  # columns 6857 samples apart look at 1024 each
     window = np.zeros(settings.window_samples, np.float32)
     window[3000:3050] = 0.5
@@ -243,7 +243,7 @@ def test_sound_that_no_column_looks_at_reads_zero():
         assert not spectrogram(window, settings).any()
 
 
-def test_the_window_is_left_as_it_was():
+def test_the_window_is_not_modified():
     window = noise(LOG)
     before = window.copy()
     spectrogram(window, LOG)
@@ -363,6 +363,6 @@ def test_energy_follows_a_constant_q_transform(seed):
         ("frequency_scale", {"frequency_scale": "bark"}),
     ],
 )
-def test_impossible_spectrogram_settings_are_refused_by_their_flag(flag, values):
+def test_invalid_spectrogram_settings_are_refused_with_their_flag(flag, values):
     with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
         FeatureSettings(**values)

@@ -20,7 +20,8 @@ from facevoice.inspection.repeats import digest, find_repeats
 from facevoice.inspection.survey import BLANK, DARK, FLAT, LIGHT, SILENT, face_faults, voice_faults
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
-from tfdata.schema import SPLITS, Corpus, Leak, Manifest, Person, Shard, Split, encode_record
+from tfdata.manifest import Corpus, Leak, Manifest, Person, Shard, Split
+from tfdata.schema import SPLITS, encode_record
 from tfdata.tfrecord import frame
 
 SHAPE = (8, 8)
@@ -162,7 +163,7 @@ def test_without_matplotlib_exact_pictures_are_still_written(look, data_set, tmp
     monkeypatch.delattr(reports, "inspection_figures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = look(data_set, "--index=0", f"--export={tmp_path}", code=1)
-    assert said.startswith("error: matplotlib is missing; drawing pictures needs ")
+    assert said.startswith("error: matplotlib is missing; drawing figures needs ")
     assert {path.name for path in tmp_path.iterdir()} == {"face.png", "spectrogram.png"}
 
 
@@ -395,12 +396,12 @@ def test_only_the_first_of_many_faults_are_named(look, tmp_path):
         (["--index=-1"], "whole number of 0 or more"),
         (["--split=dev"], "invalid choice: 'dev'"),
         (["--key=a", "--person=b"], "not allowed with"),
-        (["--stats", "--split=test"], "--stats is of all splits"),
-        (["--stats", "--augment", "--export=x"], "--augment is of one example"),
-        (["--augment"], "say where to with --export DIR"),
-        (["--index=0", "--seed=1"], "--seed is of --augment"),
-        (["--export=x"], "--export needs something to show"),
-        (["--index=0", "--audio=x"], "--audio is of an example and --export"),
+        (["--stats", "--split=test"], "--stats covers all splits"),
+        (["--stats", "--augment", "--export=x"], "--augment needs one example"),
+        (["--augment"], "needs --export DIR"),
+        (["--index=0", "--seed=1"], "--seed needs --augment"),
+        (["--export=x"], "--export needs one of --key, --index, --person and --stats"),
+        (["--index=0", "--audio=x"], "--audio needs one example and --export"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(look, data_set, flags, words):
@@ -414,7 +415,7 @@ def test_what_is_not_there_is_said(look, data_set, tmp_path):
     assert f"There is no example {pairs} in test, which has {pairs} pairs" in said
     (tmp_path / "file").touch()
     said = look(data_set, "--index=0", f"--export={tmp_path / 'file'}", code=1)
-    assert "cannot be a folder" in said
+    assert "cannot be created" in said
 
 
 def test_a_damaged_or_foreign_shard_is_named(look, tmp_path):

@@ -10,11 +10,12 @@ import pytest
 
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports.comparison import comparison_page, comparison_text
-from facevoice.reports.examples import Example, examples_grid, hz_marks, second_marks
+from facevoice.reports.examples import examples_grid, hz_marks, second_marks
 from facevoice.reports.page import table
 from facevoice.reports.pictures import colour_map
 from facevoice.reports.run_report import run_report
-from tfdata.schema import Leak
+from tfdata.examples import Example
+from tfdata.manifest import Leak
 from tfdata.text import duration
 
 
@@ -26,8 +27,10 @@ def marks(grid, kind, side):
 def grid_of(settings):
     image = np.zeros((16, 16, 3), np.uint8)
     levels = np.zeros(settings.spectrogram_shape, np.uint8)
-    shown = [Example("Ann", "train", "v", 0.0, image, levels)]
-    return examples_grid(shown, band_centres_hz(settings), settings.window_seconds)
+    shown = [("train", Example(image, levels, "Ann", "v", "key", "face", "audio", 0))]
+    return examples_grid(
+        shown, band_centres_hz(settings), settings.window_seconds, settings.sample_rate_hz
+    )
 
 
 def test_marks_of_a_log_axis_stand_where_octaves_put_them():
@@ -176,5 +179,8 @@ def test_twelve_detailed_pictures_stay_below_two_megabytes(tmp_path):
     draw = np.random.default_rng(0)
     noise = draw.integers(0, 256, (250, 250, 3), np.uint8)
     levels = draw.integers(0, 256, (128, 128), np.uint8)
-    shown = [Example(f"Person {name}", "train", "v", 0.0, noise, levels) for name in range(12)]
-    assert len(examples_grid(shown, np.geomspace(60, 7600, 128), 3.0)) < 2_000_000
+    shown = [
+        ("train", Example(noise, levels, f"Person {name}", "v", "key", "face", "audio", 0))
+        for name in range(12)
+    ]
+    assert len(examples_grid(shown, np.geomspace(60, 7600, 128), 3.0, 16_000)) < 2_000_000

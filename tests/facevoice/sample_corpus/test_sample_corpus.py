@@ -1,8 +1,9 @@
-"""The sample corpus: its layout, its bytes, and what an interrupted making leaves behind."""
+"""The sample corpus: layout, file contents, reproducible bytes, and interrupted runs."""
 
 import csv
 import io
 import re
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 import soundfile as sf
 from PIL import Image
 
-from facevoice.sample_corpus import make_sample_corpus, write
+from facevoice.sample_corpus import make_sample_corpus, writer
+from facevoice.sample_corpus.__main__ import main
 from facevoice.sample_corpus.channels import clip_wav
 from facevoice.sample_corpus.faces import face_jpeg
-from facevoice.sample_corpus.keys import (
+from facevoice.sample_corpus.naming import (
     ITEMS_PER_VIDEO,
     VIDEOS_PER_PERSON,
     clip_file,
@@ -24,10 +26,10 @@ from facevoice.sample_corpus.keys import (
 )
 from facevoice.sample_corpus.people import PEOPLE, speaker_id
 from facevoice.sample_corpus.voices import clip_seconds
-from facevoice.sample_corpus.write import MARKER, corpus_at
+from facevoice.sample_corpus.writer import MARKER, corpus_paths
 
 FEW = PEOPLE[3:5]
-"""Two people are enough to write."""
+"""The people of the corpora that the tests write."""
 
 
 def face(person: int, video: int, item: int) -> bytes:
@@ -39,7 +41,7 @@ def clip(person: int, video: int, item: int) -> bytes:
 
 
 class InlinePool:
-    """Runs the jobs here: no processes to start, and patches of this process hold."""
+    """Runs jobs in this process, where the tests' patches apply."""
 
     def __init__(self, *_args, **_options):
         pass
@@ -60,34 +62,34 @@ class InlinePool:
 
 @pytest.fixture
 def inline(monkeypatch):
-    monkeypatch.setattr(write, "ProcessPoolExecutor", InlinePool)
-    monkeypatch.setattr(write, "as_completed", lambda jobs: jobs)
+    monkeypatch.setattr(writer, "ProcessPoolExecutor", InlinePool)
+    monkeypatch.setattr(writer, "as_completed", lambda jobs: jobs)
 
 
 @pytest.fixture
 def few(monkeypatch, inline):
-    monkeypatch.setattr(write, "PEOPLE", FEW)
+    monkeypatch.setattr(writer, "PEOPLE", FEW)
 
 
 @pytest.fixture
 def stub_items(monkeypatch, few):
-    """Items of a byte each, for tests of folders alone."""
-    monkeypatch.setattr(write, "face_jpeg", lambda *_: b"f")
-    monkeypatch.setattr(write, "clip_wav", lambda *_: b"c")
+    """Replaces the content of files by one byte, for tests of directories."""
+    monkeypatch.setattr(writer, "face_jpeg", lambda *_: b"f")
+    monkeypatch.setattr(writer, "clip_wav", lambda *_: b"c")
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A corpus of two people, three videos each, with true faces and voices."""
+    """A corpus of two people with three videos each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write, "VIDEOS_PER_PERSON", 3)
-        patch.setattr(write, "ProcessPoolExecutor", InlinePool)
-        patch.setattr(write, "as_completed", lambda jobs: jobs)
-        patch.setattr(write, "PEOPLE", FEW)
+        patch.setattr(writer, "VIDEOS_PER_PERSON", 3)
+        patch.setattr(writer, "ProcessPoolExecutor", InlinePool)
+        patch.setattr(writer, "as_completed", lambda jobs: jobs)
+        patch.setattr(writer, "PEOPLE", FEW)
         return make_sample_corpus(tmp_path_factory.mktemp("corpus") / "sample")
 
 
-def test_the_layout_is_voxcelebs(written):
+def test_the_layout_is_that_of_voxceleb1(written):
     faces = sorted(p.relative_to(written.faces).as_posix() for p in written.faces.rglob("*.jpg"))
     clips = sorted(p.relative_to(written.audio).as_posix() for p in written.audio.rglob("*.wav"))
     assert len(faces) == len(clips) == len(FEW) * 3 * ITEMS_PER_VIDEO
@@ -106,11 +108,11 @@ def test_the_meta_file_is_tab_separated(written):
     assert {row[1] for row in rows} == {p.name for p in written.faces.iterdir()}
 
 
-def test_all_twelve_have_awkward_and_distinct_names():
+def test_names_are_distinct_and_have_unusual_characters():
     names = [person.name for person in PEOPLE]
     videos = [video_id(p, v) for p in range(len(PEOPLE)) for v in range(VIDEOS_PER_PERSON)]
     assert len(set(names)) == 12
-    assert names != sorted(names), "an id must only be found through the meta file"
+    assert names != sorted(names), "ids must map to names only through the meta file"
     assert any(name.endswith(".") for name in names)
     assert any("-" in name for name in names)
     assert all(name.isascii() for name in names)
@@ -133,13 +135,13 @@ def test_clips_are_16_khz_mono_pcm16_of_about_three_seconds(written):
     infos = [sf.info(path) for path in written.audio.rglob("*.wav")]
     assert {(i.samplerate, i.channels, i.subtype) for i in infos} == {(16_000, 1, "PCM_16")}
     assert all(2.59 < i.duration < 3.61 for i in infos)
-    everyone = [
+    seconds = [
         clip_seconds(p, v, i)
         for p in range(len(PEOPLE))
         for v in range(VIDEOS_PER_PERSON)
         for i in range(ITEMS_PER_VIDEO)
     ]
-    assert np.mean(everyone) == pytest.approx(3.03, abs=0.01)
+    assert np.mean(seconds) == pytest.approx(3.03, abs=0.01)
 
 
 def test_clips_are_neither_silent_nor_clipped(written):
@@ -149,13 +151,13 @@ def test_clips_are_neither_silent_nor_clipped(written):
         assert np.mean(np.abs(sound) > 0.985) < 1e-3
 
 
-def test_an_item_is_the_same_bytes_in_any_order_and_process(written):
+def test_bytes_do_not_depend_on_order_or_process(written):
     keys = [(3, 0, 0), (4, 8, 4), (0, 2, 1)]
-    here = [(face(*key), clip(*key)) for key in keys]
-    again = [(face(*key), clip(*key)) for key in reversed(keys)][::-1]
+    first = [(face(*key), clip(*key)) for key in keys]
+    reordered = [(face(*key), clip(*key)) for key in reversed(keys)][::-1]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        there = list(zip(pool.map(face_of_key, keys), pool.map(clip_of_key, keys), strict=True))
-    assert here == again == there
+        in_worker = list(zip(pool.map(face_of_key, keys), pool.map(clip_of_key, keys), strict=True))
+    assert first == reordered == in_worker
     videos = written.faces / FEW[0].name / "1.6" / video_id(0, 0)
     assert (videos / face_file(0, 0, 0)).read_bytes() == face_jpeg(FEW[0].face, 0, 0, 0)
 
@@ -168,12 +170,12 @@ def clip_of_key(key: tuple[int, int, int]) -> bytes:
     return clip(*key)
 
 
-def test_every_frame_and_clip_is_another_one():
+def test_images_and_clips_of_a_video_differ():
     assert len({face(5, 1, item) for item in range(ITEMS_PER_VIDEO)}) == ITEMS_PER_VIDEO
     assert len({clip(5, 1, item) for item in range(ITEMS_PER_VIDEO)}) == ITEMS_PER_VIDEO
 
 
-def test_pictures_of_a_video_are_closer_than_those_of_two_videos():
+def test_images_of_a_video_are_closer_than_those_of_two_videos():
     def pixels(video: int, item: int) -> np.ndarray:
         image = Image.open(io.BytesIO(face(6, video, item))).convert("RGB").resize((32, 32))
         return np.asarray(image, dtype=np.float64)
@@ -192,28 +194,26 @@ def test_progress_counts_people(tmp_path, stub_items):
 def test_a_second_call_writes_nothing(tmp_path, stub_items, monkeypatch):
     first = make_sample_corpus(tmp_path / "made")
     stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / "made").rglob("*")}
-    monkeypatch.setattr(write, "write_person", None)
+    monkeypatch.setattr(writer, "write_person", None)
     assert make_sample_corpus(tmp_path / "made") == first
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "made").rglob("*")} == stamps
 
 
-def test_an_interrupted_making_leaves_nothing_that_looks_finished(
-    tmp_path, stub_items, monkeypatch
-):
+def test_an_interrupted_run_leaves_no_corpus(tmp_path, stub_items, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(write, "clip_wav", interrupt)
+        patch.setattr(writer, "clip_wav", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_sample_corpus(tmp_path / "made")
     assert not (tmp_path / "made").exists()
     assert not list(tmp_path.rglob(MARKER))
     make_sample_corpus(tmp_path / "made")
-    assert [p.name for p in tmp_path.iterdir()] == ["made"], "the leftover is cleared away"
+    assert [p.name for p in tmp_path.iterdir()] == ["made"], "the staging directory is removed"
 
 
-def test_a_damaged_corpus_is_made_anew(tmp_path, stub_items):
+def test_an_incomplete_corpus_is_written_again(tmp_path, stub_items):
     corpus = make_sample_corpus(tmp_path / "made")
     lost = corpus.audio / speaker_id(0) / video_id(0, 0) / clip_file(0)
     lost.unlink()
@@ -221,17 +221,27 @@ def test_a_damaged_corpus_is_made_anew(tmp_path, stub_items):
     assert lost.exists()
 
 
-def test_a_foreign_folder_is_refused_and_kept(tmp_path, stub_items):
-    theirs = tmp_path / "thesis" / "notes.txt"
-    theirs.parent.mkdir()
-    theirs.write_text("mine")
+def test_a_directory_with_other_content_is_an_error_and_kept(tmp_path, stub_items):
+    other = tmp_path / "thesis" / "notes.txt"
+    other.parent.mkdir()
+    other.write_text("mine")
     with pytest.raises(ValueError, match="is not a sample corpus"):
-        make_sample_corpus(theirs.parent)
-    assert theirs.read_text() == "mine"
+        make_sample_corpus(other.parent)
+    assert other.read_text() == "mine"
 
 
-def test_the_marker_says_what_it_is(written):
+def test_the_marker_describes_the_corpus(written):
     text = (written.meta.parent / MARKER).read_text("utf-8")
     assert "No real person" in text
     assert "Apache-2.0" in text
-    assert corpus_at(written.meta.parent) == written
+    assert corpus_paths(written.meta.parent) == written
+
+
+def test_the_command_prints_the_directory_and_has_help(tmp_path, stub_items, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["sample_corpus", str(tmp_path / "made")])
+    main()
+    assert capsys.readouterr().out == f"The sample corpus is in {tmp_path / 'made'}.\n"
+    monkeypatch.setattr(sys, "argv", ["sample_corpus", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert "(default: data/sample_corpus)" in " ".join(capsys.readouterr().out.split())

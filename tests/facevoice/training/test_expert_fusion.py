@@ -1,6 +1,8 @@
-"""The fusion of experts: what it is given by each, and how far it trusts them."""
+"""Tests of the product of experts: its weights and their calibration."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import keras
 import numpy as np
@@ -15,14 +17,15 @@ from tests.conftest import write_corpus
 from tfdata import load
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
+NARROW = {"widths": (4, 4), "units": 8}
 
 
 @pytest.fixture
 def experts():
-    """Untrained experts, and the fusion of them."""
+    """Returns two untrained experts and their fusion."""
     keras.utils.set_random_seed(3)
     image, audio, fusion = (
-        build_model(f"resnet_{name}", SMALL, 5) for name in ("image", "audio", "fusion")
+        build_model(f"resnet_{name}", SMALL, 5, **NARROW) for name in ("image", "audio", "fusion")
     )
     copy_expert_weights(fusion, image, audio)
     return image, audio, fusion
@@ -40,7 +43,7 @@ def without(medium, batch):
     return batch | {medium: np.zeros_like(batch[medium])}
 
 
-def test_the_fusion_of_two_experts_is_the_product_of_their_answers(experts):
+def test_fusion_is_the_product_of_the_experts_probabilities(experts):
     image, audio, fusion = experts
     batch = a_batch()
     product = np.asarray(image(batch["image"])) * np.asarray(audio(batch["spectrogram"]))
@@ -48,7 +51,7 @@ def test_the_fusion_of_two_experts_is_the_product_of_their_answers(experts):
     np.testing.assert_allclose(fusion(batch), wanted, atol=1e-5)
 
 
-def test_with_half_of_the_evidence_the_answer_is_that_of_the_other_expert(experts):
+def test_with_a_missing_medium_the_fusion_equals_the_other_expert(experts):
     image, audio, fusion = experts
     batch = a_batch()
     faces, voices = image(batch["image"]), audio(batch["spectrogram"])
@@ -60,7 +63,7 @@ def test_with_half_of_the_evidence_the_answer_is_that_of_the_other_expert(expert
     np.testing.assert_allclose(fusion(mixed)[4:], voices, atol=1e-5)
 
 
-def test_an_expert_weighs_as_much_as_it_is_told_alone_and_together(experts):
+def test_weights_alone_and_together_are_applied(experts):
     image, audio, fusion = experts
     fusion.get_layer(EMBEDDING).alone.assign([8.0, 4.0])  # 16 is what the experts learn with
     fusion.get_layer(EMBEDDING).together.assign([32.0, 0.0])
@@ -74,13 +77,13 @@ def test_an_expert_weighs_as_much_as_it_is_told_alone_and_together(experts):
     np.testing.assert_allclose(fusion(batch), softmax(2 * faces, axis=1), atol=1e-5)
 
 
-def test_with_neither_face_nor_voice_everybody_is_as_likely(experts):
+def test_without_face_and_voice_the_distribution_is_uniform(experts):
     *_, fusion = experts
     nothing = without("image", without("spectrogram", a_batch()))
     np.testing.assert_allclose(fusion(nothing), 0.2, atol=1e-6)
 
 
-def test_weights_of_experts_whose_logits_are_true_are_1_and_of_a_useless_one_0():
+def test_calibrated_experts_get_weight_1_and_a_random_one_the_minimum():
     """Labels are drawn from the softmax of the sum of two; the third is noise."""
     draw = np.random.default_rng(1)
     experts = [draw.normal(0, 2, (20_000, 6)) for _ in range(3)]
@@ -89,7 +92,7 @@ def test_weights_of_experts_whose_logits_are_true_are_1_and_of_a_useless_one_0()
     np.testing.assert_allclose(fit_weights(experts, labels), [1, 1, 0.1], atol=0.05)
 
 
-def test_an_expert_that_misleads_is_not_turned_round():
+def test_a_misleading_expert_gets_no_negative_weight():
     draw = np.random.default_rng(1)
     good, labels = draw.normal(0, 1, (500, 4)), draw.integers(0, 4, 500)
     good[np.arange(500), labels] += 2
@@ -101,7 +104,7 @@ def test_an_expert_that_misleads_is_not_turned_round():
 
 
 @pytest.mark.parametrize("examples", [20, 200])
-def test_an_expert_that_is_always_right_is_as_sure_as_that_many_answers_allow(examples):
+def test_confidence_of_a_perfect_expert_is_platts_target(examples):
     """Platt's target: (n + 1) / (n + 2)."""
     labels = np.arange(examples) % 4
     weight = fit_weights([np.eye(4)[labels]], labels)[0]
@@ -110,8 +113,18 @@ def test_an_expert_that_is_always_right_is_as_sure_as_that_many_answers_allow(ex
 
 
 @pytest.fixture(scope="module")
-def run_dir(build, tmp_path_factory):
-    """A run of the fusion, of few and short epochs."""
+def narrow():
+    """Builds small models: what a run holds does not depend on their size."""
+    small = partial(build_model, **NARROW)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("fit", "trainer"):
+            patch.setattr(f"facevoice.training.{module}.build_model", small)
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_dir(build, narrow, tmp_path_factory):
+    """Returns a run of the fusion with two epochs."""
     root = tmp_path_factory.mktemp("fusion")
     corpus = write_corpus(root / "corpus")
     assert build(*corpus.flags, f"--output={root / 'set'}") == 0
@@ -120,7 +133,7 @@ def run_dir(build, tmp_path_factory):
     return root / "run"
 
 
-def test_a_run_of_the_fusion_holds_the_runs_of_its_experts(run_dir):
+def test_a_fusion_run_contains_the_runs_of_its_experts(run_dir):
     for name in ("resnet_image", "resnet_audio"):
         assert open_run(run_dir / name).model == name
         assert (run_dir / name / "report.html").is_file()
@@ -128,7 +141,7 @@ def test_a_run_of_the_fusion_holds_the_runs_of_its_experts(run_dir):
     assert (run_dir / "report.html").is_file()
 
 
-def test_each_expert_of_a_run_ranks_people_as_it_does_in_the_fusion(run_dir):
+def test_experts_rank_people_as_in_the_fusion(run_dir):
     fusion = open_run(run_dir)
     for name, medium, other in (
         ("resnet_image", "image", "spectrogram"),
@@ -142,7 +155,7 @@ def test_each_expert_of_a_run_ranks_people_as_it_does_in_the_fusion(run_dir):
             np.testing.assert_array_equal(np.argsort(alone), np.argsort(joined))
 
 
-def test_finished_experts_are_taken_as_they_are(run_dir, tmp_path, capsys):
+def test_finished_experts_are_not_trained_again(run_dir, tmp_path, capsys):
     """A second command with the same settings trains nothing, as after a kill between them."""
     (run_dir / "metrics.json").unlink()
     flags = ["--model=resnet_fusion", f"--data={run_dir.parent / 'set'}", f"--output={run_dir}"]

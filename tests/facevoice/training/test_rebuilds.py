@@ -1,4 +1,4 @@
-"""Readers of a dataset that is rebuilt in the same folder while they read it."""
+"""Tests of readers of a dataset that is rebuilt in the same directory at the same time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 from tfdata.recovery import DamageWarning, first_damage
 from tfdata.schema import SPLITS
-from tfdata.sources import copied
+from tfdata.sources import copy_shards
 
 # What rebuilds change, in turns: the person with label 0, the split, the pairing.
 CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])
@@ -98,9 +98,7 @@ def one_line(capsys):
     return lines[0]
 
 
-def test_a_manifest_that_was_read_before_a_rebuild_still_gives_its_examples_and_labels(
-    folder, rebuild
-):
+def test_an_earlier_manifest_still_gives_its_examples_and_labels(folder, rebuild):
     manifest = load_manifest(folder)
     before = {split: examples(folder, split) for split in SPLITS}
     assert {split: examples(folder, split, manifest) for split in SPLITS} == before
@@ -130,22 +128,22 @@ def test_a_reader_says_that_a_rebuild_has_removed_its_shards(folder, rebuild_and
         with pytest.raises(DatasetError, match=REMOVED):
             examples(folder, "train", manifest, **options)
     with pytest.raises(DatasetError, match=REMOVED):
-        copied(folder, manifest, manifest.shards, tmp_path / "copies")
+        copy_shards(folder, manifest, manifest.shards, tmp_path / "copies")
 
 
 def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
     manifest = load_manifest(folder)
     (folder / manifest.splits["train"].shards[0].file).unlink()
-    with pytest.raises(DatasetError, match="is missing; copy the data set again"):
+    with pytest.raises(DatasetError, match="is missing; copy the dataset again"):
         examples(folder, "train", manifest)
     with pytest.warns(DamageWarning):
         examples(folder, "train", manifest, damage="skip")
 
 
-def test_a_manifest_is_not_taken_with_the_shards_of_another_build(
+def test_a_manifest_is_not_used_with_the_shards_of_another_build(
     folder, rebuild_and_remove, monkeypatch
 ):
-    during(monkeypatch, "tfdata.schema.check_shard_sizes", rebuild_and_remove)
+    during(monkeypatch, "tfdata.manifest.check_shard_sizes", rebuild_and_remove)
     with pytest.raises(DatasetError, match=REMOVED):
         load_manifest(folder)
 
@@ -159,7 +157,7 @@ def test_a_manifest_is_not_taken_with_the_shards_of_another_build(
         ),
     ],
 )
-def test_training_beside_ten_rebuilds_ends_as_one_that_was_not_disturbed(
+def test_rebuilds_do_not_change_the_result_of_a_training(
     data_set, folder, rebuild, tmp_path, monkeypatch, capsys, model, epochs, runs
 ):
     flags = [f"--model={model}", f"--epochs={epochs}", "--batch_size=8", "--seed=4"]
@@ -189,7 +187,7 @@ def test_training_beside_ten_rebuilds_ends_as_one_that_was_not_disturbed(
         assert samples[0] == samples[1]
 
 
-def test_experts_are_weighed_by_the_manifest_that_training_began_with(data_set, folder, rebuild):
+def test_experts_are_calibrated_with_the_manifest_from_the_start(data_set, folder, rebuild):
     manifest = load_manifest(folder)
     keras.utils.set_random_seed(1)
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))

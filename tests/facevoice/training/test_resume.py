@@ -1,4 +1,4 @@
-"""Runs that are stopped and taken up again, and the small arithmetic behind it."""
+"""Tests of interrupted runs that resume, of run directories, and of recipes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def weights_of(run_dir):
     return keras.models.load_model(run_dir / "model.keras").get_weights()
 
 
-def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(data_set, tmp_path):
-    flags = [*FLAGS, f"--data={data_set}", "--epochs=5", "--seed=3"]
-    assert train.main([*flags, f"--output={tmp_path / 'whole'}"]) == 0
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "train.py", *flags, f"--output={run_dir}"]
+@pytest.fixture(scope="module")
+def killed(data_set, tmp_path_factory):
+    """Returns the directory of a run that was killed in its third epoch of five, and its flags."""
+    run_dir = tmp_path_factory.mktemp("killed") / "run"
+    flags = [*FLAGS, "--epochs=5", "--seed=3"]
+    command = [sys.executable, "train.py", *flags, f"--data={data_set}", f"--output={run_dir}"]
     switch = run_dir / "checkpoint" / "progress.json"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while not switch.exists() or Progress.from_json(switch.read_text()).epoch < 2:
@@ -46,6 +47,24 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(data_se
             time.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
     assert not (run_dir / "metrics.json").exists()
+    return run_dir, flags
+
+
+@pytest.fixture
+def unfinished(killed, data_set, tmp_path):
+    """Returns copies of the killed run and of its data set, and the flags that resume it."""
+    run_dir = shutil.copytree(killed[0], tmp_path / "run")
+    copy = shutil.copytree(data_set, tmp_path / "set")
+    return copy, run_dir, [*killed[1], f"--data={copy}", f"--output={run_dir}"]
+
+
+def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
+    killed, data_set, tmp_path
+):
+    run_dir, flags = killed
+    flags = [*flags, f"--data={data_set}"]
+    assert train.main([*flags, f"--output={tmp_path / 'whole'}"]) == 0
+    run_dir = shutil.copytree(run_dir, tmp_path / "killed")
     assert train.main([*flags, f"--output={run_dir}"]) == 0
     for one, other in zip(weights_of(tmp_path / "whole"), weights_of(run_dir), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -58,9 +77,7 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(data_se
     assert not (run_dir / "checkpoint").exists()
 
 
-def test_a_run_that_was_stopped_within_epochs_ends_with_the_weights_of_one_that_was_not(
-    data_set, tmp_path, monkeypatch
-):
+def test_a_run_stopped_within_epochs_resumes_to_the_same_weights(data_set, tmp_path, monkeypatch):
     """With dropout, augmentation, a schedule, and a batch size that does not divide the pairs."""
     manifest = load_manifest(data_set)
     recipe = Recipe("adamw", 1e-3, "cosine", 4, 3, augment=True, weight_decay=0.05, seed=2)
@@ -95,7 +112,7 @@ def test_a_run_that_was_stopped_within_epochs_ends_with_the_weights_of_one_that_
         assert resumed.history[name] == (values if exactly else pytest.approx(values, rel=1e-5))
 
 
-def test_two_trainings_in_one_folder_are_refused(data_set, tmp_path, capsys):
+def test_a_run_directory_is_locked(data_set, tmp_path, capsys):
     flags = [*FLAGS, f"--data={data_set}", "--epochs=2", f"--output={tmp_path / 'run'}"]
     overrides = {"batch_size": 4, "learning_rate": 0.003, "patience": 3, "epochs": 2, "seed": 0}
     trainer = Trainer(open_training_data(data_set), OURS, overrides, Execution())
@@ -104,7 +121,7 @@ def test_two_trainings_in_one_folder_are_refused(data_set, tmp_path, capsys):
     assert f"Another training is writing to {tmp_path / 'run'};" in capsys.readouterr().err
 
 
-def test_patience_is_not_forgotten_by_a_run_that_is_taken_up_again():
+def test_early_stopping_survives_interruptions():
     recipe = Recipe(epochs=50, patience=3)
     losses = [1.0, 0.5, 0.6, 0.7, 0.8, 0.1]
     progress = Progress()
@@ -117,7 +134,7 @@ def test_patience_is_not_forgotten_by_a_run_that_is_taken_up_again():
     assert (progress.best_epoch, progress.seconds) == (6, 12.0)
 
 
-def test_a_watched_accuracy_is_better_when_it_is_higher():
+def test_a_higher_watched_accuracy_is_better():
     progress = Progress()
     for accuracy in (0.5, 0.9, 0.9, 0.7):
         progress = progress.after_epoch({"accuracy": accuracy}, "accuracy", 1.0)
@@ -127,14 +144,14 @@ def test_a_watched_accuracy_is_better_when_it_is_higher():
     assert progress.is_done(Recipe(patience=99, epochs=4))
 
 
-def test_a_small_split_is_passed_more_often_until_there_are_steps_enough():
+def test_a_small_split_gets_more_epochs():
     recipe = Recipe(batch_size=32, epochs=40, min_steps=1500)
     assert recipe.for_pairs(3200).epochs == 40  # 100 steps each
     assert recipe.for_pairs(379).epochs == 125  # 12 steps each
     assert Recipe(epochs=40).for_pairs(1).epochs == 40
 
 
-def test_without_patience_training_goes_on_to_the_end():
+def test_without_patience_there_is_no_early_stopping():
     progress = Progress()
     for loss in (0.1, *[1.0] * 30):
         progress = progress.after_epoch({"val_loss": loss}, "val_loss", 1.0)
@@ -143,22 +160,7 @@ def test_without_patience_training_goes_on_to_the_end():
     assert progress.best_epoch == 1
 
 
-@pytest.fixture
-def unfinished(data_set, tmp_path):
-    """A run of one epoch of three, and its data set, which may be changed."""
-    copy = shutil.copytree(data_set, tmp_path / "set")
-    run_dir = tmp_path / "run"
-    flags = [*FLAGS, f"--data={copy}", f"--output={run_dir}", "--epochs=3"]
-    command = [sys.executable, "train.py", *flags]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while not (run_dir / "checkpoint" / "progress.json").exists():
-            assert process.poll() is None
-            time.sleep(0.005)
-        process.kill()
-    return copy, run_dir, flags
-
-
-def test_a_data_set_that_changed_since_is_refused(unfinished, build, tmp_path, capsys):
+def test_a_run_does_not_resume_on_a_changed_dataset(unfinished, build, tmp_path, capsys):
     copy, run_dir, flags = unfinished
     corpus = write_corpus(tmp_path / "other")
     assert build(*corpus.flags, "--seed=9", f"--output={copy}") == 0
@@ -170,12 +172,12 @@ def test_a_data_set_that_changed_since_is_refused(unfinished, build, tmp_path, c
     assert "no unfinished run with these settings" in capsys.readouterr().err
 
 
-def test_a_data_set_that_was_moved_is_the_same(unfinished, tmp_path):
+def test_a_run_resumes_after_its_dataset_was_moved(unfinished, tmp_path):
     copy, run_dir, flags = unfinished
     copy.rename(tmp_path / "moved")
     flags = [flag.replace(str(copy), str(tmp_path / "moved")) for flag in flags]
     assert train.main(flags) == 0
-    assert json.loads((run_dir / "metrics.json").read_text())["epochs"] == 3
+    assert json.loads((run_dir / "metrics.json").read_text())["epochs"] == 5
 
 
 def test_manifest_sha256_is_the_hash_of_the_file(unfinished):
@@ -235,7 +237,7 @@ def test_runs_are_numbered_where_no_output_is_named(tmp_path, monkeypatch, data_
     assert name("cnn_audio") == "runs/cnn_audio"
 
 
-def test_people_whom_training_never_meets_are_refused(build, tmp_path, capsys):
+def test_people_without_training_pairs_are_refused(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=3, videos=3)
     clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
     table = tmp_path / "split.txt"
@@ -247,7 +249,7 @@ def test_people_whom_training_never_meets_are_refused(build, tmp_path, capsys):
     assert "1 person without a training pair, such as Person_2;" in capsys.readouterr().err
 
 
-def test_the_studys_recipe_is_the_studys():
+def test_recipes_of_the_study():
     assert set(STUDY) == {"cnn_image", "cnn_audio", "crnn_audio", "cnn_cnn", "cnn_crnn"}
     assert STUDY.keys() < OURS.keys()
     assert all(not r.augment and not r.label_smoothing for r in STUDY.values())

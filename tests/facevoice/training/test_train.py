@@ -1,9 +1,10 @@
-"""Training, run for real on a small data set, and the arithmetic of its measures."""
+"""Tests of the training command on a small dataset, and of accuracy metrics."""
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 
 import keras
 import numpy as np
@@ -18,14 +19,14 @@ from tfdata import load, load_manifest
 
 @pytest.fixture(scope="module")
 def run_dir(data_set, tmp_path_factory):
-    """A finished run of three epochs."""
+    """Returns a finished run of three epochs."""
     output = tmp_path_factory.mktemp("runs") / "run"
     flags = ["--model=cnn_image", f"--data={data_set}", f"--output={output}", "--epochs=3"]
     assert train.main([*flags, "--seed=5", "--batch_size=4", "--learning_rate=0.01"]) == 0
     return output
 
 
-def test_a_run_leaves_all_that_it_promises(run_dir):
+def test_a_run_has_all_files(run_dir):
     files = {path.name for path in run_dir.iterdir()}
     assert files == {
         "model.keras",
@@ -48,7 +49,7 @@ def test_a_run_leaves_all_that_it_promises(run_dir):
             assert np.asarray(picture.convert("L")).std() > 5
 
 
-def test_settings_and_history_are_those_of_the_run(run_dir, data_set):
+def test_settings_and_history_are_recorded(run_dir, data_set):
     settings = json.loads((run_dir / "settings.json").read_text())
     assert settings["model"] == "cnn_image"
     assert settings["batch_size"] == 4
@@ -75,7 +76,7 @@ def test_the_saved_model_has_the_accuracy_that_is_reported(run_dir, data_set):
         assert metrics[split]["accuracy"] == right / pairs
 
 
-def test_what_is_left_of_the_test_when_faces_are_damaged_is_measured(run_dir):
+def test_error_analysis_is_in_the_metrics(run_dir):
     metrics = json.loads((run_dir / "metrics.json").read_text())
     intact, *damaged = metrics["robustness"]
     assert intact["top_1"]["correct"] == metrics["test"]["correct"]
@@ -106,7 +107,7 @@ def test_the_same_seed_gives_the_same_numbers(run_dir, data_set, tmp_path):
         assert float(row["loss"]) == pytest.approx(float(same["loss"]), rel=1e-12)
 
 
-def test_a_model_learns_what_can_be_learnt(build, tmp_path):
+def test_a_model_learns_an_easy_task(build, tmp_path):
     """Faces whose colour names the person: both splits must come out nearly perfect."""
     corpus = write_corpus(tmp_path / "corpus", people=3, videos=6, per_video=3)
     draw = np.random.default_rng(0)
@@ -135,7 +136,7 @@ def test_a_model_learns_what_can_be_learnt(build, tmp_path):
         ([], ["--model"]),
     ],
 )
-def test_wrong_flags_are_one_sentence(data_set, capsys, flags, words):
+def test_wrong_flags_are_one_line(data_set, capsys, flags, words):
     with pytest.raises(SystemExit) as stop:
         train.main([f"--data={data_set}", *flags])
     error = capsys.readouterr().err
@@ -146,14 +147,14 @@ def test_wrong_flags_are_one_sentence(data_set, capsys, flags, words):
         assert word in error
 
 
-def test_a_folder_that_is_no_data_set_is_one_sentence(capsys, tmp_path):
+def test_a_directory_without_a_dataset_is_a_one_line_error(capsys, tmp_path):
     assert train.main(["--model=cnn_image", f"--data={tmp_path}"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert str(tmp_path) in error
 
 
-def test_an_earlier_run_is_not_written_over(run_dir, data_set, capsys):
+def test_a_finished_run_is_not_overwritten(run_dir, data_set, capsys):
     before = (run_dir / "metrics.json").read_text()
     flags = ["--model=cnn_image", f"--data={data_set}", f"--output={run_dir}"]
     assert train.main(flags) == 1
@@ -161,15 +162,13 @@ def test_an_earlier_run_is_not_written_over(run_dir, data_set, capsys):
     assert (run_dir / "metrics.json").read_text() == before
 
 
-def test_an_exploding_loss_is_one_sentence(data_set, capsys, tmp_path):
+def test_an_infinite_loss_is_a_one_line_error(data_set, capsys, tmp_path):
     flags = ["--model=cnn_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
     assert train.main([*flags, "--learning_rate=1e30", "--epochs=5"]) == 1
     assert "smaller --learning_rate" in capsys.readouterr().err
 
 
-def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(
-    data_set, tmp_path
-):
+def test_early_stopping_restores_the_best_weights(data_set, tmp_path):
     flags = ["--model=linear_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
     assert train.main([*flags, "--epochs=200", "--patience=2", "--learning_rate=0.1"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
@@ -186,7 +185,7 @@ def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best_we
     assert kept < float(rows[-1]["val_loss"]) * 0.99
 
 
-def test_measures_of_a_small_confusion_by_hand():
+def test_split_metrics_by_hand():
     labels, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 2, 2])
     counts = confusion_matrix(labels, answers, 4)
     assert counts.tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
@@ -194,6 +193,18 @@ def test_measures_of_a_small_confusion_by_hand():
     assert (found.correct, found.pairs, found.accuracy) == (4, 6, 4 / 6)
     assert found.commonest == 0.5
     assert found.by_person == {"a": 2 / 3, "b": 0.5, "c": 1.0}
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 1000, 10**6, 10**10])
+def test_wilson_interval_equals_its_formula(total):
+    z = 1.96
+    for correct in {0, 1, total // 3, total - 1, total}:
+        share = correct / total
+        centre = share + z**2 / (2 * total)
+        spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+        scale = 1 + z**2 / total
+        expected = ((centre - spread) / scale, (centre + spread) / scale)
+        assert wilson_interval(correct, total) == pytest.approx(expected, abs=1e-12)
 
 
 def test_wilson_interval_against_published_values():

@@ -1,0 +1,285 @@
+"""Defines the manifest of a dataset, and reads and checks it.
+
+A program reads the manifest once, when it starts, and uses it to its end. A rebuild replaces
+`dataset.json` and later removes the shards of earlier builds, so a missing shard may have been
+removed by a rebuild.
+
+Manifests of other releases stay readable: a field that an older one lacks has a default here, and
+fields that a newer one adds are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tfdata.errors import DatasetError
+from tfdata.fields import from_fields
+from tfdata.schema import FORMAT, FORMAT_VERSION, MANIFEST_NAME, SPLITS, describe_record
+from tfdata.storage import remote
+from tfdata.storage.addresses import check_address
+from tfdata.storage.files import open_regular, parse_json
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A TFRecord file."""
+
+    file: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """One of SPLITS: its number of pairs, the videos of each identity, and its shards."""
+
+    pairs: int
+    sessions: Mapping[str, list[str]]
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person of the dataset.
+
+    Attributes:
+      label: class number, from 0.
+      meta: columns of the metadata file.
+      pairs: split to number of pairs.
+      missing: planned pairs that are missing because media were broken and no spare was left.
+    """
+
+    label: int
+    meta: Mapping[str, str]
+    pairs: Mapping[str, int]
+    missing: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Counts of the media on disk of the people of a dataset.
+
+    `audio_seconds` is the total length of the clips.
+    """
+
+    videos: int
+    faces: int
+    clips: int
+    audio_seconds: float
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Pairs of a split, and how many of them share a video or a clip with the training split."""
+
+    pairs: int
+    same_video: int
+    same_audio: int
+
+    def __add__(self, other: Leak) -> Leak:
+        return Leak(
+            self.pairs + other.pairs,
+            self.same_video + other.same_video,
+            self.same_audio + other.same_audio,
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `dataset.json`. New fields are added at the end, with defaults.
+
+    Attributes:
+      features: the preprocessing settings (fields of `facevoice.features.FeatureSettings`).
+      plan: the settings of selection and splits, without the names of excluded people.
+      image_shape: (height, width, 3).
+      spectrogram_shape: (bands, frames).
+      people: identity to Person, in the order of labels.
+      splits: name to Split, for each of SPLITS.
+      without_pairs: identity to number of planned pairs, of people whose pairs are all missing.
+      corpus: counts of the media on disk.
+      leakage: split to Leak, for validation and test.
+      rejects: reason to number of media files that could not be used.
+      software: package to version, of the packages that determine the bytes of records.
+      preprocessing_revision: raised when the bytes of records change with equal settings.
+    """
+
+    features: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    image_shape: tuple[int, int, int]
+    spectrogram_shape: tuple[int, int]
+    people: Mapping[str, Person]
+    splits: Mapping[str, Split]
+    without_pairs: Mapping[str, int]
+    corpus: Corpus
+    leakage: Mapping[str, Leak]
+    rejects: Mapping[str, int]
+    software: Mapping[str, str]
+    preprocessing_revision: int = 1
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The shards of all splits."""
+        return tuple(shard for split in self.splits.values() for shard in split.shards)
+
+    def to_json(self) -> str:
+        """Returns the text of `dataset.json`; equal datasets have equal texts."""
+        fields = asdict(self)
+        if self.preprocessing_revision == 1:
+            # Texts of manifests that were written before the field existed do not change.
+            del fields["preprocessing_revision"]
+        head = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "record": describe_record(self.image_shape, self.spectrogram_shape),
+        }
+        return json.dumps(head | fields, indent=1, ensure_ascii=False) + "\n"
+
+
+def is_manifest(content: bytes) -> bool:
+    """Returns whether a file's content is the manifest of a dataset, of any format version."""
+    try:
+        fields = parse_json(content)
+    except ValueError:
+        return False
+    return isinstance(fields, dict) and fields.get("format") == FORMAT
+
+
+def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifest:
+    """Reads and checks the manifest of a dataset.
+
+    Args:
+      data_dir: directory or URL of the dataset.
+      check_shards: also check that all shards exist and have their sizes, in milliseconds. False
+        reads the manifest of a dataset whose shards may be damaged.
+
+    Raises:
+      DatasetError: the directory or the manifest is missing or damaged, the manifest has another
+        format version, a shard is missing, not a regular file or of another size, or the URL has
+        credentials in it.
+    """
+    try:
+        check_address(data_dir)
+    except ValueError as error:
+        raise DatasetError(f"The address {error}.") from None
+    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    path = f"{folder}/{MANIFEST_NAME}"
+    text = remote.read_manifest(folder) if isinstance(folder, str) else _read_text(folder)
+    try:
+        fields = parse_json(text)
+    except ValueError as error:
+        raise DatasetError(f"{path} cannot be read ({error}); build the dataset again.") from None
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise DatasetError(f"{path} is not the manifest of a FaceVoice dataset.")
+    if fields.get("format_version") != FORMAT_VERSION:
+        raise DatasetError(
+            f"{path} has format version {fields.get('format_version')} and this software reads "
+            f"version {FORMAT_VERSION}; build the dataset again, or install the version of "
+            f"FaceVoice that made it."
+        )
+    try:
+        manifest = _parse(fields)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path} is damaged ({error}); build the dataset again.") from None
+    if check_shards:
+        check_shard_sizes(folder, manifest)
+    return manifest
+
+
+def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
+    """Checks that the shards of a manifest exist and have its sizes, in milliseconds.
+
+    Raises:
+      DatasetError: a shard is missing (a rebuild is named as the reason if there was one), is not
+        a regular file, or has another size.
+    """
+    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    names = [shard.file for shard in manifest.shards]
+    sizes = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
+    for shard in manifest.shards:
+        if shard.file not in sizes:
+            raise missing_shard(folder, manifest, shard.file)
+        if sizes[shard.file] != shard.bytes:
+            raise DatasetError(
+                f"The shard {folder}/{shard.file} has {sizes[shard.file]} bytes where the manifest "
+                f"says {shard.bytes}; copy the dataset again, or build it again."
+            )
+
+
+def is_rebuilt(data_dir: str | Path, manifest: Manifest) -> bool:
+    """Returns whether a dataset has another manifest now; False if that cannot be read."""
+    try:
+        return load_manifest(data_dir, check_shards=False).to_json() != manifest.to_json()
+    except DatasetError:
+        return False
+
+
+def missing_shard(data_dir: str | Path, manifest: Manifest, file: str) -> DatasetError:
+    """Returns the error for a missing shard of the manifest in use."""
+    if is_rebuilt(data_dir, manifest):
+        return DatasetError(
+            f"{data_dir} was rebuilt while it was read ({MANIFEST_NAME} has changed), and shard "
+            f"{file} of the earlier build has been removed; start again, and rebuild with "
+            f"--keep_replaced_hours above 0 while it is being read."
+        )
+    return DatasetError(
+        f"The shard {data_dir}/{file} is missing; copy the dataset again, or build it again."
+    )
+
+
+def _read_text(folder: Path) -> str:
+    """Reads the text of a manifest on a disk."""
+    try:
+        with open_regular(folder / MANIFEST_NAME) as file:
+            return file.read().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        found = "is not a directory" if folder.exists() else "does not exist"
+        if folder.is_dir():
+            found = f"has no {MANIFEST_NAME}, so it is not a finished dataset"
+        raise DatasetError(
+            f"{folder} {found}; build a dataset with 'python -m beam_pipelines.build --output DIR'."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DatasetError(
+            f"{folder / MANIFEST_NAME} cannot be read ({reason}); build the dataset again."
+        ) from None
+
+
+def _sizes(folder: Path, names: list[str]) -> dict[str, int]:
+    """Returns name to size in bytes, of the named files that exist.
+
+    Raises:
+      DatasetError: one is not a regular file; reading a FIFO would wait for a writer.
+    """
+    sizes = {}
+    for name in names:
+        with suppress(OSError):
+            status = (folder / name).stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise DatasetError(
+                    f"The shard {folder / name} is not a regular file; copy the dataset again, or "
+                    f"build it again."
+                )
+            sizes[name] = status.st_size
+    return sizes
+
+
+def _parse(fields: Mapping[str, Any]) -> Manifest:
+    """Builds a manifest from parsed JSON, or raises TypeError or ValueError."""
+    manifest = from_fields(Manifest, fields, ignore_unknown=True)
+    if missing := [name for name in SPLITS if name not in manifest.splits]:
+        raise TypeError(f"splits.{missing[0]} is missing")
+    for shard in manifest.shards:
+        name = shard.file
+        if Path(name).name != name or name in ("", "..") or "\0" in name:
+            raise ValueError(f"{name!r} is not a file name")
+    if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
+        raise ValueError("a shape has no size")
+    return replace(manifest, splits={name: manifest.splits[name] for name in SPLITS})
