@@ -34,7 +34,7 @@ from apache_beam.runners.portability.flink_runner import (
 from apache_beam.utils.subprocess_server import pick_port
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.options import beams_parser
+from beam_pipelines.options import beam_parser
 from beam_pipelines.runners.local_workers import bypass_proxies
 
 TIMEOUT_SECONDS = 10  # for a cluster, or a job server that runs already, to say that it is there
@@ -143,7 +143,7 @@ def _check_cluster(master: str, version: str | None) -> None:
 
 def _check_flags(flags: Sequence[str], stub: Any) -> None:
     """Refuses what stands behind a bare -- and the job server does not know; Beam ignores it."""
-    _, beyond = beams_parser().parse_known_args(list(flags))
+    _, beyond = beam_parser().parse_known_args(list(flags))
     if not beyond:
         return
     answer = stub.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest())

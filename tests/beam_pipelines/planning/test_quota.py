@@ -211,7 +211,7 @@ def test_a_person_whose_media_cannot_be_listed_is_missed(build, tmp_path, capsys
     assert "4 of 8 images examined are rejected (50.0%)" in capsys.readouterr().err
     assert build(*corpus.flags, f"--output={output}") == 0
     assert "Person_1 4" in (said := capsys.readouterr().out)
-    assert "1 person (Person_1) without a pair that is not rejected" in said
+    assert "1 person (Person_1) without pairs, because media are broken" in said
     manifest = load_manifest(output)
     assert manifest.without_pairs == {"Person_1": 4}
     assert manifest.corpus.faces == 4
