@@ -1,1 +1,1 @@
-"""The build job: a corpus on disk becomes a data set of sharded TFRecords, on any Beam runner."""
+"""Builds a dataset of sharded TFRecords from a corpus, on any Apache Beam runner."""

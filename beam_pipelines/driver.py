@@ -1,4 +1,4 @@
-"""The job from a checked command line to a data set that stands, and the words about it."""
+"""Runs a build: plan, execute, validate, publish."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from tqdm import tqdm
 
 from beam_pipelines import manifest_builder, messages
 from beam_pipelines.card import card_html
-from beam_pipelines.corpus.people import People, find_people
-from beam_pipelines.corpus.split_file import with_utterances
+from beam_pipelines.corpus.people import FoundPeople, find_people
+from beam_pipelines.corpus.split_file import apply_split_file
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
-from beam_pipelines.pipeline import describe, describe_plan
+from beam_pipelines.pipeline import add_build, add_planning
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.runners import preflight, progress
-from beam_pipelines.runners.execution import is_portable, pipeline_on, reached, run
+from beam_pipelines.runners.execution import (
+    connect_runner,
+    create_pipeline,
+    is_portable,
+    run_pipeline,
+)
 from beam_pipelines.runners.local_workers import worker_logs
 from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
-from beam_pipelines.shards.shard_results import ShardNote, read_note, seem_to_stand
+from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
 from beam_pipelines.shards.stores import Place, store_at
-from facevoice.features import FeatureSettings
-from facevoice.features.spectrogram import filterbank
 from tfdata.command_line import SAMPLE_CORPUS
 from tfdata.storage.addresses import secret_values
 
 
 def build(arguments: Arguments) -> None:
-    """Builds the data set that a command line asks for, and says what it came to.
+    """Builds a dataset and prints a summary, or only the plan for a dry run.
 
     Raises:
-      BuildError: with one sentence; an older data set in the output folder is still whole then.
+      BuildError: the build failed; an older dataset in the output is unchanged.
     """
     started = time.monotonic()
-    _check_filterbank(arguments.features)
     faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude)
     if arguments.split_file:
-        named = with_utterances(found.people, arguments.split_file)
-        found = replace(found, people=named, unnamed=len(found.people) - len(named))
+        listed = apply_split_file(found.people, arguments.split_file)
+        found = replace(found, people=listed, not_in_split_file=len(found.people) - len(listed))
     job = Job(
         faces_root=_absolute(faces),
         audio_root=_absolute(audio),
@@ -59,57 +61,63 @@ def build(arguments: Arguments) -> None:
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
-        pipeline_on(arguments.runner, arguments.beam_flags)  # refuses what the build would
-        _say_plan(arguments, found, job)
+        create_pipeline(arguments.runner, arguments.beam_flags)  # checks the flags
+        _print_plan(arguments, found, job)
         return
-    with reached(arguments.runner, arguments.beam_flags) as beam_flags:
-        pipeline = pipeline_on(arguments.runner, beam_flags)
-        describe(pipeline, found.people, job, arguments.plan)
-        with output_dir.prepared(job.output):
-            print(f"Building {arguments.output} from {_of_whom(arguments, found)}", flush=True)
+    with connect_runner(arguments.runner, arguments.beam_flags) as beam_flags:
+        pipeline = create_pipeline(arguments.runner, beam_flags)
+        add_build(pipeline, found.people, job, arguments.plan)
+        with output_dir.prepare(job.output):
+            people = messages.people_line(found, arguments.plan.persons)
+            print(f"Building {arguments.output} from {people}.", flush=True)
             with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
                     if is_portable(arguments.runner) and arguments.preflight_seconds:
-                        preflight.ask(
+                        preflight.check_cluster(
                             arguments.runner, beam_flags, job, arguments.preflight_seconds, log
                         )
-                    with progress.shown(job.output, terminal):
-                        run(pipeline, log)
+                    with progress.show(job.output, terminal):
+                        run_pipeline(pipeline, log)
                 lines = _publish(arguments, found, job, started)
     for line in lines:
         print(f"  {line}")
-    print(f"The data set is in {arguments.output}; to see it, open its {CARD_NAME}.")
+    print(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
 
 
-def _say_plan(arguments: Arguments, found: People, job: Job) -> None:
-    """Plans in this process, whatever the runner, and leaves nothing behind."""
+def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
+    """Plans in this process, on any runner, and leaves no files."""
     with tempfile.TemporaryDirectory(prefix="facevoice-") as scratch:
-        aside = replace(job, output=Path(scratch))
-        pipeline = pipeline_on("DirectRunner", ["--direct_running_mode=in_memory"])
-        describe_plan(pipeline, found.people, aside, arguments.plan)
+        scratch_job = replace(job, output=Path(scratch))
+        pipeline = create_pipeline("DirectRunner", ["--direct_running_mode=in_memory"])
+        add_planning(pipeline, found.people, scratch_job, arguments.plan)
         with (
-            output_dir.prepared(Path(scratch)),
-            output_dir.log_file(aside.output) as log,
+            output_dir.prepare(scratch_job.output),
+            output_dir.log_file(scratch_job.output) as log,
             worker_logs(log),
         ):
-            run(pipeline, log)
-        outline = output_dir.read_outline(aside.output) or Outline()
-    if not outline.shards:
-        raise BuildError(messages.why_nothing(outline.rejects, job.faces_root, job.audio_root))
-    standing = seem_to_stand(job.output, outline.shards)
-    print(f"{arguments.output} would be built from {_of_whom(arguments, found)}")
-    for line in messages.plan_words(outline, standing, arguments.plan.pairs_per_person):
+            run_pipeline(pipeline, log)
+        summary = output_dir.read_plan_summary(scratch_job.output) or PlanSummary()
+    if not summary.shards:
+        raise BuildError(messages.no_pairs_message(summary.rejects, job.faces_root, job.audio_root))
+    existing = existing_shards(job.output, summary.shards)
+    people = messages.people_line(found, arguments.plan.persons)
+    print(f"Plan of {arguments.output} from {people}:")
+    for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         print(f"  {line}")
-    print("Without --dry_run it would be built now.")
+    print("Nothing was written; run without --dry_run to build.")
 
 
-def _publish(arguments: Arguments, found: People, job: Job, started: float) -> list[str]:
-    """Makes the data set of the finished shards stand, unless too much of it is missing."""
-    outline, notes, leaks = _results(job.output)
-    rejects = manifest_builder.unique_rejects(outline, notes)
-    manifest = manifest_builder.assemble(
-        notes,
-        outline,
+def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float) -> list[str]:
+    """Publishes the finished shards as a dataset; returns the lines of the summary.
+
+    Raises:
+      BuildError: there is no pair, or too much is rejected or missing.
+    """
+    summary, results, leaks = _read_results(job.output)
+    rejects = manifest_builder.unique_rejects(summary, results)
+    manifest = manifest_builder.build_manifest(
+        results,
+        summary,
         leaks,
         found.people,
         rejects,
@@ -117,66 +125,47 @@ def _publish(arguments: Arguments, found: People, job: Job, started: float) -> l
         arguments.plan,
         _sha256(arguments.split_file),
     )
-    missing = manifest_builder.missing_pairs(outline, notes)
+    missing = manifest_builder.missing_pairs(summary, results)
     try:
         if not manifest.people:
-            raise BuildError(messages.why_nothing(rejects, job.faces_root, job.audio_root))
-        manifest_builder.check_rejects(rejects, outline, notes, arguments.max_reject_fraction)
+            raise BuildError(messages.no_pairs_message(rejects, job.faces_root, job.audio_root))
+        manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)
     except BuildError as error:
-        path = output_dir.keep_rejects(job.output, rejects)
-        listed = f" {path} lists them." if rejects else ""
-        raise BuildError(f"{error}{listed}") from None
+        path = output_dir.write_rejects(job.output, rejects)
+        hint = f" {path} lists them." if rejects else ""
+        raise BuildError(f"{error}{hint}") from None
     hours = arguments.keep_replaced_hours
     card = card_html(job.output, manifest)
-    retired = output_dir.publish(job.output, manifest, card, rejects, outline.shards, hours * 3600)
-    kept = sum(note.run_id != job.run_id for note in notes if note.file)
+    replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
+    kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
     return [
-        *messages.closing_words(manifest, outline, missing, kept, seconds),
-        *messages.replaced_words(retired, hours),
+        *messages.summary_lines(manifest, summary, missing, kept, seconds),
+        *messages.replaced_lines(replaced, hours),
     ]
 
 
-def _of_whom(arguments: Arguments, found: People) -> str:
-    most, count = arguments.plan.persons, len(found.people)
-    people = f"{count} people" if most is None or most >= count else f"{most} of {count} people"
-    if found.unnamed:
-        people += f" that --split_file names, which leaves out {found.unnamed}"
-    if found.faces_alone or found.audio_alone:
-        people += (
-            f"; {found.faces_alone} folders of faces and {found.audio_alone} of audio have no "
-            f"counterpart"
+def _read_results(output: Place) -> tuple[PlanSummary, list[ShardResult], Leaks]:
+    """Reads what the workers wrote: the plan summary, the result of each shard, the leaks."""
+    summary, leaks = output_dir.read_plan_summary(output), output_dir.read_leaks(output)
+    if summary is None or leaks is None:
+        raise BuildError(f"The runner reports success, but there is no plan in {output}.")
+    store = store_at(output)
+    results = [
+        result for digest in summary.shards if (result := read_result(store, digest)) is not None
+    ]
+    if len(results) < len(summary.shards):
+        raise BuildError(
+            f"The runner reports success, but {len(summary.shards) - len(results)} shards are "
+            f"missing in {output}; run the same command again."
         )
-    return f"{people}."
+    return summary, results, leaks
 
 
 def _sha256(file: Path | None) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file else None
-
-
-def _check_filterbank(features: FeatureSettings) -> None:
-    """Refuses here, and not in a worker, what only the filterbank itself can tell."""
-    try:
-        filterbank(features)
-    except ValueError as error:
-        raise BuildError(str(error)) from None
-
-
-def _results(output: Place) -> tuple[Outline, list[ShardNote], Leaks]:
-    """What the workers noted: the plan, what became of each shard, and what leaks."""
-    outline, leaks = output_dir.read_outline(output), output_dir.read_leaks(output)
-    if outline is None or leaks is None:
-        raise BuildError(f"The runner says it is done, but left no plan in {output}.")
-    store = store_at(output)
-    notes = [note for digest in outline.shards if (note := read_note(store, digest)) is not None]
-    if len(notes) < len(outline.shards):
-        raise BuildError(
-            f"The runner says it is done, but {len(outline.shards) - len(notes)} shards are "
-            f"missing in {output}; start the same command again."
-        )
-    return outline, notes, leaks
 
 
 def _absolute(place: Place) -> Place:
@@ -184,13 +173,13 @@ def _absolute(place: Place) -> Place:
 
 
 def _corpus(arguments: Arguments) -> tuple[Place, Place, Path | None]:
-    """The folders of faces and of audio, and the meta file: the user's, or the sample's."""
+    """Returns faces, audio and metadata file of the corpus; creates the sample corpus if needed."""
     if arguments.faces is not None and arguments.audio is not None:
         return arguments.faces, arguments.audio, arguments.meta
     from facevoice.sample_corpus import make_sample_corpus  # takes a second, for scipy.signal
 
     if not SAMPLE_CORPUS.is_dir():
-        print(f"Making the sample corpus in {SAMPLE_CORPUS}, once; it takes a minute.", flush=True)
+        print(f"Creating the sample corpus in {SAMPLE_CORPUS}; this takes a minute.", flush=True)
     with tqdm(desc="People", unit="person", disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
-"""The error of this package."""
+"""Errors of the build."""
 
 from tfdata.errors import FaceVoiceError
 
 
 class BuildError(FaceVoiceError):
-    """A build that cannot go on, or whose result may not be published."""
+    """Raised when a build fails; an older dataset in the output is unchanged."""

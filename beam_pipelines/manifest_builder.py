@@ -1,4 +1,4 @@
-"""From what the plan and its shards came to, the manifest. Pure functions."""
+"""Assembles the manifest from the plan summary and the shard results. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.errors import BuildError
-from beam_pipelines.messages import missing_words
+from beam_pipelines.messages import missing_lines
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.fingerprints import software
-from beam_pipelines.shards.shard_results import ShardNote
-from facevoice.features import FeatureSettings
+from beam_pipelines.shards.shard_results import ShardResult
+from facevoice.features import FeatureSettings, settings
 from tfdata.manifest import Corpus, Manifest, Person, Shard, Split
 from tfdata.schema import SPLITS
 
 
-def assemble(
-    notes: Sequence[ShardNote],
-    outline: Outline,
+def build_manifest(
+    results: Sequence[ShardResult],
+    summary: PlanSummary,
     leaks: Leaks,
     people: Iterable[CorpusPerson],
     rejects: Sequence[Reject],
@@ -31,117 +31,132 @@ def assemble(
     plan: PlanSettings,
     split_file_sha256: str | None,
 ) -> Manifest:
-    """The manifest of a finished build: a function of corpus and settings alone.
+    """Returns the manifest of a finished build, which depends on corpus and settings only.
 
-    Labels number the people who have a pair, by identity.
+    Labels are numbers from 0 of the people who have a pair, in the order of identities.
     """
-    facts = {person.identity: dict(person.meta) for person in people}
-    with_pairs = sorted({identity for note in notes for identity in note.pairs})
-    missing = missing_pairs(outline, notes)
-    had = [outline.people[who] for who in with_pairs]
+    meta = {person.identity: dict(person.meta) for person in people}
+    with_pairs = sorted({identity for result in results for identity in result.pairs})
+    missing = missing_pairs(summary, results)
+    planned = [summary.people[identity] for identity in with_pairs]
     return Manifest(
         features=asdict(features),
-        plan=_plan_facts(plan, split_file_sha256),
+        plan=_plan_fields(plan, split_file_sha256),
         image_shape=features.image_shape,
         spectrogram_shape=features.spectrogram_shape,
         people={
             identity: Person(
                 label=label,
-                meta=facts[identity],
+                meta=meta[identity],
                 pairs={
-                    split: sum(n.pairs.get(identity, 0) for n in notes if n.split == split)
+                    split: sum(r.pairs.get(identity, 0) for r in results if r.split == split)
                     for split in SPLITS
                 },
                 missing=missing[identity],
             )
             for label, identity in enumerate(with_pairs)
         },
-        splits={split: _split([n for n in notes if n.split == split]) for split in SPLITS},
+        splits={split: _split([r for r in results if r.split == split]) for split in SPLITS},
         without_pairs={
-            who: missing[who] for who in sorted(missing) if missing[who] and who not in with_pairs
+            identity: missing[identity]
+            for identity in sorted(missing)
+            if missing[identity] and identity not in with_pairs
         },
         corpus=Corpus(
-            videos=sum(person.videos for person in had),
-            faces=sum(person.faces for person in had),
-            clips=sum(person.clips for person in had),
-            audio_seconds=round(sum(person.audio_seconds for person in had), 3),
+            videos=sum(person.videos for person in planned),
+            faces=sum(person.faces for person in planned),
+            clips=sum(person.clips for person in planned),
+            audio_seconds=round(sum(person.audio_seconds for person in planned), 3),
         ),
         leakage=leaks,
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
         software=software(),
+        preprocessing_revision=settings.PREPROCESSING_REVISION,
     )
 
 
-def unique_rejects(outline: Outline, notes: Iterable[ShardNote]) -> list[Reject]:
-    """Every media file that was rejected in planning or in writing, once, by path.
+def unique_rejects(summary: PlanSummary, results: Iterable[ShardResult]) -> list[Reject]:
+    """Returns each rejected media file once, by path.
 
-    Of a clip whose windows fail in different ways one is kept, whichever shard came first.
+    If the windows of a clip fail for different reasons, the first in sorted order is kept.
     """
-    found = {*outline.rejects, *(reject for note in notes for reject in note.rejects)}
+    found = {*summary.rejects, *(reject for result in results for reject in result.rejects)}
     ordered = sorted(found, key=lambda r: (r.path, r.kind, r.reason, r.detail), reverse=True)
     first = {(reject.path, reject.kind): reject for reject in ordered}
     return sorted(first.values(), key=lambda reject: (reject.path, reject.kind))
 
 
 def check_rejects(
-    rejects: Sequence[Reject], outline: Outline, notes: Iterable[ShardNote], most: float
+    rejects: Sequence[Reject],
+    summary: PlanSummary,
+    results: Iterable[ShardResult],
+    max_fraction: float,
 ) -> None:
-    """Raises BuildError if of the images, or of the clips, a larger share than `most` is rejected.
+    """Checks the fractions of the examined images and clips that are rejected.
 
-    Of the files that were examined, that is: clips whose headers were read, images that were
-    opened, and what could not even be listed.
+    Examined are clips whose headers were read, images that were opened, and files that could not
+    be listed.
+
+    Raises:
+      BuildError: a fraction is above `max_fraction`.
     """
     bad = Counter(reject.kind for reject in rejects)
-    unlisted_faces = sum(reject.kind == FACE for reject in outline.rejects)
+    unlisted_faces = sum(reject.kind == FACE for reject in summary.rejects)
     examined = {
-        FACE: unlisted_faces + sum(note.opened for note in notes),
-        CLIP: sum(person.examined for person in outline.people.values()),
+        FACE: unlisted_faces + sum(result.opened for result in results),
+        CLIP: sum(person.examined for person in summary.people.values()),
     }
     for kind, plural in ((FACE, "images"), (CLIP, "clips")):
-        if bad[kind] > most * examined[kind]:
+        if bad[kind] > max_fraction * examined[kind]:
             raise BuildError(
                 f"{bad[kind]} of {examined[kind]} {plural} examined are rejected "
                 f"({bad[kind] / examined[kind]:.1%}), and --max_reject_fraction allows "
-                f"{most:.1%}; check the corpus, or allow more: what is finished is kept."
+                f"{max_fraction:.1%}; check the corpus, or allow more. Finished shards are kept."
             )
 
 
 def check_missing(missing: Mapping[str, int]) -> None:
-    """Raises BuildError if broken media cost anyone a pair."""
+    """Checks that no pair is missing.
+
+    Raises:
+      BuildError: pairs are missing because media are broken.
+    """
     if any(missing.values()):
         raise BuildError(
-            f"{missing_words(missing)[0]}; --strict refuses that. Mend or replace the media, or "
-            f"build without --strict."
+            f"{missing_lines(missing)[0]}; --strict does not allow that. Repair or replace the "
+            f"media, or build without --strict."
         )
 
 
-def missing_pairs(outline: Outline, notes: Iterable[ShardNote]) -> dict[str, int]:
-    """By person, the pairs that broken media cost: in their headers, or with no spare left."""
-    made = Counter[str]()
-    for note in notes:
-        made.update(note.pairs)
-    return {who: person.lost + person.pairs - made[who] for who, person in outline.people.items()}
+def missing_pairs(summary: PlanSummary, results: Iterable[ShardResult]) -> dict[str, int]:
+    """Returns identity to number of pairs that are missing because media are broken."""
+    written = Counter[str]()
+    for result in results:
+        written.update(result.pairs)
+    return {
+        identity: person.lost + person.pairs - written[identity]
+        for identity, person in summary.people.items()
+    }
 
 
-def _plan_facts(plan: PlanSettings, split_file_sha256: str | None) -> dict[str, Any]:
-    """The settings that say what a data set is.
+def _plan_fields(plan: PlanSettings, split_file_sha256: str | None) -> dict[str, Any]:
+    """Returns the settings for the manifest.
 
-    The names in `--exclude` are left out: who wants to be taken out of a data set should not be
-    named by it.
+    `exclude` is left out, because a dataset should not name people who asked to be removed.
     """
-    facts = {name: value for name, value in asdict(plan).items() if name != "exclude"}
+    fields = {name: value for name, value in asdict(plan).items() if name != "exclude"}
     if plan.split_by == "file":
-        del facts["split_fractions"]
-        facts["split_file_sha256"] = split_file_sha256
-    return facts
+        del fields["split_fractions"]
+        fields["split_file_sha256"] = split_file_sha256
+    return fields
 
 
-def _split(notes: Sequence[ShardNote]) -> Split:
+def _split(results: Sequence[ShardResult]) -> Split:
     sessions: dict[str, set[str]] = {}
-    for note in notes:
-        for identity, videos in note.sessions.items():
+    for result in results:
+        for identity, videos in result.sessions.items():
             sessions.setdefault(identity, set()).update(videos)
-    shards = [Shard(n.file, n.records, n.bytes, n.sha256) for n in notes if n.file is not None]
+    shards = [Shard(r.file, r.records, r.bytes, r.sha256) for r in results if r.file is not None]
     return Split(
         pairs=sum(shard.records for shard in shards),
         sessions={identity: sorted(sessions[identity]) for identity in sorted(sessions)},

@@ -1,4 +1,4 @@
-"""What a build says: its plan, its summary, and why it would not publish. Pure functions."""
+"""Formats what a build prints: its plan, its summary, and errors. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,58 +6,87 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from beam_pipelines.corpus.listing import Reject
-from beam_pipelines.planning.plan_summary import Outline, PlannedShard
-from beam_pipelines.shards.replaced_shards import Retired
+from beam_pipelines.corpus.people import FoundPeople
+from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
+from beam_pipelines.shards.replaced_shards import ReplacedShards
 from beam_pipelines.shards.stores import Place
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
+from tfdata.storage.files import printable
 from tfdata.text import counted, duration, listed
 
-MOST_NAMED = 5
+MAX_NAMES = 5
 
 
-def plan_words(outline: Outline, standing: Iterable[str], asked: int) -> list[str]:
-    """What a dry run says.
+def people_line(found: FoundPeople, persons: int | None) -> str:
+    """Returns the number of people that a build uses and leaves out.
 
     Args:
-      outline: the plan.
-      standing: digests of shards that an earlier build has written.
-      asked: pairs wanted of each person.
+      found: the people of the corpus.
+      persons: maximum number of people, or None.
     """
-    people, shards = outline.people, outline.shards.values()
-    had = people.values()
-    kept = [outline.shards[digest] for digest in standing]
+    count = len(found.people)
+    line = _people(count) if persons is None or persons >= count else f"{persons} of {count} people"
+    if found.not_in_split_file:
+        line += f"; --split_file does not list {found.not_in_split_file} more"
+    if found.faces_without_audio or found.audio_without_faces:
+        line += (
+            f"; {found.faces_without_audio} directories of faces and {found.audio_without_faces} "
+            f"of audio have no counterpart"
+        )
+    return line
+
+
+def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:
+    """Returns the lines of a dry run.
+
+    Args:
+      summary: the plan.
+      existing: digests of the shards that an earlier build has written.
+      pairs_per_person: maximum number of pairs of each person.
+    """
+    people, shards = summary.people, summary.shards.values()
+    planned = people.values()
+    kept = [summary.shards[digest] for digest in existing]
     to_write = sum(shard.bytes for shard in shards) - sum(shard.bytes for shard in kept)
     files = Counter(shard.split for shard in shards)
-    reasons = Counter(reject.reason for reject in outline.rejects)
-    pairs = {who: person.pairs for who, person in people.items()}
+    reasons = Counter(reject.reason for reject in summary.rejects)
+    pairs = {name: person.pairs for name, person in people.items()}
     return [
-        f"{_people(len(people))} in {counted(sum(p.videos for p in had), 'video')}, with "
-        f"{counted(sum(p.faces for p in had), 'image')} and "
-        f"{counted(sum(p.clips for p in had), 'clip')} "
-        f"({duration(sum(p.audio_seconds for p in had))})",
+        f"{_people(len(people))} in {counted(sum(p.videos for p in planned), 'video')}, with "
+        f"{counted(sum(p.faces for p in planned), 'image')} and "
+        f"{counted(sum(p.clips for p in planned), 'clip')} "
+        f"({duration(sum(p.audio_seconds for p in planned))})",
         _pairs(_pairs_by_split(shards)),
         f"{counted(len(shards), 'shard')} ({_each(files)})"
         + (f", of which {len(kept)} are there already" if kept else "")
         + f"; about {to_write / 1e6:.1f} MB to write",
         _rejected(dict(sorted(reasons.items()))),
-        *_absent_words(outline),
-        *_few_words({who: count for who, count in pairs.items() if count < asked}, asked),
-        *missing_words({who: person.lost for who, person in people.items()}),
+        *_absent_lines(summary),
+        *_few_pairs_lines(pairs, pairs_per_person),
+        *missing_lines({name: person.lost for name, person in people.items()}),
     ]
 
 
-def closing_words(
-    manifest: Manifest, outline: Outline, missing: Mapping[str, int], kept: int, seconds: float
+def summary_lines(
+    manifest: Manifest, summary: PlanSummary, missing: Mapping[str, int], kept: int, seconds: float
 ) -> list[str]:
-    """The summary for people: what there is, what is missing, and how long it took."""
+    """Returns the lines after a build: the content of the dataset, and what is missing.
+
+    Args:
+      manifest: the new dataset's.
+      summary: the plan.
+      missing: identity to number of missing pairs.
+      kept: number of shards that an earlier build wrote.
+      seconds: duration of the build.
+    """
     splits, people = manifest.splits, manifest.people
-    totals = {who: sum(person.pairs.values()) for who, person in people.items()}
+    totals = {name: sum(person.pairs.values()) for name, person in people.items()}
     videos = {
-        (who, video)
+        (name, video)
         for split in splits.values()
-        for who, found in split.sessions.items()
-        for video in found
+        for name, sessions in split.sessions.items()
+        for video in sessions
     }
     shards = [shard for split in splits.values() for shard in split.shards]
     lines = [
@@ -66,37 +95,41 @@ def closing_words(
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
         f"{seconds:.1f} s" + (f"; {kept} of them were there already and are kept" if kept else ""),
         _rejected(manifest.rejects),
-        *leakage_words(manifest.leakage),
-        *_absent_words(outline),
-        *_about(list(manifest.without_pairs), "without a pair that is not rejected"),
+        *leakage_lines(manifest.leakage),
+        *_absent_lines(summary),
+        *_list_people(list(manifest.without_pairs), "without pairs, because media are broken"),
     ]
     fractions = manifest.plan.get("split_fractions", (None,) * len(SPLITS))
-    for name, percent in zip(SPLITS, fractions, strict=True):
+    for split_name, percent in zip(SPLITS, fractions, strict=True):
         if percent != 0:
-            lines += _about(
-                [who for who, person in people.items() if not person.pairs[name]],
-                f"without a {name} pair",
+            lines += _list_people(
+                [name for name, person in people.items() if not person.pairs[split_name]],
+                f"without a {split_name} pair",
             )
-    asked = manifest.plan["pairs_per_person"]
-    few = {who: count for who, count in totals.items() if count < asked}
-    return lines + _few_words(few, asked) + missing_words(missing)
+    pairs_per_person = manifest.plan["pairs_per_person"]
+    return lines + _few_pairs_lines(totals, pairs_per_person) + missing_lines(missing)
 
 
-def replaced_words(retired: Retired, hours: float) -> list[str]:
-    """Says which shards of earlier builds are kept, and which were removed, if there are any."""
+def replaced_lines(replaced: ReplacedShards, hours: float) -> list[str]:
+    """Returns a line about the shards of earlier builds that are kept, and one about those removed.
+
+    Args:
+      replaced: the shards.
+      hours: grace time for readers.
+    """
     lines = []
-    if kept := retired.kept:
+    if kept := replaced.kept:
         lines.append(
             f"{_shards(kept)} of earlier builds {_are(kept)} kept for readers for {hours:g} h; "
             f"--keep_replaced_hours 0 removes {'it' if len(kept) == 1 else 'them'} now"
         )
-    if removed := retired.removed:
+    if removed := replaced.removed:
         lines.append(f"{_shards(removed)} of earlier builds {_are(removed)} removed")
     return lines
 
 
-def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
-    """What leaks, as sentences without their full stop."""
+def leakage_lines(leaks: Mapping[str, Leak]) -> list[str]:
+    """Returns a line about the leakage of each split that has pairs."""
     leaks = {split: leak for split, leak in leaks.items() if leak.pairs}
     if not leaks:
         return []
@@ -109,28 +142,31 @@ def leakage_words(leaks: Mapping[str, Leak]) -> list[str]:
     ]
 
 
-def missing_words(missing: Mapping[str, int]) -> list[str]:
-    """Who has fewer pairs than whole media would have given, if anyone has."""
-    worst = sorted((who for who in missing if missing[who]), key=lambda who: (-missing[who], who))
+def missing_lines(missing: Mapping[str, int]) -> list[str]:
+    """Returns a line about pairs that are missing because media are broken, if there are any."""
+    worst = sorted(
+        (name for name in missing if missing[name]), key=lambda name: (-missing[name], name)
+    )
     if not worst:
         return []
     total = sum(missing.values())
     return [
-        f"{counted(total, 'pair')} {'is' if total == 1 else 'are'} missing, for which broken media "
-        f"left no spare: {_some([f'{who} {missing[who]}' for who in worst], 10)}"
+        f"{counted(total, 'pair')} {'is' if total == 1 else 'are'} missing, because media are "
+        f"broken and no spare is left: {_first([f'{name} {missing[name]}' for name in worst], 10)}"
     ]
 
 
-def why_nothing(rejects: Sequence[Reject], faces: Place, audio: Place) -> str:
-    """The sentence for a build without a single pair."""
+def no_pairs_message(rejects: Sequence[Reject], faces: Place, audio: Place) -> str:
+    """Returns the error of a build without pairs."""
     if not rejects:
         return (
-            f"No pair could be made: nobody has both images below {faces} and audio below {audio}."
+            f"No pair could be made: no person has both images below {faces} and clips below "
+            f"{audio}."
         )
     first = rejects[0]
     return (
-        f"No pair could be made: {len(rejects)} of the media cannot be used, the first is "
-        f"{first.path} ({first.reason}: {first.detail})."
+        f"No pair could be made: {counted(len(rejects), 'media file')} cannot be used, the first "
+        f"is {printable(first.path)} ({first.reason}: {first.detail})."
     )
 
 
@@ -159,39 +195,45 @@ def _share(count: int, leak: Leak) -> str:
     return f"{count} ({count / leak.pairs:.0%})"
 
 
-def _absent_words(outline: Outline) -> list[str]:
-    lines = _about(outline.without_faces, "without images")
-    lines += _about(outline.without_clips, "without audio files")
-    lines += _about(outline.without_listed, "without a clip that --split_file lists")
-    if outline.unlisted:
-        lines += [f"{counted(outline.unlisted, 'clip')} left out, which --split_file does not list"]
+def _absent_lines(summary: PlanSummary) -> list[str]:
+    lines = _list_people(summary.without_faces, "without images")
+    lines += _list_people(summary.without_clips, "without clips")
+    lines += _list_people(summary.without_listed, "without a clip that --split_file lists")
+    if summary.unlisted:
+        pronoun = "it" if summary.unlisted == 1 else "them"
+        lines.append(
+            f"{counted(summary.unlisted, 'clip')} left out, because --split_file does not list "
+            f"{pronoun}"
+        )
     return lines
 
 
-def _few_words(pairs: Mapping[str, int], asked: int) -> list[str]:
-    if not pairs:
+def _few_pairs_lines(pairs: Mapping[str, int], pairs_per_person: int) -> list[str]:
+    few = [name for name in sorted(pairs) if pairs[name] < pairs_per_person]
+    if not few:
         return []
-    fewest = min(sorted(pairs), key=pairs.__getitem__)
+    fewest = min(few, key=pairs.__getitem__)
     return [
-        f"{_people(len(pairs))} with fewer than {asked} pairs, {fewest} fewest ({pairs[fewest]})"
+        f"{_people(len(few))} with fewer than {pairs_per_person} pairs, {fewest} fewest "
+        f"({pairs[fewest]})"
     ]
 
 
-def _about(names: Sequence[str], what: str) -> list[str]:
-    """A line about some people, or none if there is nobody."""
-    return [f"{_people(len(names))} ({_some(sorted(names), MOST_NAMED)}) {what}"] if names else []
+def _list_people(names: Sequence[str], what: str) -> list[str]:
+    """Returns a line with the first names, or none without names."""
+    return [f"{_people(len(names))} ({_first(sorted(names), MAX_NAMES)}) {what}"] if names else []
 
 
-def _some(names: Sequence[str], most: int) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+def _first(names: Sequence[str], count: int) -> str:
+    return ", ".join(map(printable, names[:count])) + (", ..." if len(names) > count else "")
 
 
 def _shards(sizes: Mapping[str, int]) -> str:
     return f"{counted(len(sizes), 'shard')} ({sum(sizes.values()) / 1e6:.1f} MB)"
 
 
-def _are(things: Mapping[str, int]) -> str:
-    return "is" if len(things) == 1 else "are"
+def _are(items: Mapping[str, int]) -> str:
+    return "is" if len(items) == 1 else "are"
 
 
 def _people(count: int) -> str:

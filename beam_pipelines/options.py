@@ -1,8 +1,8 @@
-"""The command line of the build: our flags, Beam's flags, and nothing misspelt.
+"""Parses the command line of the build: its own flags and the pipeline options of Beam.
 
-Beam's own parser accepts abbreviations and ignores what it does not know. Here every flag is
-either ours, or one that an installed Beam option class defines, or stands behind a bare `--`:
-options that only a remote job server knows (Flink's `--checkpointing_interval`, say).
+Beam's parser accepts abbreviations and ignores unknown flags. Here every flag is a flag of the
+build, an option of an installed Beam option class, or follows a bare `--`: options that only a
+remote job server knows, such as Flink's `--checkpointing_interval`.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from tfdata.command_line import (
     path_or_address,
 )
 
-_ABOUT = """Build a data set of paired faces and voices.
+_DESCRIPTION = """Build a data set of paired faces and voices.
 
-Without --faces and --audio a small sample corpus is made (once) and built from. Every Apache Beam
-pipeline option can be given too; behind a bare -- stand options that only a remote runner knows:
+Without --faces and --audio, a small sample corpus is created once and used. All pipeline options of
+Apache Beam are accepted. Options that only a remote runner knows follow a bare --:
   python -m beam_pipelines.build --runner FlinkRunner ... -- --checkpointing_interval=60000
 """
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """A checked command line. `faces`, `audio` None: the sample corpus is meant."""
+    """A validated command line; `faces` and `audio` are None for the sample corpus."""
 
     faces: Place | None
     audio: Place | None
@@ -60,40 +60,49 @@ class Arguments:
 
 
 def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> Arguments:
-    """Parses and checks a command line; what is wrong with it ends the program with a sentence."""
-    parser = Parser(prog=prog, description=_ABOUT)
-    corpus = parser.add_argument_group("corpus and data set")
+    """Parses a command line; exits with a one-line error if an argument is invalid."""
+    parser = Parser(prog=prog, description=_DESCRIPTION)
+    corpus = parser.add_argument_group("corpus and dataset")
     corpus.add_argument(
         "--faces",
         type=tree,
         metavar="DIR",
-        help="one folder of images a person; a folder, or an address such as s3://bucket/faces",
+        help="directory or s3:// URL with one subdirectory of images per person "
+        "(default: the sample corpus)",
     )
     corpus.add_argument(
-        "--audio", type=tree, metavar="DIR", help="one folder of clips a person, likewise"
+        "--audio",
+        type=tree,
+        metavar="DIR",
+        help="directory or s3:// URL with one subdirectory of clips per person "
+        "(default: the sample corpus)",
     )
     corpus.add_argument(
-        "--meta", type=local_path, metavar="CSV", help="vox1_meta.csv (default: equal folder names)"
+        "--meta",
+        type=local_path,
+        metavar="CSV",
+        help="metadata file that maps ids to names, such as vox1_meta.csv "
+        "(default: match subdirectories of equal names)",
     )
     corpus.add_argument(
         "--output",
         type=place,
         metavar="DIR",
-        help=f"a folder, or an address such as s3://bucket/set "
-        f"(default: {OWN_DATA}; of the sample: {SAMPLE_DATA})",
+        help=f"directory or URL of the dataset, such as s3://bucket/set "
+        f"(default: {OWN_DATA}; for the sample corpus: {SAMPLE_DATA})",
     )
+    corpus.add_argument("--dry_run", action="store_true", help="print the plan and write nothing")
     corpus.add_argument(
-        "--dry_run", action="store_true", help="say what would be built, and decode nothing"
-    )
-    corpus.add_argument(
-        "--strict", action="store_true", help="fail if broken media leave anyone short of pairs"
+        "--strict",
+        action="store_true",
+        help="fail if pairs are missing because media are broken",
     )
     corpus.add_argument(
         "--max_reject_fraction",
         type=fraction,
         default=0.5,
         metavar="X",
-        help="fail if more than this share of the examined media is rejected "
+        help="fail if more than this fraction of the examined images or clips is rejected, 0 to 1 "
         "(default: %(default)s)",
     )
     corpus.add_argument(
@@ -101,105 +110,107 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         type=non_negative_float,
         default=48.0,
         metavar="X",
-        help="keep shards of earlier builds until they have been replaced and unread for this many "
-        "hours, for programs that still read them; 0 removes them at once (default: %(default)g)",
+        help="hours to keep a shard of an earlier build after it was replaced or last read, for "
+        "programs that still read it; 0 removes it at once (default: %(default)g)",
     )
-    corpus.add_argument("--runner", default="DirectRunner", help="Beam runner (%(default)s)")
+    corpus.add_argument(
+        "--runner", default="DirectRunner", help="Beam runner (default: %(default)s)"
+    )
     corpus.add_argument(
         "--preflight_seconds",
         type=non_negative_int,
         default=180,
         metavar="N",
-        help="how long a worker of a Flink or Spark cluster may take to answer a question before "
-        "the build; 0 asks none (default: %(default)s)",
+        help="seconds to wait for the check of a Flink or Spark worker before the build; 0 skips "
+        "the check (default: %(default)s)",
     )
-    selection = parser.add_argument_group("selection, split, shards")
+    selection = parser.add_argument_group("selection, splits, shards")
     selection.add_argument(
         "--split_file",
         type=local_path,
         metavar="FILE",
-        help="a split of your own: lines of '<1|2|3> id/video/clip', as VoxCeleb's iden_split.txt",
+        help="file of splits, with lines '<1|2|3> id/video/clip' as in VoxCeleb's iden_split.txt "
+        "(default: none)",
     )
     _add_settings(selection, PlanSettings)
-    _add_settings(parser.add_argument_group("faces and spectrograms"), FeatureSettings)
+    _add_settings(parser.add_argument_group("face images and spectrograms"), FeatureSettings)
 
-    ours, beyond = _split_at_bare_dashes(argv)
-    found, rest = parser.parse_known_args(ours)
-    beam_flags = _check_beam_flags(rest, parser)
+    before_dashes, remote_flags = _split_at_bare_dashes(argv)
+    found, rest = parser.parse_known_args(before_dashes)
+    beam_flags = (*_check_beam_flags(rest, parser), *remote_flags)
     if (found.faces is None) != (found.audio is None):
-        parser.error("only one of --faces and --audio is given; give both, or neither.")
+        parser.error("only one of --faces and --audio is given; give both or neither.")
     if found.meta and not found.faces:
         parser.error("--meta is given without a corpus; give --faces and --audio too.")
     try:
         features, plan = _settings(found, FeatureSettings), _settings(found, PlanSettings)
     except ValueError as error:
-        parser.error(str(error))
+        parser.error(re.sub(r"`(\w+)`", r"--\1", str(error)))  # `field` -> --field
     plan = _with_split_file(plan, found.split_file, parser)
     return Arguments(
-        faces=_with_flags(found.faces, (*beam_flags, *beyond)),
-        audio=_with_flags(found.audio, (*beam_flags, *beyond)),
+        faces=_with_flags(found.faces, beam_flags),
+        audio=_with_flags(found.audio, beam_flags),
         meta=found.meta,
         split_file=found.split_file,
         dry_run=found.dry_run,
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
-        output=_with_flags(found.output, (*beam_flags, *beyond))
-        or (OWN_DATA if found.faces else SAMPLE_DATA),
+        output=_with_flags(found.output, beam_flags) or (OWN_DATA if found.faces else SAMPLE_DATA),
         features=features,
         plan=plan,
         runner=found.runner,
         preflight_seconds=found.preflight_seconds,
-        beam_flags=(*beam_flags, *beyond),
+        beam_flags=beam_flags,
     )
 
 
 def place(text: str) -> Place:
-    """A path on this machine's disks, or an address that Beam knows."""
+    """Parses a local path or a URL of a Beam file system."""
     path_or_address(text)
     if "://" not in text:
         return Path(text)
     url = text.rstrip("/")
     if not re.fullmatch(r"[A-Za-z][\w+.-]*://[^/*?[\]#][^*?[\]#]*", url):
         raise argparse.ArgumentTypeError(
-            f"is {text}; an address is like s3://bucket/folder, without any of *?[]#"
+            f"is {text}; a URL is like s3://bucket/folder, without any of *?[]#"
         )
     return Address(url)
 
 
 def tree(text: str) -> Place:
-    """A path on disks, or an address that media can be read from."""
+    """Parses a local path or a URL that media can be read from."""
     path_or_address(text)
     if "://" in text and not text.startswith("s3://"):
         raise argparse.ArgumentTypeError(
-            f"is {text}; media are read from disks and from s3://, so mount it or copy them"
+            f"is {text}; media are read from local disks and s3://, so mount it or copy them"
         )
     return place(text)
 
 
-def _with_flags(output: Place | None, beam_flags: tuple[str, ...]) -> Place | None:
-    """Beam's flags, such as --s3_endpoint_url, may say how an address is reached."""
-    return Address(output.url, beam_flags) if isinstance(output, Address) else output
+def _with_flags(place: Place | None, beam_flags: tuple[str, ...]) -> Place | None:
+    """Adds Beam's flags to a URL; some, such as --s3_endpoint_url, configure its file system."""
+    return Address(place.url, beam_flags) if isinstance(place, Address) else place
 
 
 def _with_split_file(plan: PlanSettings, split_file: Path | None, parser: Parser) -> PlanSettings:
-    """A split file is a way to split, and leaves no room for another."""
-    usual = PlanSettings()
+    """Sets `split_by` if there is a split file; refuses flags that contradict it."""
+    defaults = PlanSettings()
     if split_file is None:
         if plan.split_by == "file":
             parser.error("--split_by file needs a --split_file.")
         return plan
-    if plan.split_by not in (usual.split_by, "file"):
+    if plan.split_by not in (defaults.split_by, "file"):
         parser.error(
-            f"--split_file and --split_by {plan.split_by} contradict each other; drop one."
+            f"--split_file and --split_by {plan.split_by} contradict each other; remove one."
         )
-    if plan.split_fractions != usual.split_fractions:
-        parser.error("--split_file has its own shares; drop --split_fractions.")
+    if plan.split_fractions != defaults.split_fractions:
+        parser.error("--split_file determines the splits; remove --split_fractions.")
     return dataclasses.replace(plan, split_by="file")
 
 
 def _add_settings(group: argparse._ArgumentGroup, settings: type) -> None:
-    """A flag for each field of a settings dataclass."""
+    """Adds a flag for each field of a settings dataclass."""
     for field in dataclasses.fields(settings):
         text = field.metadata["help"]
         if field.default not in (None, ()):
@@ -222,32 +233,32 @@ def _settings(found: argparse.Namespace, settings: type) -> Any:
 
 
 def _split_at_bare_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    words = list(argv)
-    at = words.index("--") if "--" in words else len(words)
-    return words[:at], words[at + 1 :]
+    arguments = list(argv)
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
 
 
-def _check_beam_flags(rest: list[str], ours: Parser) -> list[str]:
-    """Refuses what neither we nor any Beam option class knows."""
-    beams = beams_parser()
-    _, unknown = beams.parse_known_args(rest)
+def _check_beam_flags(flags: list[str], parser: Parser) -> list[str]:
+    """Returns the flags; exits if no Beam option class defines one of them."""
+    beam = beam_parser()
+    _, unknown = beam.parse_known_args(flags)
     if unknown:
-        ours.refuse(
+        parser.refuse(
             unknown[0],
-            also_known=beams._option_string_actions,
-            hint=" An option that only a remote runner knows goes behind a bare --.",
+            also_known=beam._option_string_actions,
+            hint=" Put an option that only a remote runner knows after a bare --.",
         )
-    return rest
+    return flags
 
 
-def beams_parser() -> Parser:
-    """Knows the options of all Beam option classes."""
-    beams = Parser(add_help=False, conflict_handler="resolve")
+def beam_parser() -> Parser:
+    """Returns a parser of the options of all Beam option classes."""
+    parser = Parser(add_help=False, conflict_handler="resolve")
     for options in sorted(_subclasses(PipelineOptions), key=lambda cls: cls.__name__):
-        options._add_argparse_args(beams)
-    return beams
+        options._add_argparse_args(parser)
+    return parser
 
 
 def _subclasses(cls: type) -> set[Any]:
-    below: list[Any] = cls.__subclasses__()
-    return {*below}.union(*(_subclasses(sub) for sub in below))
+    direct: list[Any] = cls.__subclasses__()
+    return {*direct}.union(*(_subclasses(each) for each in direct))

@@ -1,9 +1,10 @@
-"""The job as a Beam pipeline.
+"""Builds the Beam pipeline of a build.
 
-    people -> their files -> the people to take -> their pairs -> shard plans -> shards -> leaks
+    people -> files -> selected people -> pairs -> shard plans -> shards -> leakage
 
-Only references travel between the steps; pixels and samples are born and written inside of one
-call of `write_shard`. What the steps do is in `steps`.
+Only references travel between the steps; images and audio samples are decoded and written inside
+one call of `write_shard`. The functions of the steps are in `transforms`, the coder of references
+in `coders`.
 """
 
 from __future__ import annotations
@@ -16,68 +17,82 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms import combiners
 
 from beam_pipelines import transforms
+from beam_pipelines.coders import PairBatch
+from beam_pipelines.corpus.listing import PersonFiles
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.planning.leakage import add_leaks
+from beam_pipelines.planning.leakage import sum_leaks
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from beam_pipelines.shards.fingerprints import Job, ShardPlan
 
 
-def describe_plan(
+def add_planning(
     pipeline: beam.Pipeline, people: Sequence[Person], job: Job, plan: PlanSettings
 ) -> tuple[PCollection[ShardPlan], PCollection[int]]:
-    """Adds the planning to a pipeline; returns the shard plans, and the number of them noted."""
+    """Adds the planning to a pipeline.
+
+    Returns:
+      The shard plans, and their number, which exists once the plan summary is written.
+    """
     files = (
         pipeline
-        | "People" >> beam.Create(people)
-        | "Spread people" >> beam.Reshuffle()
-        | "List files" >> beam.Map(transforms.list_person, job)
+        | "Create people" >> beam.Create(people)
+        | "Reshuffle people" >> beam.Reshuffle()
+        | "List files" >> beam.Map(transforms.list_person, job).with_output_types(PersonFiles)
     )
-    taken = files | "With both modalities" >> beam.Filter(transforms.has_both)
-    if plan.persons is not None:  # else there is nothing to choose, nor to wait for
-        chosen = (
-            taken
-            | "Identity" >> beam.Map(transforms.identity_of)
-            | "Choose"
+    selected = files | "Require both modalities" >> beam.Filter(transforms.has_both_modalities)
+    if plan.persons is not None:  # otherwise nothing has to be selected or waited for
+        identities = (
+            selected
+            | "Get identity" >> beam.Map(transforms.identity_of)
+            | "Select identities"
             >> combiners.Top.Smallest(
-                plan.persons, key=partial(transforms.choosing_order, plan.seed)
+                plan.persons, key=partial(transforms.selection_rank, plan.seed)
             )
         )
-        taken |= "Take chosen" >> beam.Filter(transforms.is_chosen, beam.pvalue.AsSingleton(chosen))
+        selected |= "Select people" >> beam.Filter(
+            transforms.is_selected, beam.pvalue.AsSingleton(identities)
+        )
     grid = Grid(job.features.sample_rate_hz, job.features.window_samples, plan.window_overlap)
-    planned = taken | "Probe and plan" >> beam.Map(transforms.probe_and_plan, job, plan, grid)
+    planned = selected | "Probe and plan" >> beam.Map(transforms.probe_and_plan, job, plan, grid)
     shards = (
         planned
-        | "By shard" >> beam.FlatMap(transforms.packed_by_shard, plan)
-        | "Group" >> beam.GroupByKey()
-        | "Plan shards" >> beam.Map(transforms.to_shard_plan, plan.seed)
-    )
-    noted = (
-        (
-            shards | "Outline shards" >> beam.Map(transforms.outline_shard, job),
-            files | "Outline files" >> beam.Map(transforms.outline_files),
-            planned | "Outline people" >> beam.Map(transforms.outline_person, plan, grid),
+        | "Key by shard"
+        >> beam.FlatMap(transforms.key_by_shard, plan).with_output_types(
+            tuple[tuple[str, int], PairBatch]
         )
-        | "Outlines" >> beam.Flatten()
-        | "Outline" >> beam.CombineGlobally(transforms.add_outlines)
-        | "Note outline" >> beam.Map(transforms.note_outline, job.output)
+        | "Group by shard" >> beam.GroupByKey()
+        | "Plan shards"
+        >> beam.Map(transforms.to_shard_plan, plan.seed).with_output_types(ShardPlan)
     )
-    return shards, noted
+    planned_shards = (
+        (
+            shards | "Summarize shards" >> beam.Map(transforms.summarize_shard, job),
+            files | "Summarize files" >> beam.Map(transforms.summarize_files),
+            planned | "Summarize people" >> beam.Map(transforms.summarize_person, plan, grid),
+        )
+        | "Flatten summaries" >> beam.Flatten()
+        | "Combine summaries" >> beam.CombineGlobally(transforms.combine_summaries)
+        | "Write plan summary" >> beam.Map(transforms.write_summary, job.output)
+    )
+    return shards, planned_shards
 
 
-def describe(
+def add_build(
     pipeline: beam.Pipeline, people: Sequence[Person], job: Job, plan: PlanSettings
 ) -> None:
-    """Adds the whole job to a pipeline."""
-    shards, noted = describe_plan(pipeline, people, job, plan)
+    """Adds all steps of a build to a pipeline."""
+    shards, planned_shards = add_planning(pipeline, people, job, plan)
     _ = (
         shards
-        | "Pack" >> beam.Map(transforms.pack)
-        | "Spread shards" >> beam.Reshuffle()
-        # Waiting for the outline lets progress be told, and costs nothing.
-        | "Write" >> beam.FlatMap(transforms.write_after, job, beam.pvalue.AsSingleton(noted))
-        | "By person" >> beam.GroupByKey()
-        | "Leaks" >> beam.Map(transforms.leaks_of_person, job.features.window_samples)
-        | "Add leaks" >> beam.CombineGlobally(add_leaks)
-        | "Note leaks" >> beam.Map(transforms.note_leaks, job.output)
+        | "Reshuffle shard plans" >> beam.Reshuffle()
+        # The side input makes writing wait for the plan summary, which the progress bar needs.
+        | "Write shards"
+        >> beam.FlatMap(
+            transforms.write_shard, job, beam.pvalue.AsSingleton(planned_shards)
+        ).with_output_types(tuple[str, PairBatch])
+        | "Group by person" >> beam.GroupByKey()
+        | "Count leaks" >> beam.Map(transforms.count_person_leaks, job.features.window_samples)
+        | "Sum leaks" >> beam.CombineGlobally(sum_leaks)
+        | "Write leaks" >> beam.Map(transforms.write_leaks, job.output)
     )

@@ -1,16 +1,13 @@
-"""The steps of the pipeline: functions from one element to one or several."""
+"""Functions of the pipeline's steps, each from one element to one or several."""
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any
 
 from apache_beam.metrics.metric import Metrics
 
+from beam_pipelines.coders import PairBatch
 from beam_pipelines.corpus.listing import (
     CLIP,
     FACE,
@@ -18,33 +15,38 @@ from beam_pipelines.corpus.listing import (
     PersonMedia,
     Reject,
     list_files,
-    probe,
+    probe_clips,
 )
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.planning.hashing import rank
-from beam_pipelines.planning.leakage import Leaks, leaks_of
-from beam_pipelines.planning.pairing import by_session
-from beam_pipelines.planning.plan import Pair, by_shard, lost_pairs, plan_person, shard_order
-from beam_pipelines.planning.plan_summary import Outline, PlannedPerson, PlannedShard
+from beam_pipelines.planning.leakage import Leaks, count_leaks
+from beam_pipelines.planning.pairing import group_by_session
+from beam_pipelines.planning.plan import (
+    Pair,
+    count_lost_pairs,
+    group_by_shard,
+    plan_person,
+    shard_order,
+)
+from beam_pipelines.planning.plan_summary import PlannedPerson, PlannedShard, PlanSummary
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
-from beam_pipelines.runners.worker_checks import check_here
-from beam_pipelines.shards import output_dir
+from beam_pipelines.runners.preflight import check_worker
+from beam_pipelines.shards import output_dir, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
-from beam_pipelines.shards.shard_results import made_pairs
+from beam_pipelines.shards.shard_results import written_pairs
 from beam_pipelines.shards.stores import Place
-from beam_pipelines.shards.writer import expected_bytes, write_shard
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
 
 
 def list_person(person: Person, job: Job) -> PersonFiles:
-    check_here(job)
+    check_worker(job)
     return list_files(person, tree_at(job.faces_root), tree_at(job.audio_root))
 
 
-def has_both(files: PersonFiles) -> bool:
+def has_both_modalities(files: PersonFiles) -> bool:
     return files.has(FACE) and files.has(CLIP)
 
 
@@ -52,55 +54,42 @@ def identity_of(files: PersonFiles) -> str:
     return files.person.identity
 
 
-def choosing_order(seed: int, identity: str) -> int:
+def selection_rank(seed: int, identity: str) -> int:
     return rank(seed, "person", identity)
 
 
-def is_chosen(files: PersonFiles, chosen: list[str]) -> bool:
-    return files.person.identity in chosen
+def is_selected(files: PersonFiles, identities: list[str]) -> bool:
+    return files.person.identity in identities
 
 
 def probe_and_plan(files: PersonFiles, job: Job, plan: PlanSettings, grid: Grid) -> PersonPlan:
-    check_here(job)
-    media = probe(files, tree_at(job.audio_root))
+    check_worker(job)
+    media = probe_clips(files, tree_at(job.audio_root))
     count_rejects(media.rejects)
     return media, plan_person(media, plan, grid)
 
 
-def pack(references: Any) -> bytes:
-    """References as they are shuffled: 30 bytes a pair, and 6 for each of its spares.
-
-    A local runner keeps what it shuffles in the driver, decoded. As objects, a pair takes 1 KB.
-    Their classes have no slots: dataclasses with slots are pickled field by field, in Python.
-    """
-    return zlib.compress(pickle.dumps(references))
-
-
-def unpack(packed: bytes) -> Any:
-    return pickle.loads(zlib.decompress(packed))
-
-
-def packed_by_shard(
+def key_by_shard(
     planned: PersonPlan, plan: PlanSettings
-) -> Iterator[tuple[tuple[str, int], bytes]]:
-    for place, part in by_shard(planned[1], plan):
-        yield place, pack(part)
+) -> Iterator[tuple[tuple[str, int], PairBatch]]:
+    for shard, pairs in group_by_shard(planned[1], plan):
+        yield shard, PairBatch(pairs)
 
 
-def to_shard_plan(group: tuple[tuple[str, int], Iterable[bytes]], seed: int) -> ShardPlan:
-    (split, index), parts = group
-    pairs = chain.from_iterable(map(unpack, parts))
+def to_shard_plan(group: tuple[tuple[str, int], Iterable[PairBatch]], seed: int) -> ShardPlan:
+    (split, index), batches = group
+    pairs = [pair for batch in batches for pair in batch.pairs]
     return ShardPlan(split, index, tuple(shard_order(pairs, seed)))
 
 
-def outline_shard(plan: ShardPlan, job: Job) -> Outline:
-    shard = PlannedShard(plan.split, len(plan.pairs), expected_bytes(plan, job.features))
-    return Outline(shards={plan_digest(plan, job): shard})
+def summarize_shard(plan: ShardPlan, job: Job) -> PlanSummary:
+    shard = PlannedShard(plan.split, len(plan.pairs), writer.expected_bytes(plan, job.features))
+    return PlanSummary(shards={plan_digest(plan, job): shard})
 
 
-def outline_files(files: PersonFiles) -> Outline:
+def summarize_files(files: PersonFiles) -> PlanSummary:
     identity = files.person.identity
-    return Outline(
+    return PlanSummary(
         without_faces=() if files.has(FACE) else (identity,),
         without_clips=() if files.has(CLIP) or files.unlisted else (identity,),
         without_listed=(identity,) if files.unlisted and not files.has(CLIP) else (),
@@ -108,60 +97,59 @@ def outline_files(files: PersonFiles) -> Outline:
     )
 
 
-def outline_person(planned: PersonPlan, plan: PlanSettings, grid: Grid) -> Outline:
+def summarize_person(planned: PersonPlan, plan: PlanSettings, grid: Grid) -> PlanSummary:
     media, pairs = planned
-    sound = [clip.facts.samples / clip.facts.sample_rate_hz for clip in media.clips]
+    seconds = [clip.facts.samples / clip.facts.sample_rate_hz for clip in media.clips]
     person = PlannedPerson(
-        videos=len({*by_session(media.faces), *by_session(media.clips)}),
+        videos=len({*group_by_session(media.faces), *group_by_session(media.clips)}),
         faces=len(media.faces),
         clips=len(media.clips),
-        audio_seconds=round(sum(sorted(sound)), 3),
+        audio_seconds=round(sum(sorted(seconds)), 3),
         pairs=len(pairs),
-        lost=lost_pairs(media, pairs, plan, grid),
+        lost=count_lost_pairs(media, pairs, plan, grid),
         examined=len(media.clips) + sum(reject.kind == CLIP for reject in media.rejects),
     )
-    return Outline(people={media.person.identity: person}, rejects=media.rejects)
+    return PlanSummary(people={media.person.identity: person}, rejects=media.rejects)
 
 
-def add_outlines(outlines: Iterable[Outline]) -> Outline:
-    return sum(outlines, Outline())
+def combine_summaries(summaries: Iterable[PlanSummary]) -> PlanSummary:
+    return sum(summaries, PlanSummary())
 
 
-def note_outline(outline: Outline, output: Place) -> int:
-    """Writes the outline down; returns the number of shards."""
-    output_dir.write_outline(output, outline)
-    return len(outline.shards)
+def write_summary(summary: PlanSummary, output: Place) -> int:
+    """Writes the plan summary; returns the number of shards."""
+    output_dir.write_plan_summary(output, summary)
+    return len(summary.shards)
 
 
-def write_after(packed_plan: bytes, job: Job, planned_shards: int) -> Iterator[tuple[str, bytes]]:
-    """Writes a shard; yields the pairs that it holds of each person."""
+def write_shard(plan: ShardPlan, job: Job, planned_shards: int) -> Iterator[tuple[str, PairBatch]]:
+    """Writes a shard; yields each identity and its pairs in the shard."""
     del planned_shards
-    check_here(job)
-    plan = unpack(packed_plan)
-    note = write_shard(plan, job)
-    count_rejects(note.rejects)
-    Metrics.counter("facevoice", "pairs").inc(note.records)
-    made: dict[str, list[Pair]] = {}
-    for pair in made_pairs(plan, note):
-        made.setdefault(pair.identity, []).append(pair)
-    for identity, pairs in made.items():
-        yield identity, pack(pairs)
+    check_worker(job)
+    result = writer.write_shard(plan, job)
+    count_rejects(result.rejects)
+    Metrics.counter("facevoice", "pairs").inc(result.records)
+    pairs_of: dict[str, list[Pair]] = {}
+    for pair in written_pairs(plan, result):
+        pairs_of.setdefault(pair.identity, []).append(pair)
+    for identity, pairs in pairs_of.items():
+        yield identity, PairBatch(tuple(pairs))
 
 
 def count_rejects(rejects: Iterable[Reject]) -> None:
-    """Adds to Beam's counters, a file once for a shard.
+    """Adds rejected files to Beam's counters, each file once per shard.
 
-    Steps that a runner repeats count again, so the summary is made from notes.
+    Steps that a runner repeats are counted again, so the summary is made from shard results.
     """
     files = {(reject.kind, reject.path): reject.reason for reject in rejects}
     for reason, count in Counter(files.values()).items():
         Metrics.counter("facevoice", f"rejected_{reason}").inc(count)
 
 
-def leaks_of_person(group: tuple[str, Iterable[bytes]], window_samples: int) -> Leaks:
-    pairs = list(chain.from_iterable(map(unpack, group[1])))
-    return leaks_of(pairs, window_samples)
+def count_person_leaks(group: tuple[str, Iterable[PairBatch]], window_samples: int) -> Leaks:
+    pairs = [pair for batch in group[1] for pair in batch.pairs]
+    return count_leaks(pairs, window_samples)
 
 
-def note_leaks(leaks: Leaks, output: Place) -> None:
+def write_leaks(leaks: Leaks, output: Place) -> None:
     output_dir.write_leaks(output, leaks)

@@ -17,7 +17,7 @@ from operator import itemgetter
 
 from beam_pipelines.corpus.listing import Clip, MediaFile, PersonMedia
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.planning.plan import Pair, by_shard, plan_person, shard_order
+from beam_pipelines.planning.plan import Pair, group_by_shard, plan_person, shard_order
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from facevoice.features import AudioFacts, FeatureSettings
@@ -52,7 +52,9 @@ def main() -> None:
 def shards_of(people: Iterable[PersonMedia], settings: PlanSettings) -> Shards:
     """Returns the keys of each shard's pairs, in order."""
     parts = [
-        part for media in people for part in by_shard(plan_person(media, settings, GRID), settings)
+        part
+        for media in people
+        for part in group_by_shard(plan_person(media, settings, GRID), settings)
     ]
     return {
         place: tuple(pair.key for pair in shard_order((p for _, ps in group for p in ps), 0))

@@ -1,9 +1,9 @@
-"""Where media lie: the files of one person, their videos, and the lengths of the clips.
+"""Lists the media files of one person and reads the headers of the clips.
 
-Two layouts are read, and both are one rule. VoxCeleb: `faces/<name>/1.6/<video>/<frame>.jpg` and
-`wav/<id>/<video>/<number>.wav`, with the names and ids joined by `vox1_meta.csv`. Plain: any
-`<identity>/**/<file>`, in both trees under the same identity. The sub-folders below an identity
-name the video; a loose file is a video of its own, named after its stem.
+Two layouts are supported. VoxCeleb: `faces/<name>/1.6/<video>/<frame>.jpg` and
+`wav/<id>/<video>/<number>.wav`, where `vox1_meta.csv` maps ids to names. Plain:
+`<identity>/**/<file>`, with the same identity in both trees. The subdirectories below an identity
+name the video. A file without a subdirectory is a separate video, named after its stem.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from beam_pipelines.corpus.trees import Tree, Trouble
 from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 
-# VoxCeleb's face tree has a level that says by how much the crops were widened.
-_WIDENED_BY = re.compile(r"\d+\.\d+")
-
+# A directory of VoxCeleb's face tree, such as `1.6`: the factor by which the crops were enlarged.
+_CROP_FACTOR = re.compile(r"\d+\.\d+")
 
 FACE, CLIP = "face", "clip"
 
 
 @dataclass(frozen=True)
 class Clip:
-    """An audio file, and what its header says."""
+    """An audio file and the facts of its header; `stamp` as in MediaFile."""
 
     path: str
     session: str
@@ -36,9 +35,13 @@ class Clip:
 
 @dataclass(frozen=True)
 class Reject:
-    """A media file that cannot be used, and why.
+    """A media file that cannot be used.
 
-    `kind` is FACE or CLIP, `path` below that tree, `reason` a value of `features.Reason`.
+    Attributes:
+      kind: FACE or CLIP.
+      path: path below the root of that tree.
+      reason: a value of `features.Reason`.
+      detail: one clause for users.
     """
 
     kind: str
@@ -49,7 +52,13 @@ class Reject:
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A file that is named like a medium; nothing of it has been read."""
+    """A file with the suffix of an image or a clip, which has not been opened.
+
+    Attributes:
+      path: path below the root of its tree.
+      session: the video.
+      stamp: text that changes when the file changes, such as size and modification time.
+    """
 
     path: str
     session: str
@@ -58,7 +67,14 @@ class MediaFile:
 
 @dataclass(frozen=True)
 class PersonFiles:
-    """All files of one person, in no meaningful order; `unlisted` clips have no split."""
+    """The files of one person, in any order.
+
+    Attributes:
+      person: the person.
+      faces, clips: files that can be used, as far as their names tell.
+      rejects: files that cannot be used.
+      unlisted: number of clips that the split file does not list.
+    """
 
     person: Person
     faces: tuple[MediaFile, ...]
@@ -67,14 +83,14 @@ class PersonFiles:
     unlisted: int = 0
 
     def has(self, kind: str) -> bool:
-        """Whether there is any such file, be it one that cannot be used."""
+        """Returns whether there is a file of this kind, including rejected ones."""
         found = self.faces if kind == FACE else self.clips
         return bool(found) or any(reject.kind == kind for reject in self.rejects)
 
 
 @dataclass(frozen=True)
 class PersonMedia:
-    """The media of one person, in no meaningful order, with the clips' lengths."""
+    """The media of one person, in any order, with the lengths of the clips."""
 
     person: Person
     faces: tuple[MediaFile, ...]
@@ -84,7 +100,7 @@ class PersonMedia:
 
 
 def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles:
-    """Lists the files of one person, without opening any."""
+    """Lists the files of one person without opening them."""
     faces, bad_faces = _list(face_tree, person.face_folder, FACE)
     clips, bad_clips = _list(audio_tree, person.audio_folder, CLIP)
     listed = clips
@@ -93,7 +109,7 @@ def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles
     return PersonFiles(person, faces, listed, bad_faces + bad_clips, len(clips) - len(listed))
 
 
-def probe(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
+def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
     """Reads the headers of one person's clips."""
     clips, rejects = [], []
     for file in files.clips:
@@ -109,9 +125,9 @@ def probe(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
 
 
 def session_of(path_below_identity: str, kind: str) -> str:
-    """The video that a file belongs to; the tree of faces may begin with a level such as `1.6`."""
+    """Returns the video of a file; a first directory such as `1.6` of a face is skipped."""
     *folders, name = (part for part in path_below_identity.split("/") if part not in ("", "."))
-    if kind == FACE and len(folders) > 1 and _WIDENED_BY.fullmatch(folders[0]):
+    if kind == FACE and len(folders) > 1 and _CROP_FACTOR.fullmatch(folders[0]):
         folders = folders[1:]
     return "/".join(folders) or PurePosixPath(name).stem
 
@@ -129,8 +145,13 @@ def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tu
     return tuple(files), tuple(rejects)
 
 
-def as_if_whole(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> PersonMedia:
-    """The same media, as if none had been rejected: a clip is as long as the arguments say."""
+def assume_all_valid(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> PersonMedia:
+    """Returns the media without rejects, as if all files were valid.
+
+    Args:
+      media: the media of one person.
+      sample_rate_hz, clip_samples: assumed sample rate and length of rejected clips.
+    """
     person, faces, clips = media.person, list(media.faces), list(media.clips)
     facts = AudioFacts(sample_rate_hz, clip_samples)
     for reject in media.rejects:

@@ -1,4 +1,4 @@
-"""Who is in a corpus: those who have a folder in both trees, joined by a meta file or by name."""
+"""Finds the people of a corpus by the directories of both trees and a metadata file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from beam_pipelines.shards.stores import Place
 
 @dataclass(frozen=True)
 class Person:
-    """One identity and its two folders, relative to the two roots.
+    """A person and the directories of their media.
 
-    `utterances` is None, or the split of each clip that a split file lists, by its path below the
-    audio folder, without suffix.
+    Attributes:
+      identity: name in the dataset.
+      face_folder, audio_folder: directories, relative to the two roots.
+      meta: other columns of the metadata file.
+      utterances: split of each clip that a split file lists, by its path below `audio_folder`
+        without suffix; None without a split file.
     """
 
     identity: str
@@ -28,39 +32,46 @@ class Person:
     utterances: Mapping[str, str] | None = None
 
     def split_of(self, clip_path: str) -> str | None:
-        """The split that the split file names for a clip, by its path below the audio root."""
-        below = PurePosixPath(clip_path).relative_to(self.audio_folder)
-        return (self.utterances or {}).get(below.with_suffix("").as_posix())
+        """Returns the split of a clip in the split file, by its path below the audio root."""
+        path = PurePosixPath(clip_path).relative_to(self.audio_folder)
+        return (self.utterances or {}).get(path.with_suffix("").as_posix())
 
 
 @dataclass(frozen=True)
-class People:
-    """Who is in both trees, and how many are left out.
+class FoundPeople:
+    """The people of a corpus, and how many are left out.
 
-    `faces_alone` and `audio_alone` folders have no counterpart; `unnamed` people the split file
-    does not know.
+    Attributes:
+      people: people with a directory in both trees, by identity.
+      faces_without_audio, audio_without_faces: number of directories without a counterpart.
+      not_in_split_file: number of people that a split file leaves out.
     """
 
     people: list[Person]
-    faces_alone: int
-    audio_alone: int
-    unnamed: int = 0
+    faces_without_audio: int
+    audio_without_faces: int
+    not_in_split_file: int = 0
 
 
 def find_people(
     faces_root: Place, audio_root: Place, meta: Path | None, exclude: tuple[str, ...] = ()
-) -> People:
-    """The people who have a folder in both trees, by identity, without those to exclude.
+) -> FoundPeople:
+    """Finds the people who have a directory in both trees.
 
-    Names are compared in Unicode's composed form, and without a trailing dot that one folder
-    lacks: some unpackers change the one and strip the other.
+    Names are compared in Unicode's composed form (NFC), and a trailing dot may be missing on one
+    side: some archive tools change the one and strip the other.
+
+    Args:
+      faces_root, audio_root: roots of the two trees.
+      meta: metadata file that maps audio directories to face directories; None matches equal names.
+      exclude: identities or names of audio directories to leave out.
 
     Raises:
-      BuildError: a folder or meta file that is not there or cannot be read, nobody in common, or
-        an excluded name that is not in the corpus.
+      BuildError: a directory or the metadata file is missing or cannot be read, no person is in
+        both trees, or an excluded name is not in the corpus.
     """
-    face_folders = _folders(faces_root, "--faces")
-    audio_folders = _folders(audio_root, "--audio")
+    face_folders = _list_folders(faces_root, "--faces")
+    audio_folders = _list_folders(audio_root, "--audio")
     rows = [(name, name, {}) for name in audio_folders] if meta is None else read_meta(meta)
     people = []
     for audio_id, identity, facts in rows:
@@ -69,45 +80,49 @@ def find_people(
         if face_folder and audio_id in audio_folders:
             people.append(Person(identity, face_folder, audio_folders[audio_id], facts))
     if not people:
-        linked = "by equal folder names" if meta is None else f"through {meta}"
+        linked = "by equal names" if meta is None else f"by {meta}"
         raise BuildError(
-            f"No person has both faces and audio: {faces_root} holds {_example(face_folders)}, "
-            f"{audio_root} holds {_example(audio_folders)}, and {linked} they have nobody in "
-            f"common; check --faces, --audio and --meta."
+            f"No person has both faces and audio: {faces_root} has {_count_folders(face_folders)}, "
+            f"{audio_root} has {_count_folders(audio_folders)}, and {linked} they have no person "
+            f"in common; check --faces, --audio and --meta."
         )
     known = {name for person in people for name in _names(person)}
-    if strangers := sorted(set(exclude) - known):
+    if unknown := sorted(set(exclude) - known):
         raise BuildError(
-            f"--exclude names {', '.join(strangers)}, who is not among the {len(people)} people "
-            f"of this corpus; give a name such as {people[0].identity}."
+            f"--exclude names {', '.join(unknown)}, not found among the {len(people)} people of "
+            f"this corpus; give a name such as {people[0].identity}."
         )
     kept = [person for person in people if not _names(person) & set(exclude)]
     if not kept:
-        raise BuildError("--exclude leaves nobody; take a name out of it.")
-    return People(
+        raise BuildError("--exclude leaves nobody; remove a name from it.")
+    return FoundPeople(
         sorted(kept, key=lambda person: person.identity),
-        faces_alone=len(face_folders) - len({p.face_folder for p in people}),
-        audio_alone=len(audio_folders) - len({p.audio_folder for p in people}),
+        faces_without_audio=len(face_folders) - len({p.face_folder for p in people}),
+        audio_without_faces=len(audio_folders) - len({p.audio_folder for p in people}),
     )
 
 
 def _names(person: Person) -> set[str]:
-    """What a person can be called by: name, and id of the audio folder."""
+    """Returns the names that --exclude accepts: identity and audio directory."""
     return {person.identity, unicodedata.normalize("NFC", person.audio_folder)}
 
 
 def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
-    """Reads a VoxCeleb meta file: (id of the audio folder, name of the face folder, other facts).
+    """Reads a VoxCeleb metadata file.
 
-    Tabs or commas, any line ends, `VoxCeleb1 ID` or `VoxCeleb1_ID`; equal lines count once.
+    Columns are separated by tabs or commas and named `VoxCeleb1 ID` or `VoxCeleb1_ID`; repeated
+    lines count once.
+
+    Returns:
+      (name of the audio directory, identity, other columns) for each person.
 
     Raises:
-      BuildError: it cannot be read, lacks the two columns, or contradicts itself.
+      BuildError: the file cannot be read, lacks a column, or contradicts itself.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"The meta file {path} cannot be read: {reason(error)}.") from None
+        raise BuildError(f"The metadata file {path} cannot be read: {read_error(error)}.") from None
     lines = text.splitlines()
     table = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
     header = [name.strip().replace("_", " ") for name in next(table, [])]
@@ -115,8 +130,8 @@ def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
     names = [i for i, name in enumerate(header) if name.lower().startswith("vggface")]
     if not ids or not names:
         raise BuildError(
-            f"The meta file {path} begins with {lines[0][:80] if lines else ''!r}; its first line "
-            f"must name the columns, among them 'VoxCeleb1 ID' and 'VGGFace1 ID'."
+            f"The metadata file {path} begins with {lines[0][:80] if lines else ''!r}; its first "
+            f"line must name the columns, among them 'VoxCeleb1 ID' and 'VGGFace1 ID'."
         )
     rows: dict[str, tuple[str, str, dict[str, str]]] = {}
     ids_of: dict[str, str] = {}
@@ -131,25 +146,29 @@ def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
             if i not in (ids[0], names[0])
         }
         if rows.setdefault(code, (code, name, {"id": code} | facts))[1] != name:
-            raise BuildError(f"The meta file {path} gives {code} two names; keep one line of it.")
+            raise BuildError(
+                f"The metadata file {path} gives {code} two names; keep one of the lines."
+            )
         if ids_of.setdefault(name, code) != code:
-            raise BuildError(f"The meta file {path} gives {name} two ids; keep one line of it.")
+            raise BuildError(
+                f"The metadata file {path} gives {name} two ids; keep one of the lines."
+            )
     return list(rows.values())
 
 
-def reason(error: OSError | UnicodeDecodeError) -> str:
-    """Why a text file cannot be read, in words."""
+def read_error(error: OSError | UnicodeDecodeError) -> str:
+    """Returns why a text file cannot be read."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _folders(root: Place, flag: str) -> dict[str, str]:
-    """Names of the folders below a root: in composed form, to as they are on the disk."""
+def _list_folders(root: Place, flag: str) -> dict[str, str]:
+    """Returns the directories below a root: NFC name to name on disk."""
     try:
         names = tree_at(root).folders()
     except OSError as error:
         raise BuildError(f"{flag} {root} cannot be listed: {error.strerror}.") from None
     if not names:
-        raise BuildError(f"{flag} {root} holds no folders; it needs one folder a person.")
+        raise BuildError(f"{flag} {root} has no subdirectories; it needs one per person.")
     return {unicodedata.normalize("NFC", name): name for name in names if _is_utf8(name)}
 
 
@@ -161,5 +180,5 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _example(folders: Mapping[str, str]) -> str:
-    return f"{len(folders)} such as {min(folders, default='')!r}"
+def _count_folders(folders: Mapping[str, str]) -> str:
+    return f"{len(folders)} directories such as {min(folders, default='')!r}"

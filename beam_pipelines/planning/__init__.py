@@ -1,1 +1,1 @@
-"""What becomes of a corpus, before anything is decoded: pure functions on references."""
+"""Plans a build before anything is decoded: pure functions on references."""

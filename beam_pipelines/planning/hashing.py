@@ -1,8 +1,8 @@
-"""Choices without chance: the order of things is that of a salted hash of their keys.
+"""Orders keys by a salted hash, instead of at random.
 
-Python's `hash` differs from process to process and listings differ from disk to disk; this does
-neither, and a key's rank does not depend on which other keys there are. Changing it changes
-every data set that is built from now on.
+Python's `hash` differs between processes, and the order of a listing between disks; this is the
+same everywhere, and the rank of a key does not depend on other keys. Another hash would change
+every dataset.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ from hashlib import blake2b
 
 
 def rank(seed: int, *key: str) -> int:
-    """A number of 64 bits, uniformly spread, that depends on the seed and the key alone."""
-    text = "\x1f".join((str(seed), *key))  # a separator that no file name holds
+    """Returns a uniformly distributed 64-bit integer that depends only on seed and key."""
+    text = "\x1f".join((str(seed), *key))  # a separator that is in no file name
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest())

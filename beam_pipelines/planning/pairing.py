@@ -1,4 +1,4 @@
-"""Which face goes with which window, and which media stand by for it. Pure functions."""
+"""Pairs faces with windows and distributes the rest as spares. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from beam_pipelines.corpus.listing import MediaFile
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.windows import Window
 
-# A broken file needs one spare, a broken video one of another video; more make references longer.
+# A broken file needs one spare, a broken video one of another video; more make shuffles larger.
 MAX_SPARES = 8
 
 
-class Medium(Protocol):
-    """A face or a window."""
+class MediaReference(Protocol):
+    """A reference to a face image or to a window."""
 
     @property
     def path(self) -> str: ...
@@ -25,48 +25,48 @@ class Medium(Protocol):
 
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Medium)
+M = TypeVar("M", bound=MediaReference)
 
 
-def by_session(media: Iterable[M]) -> dict[str, list[M]]:
-    """The media of each video, in the given order."""
-    found: dict[str, list[M]] = defaultdict(list)
+def group_by_session(media: Iterable[M]) -> dict[str, list[M]]:
+    """Returns the media of each video, in the given order."""
+    groups: dict[str, list[M]] = defaultdict(list)
     for medium in media:
-        found[medium.session].append(medium)
-    return found
+        groups[medium.session].append(medium)
+    return groups
 
 
 def pair_within_videos(
     faces: Sequence[MediaFile], windows: Sequence[Window], sessions: Sequence[str]
 ) -> list[tuple[MediaFile, Window]]:
-    """Pairs of one video as long as it has both, then of what is left across the given videos.
+    """Pairs faces and windows of the same video, then the remaining ones across videos.
 
-    Both kinds are taken from the videos in turn, and no clip gives a second window before every
-    clip gave its first.
+    Both are taken round robin from the given videos. The second window of a clip comes after the
+    first windows of all clips.
     """
-    faces_of, windows_of = by_session(faces), by_session(windows)
+    faces_of, windows_of = group_by_session(faces), group_by_session(windows)
     matched = [list(zip(faces_of[s], windows_of[s], strict=False)) for s in sessions]
     used = {s: len(pairs) for s, pairs in zip(sessions, matched, strict=True)}
-    faces_left = in_turn([faces_of[s][used[s] :] for s in sessions])
-    windows_left = in_turn([windows_of[s][used[s] :] for s in sessions], _start)
+    faces_left = round_robin([faces_of[s][used[s] :] for s in sessions])
+    windows_left = round_robin([windows_of[s][used[s] :] for s in sessions], _start)
     across = list(zip(faces_left, windows_left, strict=False))
-    within = in_turn(matched, lambda pair: _start(pair[1]))
+    within = round_robin(matched, lambda pair: _start(pair[1]))
     return sorted(within + across, key=lambda pair: _start(pair[1]))  # stable
 
 
 def pair_by_identity(
     faces: Sequence[MediaFile], windows: Sequence[Window], sessions: Sequence[str], seed: int
 ) -> list[tuple[MediaFile, Window]]:
-    """Pairs of one person, whichever videos they are from.
+    """Pairs faces and windows of one person from any videos.
 
-    Both kinds are taken from the videos in turn; in each round the voices' videos come in an order
-    of their own.
+    Both are taken round robin from the given videos; the windows of each round are in the order of
+    a hash, so that they are not of the videos of the faces.
     """
-    faces_of, windows_of = by_session(faces), by_session(windows)
+    faces_of, windows_of = group_by_session(faces), group_by_session(windows)
     return list(
         zip(
-            in_turn([faces_of[s] for s in sessions]),
-            in_turn(
+            round_robin([faces_of[s] for s in sessions]),
+            round_robin(
                 [windows_of[s] for s in sessions],
                 _start,
                 lambda window: rank(seed, "voice", window.path, str(window.start_samples)),
@@ -76,14 +76,15 @@ def pair_by_identity(
     )
 
 
-def in_turn(
+def round_robin(
     queues: Sequence[Sequence[T]],
     level: Callable[[T], int] = lambda _: 0,
     order: Callable[[T], int] = lambda _: 0,
 ) -> list[T]:
-    """The first of each queue, then the second of each, and so on.
+    """Returns the first item of each queue, then the second of each, and so on.
 
-    Lower levels come before higher ones; within a round, lower orders, then earlier queues.
+    Items of lower levels come before those of higher ones; within a round, items are sorted by
+    `order`, then by queue.
     """
     ranked: list[tuple[tuple[int, int, int, int], T]] = []
     for turn, queue in enumerate(queues):
@@ -95,52 +96,58 @@ def in_turn(
     return [item for _, item in sorted(ranked, key=lambda entry: entry[0])]
 
 
-def deal_spares(spares: Sequence[M], owned: Sequence[M]) -> list[tuple[M, ...]]:
-    """Deals media that no pair uses to those that pairs use, each to one only.
+def distribute_spares(spares: Sequence[M], used: Sequence[M]) -> list[tuple[M, ...]]:
+    """Distributes media that no pair uses among those that pairs use, each to one only.
 
-    Everyone gets one of its own video and then one of another, which helps where a whole video is
-    broken; what is left is dealt within videos, then to anyone. A spare never stands by for a
-    piece of its own file, with which it would be broken.
+    Each gets one spare of the same video and then one of another video, for the case that a whole
+    video is broken. The rest is distributed within videos, then to any. A spare is never of the
+    same file, which would be broken as well.
+
+    Args:
+      spares: media that no pair uses.
+      used: media that pairs use.
 
     Returns:
-      up to MAX_SPARES spares for each of `owned`, those of its own video first.
+      up to MAX_SPARES spares for each of `used`, those of the same video first.
     """
-    dealt: list[list[M]] = [[] for _ in owned]
+    spares_of: list[list[M]] = [[] for _ in used]
 
-    def deal(left: Sequence[M], most: int, fits: Callable[[M, M], bool], by_video: bool) -> list[M]:
-        """Deals in turn to those who have fewer than `most`; returns what nobody took."""
+    def distribute(
+        left: Sequence[M], limit: int, fits: Callable[[M, M], bool], by_video: bool
+    ) -> list[M]:
+        """Distributes spares round robin up to a limit for each; returns the rest."""
         waiting: dict[str, deque[int]] = defaultdict(deque)
-        for i, medium in enumerate(owned):
-            if len(dealt[i]) < most:
+        for i, medium in enumerate(used):
+            if len(spares_of[i]) < limit:
                 waiting[medium.session if by_video else ""].append(i)
-        refused = []
+        rest = []
         for spare in left:
             queue = waiting[spare.session if by_video else ""]
             for _ in range(len(queue)):
-                place = queue.popleft()
-                if fits(spare, owned[place]):
-                    dealt[place].append(spare)
-                    if len(dealt[place]) < most:
-                        queue.append(place)
+                i = queue.popleft()
+                if fits(spare, used[i]):
+                    spares_of[i].append(spare)
+                    if len(spares_of[i]) < limit:
+                        queue.append(i)
                     break
-                queue.append(place)
+                queue.append(i)
             else:
-                refused.append(spare)
-        return refused
+                rest.append(spare)
+        return rest
 
-    def is_other_file(spare: M, own: M) -> bool:
-        return spare.path != own.path
+    def is_other_file(spare: M, medium: M) -> bool:
+        return spare.path != medium.path
 
-    def is_other_video(spare: M, own: M) -> bool:
-        return spare.session != own.session
+    def is_other_video(spare: M, medium: M) -> bool:
+        return spare.session != medium.session
 
-    left = deal(spares, 1, is_other_file, by_video=True)
-    left = deal(left, 2, is_other_video, by_video=False)
-    left = deal(left, MAX_SPARES, is_other_file, by_video=True)
-    deal(left, MAX_SPARES, is_other_file, by_video=False)
+    left = distribute(spares, 1, is_other_file, by_video=True)
+    left = distribute(left, 2, is_other_video, by_video=False)
+    left = distribute(left, MAX_SPARES, is_other_file, by_video=True)
+    distribute(left, MAX_SPARES, is_other_file, by_video=False)
     return [
-        tuple(sorted(found, key=lambda spare: is_other_video(spare, own)))
-        for found, own in zip(dealt, owned, strict=True)
+        tuple(sorted(chosen, key=lambda spare: is_other_video(spare, medium)))
+        for chosen, medium in zip(spares_of, used, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a plan comes to, before anything is decoded: a sum over its people and shards."""
+"""Summarizes a plan: sums over its people and shards, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfdata.storage.files import parse_json
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard to be written; its size is what it will have if no file is broken, within 1 %."""
+    """A planned shard; `bytes` is its size within 1 % if no media are broken."""
 
     split: str
     pairs: int
@@ -20,14 +20,14 @@ class PlannedShard:
 
 @dataclass(frozen=True)
 class PlannedPerson:
-    """What one person has on disk, and what is planned with it.
+    """Counts of the media of one person, and of the pairs planned from them.
 
     Attributes:
-      videos, faces, clips: usable by their names and headers.
-      audio_seconds: length of those clips.
-      pairs: planned.
-      lost: more pairs there would be, were no name or header broken.
-      examined: clips whose headers were read, or that could not even be listed.
+      videos, faces, clips: media that are usable, as far as names and headers tell.
+      audio_seconds: total length of these clips.
+      pairs: planned pairs.
+      lost: pairs that are not possible because names or headers are broken.
+      examined: clips whose headers were read, and clips that could not be listed.
     """
 
     videos: int
@@ -40,16 +40,16 @@ class PlannedPerson:
 
 
 @dataclass(frozen=True)
-class Outline:
-    """What a plan came to; outlines of parts add up.
+class PlanSummary:
+    """Summary of a plan; the sum of summaries of its parts.
 
     Attributes:
-      shards: plan digest to what the shard will be.
-      people: identity to what was planned with those who were taken.
-      without_faces, without_clips, without_listed: identities that could not be; the last have
+      shards: plan digest to planned shard.
+      people: identity to counts, of the selected people.
+      without_faces, without_clips, without_listed: identities that cannot be used; the last have
         clips, but none that the split file lists.
-      rejects: media whose names or headers already rule them out.
-      unlisted: clips that the split file does not list.
+      rejects: media that are rejected by their names or headers.
+      unlisted: number of clips that the split file does not list.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -60,8 +60,8 @@ class Outline:
     rejects: tuple[Reject, ...] = ()
     unlisted: int = 0
 
-    def __add__(self, other: Outline) -> Outline:
-        return Outline(
+    def __add__(self, other: PlanSummary) -> PlanSummary:
+        return PlanSummary(
             self.shards | other.shards,
             self.people | other.people,
             self.without_faces + other.without_faces,
@@ -75,11 +75,13 @@ class Outline:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_json(text: str | bytes) -> Outline:
+    def from_json(text: str | bytes) -> PlanSummary:
         fields = parse_json(text)
-        return Outline(
+        return PlanSummary(
             shards={key: PlannedShard(**shard) for key, shard in fields["shards"].items()},
-            people={who: PlannedPerson(**person) for who, person in fields["people"].items()},
+            people={
+                identity: PlannedPerson(**person) for identity, person in fields["people"].items()
+            },
             without_faces=tuple(fields["without_faces"]),
             without_clips=tuple(fields["without_clips"]),
             without_listed=tuple(fields["without_listed"]),

@@ -1,4 +1,4 @@
-"""Which video goes into which split: the pure part of a split that does not leak."""
+"""Assigns the videos of a person to splits. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdata.schema import SPLITS
 
 @dataclass(frozen=True)
 class Supply:
-    """What a video, or several, can give."""
+    """Numbers of faces and windows of one video or several."""
 
     faces: int
     windows: int
@@ -28,18 +28,18 @@ def total(supplies: Iterable[Supply]) -> Supply:
 
 
 def pair_quotas(pairs: int, fractions: Sequence[float]) -> dict[str, int]:
-    """Divides a number of pairs by percentages, in the order of SPLITS.
+    """Divides a number of pairs by percentages, which are in the order of SPLITS.
 
-    Validation and test get the nearest whole number, and at least one pair where they are wanted
-    and there is one to spare; training gets the rest.
+    Validation and test get the nearest whole number, and at least one pair if their percentage is
+    not 0 and training keeps one; training gets the rest.
     """
     train, validation, test = SPLITS
     quotas = dict.fromkeys(SPLITS, 0)
     for split in (test, validation):
         fraction = fractions[SPLITS.index(split)]
         if fraction:
-            wanted = max(1, round(pairs * fraction / 100))
-            quotas[split] = min(wanted, max(0, pairs - 1 - sum(quotas.values())))
+            quota = max(1, round(pairs * fraction / 100))
+            quotas[split] = min(quota, max(0, pairs - 1 - sum(quotas.values())))
     quotas[train] = pairs - sum(quotas.values())
     return quotas
 
@@ -47,16 +47,16 @@ def pair_quotas(pairs: int, fractions: Sequence[float]) -> dict[str, int]:
 def split_sessions(
     supply: Mapping[str, Supply], quotas: Mapping[str, int], order: Sequence[str]
 ) -> dict[str, str]:
-    """Gives each video of one person to one split, so that the quotas can be met.
+    """Assigns each video of one person to one split, so that the quotas can be met.
 
-    Test, then validation, takes videos in the given order until its quota is covered, passing
-    over those that the splits after it cannot do without. Where that leaves it with nothing (few
-    videos, or large ones), it takes the smallest, as long as training keeps something. So a
-    person with two videos is trained and tested on, and one with a single video only trained on.
+    Test, then validation, takes videos in the given order until its quota is covered, and skips
+    videos that later splits need. If it would get none (few videos, or large ones), it takes the
+    smallest, as long as training keeps some. So a person with two videos is in train and test, and
+    one with a single video only in train.
 
     Args:
-      supply: what each video can give.
-      quotas: pairs wanted by each split.
+      supply: video to its numbers of faces and windows.
+      quotas: split to number of pairs.
       order: the videos, in the order in which they are considered.
 
     Returns:
@@ -69,11 +69,11 @@ def split_sessions(
         quota = quotas[split]
         if not quota:
             continue
-        still_wanted = quotas[train] + (quotas[validation] if split == test else 0)
-        taken = _cover(supply, rest, quota, still_wanted)
+        reserved = quotas[train] + (quotas[validation] if split == test else 0)
+        taken = _take_videos(supply, rest, quota, reserved)
         if not total(supply[s] for s in taken).pairs:
             smallest_first = sorted(rest, key=lambda s: supply[s].faces + supply[s].windows)
-            taken = _cover(supply, smallest_first, 1, 1)
+            taken = _take_videos(supply, smallest_first, 1, 1)
             if not total(supply[s] for s in taken).pairs:
                 continue
         chosen |= dict.fromkeys(taken, split)
@@ -84,25 +84,26 @@ def split_sessions(
 def shortfall(
     supply: Mapping[str, Supply], quotas: Mapping[str, int], split_of: Mapping[str, str]
 ) -> int:
-    """How many pairs of their due the splits cannot give, all together."""
+    """Returns how many pairs of the quotas the splits cannot provide, in total."""
     missing = 0
     for split, quota in quotas.items():
-        here = total(supply[s] for s, home in split_of.items() if home == split)
-        missing += max(0, quota - here.pairs)
+        available = total(supply[s] for s, assigned in split_of.items() if assigned == split)
+        missing += max(0, quota - available.pairs)
     return missing
 
 
-def _cover(
-    supply: Mapping[str, Supply], order: Sequence[str], quota: int, still_wanted: int
+def _take_videos(
+    supply: Mapping[str, Supply], order: Sequence[str], quota: int, reserved: int
 ) -> list[str]:
-    """Videos that cover a quota of pairs and leave enough for `still_wanted` more."""
+    """Returns videos that cover a quota of pairs and leave enough for `reserved` more."""
     taken: list[str] = []
-    have, left = Supply(0, 0), total(supply[s] for s in order)
+    covered, left = Supply(0, 0), total(supply[s] for s in order)
     for session in order:
-        gives = supply[session]
-        needed = (have.faces < quota and gives.faces) or (have.windows < quota and gives.windows)
-        remains = Supply(left.faces - gives.faces, left.windows - gives.windows)
-        if needed and remains.pairs >= still_wanted:
+        video = supply[session]
+        needs_faces = covered.faces < quota and video.faces
+        needs_windows = covered.windows < quota and video.windows
+        remaining = Supply(left.faces - video.faces, left.windows - video.windows)
+        if (needs_faces or needs_windows) and remaining.pairs >= reserved:
             taken.append(session)
-            have, left = have + gives, remains
+            covered, left = covered + video, remaining
     return taken

@@ -1,4 +1,4 @@
-"""Which pieces of a clip can be taken: windows, first ones before second ones."""
+"""Cuts clips into windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from beam_pipelines.planning.hashing import rank
 
 @dataclass(frozen=True)
 class Grid:
-    """Where windows may lie in a clip, in samples of the rate that clips are brought to."""
+    """Positions of windows in a clip, in samples after resampling."""
 
     sample_rate_hz: int
     window_samples: int
@@ -19,13 +19,13 @@ class Grid:
 
     @property
     def step_samples(self) -> int:
-        """From the start of one window to that of the next."""
+        """Returns the hop between the starts of consecutive windows."""
         return max(1, round(self.window_samples * (1 - self.overlap)))
 
 
 @dataclass(frozen=True)
 class Window:
-    """A piece of a clip that begins at `start_samples` of the rate it is resampled to."""
+    """A window of a clip; `start_samples` counts samples after resampling."""
 
     clip: Clip
     start_samples: int
@@ -39,15 +39,20 @@ class Window:
         return self.clip.session
 
 
-def cut_windows(clips: Sequence[Clip], grid: Grid, seed: int, most_of_a_clip: int) -> list[Window]:
-    """The windows of all clips: first windows before second ones, clips by the rank of a path.
+def cut_windows(clips: Sequence[Clip], grid: Grid, seed: int, max_per_clip: int) -> list[Window]:
+    """Returns the windows of all clips: first windows before second ones, clips by rank of path.
 
-    Windows lie wholly inside of their clip; one that is shorter than a window has a single one, to
-    be filled up. `most_of_a_clip` bounds what a header can claim.
+    Windows lie inside their clip; a clip that is shorter than a window has one, which is padded.
+
+    Args:
+      clips: the clips.
+      grid: the positions of windows.
+      seed: seed of the ranks.
+      max_per_clip: maximum number of windows per clip, because a header can claim any length.
     """
     windows = []
     for clip in sorted(clips, key=lambda clip: rank(seed, "clip", clip.path)):
         beyond_first = clip.facts.samples_at(grid.sample_rate_hz) - grid.window_samples
-        count = min(1 + max(0, beyond_first) // grid.step_samples, most_of_a_clip)
+        count = min(1 + max(0, beyond_first) // grid.step_samples, max_per_clip)
         windows += [Window(clip, i * grid.step_samples) for i in range(count)]
     return sorted(windows, key=lambda window: window.start_samples)  # stable

@@ -43,7 +43,7 @@ def is_portable(runner: str) -> bool:
 
 
 @contextmanager
-def reached(runner: str, flags: Sequence[str]) -> Iterator[Sequence[str]]:
+def connect_runner(runner: str, flags: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yields the flags that lead to a runner which is there, as far as can be told beforehand.
 
     Raises:
@@ -56,7 +56,7 @@ def reached(runner: str, flags: Sequence[str]) -> Iterator[Sequence[str]]:
         yield flags
 
 
-def pipeline_on(runner: str, flags: Sequence[str]) -> beam.Pipeline:
+def create_pipeline(runner: str, flags: Sequence[str]) -> beam.Pipeline:
     """An empty pipeline on the named runner with the given Beam flags.
 
     Raises:
@@ -122,13 +122,13 @@ def _local_runner(options: PipelineOptions, flags: Sequence[str]) -> fn_runner.F
 
 def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Environment:
     """Where the steps of a local run are carried out."""
-    if pools := worker_pools.given_pools(options):
+    if pools := worker_pools.pools_from_options(options):
         if any(flag.partition("=")[0] == "--direct_running_mode" for flag in flags):
             raise BuildError(
                 "--direct_running_mode and --environment_type EXTERNAL are both given; the pool "
                 "starts the workers, so leave --direct_running_mode out."
             )
-        worker_pools.check_answering(pools)
+        worker_pools.check_pools(pools)
         return WorkerEnvironment(tuple(pools))
     if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
         local_workers.check_importable()
@@ -136,7 +136,7 @@ def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Enviro
     return EmbeddedPythonEnvironment.default()
 
 
-def run(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = None) -> None:
+def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = None) -> None:
     """Runs a pipeline to its end, or, on a cluster, for so many seconds at most.
 
     Raises:
@@ -144,7 +144,7 @@ def run(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = None) -> Non
         or what else went wrong, with the traceback added to the log.
     """
     try:
-        with local_workers.watched():
+        with local_workers.worker_deaths_raise():
             state = _ended(pipeline.run(), seconds)
     except Exception as error:
         if sentence := re.search(

@@ -34,10 +34,10 @@ from apache_beam.runners.portability.flink_runner import (
 from apache_beam.utils.subprocess_server import pick_port
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.options import beams_parser
+from beam_pipelines.options import beam_parser
 from beam_pipelines.runners.local_workers import bypass_proxies
 
-ANSWER_SECONDS = 10  # for a cluster, or a job server that runs already, to say that it is there
+TIMEOUT_SECONDS = 10  # for a cluster, or a job server that runs already, to say that it is there
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def _check_cluster(master: str, version: str | None) -> None:
 
 def _check_flags(flags: Sequence[str], stub: Any) -> None:
     """Refuses what stands behind a bare -- and the job server does not know; Beam ignores it."""
-    _, beyond = beams_parser().parse_known_args(list(flags))
+    _, beyond = beam_parser().parse_known_args(list(flags))
     if not beyond:
         return
     answer = stub.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest())
@@ -158,7 +158,7 @@ def _check_flags(flags: Sequence[str], stub: Any) -> None:
 def _check_job_server(endpoint: str) -> None:
     with grpc.insecure_channel(endpoint) as channel:
         try:
-            grpc.channel_ready_future(channel).result(timeout=ANSWER_SECONDS)
+            grpc.channel_ready_future(channel).result(timeout=TIMEOUT_SECONDS)
         except grpc.FutureTimeoutError:
             raise BuildError(
                 f"No job server answers at {endpoint}; check --job_endpoint, or leave it out and "
@@ -179,7 +179,7 @@ def _cancel(master: str, name: str) -> None:
 
 def _ask(url: str, method: str = "GET") -> Any:
     request = urllib.request.Request(url, method=method)
-    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
         return json.loads(answer.read() or b"{}")
 
 

@@ -74,7 +74,7 @@ def bypass_proxies() -> None:
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def worker_deaths_raise() -> Iterator[None]:
     """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
 
     A death is noticed in the thread that watches the worker (see `local_environment`), and this

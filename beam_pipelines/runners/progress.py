@@ -10,15 +10,15 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from beam_pipelines.shards.output_dir import read_outline
-from beam_pipelines.shards.shard_results import noted
+from beam_pipelines.shards.output_dir import read_plan_summary
+from beam_pipelines.shards.shard_results import finished_digests
 from beam_pipelines.shards.stores import Place, Store, store_at
 
 LINE_SECONDS = 15.0  # between plain lines, where there is no terminal
 
 
 @contextmanager
-def shown(output: Place, terminal: TextIO) -> Iterator[None]:
+def show(output: Place, terminal: TextIO) -> Iterator[None]:
     """Shows pairs and shards done while the body runs: a bar on a terminal, else plain lines."""
     finished = threading.Event()
     watcher = threading.Thread(target=_watch, args=(output, terminal, finished), daemon=True)
@@ -33,7 +33,7 @@ def shown(output: Place, terminal: TextIO) -> Iterator[None]:
 def _watch(output: Place, terminal: TextIO, finished: threading.Event) -> None:
     store, outline = store_at(output), None
     while outline is None and not finished.wait(store.poll_seconds):
-        outline = read_outline(output)
+        outline = read_plan_summary(output)
     if outline is None:
         return
     waiting = {digest: shard.pairs for digest, shard in outline.shards.items()}
@@ -79,4 +79,4 @@ def plain_line(done: int, total: int, done_before: int, seconds: float, shards: 
 
 def _take_done(store: Store, waiting: dict[str, int]) -> int:
     """Takes finished shards out of those waited for; returns their pairs."""
-    return sum(waiting.pop(digest) for digest in noted(store, waiting))
+    return sum(waiting.pop(digest) for digest in finished_digests(store, waiting))

@@ -24,7 +24,7 @@ from google.protobuf import json_format, text_format
 from beam_pipelines.runners.local_workers import bypass_proxies
 from tfdata.command_line import fail
 
-ANSWER_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -48,7 +48,7 @@ def _learnt(worker_id: str, endpoint: str) -> beam_provision_api_pb2.ProvisionIn
             answer = stub.GetProvisionInfo(
                 beam_provision_api_pb2.GetProvisionInfoRequest(),
                 metadata=[("worker_id", worker_id)],
-                timeout=ANSWER_SECONDS,
+                timeout=TIMEOUT_SECONDS,
                 wait_for_ready=True,
             )
         except grpc.RpcError as error:

@@ -14,12 +14,12 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from beam_pipelines.errors import BuildError
 
-ANSWER_SECONDS = 10  # for a pool to say that it is there
+TIMEOUT_SECONDS = 10  # for a pool to say that it is there
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):(\d{1,5})")
 
 
-def given_pools(options: PipelineOptions) -> list[str]:
+def pools_from_options(options: PipelineOptions) -> list[str]:
     """The addresses of the pools that a local run shall use; none: it starts its own workers.
 
     Raises:
@@ -53,7 +53,7 @@ def given_pools(options: PipelineOptions) -> list[str]:
     return pools
 
 
-def check_answering(pools: list[str]) -> None:
+def check_pools(pools: list[str]) -> None:
     """Asks each pool for a sign of life: to stop a worker that does not exist.
 
     Raises:
@@ -63,7 +63,7 @@ def check_answering(pools: list[str]) -> None:
         with grpc.insecure_channel(pool) as channel:
             stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
             try:
-                stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(), timeout=ANSWER_SECONDS)
+                stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(), timeout=TIMEOUT_SECONDS)
             except grpc.RpcError:
                 raise BuildError(
                     f"No worker pool answers at {pool}; start one there: 'facevoice-worker-pool "

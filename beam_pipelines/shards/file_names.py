@@ -12,7 +12,7 @@ from tfdata.schema import MANIFEST_NAME
 
 REJECTS_NAME = "rejects.jsonl"
 CARD_NAME = "card.html"
-OUTLINE_NAME = f"{WORK_NAME}/outline.json"
+PLAN_SUMMARY_NAME = f"{WORK_NAME}/outline.json"
 LEAKS_NAME = f"{WORK_NAME}/leaks.json"
 REPLACED_NAME = f"{WORK_NAME}/replaced.json"
 LOG_NAME = f"{WORK_NAME}/workers.log"
@@ -26,13 +26,15 @@ def _any_of(*names: str) -> str:
     return "|".join(map(re.escape, names))
 
 
-_WORK = _any_of(OUTLINE_NAME, LEAKS_NAME, f"{WORK_NAME}/{REJECTS_NAME}", LOG_NAME) + f"|{_NOTE}"
+_WORK = (
+    _any_of(PLAN_SUMMARY_NAME, LEAKS_NAME, f"{WORK_NAME}/{REJECTS_NAME}", LOG_NAME) + f"|{_NOTE}"
+)
 _OTHERS = _any_of(MANIFEST_NAME, CARD_NAME, REJECTS_NAME, LOCK_NAME, REPLACED_NAME) + f"|{_SHARD}"
 # Unfinished files have a random suffix; an unfinished shard is named after its plan.
 _TEMPORARY = rf"({_WORK}|{_OTHERS}|\.build/{_DIGEST})\.{_DIGEST}\.tmp"
 
 
-def note_name(digest: str) -> str:
+def result_name(digest: str) -> str:
     """Returns the name of the note of a shard plan."""
     return f"{WORK_NAME}/{digest}.json"
 

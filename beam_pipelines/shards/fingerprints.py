@@ -1,4 +1,4 @@
-"""What stands for a shard plan: a digest of all that decides a shard's bytes."""
+"""Fingerprints of everything that determines a shard's bytes, and of a worker's software."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from beam_pipelines.corpus.listing import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.stores import Place
-from facevoice import features
-from facevoice.features import FeatureSettings
+from facevoice.features import FeatureSettings, settings
 from tfdata.schema import FORMAT_VERSION
 
-# The packages whose version can change a byte of a shard; `av`, an extra, may not be there.
-DECIDING_PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
+# Packages that the manifest lists. Their versions can change bytes of a shard, except that of
+# FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.
+PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every shard of a build shares.
+    """What all shards of a build have in common.
 
-    `run_id` tells this run from earlier ones; `code` is the driver's `worker_code`, and `software`
-    its packages, which those of a worker must equal.
+    Attributes:
+      faces_root, audio_root: roots of the corpus.
+      output: directory or URL of the dataset.
+      features: settings of the feature extraction.
+      num_shards: shards per split.
+      run_id: unique for each build.
+      code: `worker_code` of the driver, which workers compare with theirs.
+      software: `software` of the driver, likewise.
     """
 
     faces_root: Place
@@ -46,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """The pairs of one shard, in their order."""
+    """The pairs of one shard, in the order of its records."""
 
     split: str
     index: int
@@ -54,30 +60,20 @@ class ShardPlan:
 
 
 @cache
-def code_digest() -> str:
-    """Stands for the code that turns a plan into bytes, so that an edit of it is a new plan."""
-    files = [*Path(features.__file__).parent.glob("*.py")]
-    files += [
-        Path(__file__).with_name(name)
-        for name in ("fingerprints.py", "shard_results.py", "writer.py")
-    ]
-    files += [Path(tfdata.__file__).with_name(name) for name in ("schema.py", "tfrecord.py")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
-
-
-@cache
 def worker_code() -> str:
-    """Stands for all code that workers run, planning included."""
-    rooms = [Path(module.__file__ or "").parent for module in (beam_pipelines, facevoice, tfdata)]
-    files = [file for room in rooms for file in sorted(room.rglob("*.py"))]
+    """Returns a digest of all code that workers may run."""
+    packages = [
+        Path(package.__file__ or "").parent for package in (beam_pipelines, facevoice, tfdata)
+    ]
+    files = [file for package in packages for file in sorted(package.rglob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @cache
 def software() -> dict[str, str]:
-    """Name to version of each package that decides the bytes and is installed."""
-    found = {name: _version(name) for name in DECIDING_PACKAGES}
-    return {name: version for name, version in found.items() if version is not None}
+    """Returns the versions of those PACKAGES that are installed."""
+    versions = {name: _version(name) for name in PACKAGES}
+    return {name: version for name, version in versions.items() if version is not None}
 
 
 def _version(package: str) -> str | None:
@@ -87,36 +83,44 @@ def _version(package: str) -> str | None:
         return None
 
 
-def check_worker(job: Job) -> None:
-    """Raises BuildError in a worker whose code or packages would make other bytes."""
+def check_software(job: Job) -> None:
+    """Checks that this worker has the packages and the code of the driver.
+
+    Raises:
+      BuildError: it has others, which may write other bytes.
+    """
     here = software()
     if here != job.software:
         differ = ", ".join(
-            f"{name} {here.get(name, 'missing')} and not {job.software.get(name, 'missing')}"
-            for name in DECIDING_PACKAGES
+            f"{name} {here.get(name, 'missing')} instead of {job.software.get(name, 'missing')}"
+            for name in PACKAGES
             if here.get(name) != job.software.get(name)
         )
         raise BuildError(f"A worker has other packages than the driver: {differ}.")
     if worker_code() != job.code:
-        raise BuildError("A worker has other code of FaceVoice than the driver; make them equal.")
+        raise BuildError(
+            "A worker has other code of FaceVoice than the driver; install the same there."
+        )
 
 
 def plan_digest(plan: ShardPlan, job: Job) -> str:
-    """Stands for all that decides a shard's content: settings, software, sources as they are now.
+    """Returns a digest of what determines a shard's bytes.
 
-    Paths below the corpus' folders count, the folders themselves do not; sizes and modification
-    times of the sources do. Spares do not: most are never looked at (see `spares_digest`).
+    This is: the preprocessing revision and the packages, the settings, and the source files with
+    their sizes and modification times. The roots of the corpus are not included, nor are spares,
+    most of which are never opened (see `spares_digest`).
     """
     sources = [
         [pair.identity, pair.key, *_facts(pair.face), *_facts(pair.window.clip)]
         for pair in plan.pairs
     ]
-    parts = [FORMAT_VERSION, code_digest(), job.software, asdict(job.features)]
+    packages = {name: version for name, version in job.software.items() if name != "facevoice"}
+    parts = [FORMAT_VERSION, settings.PREPROCESSING_REVISION, packages, asdict(job.features)]
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 
 def spares_digest(pair: Pair) -> str:
-    """Stands for the spares of a pair, which decide its record if its own media are broken."""
+    """Returns a digest of a pair's spares, which are used if its own media are broken."""
     return _digest(
         [
             [[face.path, *_facts(face)] for face in pair.spare_faces],

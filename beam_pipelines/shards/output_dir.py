@@ -30,18 +30,18 @@ from typing import TextIO
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.leakage import Leaks
-from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.shards import file_names
 from beam_pipelines.shards.file_names import (
     CARD_NAME,
     LEAKS_NAME,
     LOG_NAME,
-    OUTLINE_NAME,
+    PLAN_SUMMARY_NAME,
     REJECTS_NAME,
     REPLACED_NAME,
-    note_name,
+    result_name,
 )
-from beam_pipelines.shards.replaced_shards import Retired, retire
+from beam_pipelines.shards.replaced_shards import ReplacedShards, clean_up
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Place, Store, store_at
 from tfdata.manifest import Leak, Manifest, is_manifest
 from tfdata.schema import MANIFEST_NAME
@@ -110,7 +110,7 @@ def _check_files(output: Path) -> None:
 
 
 @contextmanager
-def prepared(output: Place) -> Iterator[None]:
+def prepare(output: Place) -> Iterator[None]:
     """Makes the output folder ready for one build, and keeps a second one out meanwhile.
 
     A data set that is in it stays as it is. At an address, nothing keeps a second build out.
@@ -123,7 +123,7 @@ def prepared(output: Place) -> Iterator[None]:
         try:
             store = store_at(output)
             stack.enter_context(store.claimed())
-            store.delete([OUTLINE_NAME, LEAKS_NAME])
+            store.delete([PLAN_SUMMARY_NAME, LEAKS_NAME])
         except BlockingIOError:
             raise BuildError(
                 f"Another build is writing to {output}; wait for it, or name another --output."
@@ -133,22 +133,22 @@ def prepared(output: Place) -> Iterator[None]:
         yield
 
 
-def write_outline(output: Place, outline: Outline) -> None:
+def write_plan_summary(output: Place, outline: PlanSummary) -> None:
     """Notes what the plan came to, before any pixel is decoded.
 
     Raises:
       BuildError: the disk refuses.
     """
     try:
-        store_at(output).replace({OUTLINE_NAME: outline.to_json().encode()})
+        store_at(output).replace({PLAN_SUMMARY_NAME: outline.to_json().encode()})
     except OSError as error:
         raise BuildError(f"The plan cannot be written to {output}: {error.strerror}.") from None
 
 
-def read_outline(output: Place) -> Outline | None:
+def read_plan_summary(output: Place) -> PlanSummary | None:
     """What the plan of the build in progress came to; None while it is being made."""
     try:
-        return Outline.from_json(store_at(output).read(OUTLINE_NAME))
+        return PlanSummary.from_json(store_at(output).read(PLAN_SUMMARY_NAME))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # there is none, or none that this version wrote
 
@@ -175,7 +175,7 @@ def read_leaks(output: Place) -> Leaks | None:
         return None  # there is none, or none that this version wrote
 
 
-def keep_rejects(output: Place, rejects: Iterable[Reject]) -> str:
+def write_rejects(output: Place, rejects: Iterable[Reject]) -> str:
     """Lists the rejects of a build that fails, where they replace nothing; returns the path."""
     name = f"{WORK_NAME}/{REJECTS_NAME}"
     store_at(output).replace({name: _lines(rejects)})
@@ -189,7 +189,7 @@ def publish(
     rejects: Iterable[Reject],
     digests: Iterable[str],
     keep_replaced_seconds: float,
-) -> Retired:
+) -> ReplacedShards:
     """Makes the new data set stand, then removes what nobody needs any more.
 
     Args:
@@ -231,7 +231,7 @@ def publish(
             f"again; finished shards are kept."
         ) from None
     work = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME)}
-    needed = {note_name(digest) for digest in digests}
+    needed = {result_name(digest) for digest in digests}
     store.delete(
         [name for name in (*found, *work) if file_names.is_temporary(name)]
         + [name for name in work if file_names.is_work_file(name) and name not in needed]
@@ -241,7 +241,7 @@ def publish(
         for name, size in found.items()
         if file_names.is_shard(name) and name not in named
     }
-    return retire(store, replaced, keep_replaced_seconds, recorded=REPLACED_NAME in work)
+    return clean_up(store, replaced, keep_replaced_seconds, recorded=REPLACED_NAME in work)
 
 
 def _lines(rejects: Iterable[Reject]) -> bytes:

@@ -25,16 +25,16 @@ from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)
-class Retired:
+class ReplacedShards:
     """What became of the replaced shards of a dataset: name to bytes, of each."""
 
     kept: Mapping[str, int]
     removed: Mapping[str, int]
 
 
-def retire(
+def clean_up(
     store: Store, replaced: Mapping[str, int], grace_seconds: float, *, recorded: bool
-) -> Retired:
+) -> ReplacedShards:
     """Removes replaced shards that nobody has needed for the grace time, and records the others.
 
     Args:
@@ -47,7 +47,7 @@ def retire(
       OSError: the place refuses.
     """
     if not replaced and not recorded:
-        return Retired({}, {})
+        return ReplacedShards({}, {})
     now = time.time()
     before = _read_record(store) if recorded else {}
     since = {name: min(before.get(name, now), now) for name in replaced}
@@ -64,7 +64,7 @@ def retire(
         store.delete([REPLACED_NAME])
     elif record != before:
         store.replace({REPLACED_NAME: json.dumps(record, indent=1).encode()})
-    return Retired(kept, removed)
+    return ReplacedShards(kept, removed)
 
 
 def _read_record(store: Store) -> dict[str, float]:

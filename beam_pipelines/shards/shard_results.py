@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan import Pair
-from beam_pipelines.shards.file_names import is_shard, note_name
+from beam_pipelines.shards.file_names import is_shard, result_name
 from beam_pipelines.shards.fingerprints import ShardPlan, spares_digest
 from beam_pipelines.shards.stores import WORK_NAME, Place, Store, store_at
 from tfdata.schema import SPLITS
@@ -31,7 +31,7 @@ class Replacement:
 
 
 @dataclass(frozen=True)
-class ShardNote:
+class ShardResult:
     """What became of a shard plan.
 
     Attributes:
@@ -61,7 +61,7 @@ class ShardNote:
     replaced: dict[str, Replacement]
 
 
-def made_pairs(plan: ShardPlan, note: ShardNote) -> Iterator[Pair]:
+def written_pairs(plan: ShardPlan, note: ShardResult) -> Iterator[Pair]:
     """The pairs that became records, with the media that they were made from."""
     for pair in plan.pairs:
         change = note.replaced.get(pair.key)
@@ -77,7 +77,7 @@ def made_pairs(plan: ShardPlan, note: ShardNote) -> Iterator[Pair]:
             )
 
 
-def still_holds(plan: ShardPlan, note: ShardNote) -> bool:
+def is_reusable(plan: ShardPlan, note: ShardResult) -> bool:
     """Whether what decided about broken media is as it was: they can be read, and the spares."""
     return not note.out_of_reach and all(
         note.replaced[pair.key].spares == spares_digest(pair)
@@ -86,11 +86,11 @@ def still_holds(plan: ShardPlan, note: ShardNote) -> bool:
     )
 
 
-def seem_to_stand(output: Place, digests: Iterable[str]) -> list[str]:
+def existing_shards(output: Place, digests: Iterable[str]) -> list[str]:
     """The plans that were carried out, as far as the sizes of their shards tell."""
     store = store_at(output)
     sizes = store.sizes()
-    notes = ((digest, read_note(store, digest)) for digest in noted(store, digests))
+    notes = ((digest, read_result(store, digest)) for digest in finished_digests(store, digests))
     return [
         digest
         for digest, note in notes
@@ -98,29 +98,29 @@ def seem_to_stand(output: Place, digests: Iterable[str]) -> list[str]:
     ]
 
 
-def noted(store: Store, digests: Iterable[str]) -> list[str]:
+def finished_digests(store: Store, digests: Iterable[str]) -> list[str]:
     """The plans that have a note."""
     names = store.sizes(WORK_NAME)
     return [digest for digest in digests if f"{digest}.json" in names]
 
 
-def write_note(store: Store, digest: str, note: ShardNote) -> None:
-    store.replace({note_name(digest): json.dumps(asdict(note)).encode()})
+def write_result(store: Store, digest: str, note: ShardResult) -> None:
+    store.replace({result_name(digest): json.dumps(asdict(note)).encode()})
 
 
-def read_note(store: Store, digest: str) -> ShardNote | None:
+def read_result(store: Store, digest: str) -> ShardResult | None:
     """The note of a plan that was carried out, or None."""
     try:
-        fields: dict[str, Any] = parse_json(store.read(note_name(digest)))
+        fields: dict[str, Any] = parse_json(store.read(result_name(digest)))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
-        note = ShardNote(**fields, rejects=rejects, replaced=replaced)
+        note = ShardResult(**fields, rejects=rejects, replaced=replaced)
         return note if _is_sound(note) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # there is none, or none that this version wrote
 
 
-def _is_sound(note: ShardNote) -> bool:
+def _is_sound(note: ShardResult) -> bool:
     """Checks the types that summaries rely on, and that the file is a shard in the folder."""
     numbers = (note.records, note.bytes, note.opened, *note.pairs.values())
     return (

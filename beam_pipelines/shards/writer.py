@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from beam_pipelines.corpus.listing import CLIP, FACE, MediaFile, Reject
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
-from beam_pipelines.planning.pairing import Medium
+from beam_pipelines.planning.pairing import MediaReference
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest, spares_digest
 from beam_pipelines.shards.shard_results import (
     Replacement,
-    ShardNote,
-    read_note,
-    still_holds,
-    write_note,
+    ShardResult,
+    is_reusable,
+    read_result,
+    write_result,
 )
 from beam_pipelines.shards.stores import Store, store_at
 from facevoice.features import (
@@ -42,7 +42,7 @@ from facevoice.features import (
 from tfdata.schema import encode_record
 from tfdata.tfrecord import frame
 
-M = TypeVar("M", bound=Medium)
+M = TypeVar("M", bound=MediaReference)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Used(Generic[M]):
     array: NDArray[np.uint8]
 
 
-def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
+def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
     """Carries out one shard plan, unless its note says that it was; memory is one pair's.
 
     Raises:
@@ -63,11 +63,11 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardNote:
     digest = plan_digest(plan, job)
     try:
         store = store_at(job.output)
-        note = read_note(store, digest)
-        if note is not None and still_holds(plan, note) and _stands(store, note):
+        note = read_result(store, digest)
+        if note is not None and is_reusable(plan, note) and _stands(store, note):
             return note
         note = _write(plan, job, store, digest)
-        write_note(store, digest, note)
+        write_result(store, digest, note)
     except OSError as error:
         raise BuildError(
             f"The shard {plan.split} {plan.index} cannot be written to {job.output}: "
@@ -84,11 +84,11 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     return record * len(plan.pairs)
 
 
-def _stands(store: Store, note: ShardNote) -> bool:
+def _stands(store: Store, note: ShardResult) -> bool:
     return note.file is None or store.still_holds(note.file, note.bytes, note.sha256)
 
 
-def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardNote:
+def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     content = hashlib.sha256()
     pairs: Counter[str] = Counter()
     sessions: dict[str, set[str]] = defaultdict(set)
@@ -127,7 +127,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardNote:
             place = f"{plan.split}-{plan.index:05d}-of-{job.num_shards:05d}"
             name = f"{place}-{content.hexdigest()[:12]}.tfrecord"
             store.publish(file, name)
-    return ShardNote(
+    return ShardResult(
         run_id=job.run_id,
         split=plan.split,
         file=name,

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-# Raise it only when the same media and settings give other bytes in records.
+import numpy as np
+from numpy.typing import NDArray
+
+# Raise it only when the same media and settings give other bytes in records, and with it the
+# fixtures of tests/test_compatibility.py. Rebuilds then write all shards again.
 PREPROCESSING_REVISION = 1
 
 
@@ -24,7 +28,7 @@ class FeatureSettings:
     docs/features.md explains the defaults.
 
     Raises:
-      ValueError: a value is out of range; the message names its flag.
+      ValueError: a value is out of range; the message names its field in backticks.
     """
 
     image_size: int = setting(128, "height and width of a face image, in pixels")
@@ -73,24 +77,56 @@ class FeatureSettings:
         _whole("fft_size", self.fft_size, 64, 16384)
         _within("floor_db", self.floor_db, -160.0, -10.0)
         if self.frequency_scale not in ("log", "mel"):
-            raise ValueError(f"--frequency_scale is {self.frequency_scale!r}; use 'log' or 'mel'.")
+            raise ValueError(f"`frequency_scale` is {self.frequency_scale!r}; use 'log' or 'mel'.")
         nyquist_hz = self.sample_rate_hz / 2
         lowest_hz = 0.0 if self.frequency_scale == "mel" else 1.0
         _within("min_hz", self.min_hz, lowest_hz, nyquist_hz)
         if not self.min_hz < self.max_hz <= nyquist_hz:
             raise ValueError(
-                f"--max_hz is {self.max_hz:g}; it must lie above --min_hz ({self.min_hz:g}) and "
-                f"not above half of --sample_rate_hz ({nyquist_hz:g})."
+                f"`max_hz` is {self.max_hz:g}; it must lie above `min_hz` ({self.min_hz:g}) and "
+                f"not above half of `sample_rate_hz` ({nyquist_hz:g})."
             )
         # More bands than the spectrum has bins would be copies of others.
         _whole("bands", self.bands, 2, min(1024, self.fft_size // 2 + 1))
+        if self.frequency_scale == "mel" and (empty := _empty_mel_bands(self)):
+            raise ValueError(
+                f"`bands` {self.bands} on the mel scale leaves {empty} bands without a single bin "
+                f"of `fft_size` {self.fft_size}; use fewer bands or a larger FFT."
+            )
+
+
+def _empty_mel_bands(settings: FeatureSettings) -> int:
+    """Returns how many triangles of `librosa.filters.mel` contain no bin of the FFT."""
+    edges_mel = np.linspace(
+        _hz_to_mel(settings.min_hz), _hz_to_mel(settings.max_hz), settings.bands + 2
+    )
+    edges = _mel_to_hz(edges_mel)
+    bins = np.arange(settings.fft_size // 2 + 1) * settings.sample_rate_hz / settings.fft_size
+    inside = np.searchsorted(bins, edges[2:], "left") - np.searchsorted(bins, edges[:-2], "right")
+    return int((inside <= 0).sum())
+
+
+# Slaney's mel scale: linear below 1 kHz, logarithmic above.
+_HZ_PER_MEL, _LOG_START_HZ, _LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27
+
+
+def _hz_to_mel(hz: float) -> float:
+    if hz < _LOG_START_HZ:
+        return hz / _HZ_PER_MEL
+    return _LOG_START_HZ / _HZ_PER_MEL + math.log(hz / _LOG_START_HZ) / _LOG_STEP
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    start = _LOG_START_HZ / _HZ_PER_MEL
+    logarithmic = _LOG_START_HZ * np.exp(_LOG_STEP * (mel - start))
+    return np.where(mel < start, mel * _HZ_PER_MEL, logarithmic)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not (math.isfinite(value) and low <= value <= high):
-        raise ValueError(f"--{name} is {value:g}; use a value from {low:g} to {high:g}.")
+        raise ValueError(f"`{name}` is {value:g}; use a value from {low:g} to {high:g}.")
 
 
 def _whole(name: str, value: int, low: int, high: int) -> None:
     if not (isinstance(value, numbers.Integral) and low <= value <= high):
-        raise ValueError(f"--{name} is {value}; use a whole number from {low} to {high}.")
+        raise ValueError(f"`{name}` is {value}; use a whole number from {low} to {high}.")

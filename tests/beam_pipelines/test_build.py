@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.manifest_builder import unique_rejects
-from beam_pipelines.planning.plan_summary import Outline
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.runners.execution import local_flags
 from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
 from tests.conftest import SMALL, write_clip, write_corpus, write_face
@@ -343,8 +343,8 @@ def test_the_list_of_rejects_does_not_depend_on_which_shard_came_first():
         for path in ("b.wav", "a.wav")
         for reason, detail in (("too_short", "at 3"), ("silent", "x"), ("too_short", "at 1"))
     )
-    kept = unique_rejects(Outline(rejects=found), [])
-    assert kept == unique_rejects(Outline(rejects=found[::-1]), [])
+    kept = unique_rejects(PlanSummary(rejects=found), [])
+    assert kept == unique_rejects(PlanSummary(rejects=found[::-1]), [])
     assert [(reject.path, reject.reason) for reject in kept] == [
         ("a.wav", "silent"),
         ("b.wav", "silent"),

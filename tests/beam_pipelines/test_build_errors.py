@@ -135,8 +135,8 @@ def test_media_and_tables_at_an_address_are_refused(corpus, build, capsys, flag)
     [
         ("ftp://host/x", "Beam does not know ftp://"),
         ("gs://bucket/x", "install 'apache-beam[gcp]'"),
-        ("s3:///x", "an address is like s3://bucket/folder"),
-        ("s3://bucket/x[1]", "an address is like s3://bucket/folder"),
+        ("s3:///x", "a URL is like s3://bucket/folder"),
+        ("s3://bucket/x[1]", "a URL is like s3://bucket/folder"),
     ],
 )
 def test_an_address_that_cannot_be_written_to_is_refused(corpus, build, capsys, address, words):

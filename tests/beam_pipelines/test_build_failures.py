@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from beam_pipelines.shards.fingerprints import software
-from beam_pipelines.shards.output_dir import prepared
+from beam_pipelines.shards.output_dir import prepare
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
 from tests.tools import files_of, kill_a_worker_of, read_records, start_build, workers_of
@@ -83,7 +83,7 @@ def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path):
 
 
 def test_a_second_build_into_one_folder_waits_outside(corpus, build, capsys, tmp_path):
-    with prepared(tmp_path / "set"):
+    with prepare(tmp_path / "set"):
         assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
     assert "Another build is writing" in capsys.readouterr().err
 
@@ -167,14 +167,33 @@ def test_a_damaged_shard_is_written_again(corpus, data_set, build, tmp_path):
     assert files_of(output) == files_of(data_set)
 
 
-def test_edited_code_makes_new_shards(corpus, data_set, build, tmp_path, monkeypatch):
+def test_a_new_release_with_the_same_preprocessing_keeps_all_shards(
+    corpus, data_set, build, tmp_path, monkeypatch
+):
     output = shutil.copytree(data_set, tmp_path / "set")
     before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    monkeypatch.setattr("beam_pipelines.shards.fingerprints.code_digest", lambda: "edited")
+    newer = software() | {"facevoice": "99.0"}
+    for module in ("shards.fingerprints", "driver", "manifest_builder"):
+        monkeypatch.setattr(f"beam_pipelines.{module}.software", lambda: newer)
+    monkeypatch.setattr("beam_pipelines.shards.fingerprints.worker_code", lambda: "edited")
+    monkeypatch.setattr("beam_pipelines.driver.worker_code", lambda: "edited")
+    assert build(*corpus.flags, f"--output={output}") == 0
+    assert {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")} == before
+    assert load_manifest(output).software["facevoice"] == "99.0"
+
+
+def test_a_new_preprocessing_revision_makes_new_shards(
+    corpus, data_set, build, tmp_path, monkeypatch
+):
+    output = shutil.copytree(data_set, tmp_path / "set")
+    before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
+    monkeypatch.setattr("facevoice.features.settings.PREPROCESSING_REVISION", 2)
     assert build(*corpus.flags, f"--output={output}") == 0
     after = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
     assert before.keys() == after.keys()
     assert all(before[name] != after[name] for name in before)
+    assert load_manifest(output).preprocessing_revision == 2
+    assert load_manifest(data_set).preprocessing_revision == 1
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import uuid
 from pathlib import Path
 
 from beam_pipelines.corpus.people import find_people
-from beam_pipelines.pipeline import describe_plan
+from beam_pipelines.pipeline import add_planning
 from beam_pipelines.planning.settings import PlanSettings
-from beam_pipelines.runners.execution import pipeline_on, reached, run
+from beam_pipelines.runners.execution import connect_runner, create_pipeline, run_pipeline
 from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from facevoice.features import FeatureSettings
@@ -36,12 +36,12 @@ def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
         software=software(),
     )
     people = find_people(faces, audio, None).people
-    with reached("FlinkRunner", flags) as found, output_dir.prepared(output):
-        pipeline = pipeline_on("FlinkRunner", found)
-        describe_plan(pipeline, people, job, plan)
+    with connect_runner("FlinkRunner", flags) as found, output_dir.prepare(output):
+        pipeline = create_pipeline("FlinkRunner", found)
+        add_planning(pipeline, people, job, plan)
         with (output / "driver.log").open("w") as log:
-            run(pipeline, log)
-    outline = output_dir.read_outline(output)
+            run_pipeline(pipeline, log)
+    outline = output_dir.read_plan_summary(output)
     assert outline is not None
     pairs = sum(shard.pairs for shard in outline.shards.values())
     peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())

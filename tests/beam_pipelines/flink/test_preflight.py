@@ -11,7 +11,7 @@ import pytest
 
 import facevoice
 from beam_pipelines.errors import BuildError
-from beam_pipelines.runners.worker_checks import check_here
+from beam_pipelines.runners.preflight import check_worker
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from facevoice.features import FeatureSettings
 from tests.beam_pipelines.flink import builds
@@ -88,9 +88,9 @@ def test_a_worker_that_sees_other_folders(tmp_path, data_set, corpus):
         code=worker_code(),
         software=software(),
     )
-    check_here(job)
+    check_worker(job)
     away = tmp_path / "away"
     with pytest.raises(BuildError, match=f"does not see --audio {away}; mount it at the same path"):
-        check_here(replace(job, audio_root=away))
-    with pytest.raises(BuildError, match=f"does not see --output {tmp_path}; .* give an address"):
-        check_here(replace(job, output=tmp_path))
+        check_worker(replace(job, audio_root=away))
+    with pytest.raises(BuildError, match=f"does not see --output {tmp_path}; .* give a URL"):
+        check_worker(replace(job, output=tmp_path))

@@ -105,5 +105,5 @@ def test_a_cluster_without_slots(sentence):
 
 
 def test_a_job_server_that_does_not_answer(sentence, monkeypatch):
-    monkeypatch.setattr("beam_pipelines.runners.flink.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("beam_pipelines.runners.flink.TIMEOUT_SECONDS", 0.1)
     assert "No job server answers at 127.0.0.1:1" in sentence("--job_endpoint=127.0.0.1:1")

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from beam_pipelines.corpus.listing import Clip, MediaFile
-from beam_pipelines.messages import leakage_words
-from beam_pipelines.planning.leakage import add_leaks, leaks_of
+from beam_pipelines.messages import leakage_lines
+from beam_pipelines.planning.leakage import count_leaks, sum_leaks
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
 from facevoice.features import AudioFacts
@@ -33,7 +33,7 @@ def test_a_hand_counted_case():
         pair("test", "d", "b/1.wav", 2001),  # the voice's video, and one sample
         pair("test", "d", "b/1.wav", 2000),
     ]
-    assert leaks_of(pairs, window_samples=1000) == {
+    assert count_leaks(pairs, window_samples=1000) == {
         "validation": Leak(pairs=4, same_video=3, same_audio=1),
         "test": Leak(pairs=2, same_video=2, same_audio=1),
     }
@@ -46,7 +46,7 @@ def test_the_random_split_leaks_what_plain_loops_count(overlap, pairing):
     pairs = plan(found, split_by="pair", pairing=pairing, window_overlap=overlap)
     train = [p for p in pairs if p.split == "train"]
     videos = {p.session for p in train} | {p.face.session for p in train}
-    for split, leak in leaks_of(pairs, WINDOW).items():
+    for split, leak in count_leaks(pairs, WINDOW).items():
         here = [p for p in pairs if p.split == split]
         assert leak.pairs == len(here) > 0
         assert leak.same_video == sum(p.session in videos or p.face.session in videos for p in here)
@@ -63,19 +63,19 @@ def test_the_random_split_leaks_what_plain_loops_count(overlap, pairing):
 
 
 def test_a_split_by_videos_leaks_nothing():
-    leaks = leaks_of(plan(media({f"v{i}": 9 for i in range(9)}, seconds=9.0)), WINDOW)
+    leaks = count_leaks(plan(media({f"v{i}": 9 for i in range(9)}, seconds=9.0)), WINDOW)
     assert {(leak.same_video, leak.same_audio) for leak in leaks.values()} == {(0, 0)}
 
 
 def test_leaks_of_people_add_up_and_are_said_in_words():
     one = {"validation": Leak(10, 5, 0), "test": Leak(0, 0, 0)}
-    total = add_leaks([one, one])
+    total = sum_leaks([one, one])
     assert total == {"validation": Leak(20, 10, 0), "test": Leak(0, 0, 0)}
-    assert leakage_words(total) == [
+    assert leakage_lines(total) == [
         "of 20 validation pairs, 10 (50%) are of a video that is also in training, and 0 (0%) "
         "share audio samples with it"
     ]
-    assert leakage_words(add_leaks([])) == []
-    assert leakage_words({"test": Leak(3, 0, 0)}) == [
+    assert leakage_lines(sum_leaks([])) == []
+    assert leakage_lines({"test": Leak(3, 0, 0)}) == [
         "no video and no audio sample of test is in training"
     ]

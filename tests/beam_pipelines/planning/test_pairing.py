@@ -10,7 +10,7 @@ import pytest
 
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.pairing import MAX_SPARES
-from beam_pipelines.planning.plan import lost_pairs, plan_person
+from beam_pipelines.planning.plan import count_lost_pairs, plan_person
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from tests.references import RATE_HZ, WINDOW, media, plan
@@ -125,15 +125,15 @@ def test_pairs_that_broken_headers_cost_are_those_that_a_whole_corpus_would_have
     settings = PlanSettings(pairs_per_person=draw.choice([5, 20, 100]))
     grid = Grid(RATE_HZ, WINDOW)
     before, after = (plan_person(found, settings, grid) for found in (whole, damaged))
-    assert lost_pairs(damaged, after, settings, grid) == max(0, len(before) - len(after))
-    assert lost_pairs(whole, before, settings, grid) == 0
+    assert count_lost_pairs(damaged, after, settings, grid) == max(0, len(before) - len(after))
+    assert count_lost_pairs(whole, before, settings, grid) == 0
 
 
 def test_a_folder_that_cannot_be_listed_counts_for_its_own_kind():
     found = media({"a": 6, "b": 6}, face_videos={"a": 6})
     hidden = replace(found, rejects=(Reject("face", "Ann/1.6/b", "unreadable", ""),))
     grid, settings = Grid(RATE_HZ, WINDOW), PlanSettings(split_fractions=(100.0, 0.0, 0.0))
-    assert lost_pairs(hidden, plan_person(hidden, settings, grid), settings, grid) == 1
+    assert count_lost_pairs(hidden, plan_person(hidden, settings, grid), settings, grid) == 1
 
 
 def test_a_whole_broken_video_costs_no_pair_where_others_have_spares():

@@ -11,10 +11,10 @@ from PIL import Image
 
 from beam_pipelines import options
 from beam_pipelines.corpus.people import find_people
-from beam_pipelines.pipeline import describe
-from beam_pipelines.runners.execution import pipeline_on
+from beam_pipelines.pipeline import add_build
+from beam_pipelines.runners.execution import create_pipeline
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
-from beam_pipelines.shards.output_dir import prepared
+from beam_pipelines.shards.output_dir import prepare
 from tests.conftest import ONE_PROCESS, SMALL, write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
@@ -211,7 +211,7 @@ def test_a_person_whose_media_cannot_be_listed_is_missed(build, tmp_path, capsys
     assert "4 of 8 images examined are rejected (50.0%)" in capsys.readouterr().err
     assert build(*corpus.flags, f"--output={output}") == 0
     assert "Person_1 4" in (said := capsys.readouterr().out)
-    assert "1 person (Person_1) without a pair that is not rejected" in said
+    assert "1 person (Person_1) without pairs, because media are broken" in said
     manifest = load_manifest(output)
     assert manifest.without_pairs == {"Person_1": 4}
     assert manifest.corpus.faces == 4
@@ -250,9 +250,9 @@ def test_rejects_and_pairs_are_beam_counters(rich, tmp_path):
         code=worker_code(),
         software=software(),
     )
-    pipeline = pipeline_on("DirectRunner", ONE_PROCESS)
-    describe(pipeline, find_people(rich.faces, rich.audio, rich.meta).people, job, arguments.plan)
-    with prepared(job.output):
+    pipeline = create_pipeline("DirectRunner", ONE_PROCESS)
+    add_build(pipeline, find_people(rich.faces, rich.audio, rich.meta).people, job, arguments.plan)
+    with prepare(job.output):
         result = pipeline.run()
     counters = Counter()
     for counter in result.metrics().query()["counters"]:  # one for each step that counts

@@ -82,7 +82,7 @@ def test_a_split_file_decides_where_utterances_go_and_faces_follow(build, tmp_pa
     manifest = load_manifest(output)
     assert manifest.plan["split_by"] == "file"
     assert [leak.same_video for leak in manifest.leakage.values()] == [0, 0]
-    assert "1 clip left out, which --split_file does not list" in capsys.readouterr().out
+    assert "1 clip left out, because --split_file does not list it" in capsys.readouterr().out
     assert str(table).encode() not in b"".join(files_of(output).values())
     assert left_out.as_posix() not in {clip for _, _, clip, _ in found}
 
@@ -139,9 +139,9 @@ def test_people_whom_a_split_file_leaves_out_are_told(corpus, build, tmp_path, c
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--split_file={table}", f"--output={output}") == 0
     said = capsys.readouterr().out
-    assert "2 people that --split_file names, which leaves out 1" in said
+    assert "2 people; --split_file does not list 1 more" in said
     assert "1 person (Person_1) without a clip that --split_file lists" in said
-    assert "10 clips left out, which --split_file does not list" in said
+    assert "10 clips left out, because --split_file does not list them" in said
     facts = load_manifest(output).plan
     assert facts["split_file_sha256"] == hashlib.sha256(table.read_bytes()).hexdigest()
     assert "split_fractions" not in facts
@@ -150,7 +150,7 @@ def test_people_whom_a_split_file_leaves_out_are_told(corpus, build, tmp_path, c
 def test_one_way_to_split_at_a_time(corpus, build, tmp_path, capsys):
     for flags, words in (
         (["--split_file=x", "--split_by=pair"], "contradict"),
-        (["--split_file=x", "--split_fractions=50,25,25"], "drop --split_fractions"),
+        (["--split_file=x", "--split_fractions=50,25,25"], "remove --split_fractions"),
         (["--split_by=file"], "needs a --split_file"),
     ):
         with pytest.raises(SystemExit):

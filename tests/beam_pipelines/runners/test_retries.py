@@ -23,14 +23,14 @@ def at_once(attempt):
 def test_attempts_that_are_repeated_change_nothing(
     corpus, data_set, build, monkeypatch, capsys, in_order, tmp_path
 ):
-    write = transforms.write_after
+    write = transforms.write_shard
 
     def write_twice(*arguments):
         first, second = in_order(lambda: list(write(*arguments)))
         assert first == second
         return first
 
-    monkeypatch.setattr(transforms, "write_after", write_twice)
+    monkeypatch.setattr(transforms, "write_shard", write_twice)
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
     assert "30 pairs" in capsys.readouterr().out

@@ -212,7 +212,7 @@ def test_another_server_is_not_taken_for_a_worker_pool():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"localhost:{server.server_port}"
         with pytest.raises(BuildError, match=f"No worker pool answers at {address}"):
-            worker_pools.check_answering([address])
+            worker_pools.check_pools([address])
         server.shutdown()
 
 
@@ -220,4 +220,4 @@ def test_the_address_of_a_pool_may_stand_in_beams_environment_options():
     options = PipelineOptions(
         ["--environment_type=EXTERNAL", "--environment_options=external_service_address=[::1]:5000"]
     )
-    assert worker_pools.given_pools(options) == ["[::1]:5000"]
+    assert worker_pools.pools_from_options(options) == ["[::1]:5000"]

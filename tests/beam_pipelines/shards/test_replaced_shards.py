@@ -10,7 +10,7 @@ import time
 import pytest
 
 from beam_pipelines.shards.file_names import REPLACED_NAME
-from beam_pipelines.shards.replaced_shards import retire
+from beam_pipelines.shards.replaced_shards import clean_up
 from beam_pipelines.shards.stores import DiskStore
 from tests.tools import files_of
 from tfdata import ReadOptions, load, load_manifest, verify
@@ -115,7 +115,7 @@ def test_a_damaged_record_counts_as_none(tmp_path, text):
     (tmp_path / NAME).write_bytes(b"shard")
     (tmp_path / REPLACED_NAME).write_text(text)
     os.utime(tmp_path / NAME, (0, 0))
-    found = retire(store, {NAME: 5}, HOUR, recorded=True)
+    found = clean_up(store, {NAME: 5}, HOUR, recorded=True)
     assert (found.kept, found.removed) == ({NAME: 5}, {})
     assert abs(record_of(tmp_path)[NAME] - time.time()) < 60
 
@@ -124,7 +124,7 @@ def test_a_record_of_the_future_counts_from_now(tmp_path):
     store = DiskStore(tmp_path)
     (tmp_path / ".build").mkdir()
     (tmp_path / REPLACED_NAME).write_text(json.dumps({NAME: 1e12}))
-    retire(store, {NAME: 5}, HOUR, recorded=True)
+    clean_up(store, {NAME: 5}, HOUR, recorded=True)
     assert abs(record_of(tmp_path)[NAME] - time.time()) < 60
 
 
@@ -155,11 +155,11 @@ class Requests(DiskStore):
 def test_a_store_is_asked_nothing_where_nothing_was_replaced(tmp_path):
     (tmp_path / ".build").mkdir()
     store = Requests(tmp_path)
-    assert not retire(store, {}, HOUR, recorded=False).kept
+    assert not clean_up(store, {}, HOUR, recorded=False).kept
     assert store.asked == []
-    assert retire(store, {NAME: 5}, HOUR, recorded=False).kept == {NAME: 5}
+    assert clean_up(store, {NAME: 5}, HOUR, recorded=False).kept == {NAME: 5}
     assert store.asked == [REPLACED_NAME]
-    assert retire(store, {NAME: 5}, HOUR, recorded=True).kept == {NAME: 5}
+    assert clean_up(store, {NAME: 5}, HOUR, recorded=True).kept == {NAME: 5}
     assert store.asked == [REPLACED_NAME] * 2  # read, and not written again
 
 
@@ -168,7 +168,7 @@ def test_where_no_access_is_recorded_the_time_since_the_replacement_counts(tmp_p
     store = Requests(tmp_path)
     (tmp_path / NAME).write_bytes(b"shard")  # read just now, as the disk knows
     set_times(tmp_path, [NAME], replaced=2, read=0)
-    assert retire(store, {NAME: 5}, HOUR, recorded=True).removed == {NAME: 5}
+    assert clean_up(store, {NAME: 5}, HOUR, recorded=True).removed == {NAME: 5}
     assert not (tmp_path / NAME).exists()
 
 

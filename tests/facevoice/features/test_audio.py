@@ -529,7 +529,7 @@ def test_errors_survive_pickling():
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"),
+    ("name", "value"),
     [
         ("sample_rate_hz", 0),
         ("sample_rate_hz", 3999),
@@ -547,6 +547,6 @@ def test_errors_survive_pickling():
         ("trim_silence_db", float("nan")),
     ],
 )
-def test_invalid_audio_settings_are_refused_with_their_flag(flag, value):
-    with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
-        FeatureSettings(**{flag: value})
+def test_invalid_audio_settings_are_refused_with_their_field(name, value):
+    with pytest.raises(ValueError, match=rf"^`{name}` is .*\.$"):
+        FeatureSettings(**{name: value})

@@ -542,7 +542,7 @@ def test_an_animation_shows_its_first_frame(kind):
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"),
+    ("name", "value"),
     [
         ("image_size", 7),
         ("image_size", 4097),
@@ -555,6 +555,6 @@ def test_an_animation_shows_its_first_frame(kind):
         ("face_crop", float("nan")),
     ],
 )
-def test_invalid_face_settings_are_refused_with_their_flag(flag, value):
-    with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
-        FeatureSettings(**{flag: value})
+def test_invalid_face_settings_are_refused_with_their_field(name, value):
+    with pytest.raises(ValueError, match=rf"^`{name}` is .*\.$"):
+        FeatureSettings(**{name: value})

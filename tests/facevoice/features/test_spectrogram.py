@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 
@@ -291,11 +292,28 @@ def test_white_noise_fills_every_band():
     assert levels.mean(axis=1).min() > -40
 
 
+def test_mel_bands_without_a_bin_are_refused_with_the_fields_to_change():
+    with pytest.raises(ValueError, match=r"`bands` 128 .* `fft_size` 256"):
+        FeatureSettings(frequency_scale="mel", bands=128, fft_size=256)
+
+
 @pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
-def test_mel_bands_without_a_bin_are_refused_with_the_flags_to_change():
-    settings = FeatureSettings(frequency_scale="mel", bands=128, fft_size=256)
-    with pytest.raises(ValueError, match=r"--bands 128 .* --fft_size 256"):
-        spectrogram(noise(settings), settings)
+@pytest.mark.parametrize("sample_rate_hz", [8000, 16000, 44100])
+@pytest.mark.parametrize("fft_size", [256, 400, 1024])
+@pytest.mark.parametrize("band_edges_hz", [(0, 4000), (60, 3600), (1000, 2000)])
+def test_mel_settings_are_refused_if_and_only_if_librosa_has_an_empty_filter(
+    sample_rate_hz, fft_size, band_edges_hz
+):
+    min_hz, max_hz = band_edges_hz
+    for bands in (8, 20, 40, 64, 128):
+        limits = {"fmin": min_hz, "fmax": max_hz, "n_mels": bands}
+        weights = librosa.filters.mel(sr=sample_rate_hz, n_fft=fft_size, **limits)
+        values = {"bands": bands, "min_hz": min_hz, "max_hz": max_hz, "fft_size": fft_size}
+        values |= {"sample_rate_hz": sample_rate_hz, "frequency_scale": "mel"}
+        empty = int((~weights.any(axis=1)).sum())
+        refused = pytest.raises(ValueError, match=f"leaves {empty} bands without")
+        with refused if empty else contextlib.nullcontext():
+            FeatureSettings(**values)
 
 
 # --- Other people's transforms ---
@@ -342,7 +360,7 @@ def test_energy_follows_a_constant_q_transform(seed):
 
 
 @pytest.mark.parametrize(
-    ("flag", "values"),
+    ("name", "values"),
     [
         ("bands", {"bands": 1}),
         ("bands", {"bands": 514}),
@@ -363,6 +381,6 @@ def test_energy_follows_a_constant_q_transform(seed):
         ("frequency_scale", {"frequency_scale": "bark"}),
     ],
 )
-def test_invalid_spectrogram_settings_are_refused_with_their_flag(flag, values):
-    with pytest.raises(ValueError, match=rf"^--{flag} is .*\.$"):
+def test_invalid_spectrogram_settings_are_refused_with_their_field(name, values):
+    with pytest.raises(ValueError, match=rf"^`{name}` is .*\.$"):
         FeatureSettings(**values)
