@@ -12,7 +12,7 @@ import numpy as np
 
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
-from beam_pipelines.shards.stores import Place, store_at
+from beam_pipelines.shards.stores import store_at
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports.card import card
 from facevoice.reports.examples import Example
@@ -27,6 +27,7 @@ from tfdata.schema import (
     Manifest,
     Shard,
 )
+from tfdata.storage.base import Place
 
 PEOPLE_SHOWN = 12
 
@@ -61,7 +62,7 @@ def examples(output: Place, manifest: Manifest) -> list[Example]:
             shard = max(shards, key=lambda shard: len(homes[_index(shard)] & missing))
             shards.remove(shard)
             enough = homes[_index(shard)] & missing or missing
-            with store_at(output).near(shard.file) as path:
+            with store_at(output).local_copy(shard.file) as path:
                 found |= _first_of_each(path, missing, enough, split, manifest)
             missing -= found.keys()
     return [found[who] for who in manifest.people if who in found]

@@ -27,11 +27,12 @@ from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from beam_pipelines.shards.shard_results import ShardNote, read_note, seem_to_stand
-from beam_pipelines.shards.stores import Place, store_at
+from beam_pipelines.shards.stores import store_at
 from facevoice.features import FeatureSettings
 from facevoice.features.spectrogram import filterbank
 from tfdata.command_line import SAMPLE_CORPUS
 from tfdata.storage.addresses import secret_values
+from tfdata.storage.base import Place
 
 
 def build(arguments: Arguments) -> None:

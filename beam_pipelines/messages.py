@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan_summary import Outline, PlannedShard
 from beam_pipelines.shards.replaced_shards import Retired
-from beam_pipelines.shards.stores import Place
 from tfdata.schema import SPLITS, Leak, Manifest
+from tfdata.storage.base import Place
 from tfdata.text import counted, duration, listed
 
 MOST_NAMED = 5

@@ -33,8 +33,8 @@ from beam_pipelines.runners.worker_checks import check_here
 from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import made_pairs
-from beam_pipelines.shards.stores import Place
 from beam_pipelines.shards.writer import expected_bytes, write_shard
+from tfdata.storage.base import Place
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
 

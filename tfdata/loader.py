@@ -13,6 +13,7 @@ from tfdata.augmentation import Draws, augment
 from tfdata.data_service import through_service
 from tfdata.errors import DatasetError
 from tfdata.labels import labeller
+from tfdata.local_copy import copy_shards
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import without_damage
 from tfdata.schema import (
@@ -26,8 +27,9 @@ from tfdata.schema import (
     load_manifest,
 )
 from tfdata.shuffling import Source, epoch_of_records
-from tfdata.sources import copied, from_files, from_memory
-from tfdata.storage import remote
+from tfdata.sources import from_files, from_memory
+from tfdata.storage.base import is_address
+from tfdata.storage.tensorflow_files import tensorflow_paths
 
 # In stored order, so many bytes of records are parsed at once: more is more memory than malloc
 # keeps, and to hand it back after each batch and get it anew took as long as all else.
@@ -129,12 +131,12 @@ def _source(
     """Where the records come from, and how many there are in each shard."""
     shards = manifest.splits[split].shards
     # Absolute, since workers of a service may run elsewhere on this machine.
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir).absolute()
-    files = [remote.join(folder, shard.file) for shard in shards]
+    folder = data_dir if is_address(data_dir) else Path(data_dir).absolute()
+    files = tensorflow_paths(folder, [shard.file for shard in shards])
     counts = [shard.records for shard in shards]
     if options.cache and options.cache != IN_MEMORY:
-        files = copied(folder, manifest, shards, Path(options.cache), damage=options.damage)
-    elif options.damage == "skip" and remote.is_address(data_dir):
+        files = copy_shards(folder, manifest, shards, Path(options.cache), damage=options.damage)
+    elif options.damage == "skip" and is_address(data_dir):
         raise ValueError("damage is 'skip', which reads shards on a disk; give cache a folder.")
     if options.damage == "skip":
         files, counts = without_damage(files, data_dir, manifest, split)

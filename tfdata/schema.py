@@ -8,9 +8,7 @@ here in a way that an older reader would misread means raising FORMAT_VERSION.
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,9 @@ from numpy.typing import NDArray
 from tfdata.errors import DatasetError
 from tfdata.fields import from_fields
 from tfdata.storage.addresses import check_address
-from tfdata.storage.files import open_regular, parse_json
+from tfdata.storage.base import StorageError, is_address
+from tfdata.storage.factory import storage_at
+from tfdata.storage.files import parse_json
 from tfdata.tfrecord import encode_example
 
 FORMAT = "facevoice-dataset"
@@ -206,15 +206,13 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
       DatasetError: no folder, no manifest, not a manifest, another format version, a shard that
         is missing, not a regular file or of another size, or an address with credentials.
     """
-    from tfdata.storage import remote  # which imports this
-
     try:
         check_address(data_dir)
     except ValueError as error:
         raise DatasetError(f"The address {error}.") from None
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    folder = data_dir if is_address(data_dir) else Path(data_dir)
     path = f"{folder}/{MANIFEST_NAME}"
-    text = remote.read_manifest(folder) if isinstance(folder, str) else _text_of(folder)
+    text = _manifest_text(folder)
     try:
         fields = parse_json(text)
     except ValueError as error:
@@ -248,23 +246,30 @@ def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
       DatasetError: a shard is missing, and why if the data set was rebuilt; or of another size.
     """
     from tfdata.rebuilds import missing_shard  # as does this
-    from tfdata.storage import remote  # which imports this
 
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    folder = data_dir if is_address(data_dir) else Path(data_dir)
     names = [shard.file for shard in manifest.shards]
-    found = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
+    try:
+        found = storage_at(folder).sizes(names)
+    except StorageError as error:
+        raise _unreadable(folder, error.url, error.reason) from None
     for shard in manifest.shards:
         if shard.file not in found:
             raise missing_shard(folder, manifest, shard.file)
         _check_shard(f"{folder}/{shard.file}", shard, found[shard.file])
 
 
-def _text_of(folder: Path) -> str:
-    """The text of a manifest on a disk."""
+def _manifest_text(folder: str | Path) -> str:
+    """Returns the text of a manifest."""
+    path = f"{folder}/{MANIFEST_NAME}"
     try:
-        with open_regular(folder / MANIFEST_NAME) as file:
-            return file.read().decode()
-    except (FileNotFoundError, NotADirectoryError):
+        return storage_at(folder).read(MANIFEST_NAME).decode()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if isinstance(folder, str):
+            raise DatasetError(
+                f"{folder} holds no {MANIFEST_NAME} ({error.strerror}); check the address, or "
+                f"build a data set with 'python -m beam_pipelines.build --output {folder}'."
+            ) from None
         found = "is not a folder" if folder.exists() else "does not exist"
         if folder.is_dir():
             found = f"holds no {MANIFEST_NAME}, so is no finished data set"
@@ -272,30 +277,19 @@ def _text_of(folder: Path) -> str:
             f"{folder} {found}; build a data set with 'python -m beam_pipelines.build --output "
             f"DIR'."
         ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DatasetError(
-            f"{folder / MANIFEST_NAME} cannot be read ({reason}); build the data set again."
-        ) from None
+    except UnicodeDecodeError as error:
+        raise _unreadable(folder, path, str(error)) from None
+    except OSError as error:
+        raise _unreadable(folder, path, error.strerror or str(error)) from None
 
 
-def _sizes(folder: Path, names: list[str]) -> dict[str, int]:
-    """Name to bytes of those of some files that are in a folder on a disk.
-
-    Raises:
-      DatasetError: one is not a regular file; reading a FIFO would wait for a writer.
-    """
-    found = {}
-    for name in names:
-        with suppress(OSError):
-            status = (folder / name).stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise DatasetError(
-                    f"The shard {folder / name} is not a regular file; copy the data set again, "
-                    f"or build it again."
-                )
-            found[name] = status.st_size
-    return found
+def _unreadable(folder: str | Path, path: str, reason: str) -> DatasetError:
+    """Returns the error for a file of a dataset that is there and cannot be read."""
+    if isinstance(folder, str):
+        return DatasetError(f"{folder} cannot be read: {reason}.")
+    return DatasetError(
+        f"{path} cannot be read ({reason}); copy the data set again, or build it again."
+    )
 
 
 def _parse(fields: Mapping[str, Any]) -> Manifest:

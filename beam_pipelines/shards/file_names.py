@@ -1,6 +1,6 @@
-"""The names of the files in an output folder, relative to it.
+"""Defines the names of the files in an output folder, relative to it.
 
-They are matched exactly, since files of other names are not a build's and are left alone.
+Names are matched exactly: files with other names were not written by a build and are left alone.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ import tfdata
 from beam_pipelines.corpus.listing import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
-from beam_pipelines.shards.stores import Place
 from facevoice import features
 from facevoice.features import FeatureSettings
 from tfdata.schema import FORMAT_VERSION
+from tfdata.storage.base import Place
 
 # The packages whose version can change a byte of a shard; `av`, an extra, may not be there.
 DECIDING_PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")

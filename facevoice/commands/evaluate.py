@@ -88,16 +88,16 @@ def _evaluate(found: argparse.Namespace) -> int:
     from facevoice.evaluation.trials import embed, read_trials
     from facevoice.reports.error_analysis_text import weighing_sentences
     from facevoice.reports.evaluation_text import notes, table
-    from tfdata.storage.local_copy import nearby
+    from tfdata.local_copy import local_copy
 
     run = open_run(found.run)
     other = open_run(found.compare) if found.compare else None
     trials = read_trials(found.trials) if found.trials else None
     folder = found.output or run.folder / f"evaluation-{found.split}"
     check_folder(folder, named=found.output is not None)
-    data_dir = nearby(found.data) if found.data else run.data
+    data_dir = local_copy(found.data) if found.data else run.data
     print(f"Asking {run.model} about the {found.split} split of {data_dir}.", flush=True)
-    unknown_dir = nearby(found.unknown) if found.unknown else None
+    unknown_dir = local_copy(found.unknown) if found.unknown else None
     manifests = {place: load_manifest(place) for place in (data_dir, unknown_dir) if place}
     manifest = manifests[data_dir]
     answers = read_answers(run, data_dir, manifest, [found.split])

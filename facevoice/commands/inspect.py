@@ -42,7 +42,7 @@ from facevoice.inspection.examples import (
 from tfdata.command_line import Parser, fail, local_path, path_or_address, run, seed
 from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import SPLITS, Manifest, load_manifest
-from tfdata.storage import remote
+from tfdata.storage.base import is_address
 from tfdata.text import listed
 from tfdata.validation import check_manifest
 
@@ -66,7 +66,7 @@ def _inspect(found: argparse.Namespace) -> int:
             print(text.overview(found.data_dir, manifest))
             print("\n--person, --key or --index shows examples; --stats, what looks wrong.")
             return 0
-        if remote.is_address(found.data_dir):
+        if is_address(found.data_dir):
             return fail(f"Examples are read from a disk; copy {found.data_dir} to one first.")
         found.data_dir = Path(found.data_dir)
         check_manifest(found.data_dir, manifest)

@@ -29,11 +29,11 @@ from tfdata.command_line import (
     seed,
 )
 from tfdata.errors import DatasetError
+from tfdata.local_copy import local_copy
 from tfdata.options import ADDRESS
 from tfdata.rebuilds import is_rebuilt
 from tfdata.schema import MANIFEST_NAME, SPLITS, Manifest, load_manifest
 from tfdata.storage.files import check_no_links, replace_file
-from tfdata.storage.local_copy import nearby
 
 if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
     from facevoice.training.trainer import Session
@@ -96,7 +96,7 @@ def _train(found: argparse.Namespace, parser: Parser) -> int:
         parser.error(f"--model is {found.model!r}; there are {', '.join([*OURS, ALL])}.")
     if found.model not in {*recipes, ALL}:
         parser.error(f"--recipe {found.recipe} has no {found.model}; it has {', '.join(recipes)}.")
-    data_dir = nearby(found.data) if found.data else _default_data()
+    data_dir = local_copy(found.data) if found.data else _default_data()
     manifest = load_manifest(data_dir)  # before the seconds that importing TensorFlow takes
     _check_splits(data_dir, manifest)
 

@@ -15,9 +15,10 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from beam_pipelines.shards.stores import Address, store_at
+from beam_pipelines.shards.stores import store_at
 from tests.conftest import write_corpus
 from tests.tools import files_of
+from tfdata.storage.base import Address
 
 BUCKET = "data"
 FAILURES = {
@@ -227,7 +228,7 @@ def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
     uploads = []
 
     def from_the_second_shard_on(method, key, query):
-        if method == "POST" and key.endswith(".tfrecord") and query.startswith("uploads"):
+        if method == "PUT" and key.endswith(".tfrecord") and key not in uploads:
             uploads.append(key)
         return 403 if method in ("POST", "PUT") and len(uploads) > 1 else None
 
@@ -306,8 +307,8 @@ def test_beams_own_flags_lead_to_the_server(server, build_few, capsys, monkeypat
 def test_a_file_system_that_renames_gets_whole_files_under_their_names(tmp_path, monkeypatch):
     monkeypatch.setattr(Renaming, "root", tmp_path)
     store = store_at(Address("renaming://set"))
-    assert not store.holds_anything()
-    with store.claimed():
+    assert store.is_empty()
+    with store.lock():
         store.replace({"one": b"1", "none": b""})
         store.replace({"one": b"11"})
         with store.new_file("label") as file:
@@ -319,7 +320,7 @@ def test_a_file_system_that_renames_gets_whole_files_under_their_names(tmp_path,
     assert store.read("one") == b"11"
     assert store.still_holds("shard", 5, "")
     assert not store.still_holds("shard", 6, "")
-    with store.near("shard") as path:
+    with store.local_copy("shard") as path:
         assert path.read_bytes() == b"shard"
     store.delete(["one", "nothing"])
     with pytest.raises(FileNotFoundError):
@@ -331,13 +332,13 @@ READING = """
 import hashlib, json, sys
 from pathlib import Path
 import tfdata
-from tfdata.storage import remote
-from tfdata.storage.local_copy import nearby
+from tfdata.local_copy import local_copy
+from tfdata.storage.tensorflow_files import register_file_systems, tensorflow_paths
 
 def digest(folder):
-    tf = remote.prepare()
+    tf = register_file_systems()
     manifest = tfdata.load_manifest(folder)
-    files = [remote.join(folder, s.file) for s in manifest.splits["train"].shards]
+    files = tensorflow_paths(folder, [s.file for s in manifest.splits["train"].shards])
     content = b"".join(record.numpy() for record in tf.data.TFRecordDataset(files))
     return hashlib.sha256(content).hexdigest()
 
@@ -353,7 +354,7 @@ def refused(folder):
         return str(error)
 
 bucket, here, near = sys.argv[1:]
-copy = nearby(bucket + "/set", Path(near) / "copies")
+copy = local_copy(bucket + "/set", Path(near) / "copies")
 print(json.dumps({
     "away": digest(bucket + "/set"),
     "here": digest(here),
@@ -394,8 +395,10 @@ def test_reading_gives_the_same_records_and_the_process_its_own_status(
     assert {"HEAD", "GET"} <= {method for method, _ in seen}
     assert found["away"] == found["here"] == found["copy"]
     assert len(set(found["images"])) == 1
-    assert "s3://data/closed cannot be read: permission is denied; check AWS_" in found["closed"]
+    denied = "permission is denied in the bucket data (GetObject: AccessDenied); check AWS_"
+    assert f"s3://data/closed cannot be read: {denied}" in found["closed"]
     assert "s3://data/empty holds no dataset.json (NoSuchKey" in found["empty"]
-    assert "s3://nowhere/set holds no dataset.json (NoSuchBucket" in found["nowhere"]
+    missing = "there is no bucket nowhere (NoSuchBucket)"
+    assert f"s3://nowhere/set cannot be read: {missing}" in found["nowhere"]
     assert f"The shard {short}/{shard} has 4 bytes" in found["short"]
     assert "ftp://x/y cannot be read" in found["scheme"]
