@@ -1,7 +1,7 @@
 """Packaging of FaceVoice; also what `--setup_file ./setup.py` hands to a Beam runner's workers.
 
 The package alone is what a worker of a build needs: no TensorFlow. `[train]` adds reading and
-training, `[m4a]` the decoder of VoxCeleb2's audio, `[s3]` Beam's way to s3://, `[dev]` the tests
+training, `[m4a]` the decoder of VoxCeleb2's audio, `[s3]` the client for s3://, `[dev]` the tests
 and linters. requirements.lock pins every version of all five.
 """
 

@@ -36,10 +36,10 @@ from beam_pipelines.shards.file_names import (
     CARD_NAME,
     LEAKS_NAME,
     LOG_NAME,
-    OUTLINE_NAME,
+    PLAN_SUMMARY_NAME,
     REJECTS_NAME,
     REPLACED_NAME,
-    note_name,
+    result_name,
 )
 from beam_pipelines.shards.replaced_shards import Retired, retire
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Store, store_at
@@ -123,7 +123,7 @@ def prepared(output: Place) -> Iterator[None]:
         try:
             store = store_at(output)
             stack.enter_context(store.lock())
-            store.delete([OUTLINE_NAME, LEAKS_NAME])
+            store.delete([PLAN_SUMMARY_NAME, LEAKS_NAME])
         except BlockingIOError:
             raise BuildError(
                 f"Another build is writing to {output}; wait for it, or name another --output."
@@ -140,7 +140,7 @@ def write_outline(output: Place, outline: Outline) -> None:
       BuildError: the disk refuses.
     """
     try:
-        store_at(output).replace({OUTLINE_NAME: outline.to_json().encode()})
+        store_at(output).replace({PLAN_SUMMARY_NAME: outline.to_json().encode()})
     except OSError as error:
         raise BuildError(f"The plan cannot be written to {output}: {error.strerror}.") from None
 
@@ -148,7 +148,7 @@ def write_outline(output: Place, outline: Outline) -> None:
 def read_outline(output: Place) -> Outline | None:
     """What the plan of the build in progress came to; None while it is being made."""
     try:
-        return Outline.from_json(store_at(output).read(OUTLINE_NAME))
+        return Outline.from_json(store_at(output).read(PLAN_SUMMARY_NAME))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # there is none, or none that this version wrote
 
@@ -231,7 +231,7 @@ def publish(
             f"again; finished shards are kept."
         ) from None
     work = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME)}
-    needed = {note_name(digest) for digest in digests}
+    needed = {result_name(digest) for digest in digests}
     store.delete(
         [name for name in (*found, *work) if file_names.is_temporary(name)]
         + [name for name in work if file_names.is_work_file(name) and name not in needed]

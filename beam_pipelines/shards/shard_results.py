@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan import Pair
-from beam_pipelines.shards.file_names import is_shard, note_name
+from beam_pipelines.shards.file_names import is_shard, result_name
 from beam_pipelines.shards.fingerprints import ShardPlan, spares_digest
 from beam_pipelines.shards.stores import WORK_NAME, Store, store_at
 from tfdata.schema import SPLITS
@@ -106,13 +106,13 @@ def noted(store: Store, digests: Iterable[str]) -> list[str]:
 
 
 def write_note(store: Store, digest: str, note: ShardNote) -> None:
-    store.replace({note_name(digest): json.dumps(asdict(note)).encode()})
+    store.replace({result_name(digest): json.dumps(asdict(note)).encode()})
 
 
 def read_note(store: Store, digest: str) -> ShardNote | None:
     """The note of a plan that was carried out, or None."""
     try:
-        fields: dict[str, Any] = parse_json(store.read(note_name(digest)))
+        fields: dict[str, Any] = parse_json(store.read(result_name(digest)))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
         note = ShardNote(**fields, rejects=rejects, replaced=replaced)
