@@ -42,9 +42,10 @@ from beam_pipelines.shards.file_names import (
     result_name,
 )
 from beam_pipelines.shards.replaced_shards import ReplacedShards, clean_up
-from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Place, Store, store_at
+from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Store, store_at
 from tfdata.manifest import Leak, Manifest, is_manifest
 from tfdata.schema import MANIFEST_NAME
+from tfdata.storage.base import Place
 from tfdata.storage.files import check_no_links, create_file, parse_json
 
 
@@ -85,7 +86,7 @@ def check_output(output: Place) -> None:
             os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)
         ):
             _check_files(output)
-        if store.holds_anything() and not _is_ours(store):
+        if not store.is_empty() and not _is_ours(store):
             raise BuildError(
                 f"--output {output} holds other files than a data set; name an empty or new folder."
             )
@@ -122,7 +123,7 @@ def prepare(output: Place) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             store = store_at(output)
-            stack.enter_context(store.claimed())
+            stack.enter_context(store.lock())
             store.delete([PLAN_SUMMARY_NAME, LEAKS_NAME])
         except BlockingIOError:
             raise BuildError(
@@ -216,7 +217,7 @@ def publish(
                 f"{len(gone)} shards have gone from {output} since they were written, {gone[0]} "
                 f"for one; let one build at a time write there, and start again."
             )
-        store.settle()  # the names of shards are there to stay before the manifest that lists them
+        store.sync()  # the names of shards are there to stay before the manifest that lists them
         store.replace(
             {
                 REJECTS_NAME: _lines(rejects),
@@ -224,7 +225,7 @@ def publish(
                 MANIFEST_NAME: manifest.to_json().encode(),
             }
         )
-        store.settle()
+        store.sync()
     except OSError as error:
         raise BuildError(
             f"The manifest cannot be written to {output}: {error.strerror}. Mend that and start "
