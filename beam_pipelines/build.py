@@ -29,14 +29,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m beam_pipeline
     """Runs the command; returns its exit code."""
     # Beam takes the root logger and, while it is imported, warns of optional parts.
     logging.basicConfig(level=logging.ERROR, force=True)
-    from beam_pipelines import driver, options
-
     given = sys.argv[1:] if argv is None else argv
     secrets = tuple(secret_values(given))
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_MaskingFormatter(secrets))
+
+    def build() -> None:
+        from beam_pipelines import driver, options  # Beam takes seconds, in which Ctrl-C may come
+
+        driver.build(options.parse(given, prog))
+
     return run(
-        lambda: driver.build(options.parse(given, prog)),
+        build,
         interrupted="Stopped. Finished shards are kept; the same command resumes.",
         secrets=secrets,
     )
