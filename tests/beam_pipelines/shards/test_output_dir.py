@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -393,6 +394,8 @@ def test_links_are_found_below_more_folders_than_calls_can_be_nested(tmp_path, m
     monkeypatch.undo()
     with pytest.raises(OSError, match="/link in it is a symbolic link"):
         check_no_links(tmp_path)
+    # Python's own removal of folders, which pytest uses, is recursive.
+    subprocess.run(["rm", "-rf", "a"], cwd=tmp_path, check=True)
 
 
 def test_files_are_created_replaced_and_locked_without_following_links(tmp_path, outside):
