@@ -45,6 +45,7 @@ SECRET_ADDRESSES = [
         ("https://host/x?sig=a&token=b", "https://host/x?sig=***&token=***"),
         ("https://host/x?sig=a#b?c", "https://host/x?sig=***"),
         ("https://host/x%3Fsig%3Da", "https://host/x%3F***"),
+        ("is s3://b/x?sig=***; use another", "is s3://b/x?sig=***; use another"),
         ("https://host/x#access_token=a", "https://host/x#access_token=***"),
         ("https://host/x?signature", "https://host/x?***"),
         (

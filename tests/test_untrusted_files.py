@@ -122,6 +122,22 @@ def test_a_manifest_that_is_a_fifo_is_one_line(own_data_set, run_dir, capsys):
         assert "dataset.json cannot be read (it is not a regular file)" in error
 
 
+def test_control_characters_in_a_dataset_reach_no_terminal(own_data_set, run_dir, face, capsys):
+    evil = "\x1b[2J\nerror:"
+    manifest = json.loads((own_data_set / "dataset.json").read_text())
+    manifest["splits"]["train"]["shards"][0]["file"] = evil
+    (own_data_set / "dataset.json").write_text(json.dumps(manifest))
+    assert r"\x1b[2J\nerror: is missing" in error_of(inspect.main, [own_data_set], capsys)
+    assert verify.main([str(own_data_set)]) == 1
+    run_manifest = run_dir / "dataset.json"
+    escaped = json.dumps(evil)[1:-1]
+    run_manifest.write_text(run_manifest.read_text().replace("Person_0", escaped))
+    assert predict.main([f"--run={run_dir}", f"--face={face}"]) == 0
+    out = capsys.readouterr().out
+    assert r"\x1b[2J\nerror:" in out
+    assert "\x1b" not in out
+
+
 @pytest.mark.parametrize("content", [DEEP, *NOT_THE_KIND])
 def test_a_manifest_of_odd_json_is_one_line(own_data_set, capsys, content):
     (own_data_set / "dataset.json").write_text(content)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tfdata.errors import FaceVoiceError
 from tfdata.storage.addresses import check_address, mask_secrets
+from tfdata.storage.files import printable
 
 T = TypeVar("T", int, float)
 
@@ -98,14 +99,14 @@ def usage_error(message: str) -> int:
 
 
 def fail(message: str, secrets: Iterable[str] = ()) -> int:
-    """Prints a one-line error without credentials; returns the exit code 1.
+    """Prints an error as one line of plain text without credentials; returns the exit code 1.
 
     Args:
       message: what was found, where, and what to do.
       secrets: values to mask, such as those of secret flags.
     """
     known = [os.environ[name] for name in SECRET_VARIABLES if name in os.environ]
-    print(f"error: {mask_secrets(message, [*known, *secrets])}", file=sys.stderr)
+    print(f"error: {printable(mask_secrets(message, [*known, *secrets]))}", file=sys.stderr)
     return 1
 
 

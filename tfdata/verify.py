@@ -58,7 +58,7 @@ def _check_shards(data_dir: Path, manifest: Manifest) -> CheckResult:
     with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
         lines = find_faults(data_dir, manifest, result, bar.update)
         for line in itertools.islice(lines, MAX_LINES):
-            bar.write(line, sys.stdout)
+            bar.write(printable(line), sys.stdout)
         more_faults = sum(1 for _ in lines)
     if more_faults:
         print(f"... and {counted(more_faults, 'other fault')}.")

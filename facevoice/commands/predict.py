@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from facevoice.features.audio import MAX_SECONDS
 from tfdata.command_line import Parser, fail, local_path, positive_int, run
+from tfdata.storage.files import printable
 from tfdata.text import counted, listed, readable
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
@@ -157,7 +158,7 @@ def _table(prediction: Prediction, threshold: float | None, run: Run) -> str:
     else:
         answer = f"unknown (no probability above {threshold:.3f})"
     people = (f"  {each.probability:6.1%}  {readable(each.name)}" for each in prediction.people)
-    return "\n".join([f"{files}: {answer}", *people])
+    return "\n".join(map(printable, [f"{files}: {answer}", *people]))
 
 
 def _file(text: str) -> str:

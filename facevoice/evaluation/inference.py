@@ -147,8 +147,9 @@ def read_threshold(run: Run) -> float | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise EvaluationError(
-            f"{path} is damaged ({error}); delete it, or set the threshold again with 'python "
+            f"{path} is damaged ({reason}); delete it, or set the threshold again with 'python "
             f"evaluate.py --run {run.run_dir} --unknown DIR'."
         ) from None
     return float(threshold)

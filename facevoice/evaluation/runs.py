@@ -147,8 +147,9 @@ def read_run(run_dir: Path) -> Run:
         check_address(data)
         attributes = _manifest_attributes(load_manifest(run_dir, check_shards=False))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise EvaluationError(
-            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({error}); {_ADVICE}."
+            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
         ) from None
     if name not in MODELS:
         raise EvaluationError(

@@ -104,6 +104,8 @@ def _split_query(rest: str) -> tuple[str, str, str]:
 
 def _masked_item(item: str) -> str:
     name, equals, value = item.partition("=")
+    if re.fullmatch(rf"{re.escape(MASK)}\W?", value):
+        return item  # masked before, with the punctuation of its sentence
     if equals:
         return f"{name}={MASK}" if value else item
     return MASK if re.search(r"\w", item) else item  # not the question mark of a sentence
