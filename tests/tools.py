@@ -58,8 +58,8 @@ def start_build(corpus, output, *flags, **settings):
     )
 
 
-def workers_of(pid):
-    """Returns the worker processes of a build, without other children such as `ldconfig`."""
+def workers_of(pid, program=b"sdk_worker"):
+    """Returns the worker processes of a build, or its other children that run a program."""
     children = [
         child
         for listing in Path(f"/proc/{pid}/task").glob("*/children")
@@ -68,7 +68,7 @@ def workers_of(pid):
     found = []
     for child in children:
         with suppress(OSError):  # it has ended
-            if b"sdk_worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if program in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(int(child))
     return found
 

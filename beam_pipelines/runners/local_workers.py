@@ -20,7 +20,9 @@ def check_importable() -> None:
     question = (
         "from importlib.util import find_spec as f; raise SystemExit(not f('beam_pipelines'))"
     )
-    if subprocess.run([sys.executable, "-c", question], check=False).returncode:
+    # Ctrl-C reaches this process as well, which would print a traceback.
+    asked = subprocess.run([sys.executable, "-c", question], stderr=subprocess.DEVNULL, check=False)
+    if asked.returncode:
         raise BuildError(
             "Worker processes could not import 'beam_pipelines'; install it: 'make setup', or "
             "'pip install -e .' in the project's folder."

@@ -70,9 +70,10 @@ def test_ctrl_c_on_the_whole_process_group_is_told_as_such(many, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path):
+@pytest.mark.parametrize("program", [b"find_spec", b"sdk_worker"])
+def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path, program):
     with start_build(many, tmp_path / "set", "--direct_num_workers=2") as build:
-        while not (workers := workers_of(build.pid)):
+        while not (workers := workers_of(build.pid, program)):
             assert build.poll() is None
             time.sleep(0.01)
         os.killpg(build.pid, signal.SIGINT)
