@@ -8,7 +8,7 @@
 
 Publishing replaces the manifest last and in one step; so an old data set stays whole until the new
 one stands. Shards that the new manifest does not name are kept for a time for those who read them
-(see `replaced`).
+(see `replaced_shards`).
 
 The folder's content is not trusted: symbolic links in it are refused, only files with names that a
 build gives are removed, and existing files are replaced rather than opened for writing.
