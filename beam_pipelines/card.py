@@ -1,4 +1,4 @@
-"""The card of a data set that was just built: which examples it shows, and where they lie."""
+"""Writes the card of a new dataset: selects the examples and finds them in the shards."""
 
 from __future__ import annotations
 
@@ -16,73 +16,79 @@ from tfdata.manifest import Manifest, Shard
 from tfdata.record_reader import read_records
 from tfdata.schema import SPLITS
 
-PEOPLE_SHOWN = 12
+MAX_PEOPLE = 12
 
 
 def card_html(output: Place, manifest: Manifest) -> str:
-    """The page for the data set in a folder: a function of its manifest and records alone.
+    """Returns the card of a dataset, which depends on its manifest and records only.
 
     Raises:
       DatasetError: a shard is missing or damaged.
     """
     settings = FeatureSettings(**manifest.features)
-    kinds = (FeatureSettings, PlanSettings)
-    meanings = {field.name: field.metadata["help"] for kind in kinds for field in fields(kind)}
-    return card(manifest, examples(output, manifest), band_centres_hz(settings), meanings)
+    descriptions = {
+        field.name: field.metadata["help"]
+        for kind in (FeatureSettings, PlanSettings)
+        for field in fields(kind)
+    }
+    return card(manifest, examples(output, manifest), band_centres_hz(settings), descriptions)
 
 
 def examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:
-    """Split and example of each of the people of lowest rank, in the order of their labels.
+    """Returns split and example of the people of lowest rank, in the order of their labels.
 
-    Of training, as most are, or else of the first split that has one.
+    The example is of the train split, or of the first split that has one.
     """
     seed = manifest.plan["seed"]
-    ranked = sorted(manifest.people, key=lambda who: (rank(seed, "card", who), who))
-    shown = ranked[:PEOPLE_SHOWN]
+    ranked = sorted(manifest.people, key=lambda identity: (rank(seed, "card", identity), identity))
     found: dict[str, tuple[str, Example]] = {}
     for split in SPLITS:
-        missing = {who for who in shown if who not in found and manifest.people[who].pairs[split]}
-        homes = _homes(missing, split, manifest)
+        missing = {
+            identity
+            for identity in ranked[:MAX_PEOPLE]
+            if identity not in found and manifest.people[identity].pairs[split]
+        }
+        expected = _people_by_shard(missing, split, manifest)
         shards = list(manifest.splits[split].shards)
         while shards and missing:
-            # The shard of most of them, and no more of it than these need: shards can be large.
-            shard = max(shards, key=lambda shard: len(homes[_index(shard)] & missing))
+            # Starts with the shard of most people and stops early, because shards can be large.
+            shard = max(shards, key=lambda shard: len(expected[_index(shard)] & missing))
             shards.remove(shard)
-            enough = homes[_index(shard)] & missing or missing
+            enough = expected[_index(shard)] & missing or missing
             with store_at(output).near(shard.file) as path:
-                found |= _first_of_each(path, missing, enough, split, manifest)
+                found |= _first_examples(path, missing, enough, split, manifest)
             missing -= found.keys()
-    return [found[who] for who in manifest.people if who in found]
+    return [found[identity] for identity in manifest.people if identity in found]
 
 
-def _homes(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
-    """Number of a shard to the people whose videos belong into it (see `shard_index`).
+def _people_by_shard(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
+    """Returns index of a shard to the people whose videos it should contain (see `shard_index`).
 
-    It says where to look first; a pair whose clip was replaced may lie elsewhere.
+    A pair whose clip was replaced may be in another shard.
     """
     seed, num_shards = manifest.plan["seed"], manifest.plan["num_shards"]
-    homes: dict[int, set[str]] = defaultdict(set)
-    for who in people:
-        for session in manifest.splits[split].sessions.get(who, ()):
-            homes[rank(seed, "shard", who, session) % num_shards].add(who)
-    return homes
+    expected: dict[int, set[str]] = defaultdict(set)
+    for identity in people:
+        for session in manifest.splits[split].sessions.get(identity, ()):
+            expected[rank(seed, "shard", identity, session) % num_shards].add(identity)
+    return expected
 
 
 def _index(shard: Shard) -> int:
-    """The number in a shard's name, such as train-00003-of-00008-86f0d0e3a1b2.tfrecord."""
+    """Returns the index in a shard's name, such as train-00003-of-00008-86f0d0e3a1b2.tfrecord."""
     return int(shard.file.split("-")[1])
 
 
-def _first_of_each(
+def _first_examples(
     path: Path, people: set[str], enough: set[str], split: str, manifest: Manifest
 ) -> dict[str, tuple[str, Example]]:
-    """The first record of each of some people, reading on only until it has enough of them."""
+    """Returns the first example of each of `people` in a shard; stops when it has `enough`."""
     found: dict[str, tuple[str, Example]] = {}
     for record in read_records(path):
         example = decode_example(record, manifest)
-        who = example.identity
-        if who in people and who not in found:
-            found[who] = (split, example)
+        identity = example.identity
+        if identity in people and identity not in found:
+            found[identity] = (split, example)
         if enough <= found.keys():
             break
     return found

@@ -1,6 +1,6 @@
-"""The names of the files in an output folder, relative to it.
+"""Defines the names of a build's files, relative to the output directory.
 
-They are matched exactly, since files of other names are not a build's and are left alone.
+Names are matched exactly, because a build does not touch files of other names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REPLACED_NAME = f"{WORK_NAME}/replaced.json"
 LOG_NAME = f"{WORK_NAME}/workers.log"
 
 _DIGEST = "[0-9a-f]{32}"
-_NOTE = rf"\.build/{_DIGEST}\.json"
+_RESULT = rf"\.build/{_DIGEST}\.json"
 _SHARD = r"(train|validation|test)-[0-9]{5}-of-[0-9]{5}-[0-9a-f]{12}\.tfrecord"
 
 
@@ -27,7 +27,7 @@ def _any_of(*names: str) -> str:
 
 
 _WORK = (
-    _any_of(PLAN_SUMMARY_NAME, LEAKS_NAME, f"{WORK_NAME}/{REJECTS_NAME}", LOG_NAME) + f"|{_NOTE}"
+    _any_of(PLAN_SUMMARY_NAME, LEAKS_NAME, f"{WORK_NAME}/{REJECTS_NAME}", LOG_NAME) + f"|{_RESULT}"
 )
 _OTHERS = _any_of(MANIFEST_NAME, CARD_NAME, REJECTS_NAME, LOCK_NAME, REPLACED_NAME) + f"|{_SHARD}"
 # Unfinished files have a random suffix; an unfinished shard is named after its plan.
@@ -35,7 +35,7 @@ _TEMPORARY = rf"({_WORK}|{_OTHERS}|\.build/{_DIGEST})\.{_DIGEST}\.tmp"
 
 
 def result_name(digest: str) -> str:
-    """Returns the name of the note of a shard plan."""
+    """Returns the name of the result file of a shard plan."""
     return f"{WORK_NAME}/{digest}.json"
 
 
@@ -50,7 +50,7 @@ def is_temporary(name: str) -> bool:
 
 
 def is_work_file(name: str) -> bool:
-    """Returns whether this is the name of a note, or of another file that only a build needs."""
+    """Returns whether this is the name of a result, or of another file that only a build needs."""
     return re.fullmatch(_WORK, name) is not None
 
 

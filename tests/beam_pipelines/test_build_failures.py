@@ -248,7 +248,7 @@ def test_a_disk_that_takes_no_more_is_one_sentence(corpus, build, tmp_path):
         assert error.count("\n") == 1
         assert error.startswith("error: The shard ")
         assert error.endswith(
-            "File too large. Mend that and start again; finished shards are kept.\n"
+            "File too large. Fix that and run the same command again; finished shards are kept.\n"
         )
         assert not (output / "dataset.json").exists()
         assert not list(output.rglob("*.tmp"))

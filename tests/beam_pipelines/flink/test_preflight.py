@@ -73,7 +73,8 @@ def test_a_worker_with_other_code(refused, tmp_path):
 def test_a_misspelt_option_of_the_job_server(refused):
     said = refused("true", "--", "--number_of_execution_retry=1")
     assert (
-        "knows no --number_of_execution_retry; did you mean --number_of_execution_retries?" in said
+        "does not know --number_of_execution_retry; did you mean --number_of_execution_retries?"
+        in said
     )
 
 

@@ -187,4 +187,4 @@ def test_a_pool_listens_where_it_is_told_and_refuses_a_port_that_is_taken(tmp_pa
         )
     assert done.returncode == 1
     told = done.stderr.splitlines()[-1]  # gRPC writes lines of its own before it
-    assert re.fullmatch(rf"error: 127.0.0.1:{port} cannot be listened on; .*", told)
+    assert re.fullmatch(rf"error: cannot listen on 127.0.0.1:{port}; .*", told)

@@ -172,7 +172,7 @@ def test_a_worker_that_never_calls_back_ends_the_build(corpus, pool, capsys, mon
             "--direct_num_workers=1",
             *mute.flags,
         )
-    assert f"pool at {mute.address} did not call back" in error
+    assert f"pool at {mute.address} did not connect to" in error
 
 
 def test_several_pools_take_turns_and_one_that_cannot_start_a_worker_is_named(
@@ -189,8 +189,8 @@ def test_several_pools_take_turns_and_one_that_cannot_start_a_worker_is_named(
     ("flags", "words"),
     [
         (external("localhost:1"), "No worker pool answers at localhost:1"),
-        (external("localhost"), "wants the host:port"),
-        (external("localhost:99999"), "wants the host:port"),
+        (external("localhost"), "needs the host:port"),
+        (external("localhost:99999"), "needs the host:port"),
         (["--environment_type=EXTERNAL"], "--environment_config is missing"),
         (["--environment_config=localhost:1"], "without --environment_type"),
         (["--environment_type=LOOPBACK"], "--environment_type is LOOPBACK"),
