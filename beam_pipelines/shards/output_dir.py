@@ -215,7 +215,8 @@ def publish(
         if missing:
             raise BuildError(
                 f"{len(missing)} shards disappeared from {output} after they were written, "
-                f"{missing[0]} for one; let one build at a time write there, and run this one again."
+                f"{missing[0]} for one; let one build at a time write there, and run the same "
+                f"command again."
             )
         store.settle()  # shards must survive a power loss before the manifest lists them
         store.replace(
