@@ -28,7 +28,7 @@ setup: .venv/.complete
 
 demo: setup
 	$(BIN)/python -m beam_pipelines.build --runner DirectRunner
-	$(BIN)/python train.py --model cnn_image --data data/sample
+	$(BIN)/python train.py --model cnn_image --data data/sample --epochs 4 --batch_size 8
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -1,4 +1,4 @@
-"""Writes the card of a new dataset: selects the examples and finds them in the shards."""
+"""Builds the dataset card: selects examples from the shards and renders the page."""
 
 from __future__ import annotations
 
@@ -9,69 +9,78 @@ from pathlib import Path
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import Place, store_at
-from facevoice.features import FeatureSettings, band_centres_hz
-from facevoice.reports.card import card
+from facevoice.features import FeatureSettings
+from facevoice.reports.card import dataset_card
 from tfdata.examples import Example, decode_example
 from tfdata.manifest import Manifest, Shard
 from tfdata.record_reader import read_records
 from tfdata.schema import SPLITS
 
-MAX_PEOPLE = 12
+NUM_EXAMPLES = 12
 
 
 def card_html(output: Place, manifest: Manifest) -> str:
-    """Returns the card of a dataset, which depends on its manifest and records only.
+    """Renders the card of a dataset. The same manifest and records give the same page.
+
+    Args:
+      output: the output directory of the build.
+      manifest: of the dataset.
 
     Raises:
       DatasetError: a shard is missing or damaged.
     """
-    settings = FeatureSettings(**manifest.features)
-    descriptions = {
+    help_texts = {
         field.name: field.metadata["help"]
         for kind in (FeatureSettings, PlanSettings)
         for field in fields(kind)
     }
-    return card(manifest, examples(output, manifest), band_centres_hz(settings), descriptions)
+    settings = FeatureSettings(**manifest.features)
+    return dataset_card(manifest, settings, select_examples(output, manifest), help_texts)
 
 
-def examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:
-    """Returns split and example of the people of lowest rank, in the order of their labels.
+def select_examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:
+    """Selects one example of each of the people of lowest rank, in the order of their labels.
 
-    The example is of the train split, or of the first split that has one.
+    Examples are from training, or from the first split that has one of the person.
+
+    Returns:
+      The split and the example of each person.
     """
     seed = manifest.plan["seed"]
-    ranked = sorted(manifest.people, key=lambda identity: (rank(seed, "card", identity), identity))
+    ranked = sorted(manifest.people, key=lambda person: (rank(seed, "card", person), person))
+    selected = ranked[:NUM_EXAMPLES]
     found: dict[str, tuple[str, Example]] = {}
     for split in SPLITS:
         missing = {
-            identity
-            for identity in ranked[:MAX_PEOPLE]
-            if identity not in found and manifest.people[identity].pairs[split]
+            person
+            for person in selected
+            if person not in found and manifest.people[person].pairs[split]
         }
-        expected = _people_by_shard(missing, split, manifest)
+        people_by_shard = _people_by_shard(missing, split, manifest)
         shards = list(manifest.splits[split].shards)
         while shards and missing:
-            # Starts with the shard of most people and stops early, because shards can be large.
-            shard = max(shards, key=lambda shard: len(expected[_index(shard)] & missing))
+            # Start with the shard of the most people, and read only as far as they need.
+            shard = max(shards, key=lambda shard: len(people_by_shard[_index(shard)] & missing))
             shards.remove(shard)
-            enough = expected[_index(shard)] & missing or missing
+            expected = people_by_shard[_index(shard)] & missing or missing
             with store_at(output).near(shard.file) as path:
-                found |= _first_examples(path, missing, enough, split, manifest)
+                examples = _first_examples(path, missing, expected, manifest)
+            found |= {person: (split, example) for person, example in examples.items()}
             missing -= found.keys()
-    return [found[identity] for identity in manifest.people if identity in found]
+    return [found[person] for person in manifest.people if person in found]
 
 
 def _people_by_shard(people: set[str], split: str, manifest: Manifest) -> dict[int, set[str]]:
-    """Returns index of a shard to the people whose videos it should contain (see `shard_index`).
+    """Maps the index of a shard to the people with videos in it (see `shard_index`).
 
-    A pair whose clip was replaced may be in another shard.
+    This is only a hint where to read first: pairs with a replaced clip may be in another shard.
     """
     seed, num_shards = manifest.plan["seed"], manifest.plan["num_shards"]
-    expected: dict[int, set[str]] = defaultdict(set)
-    for identity in people:
-        for session in manifest.splits[split].sessions.get(identity, ()):
-            expected[rank(seed, "shard", identity, session) % num_shards].add(identity)
-    return expected
+    found: dict[int, set[str]] = defaultdict(set)
+    for person in people:
+        for session in manifest.splits[split].sessions.get(person, ()):
+            found[rank(seed, "shard", person, session) % num_shards].add(person)
+    return found
 
 
 def _index(shard: Shard) -> int:
@@ -80,15 +89,14 @@ def _index(shard: Shard) -> int:
 
 
 def _first_examples(
-    path: Path, people: set[str], enough: set[str], split: str, manifest: Manifest
-) -> dict[str, tuple[str, Example]]:
-    """Returns the first example of each of `people` in a shard; stops when it has `enough`."""
-    found: dict[str, tuple[str, Example]] = {}
+    path: Path, people: set[str], expected: set[str], manifest: Manifest
+) -> dict[str, Example]:
+    """Returns the first example of each person, reading only until the expected ones are found."""
+    found: dict[str, Example] = {}
     for record in read_records(path):
         example = decode_example(record, manifest)
-        identity = example.identity
-        if identity in people and identity not in found:
-            found[identity] = (split, example)
-        if enough <= found.keys():
+        if example.identity in people:
+            found.setdefault(example.identity, example)
+        if expected <= found.keys():
             break
     return found

@@ -22,6 +22,7 @@ from facevoice.training.train_state import Progress
 from tests.conftest import write_clip, write_face
 from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
+from tfdata.storage.files import parse_json
 
 DEEP = "[" * 100_000
 NOT_THE_KIND = ("3", "[]", "null", '"x"', "NaN", "{}", "[1, {}]", '{"a": "\\ud800"}')
@@ -64,6 +65,12 @@ def face(tmp_path_factory):
     path = tmp_path_factory.mktemp("face") / "face.jpg"
     write_face(path, seed=1)
     return path
+
+
+@pytest.mark.parametrize("content", [b'"\xed\xa0\x80"', '"\\ud800"'.encode("utf-16")])
+def test_json_that_is_not_utf_8_is_refused(content):
+    with pytest.raises(ValueError, match="utf-8"):
+        parse_json(content)
 
 
 def make_fifo(path: Path) -> None:

@@ -57,11 +57,15 @@ def start_build(corpus, output, *flags, **settings):
     )
 
 
-def kill_a_worker_of(pid):
-    """Kills one worker process of a build: the last of those below it."""
-    below = [
+def workers_of(pid):
+    """Returns the worker processes of a build: those below it."""
+    return [
         int(child)
         for children in Path(f"/proc/{pid}/task").glob("*/children")
         for child in children.read_text().split()
     ]
-    os.kill(max(below), signal.SIGKILL)
+
+
+def kill_a_worker_of(pid):
+    """Kills one worker process of a build: the last of those below it."""
+    os.kill(max(workers_of(pid)), signal.SIGKILL)

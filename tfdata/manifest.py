@@ -10,6 +10,7 @@ fields that a newer one adds are ignored.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from collections.abc import Mapping
@@ -164,6 +165,13 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
         format version, a shard is missing, not a regular file or of another size, or the URL has
         credentials in it.
     """
+    return load_manifest_with_sha256(data_dir, check_shards=check_shards)[0]
+
+
+def load_manifest_with_sha256(
+    data_dir: str | Path, *, check_shards: bool = True
+) -> tuple[Manifest, str]:
+    """Returns the manifest of a dataset and the SHA-256 of its file; see `load_manifest`."""
     try:
         check_address(data_dir)
     except ValueError as error:
@@ -189,7 +197,7 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
         raise DatasetError(f"{path} is damaged ({error}); build the dataset again.") from None
     if check_shards:
         check_shard_sizes(folder, manifest)
-    return manifest
+    return manifest, hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:

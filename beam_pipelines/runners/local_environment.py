@@ -91,6 +91,9 @@ class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
 
     def close(self) -> None:
         self._closing.set()
+        # Beam tells only connected workers to end; one that connected later would wait for ever.
+        if self.control_conn._state == worker_handlers.BeamFnControlServicer.UNSTARTED_STATE:
+            self._process.kill()
         super().close()
 
     def _watch(self) -> None:

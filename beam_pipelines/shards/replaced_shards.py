@@ -14,6 +14,7 @@ replaced counts.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,5 +78,5 @@ def _read_record(store: Store) -> dict[str, float]:
     return {
         name: float(since)
         for name, since in found.items()
-        if is_shard(name) and isinstance(since, int | float) and 0 <= since < float("inf")
+        if is_shard(name) and isinstance(since, int | float) and 0 <= since <= sys.float_info.max
     }

@@ -111,8 +111,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from facevoice.evaluation.predictions import predict_splits
     from facevoice.evaluation.runs import open_run
     from facevoice.evaluation.trials import embed_files, read_trials
-    from facevoice.reports.error_analysis_text import weighing_sentences
-    from facevoice.reports.evaluation_text import notes, table
+    from facevoice.reports.evaluation_text import evaluation_text
     from tfdata.storage.local_copy import nearby
 
     run = open_run(args.run)
@@ -154,9 +153,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         results.append(evaluators.evaluate_open_set(run, known, unknown, rate))
     metrics = write_evaluation(output, run, predictions, results)
 
-    print(table(metrics))
-    for note in [*weighing_sentences(metrics.get("weighing")), *notes(metrics)]:
-        print(note)
+    print(evaluation_text(metrics))
     if unknown_dir:
         print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
     print(f"The report is {output / 'report.html'}.")

@@ -81,7 +81,8 @@ def analyze_robustness(
     results = evaluate_robustness(run, data_dir, manifest, split, known)
     found = [asdict(result) for result in results]
     return Result(
-        {"robustness": found}, pictures={"robustness.png": error_analysis_figures.curves(found)}
+        {"robustness": found},
+        pictures={"robustness.png": error_analysis_figures.robustness_curves(found)},
     )
 
 
@@ -95,7 +96,7 @@ def analyze_fusion(run: Run, known: Predictions) -> Result:
     return Result(
         {"weighing": found},
         {"face_margin": face_margin, "voice_margin": voice_margin},
-        {"weighing.png": error_analysis_figures.margins(face_margin, voice_margin)},
+        {"weighing.png": error_analysis_figures.margin_scatter(face_margin, voice_margin)},
     )
 
 
@@ -122,7 +123,7 @@ def analyze_confusions(
                 (examples[values["beside"]], second),
             )
         )
-    picture = media_figures.confused(
+    picture = media_figures.confused_pairs(
         shown, band_centres_hz(run.features), run.features.window_seconds
     )
     return Result({"confused": metrics}, pictures={"confused.png": picture})

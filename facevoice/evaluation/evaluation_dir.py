@@ -34,8 +34,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluators import Result
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
-from facevoice.reports.evaluation import evaluation_report
-from facevoice.reports.page import picture_address
+from facevoice.reports.evaluation_report import evaluation_report
 from tfdata.storage.files import check_no_links, create_file, replace_file
 
 SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
@@ -112,7 +111,7 @@ def write_evaluation(
         np.savez_compressed(file, **arrays)
     for name, png in pictures.items():
         replace_file(folder / name, png)
-    html = evaluation_report(metrics, {name: picture_address(p) for name, p in pictures.items()})
+    html = evaluation_report(metrics, pictures)
     replace_file(folder / REPORT_NAME, html.encode())
     _write_json(folder / METRICS_NAME, metrics)
     return metrics

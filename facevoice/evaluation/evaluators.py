@@ -101,9 +101,12 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
         },
         "confusions": _confusions(confusion, run.people),
     }
-    pictures = {"reliability.png": evaluation_figures.reliability(asdict(calibrated))}
+    diagram = evaluation_figures.reliability_diagram(
+        calibrated.counts, calibrated.confidence, calibrated.accuracy
+    )
+    pictures = {"reliability.png": diagram}
     if len(run.people) <= MOST_DRAWN:
-        pictures["confusion.png"] = figures.confusion(confusion, run.people)
+        pictures["confusion.png"] = figures.confusion_matrix(confusion, run.people)
     return Result({"identification": metrics}, {"confusion": confusion}, pictures)
 
 
@@ -247,7 +250,7 @@ def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[d
 
 
 def _draw_det(curves: Mapping[str, Any]) -> bytes:
-    return evaluation_figures.det(
+    return evaluation_figures.det_curve(
         {name: (curve.false_accepts, curve.misses) for name, curve in curves.items()}
     )
 

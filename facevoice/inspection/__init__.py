@@ -1,1 +1,1 @@
-"""What `python -m tfdata.inspect` shows: examples, their levels, and what looks wrong."""
+"""Inspects datasets: shows examples and people, computes statistics and finds anomalies."""

@@ -1,4 +1,4 @@
-"""What augmentation makes of one example; imports TensorFlow."""
+"""Augments one example as training does; imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,10 +15,20 @@ from tfdata.schema import IMAGE, SPECTROGRAM
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def versions(
+def augmented_pairs(
     example: StoredExample, seed: int, epochs: Sequence[int], floor_db: float
 ) -> list[Pair]:
-    """The face and the spectrogram [bands, frames] that training with that seed sees, by epoch."""
+    """Augments an example with the random numbers of some epochs of training.
+
+    Args:
+      example: the example.
+      seed: of the training.
+      epochs: counted from 0.
+      floor_db: level of the value 0 of a spectrogram, dB.
+
+    Returns:
+      The face image and the spectrogram [bands, frames] of each epoch.
+    """
     arrays = {
         IMAGE: tf.constant(example.image[None]),
         SPECTROGRAM: tf.constant(example.spectrogram[None, ..., None]),

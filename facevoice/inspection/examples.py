@@ -1,4 +1,4 @@
-"""Finds examples in a data set's shards, without TensorFlow; one at a time is in memory."""
+"""Finds examples in the shards of a dataset, without TensorFlow, reading one at a time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tfdata.errors import DatasetError, FaceVoiceError
 from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest, Shard
 from tfdata.schema import SPLITS
+from tfdata.storage.files import printable
 from tfdata.text import counted, listed, readable
 
-_NAMED = 3  # keys or people in a sentence
+_MAX_KEYS = 3  # in a sentence
 
 
 class NotFoundError(FaceVoiceError):
-    """What was asked for is not there: one sentence."""
+    """Raised if an example, a person or a file is not found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,28 +39,29 @@ class StoredExample(Example):
 
     @property
     def place(self) -> str:
+        """Returns split and index, as text."""
         return f"{self.split} {self.index}"
 
 
 def feature_settings(manifest: Manifest) -> FeatureSettings:
-    """The settings that the arrays were made with.
+    """Returns the preprocessing settings of a dataset.
 
     Raises:
-      DatasetError: they make no sense.
+      DatasetError: the settings are invalid.
     """
     try:
         return FeatureSettings(**manifest.features)
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"The manifest's features make no sense: {error}") from None
+        raise DatasetError(f"The manifest has invalid preprocessing settings: {error}") from None
 
 
 def walk_examples(
     data_dir: Path, manifest: Manifest, splits: Sequence[str] = SPLITS
 ) -> Iterator[StoredExample]:
-    """All examples of some splits, in stored order.
+    """Yields all examples of some splits, in stored order.
 
     Raises:
-      DatasetError: a shard is damaged, or is none of this data set.
+      DatasetError: a shard is damaged or has other records than the manifest says.
     """
     for split in splits:
         first = 0
@@ -69,10 +71,10 @@ def walk_examples(
 
 
 def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> StoredExample:
-    """One example by its place; reads no other shard.
+    """Returns the example at an index of a split; reads only its shard.
 
     Raises:
-      NotFoundError: the split has fewer.
+      NotFoundError: the split has fewer examples.
       DatasetError: see `walk_examples`.
     """
     first = 0
@@ -87,42 +89,42 @@ def example_at(data_dir: Path, manifest: Manifest, split: str, index: int) -> St
     )
 
 
-def by_key(examples: Iterable[StoredExample], beginning: str) -> StoredExample:
-    """The example with this key, or the only one whose key begins so.
+def by_key(examples: Iterable[StoredExample], prefix: str) -> StoredExample:
+    """Returns the example with this key, or the only one whose key has this prefix.
 
     Raises:
-      NotFoundError: there is none, or are several.
+      NotFoundError: no key or several keys match.
     """
     found: StoredExample | None = None
     keys: list[str] = []
-    number = 0
+    count = 0
     for example in examples:
-        if example.key == beginning:
+        if example.key == prefix:
             return example
-        if example.key.startswith(beginning):
-            number += 1
+        if example.key.startswith(prefix):
+            count += 1
             found = found or example
-            keys += [example.key] if number <= _NAMED else []
+            keys += [printable(example.key)] if count <= _MAX_KEYS else []
     if found is None:
         raise NotFoundError(
-            f"No key begins with {beginning!r}; a key is FACE|CLIP@SAMPLE, and --person NAME lists "
-            f"somebody's."
+            f"No key begins with {prefix!r}; keys have the form FACE|CLIP@SAMPLE, and --person "
+            f"NAME lists those of a person."
         )
-    if number > 1:
+    if count > 1:
         raise NotFoundError(
-            f"{number:,} keys begin with {beginning!r}, such as {listed(keys)}; give more of one."
+            f"{count:,} keys begin with {prefix!r}, such as {listed(keys)}; use a longer prefix."
         )
     return found
 
 
 def find_person(manifest: Manifest, name: str) -> str:
-    """The identity that is meant.
+    """Returns the identity that a name refers to.
 
-    It may be as stored, as one would write it or the meta file's id, or the beginning of one of
-    these, as long as it is nobody else's.
+    A name may be an identity, an identity with spaces instead of underscores, the id in the meta
+    file, or an unambiguous prefix of one of these. Case is ignored.
 
     Raises:
-      NotFoundError: nobody is called so.
+      NotFoundError: the name is unknown or ambiguous.
     """
     if name in manifest.people:
         return name
@@ -132,24 +134,28 @@ def find_person(manifest: Manifest, name: str) -> str:
             names.setdefault(other.casefold(), identity)
     if name.casefold() in names:
         return names[name.casefold()]
-    meant = {names[other] for other in names if name and other.startswith(name.casefold())}
-    if len(meant) == 1:
-        return meant.pop()
+    matches = {names[other] for other in names if name and other.startswith(name.casefold())}
+    if len(matches) == 1:
+        return matches.pop()
     near = difflib.get_close_matches(name.casefold(), names, n=1)
-    hint = f"did you mean {names[near[0]]}?" if near else f"there are {people_words(manifest)}."
-    raise NotFoundError(f"Nobody is called {name!r}; {hint}")
+    hint = (
+        f"did you mean {printable(names[near[0]])}?"
+        if near
+        else f"the people are {people_text(manifest)}."
+    )
+    raise NotFoundError(f"The dataset has no person {name!r}; {hint}")
 
 
-def people_words(manifest: Manifest, most: int = 12) -> str:
-    """Who is in the data set, the first of them by name."""
-    names = list(manifest.people)
-    if len(names) > most:
-        return listed([*names[: most - 1], f"{len(names) - most + 1:,} more"])
+def people_text(manifest: Manifest, max_names: int = 12) -> str:
+    """Lists the people of a dataset; of many people, the first ones."""
+    names = [printable(name) for name in manifest.people]
+    if len(names) > max_names:
+        return listed([*names[: max_names - 1], f"{len(names) - max_names + 1:,} more"])
     return listed(names)
 
 
 def spread(examples: Iterable[StoredExample], most: int) -> list[StoredExample]:
-    """Up to `most` of one person's examples of a split: one of each video, then another of each."""
+    """Selects up to `most` examples of a person and a split, evenly over the videos."""
     seen: Counter[str] = Counter()
     kept: list[tuple[int, int, StoredExample]] = []
     for example in examples:

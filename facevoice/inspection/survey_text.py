@@ -1,85 +1,87 @@
-"""What a survey found, as text for a terminal."""
+"""Formats a survey of a dataset as text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from facevoice.inspection.levels import Levels
-from facevoice.inspection.survey import Equal, Survey
+from facevoice.inspection.histogram import Histogram
+from facevoice.inspection.survey import DuplicateMedia, Position, Survey
 from facevoice.inspection.text import table
 from tfdata.schema import SPLITS
+from tfdata.storage.files import printable
 from tfdata.text import counted
 
-NOTHING = (
-    "Nothing looks wrong: no blank, black or white face, no flat or silent voice, nothing twice."
+NO_ANOMALIES = (
+    "No anomalies: no blank, black or white faces, no flat or silent voices, no duplicates."
 )
+KeyAt = Callable[[str, int], str]
 
 
-def survey_text(survey: Survey, key_at: Callable[[str, int], str]) -> str:
-    """The levels of each split, and what looks wrong.
+def survey_text(survey: Survey, key_at: KeyAt) -> str:
+    """Formats the histograms of each split and the anomalies.
 
-    `key_at`: from a split and an index to the key.
+    Args:
+      survey: of all examples of a dataset.
+      key_at: returns the key of the example at a split and an index.
     """
-    head = ("", "mean", "std", "at 0", "at 255", "0 to 255".ljust(32))
+    columns = ("mean", "std", "at 0", "at 255", "0 to 255".ljust(32))
     parts = []
-    for title, levels in (("Faces", survey.faces), ("Spectrograms", survey.voices)):
-        rows = [(title, *head[1:]), *(_row(name, found) for name, found in levels.items())]
+    for title, histograms in (("Faces", survey.faces), ("Spectrograms", survey.voices)):
+        rows = [(title, *columns), *(_row(split, each) for split, each in histograms.items())]
         parts += [table(rows), ""]
-    wrong = [*_odd(survey), *(line for equal in survey.equals() for line in _equal(equal, key_at))]
-    verdict = "What looks wrong:" if wrong else NOTHING
-    return "\n".join([*parts, verdict, *wrong])
+    anomalies = list(_faulty_lines(survey))
+    for duplicates in survey.duplicates():
+        anomalies += _duplicate_lines(duplicates, key_at)
+    return "\n".join([*parts, "Anomalies:" if anomalies else NO_ANOMALIES, *anomalies])
 
 
-def _row(split: str, levels: Levels) -> tuple[str, ...]:
+def _row(split: str, histogram: Histogram) -> tuple[str, ...]:
     return (
         split,
-        f"{levels.mean:.1f}",
-        f"{levels.std:.1f}",
-        f"{levels.share(0):.1%}",
-        f"{levels.share(255):.1%}",
-        levels.sparkline(),
+        f"{histogram.mean:.1f}",
+        f"{histogram.std:.1f}",
+        f"{histogram.share(0):.1%}",
+        f"{histogram.share(255):.1%}",
+        histogram.sparkline(),
     )
 
 
-def _odd(survey: Survey) -> Iterator[str]:
-    for (medium, fault), odd in survey.odd.items():
-        yield f"- {counted(odd.number, medium)} {_is(odd.number)} {fault}:"
-        yield from (f"    {place}  {key}" for place, key in odd.shown)
-        yield from _more(odd.number - len(odd.shown))
+def _faulty_lines(survey: Survey) -> Iterator[str]:
+    for (medium, fault), faulty in survey.faulty.items():
+        yield f"- {counted(faulty.count, medium)} {_is(faulty.count)} {fault}:"
+        yield from (f"    {place}  {printable(key)}" for place, key in faulty.shown)
+        yield from _more(faulty.count - len(faulty.shown))
 
 
-def _equal(equal: Equal, key_at: Callable[[str, int], str]) -> Iterator[str]:
-    yield f"- {_said(equal)}:"
-    for one, other in equal.shown:
-        yield f"    {_named(one, key_at)}"
-        yield f"      = {_named(other, key_at)}"
-    yield from _more(equal.repeat.number - len(equal.shown))
+def _duplicate_lines(found: DuplicateMedia, key_at: KeyAt) -> Iterator[str]:
+    yield f"- {_duplicates_sentence(found)}:"
+    for duplicate, original in found.shown:
+        yield f"    {_position_text(duplicate, key_at)}"
+        yield f"      = {_position_text(original, key_at)}"
+    yield from _more(found.duplicates.count - len(found.shown))
 
 
-def _said(equal: Equal) -> str:
-    """What it means that arrays are equal."""
-    repeat, medium, number = equal.repeat, equal.medium, equal.repeat.number
-    if repeat.split is None or repeat.other is None:
-        verb = "equals one" if number == 1 else "equal ones"
-        return f"{counted(number, medium)} {verb} of another person"
-    split, other = SPLITS[repeat.split], SPLITS[repeat.other]
-    if split == other:
-        verb = "repeats" if number == 1 else "repeat"
-        return f"{counted(number, f'{split} {medium}')} {verb} an earlier one of {split}"
-    return (
-        f"LEAK: {counted(number, f'{split} {medium}')} {_is(number)} in {other}, too, to the last "
-        f"{'pixel' if medium == 'face' else 'level'}"
-    )
+def _duplicates_sentence(found: DuplicateMedia) -> str:
+    duplicates, medium, count = found.duplicates, found.medium, found.duplicates.count
+    if duplicates.split is None or duplicates.original_split is None:
+        verb = "equals one" if count == 1 else "equal ones"
+        return f"{counted(count, medium)} {verb} of another person"
+    split, original = SPLITS[duplicates.split], SPLITS[duplicates.original_split]
+    if split == original:
+        verb = "duplicates" if count == 1 else "duplicate"
+        return f"{counted(count, f'{split} {medium}')} {verb} an earlier one of {split}"
+    return f"LEAK: {counted(count, f'{split} {medium}')} {_is(count)} also in {original}"
 
 
-def _named(place: tuple[str, int], key_at: Callable[[str, int], str]) -> str:
-    return f"{place[0]} {place[1]}  {key_at(*place)}"
+def _position_text(position: Position, key_at: KeyAt) -> str:
+    split, index = position
+    return f"{split} {index}  {printable(key_at(split, index))}"
 
 
-def _is(number: int) -> str:
-    return "is" if number == 1 else "are"
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
-def _more(number: int) -> Iterator[str]:
-    if number:
-        yield f"    and {number:,} more"
+def _more(count: int) -> Iterator[str]:
+    if count:
+        yield f"    and {count:,} more"

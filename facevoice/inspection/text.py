@@ -1,37 +1,38 @@
-"""A data set, a person and an example as text for a terminal."""
+"""Formats datasets, people and examples as text for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from facevoice.features import band_centres_hz, column_centres
-from facevoice.inspection.examples import StoredExample, feature_settings, people_words
-from facevoice.inspection.levels import Levels
-from facevoice.reports.card_settings import shown
+from facevoice.inspection.examples import StoredExample, feature_settings, people_text
+from facevoice.inspection.histogram import Histogram
+from facevoice.reports.settings_table import format_setting
 from tfdata.manifest import Manifest, Split
+from tfdata.storage.files import printable
 from tfdata.text import counted, listed
 
 WIDTH = 100
-_HEAD = 14  # columns of a row's name
+_NAME_WIDTH = 16
 
 
 def overview(data_dir: str, manifest: Manifest) -> str:
-    """What the manifest says, without the names of videos."""
+    """Summarizes a dataset from its manifest."""
     pairs = sum(split.pairs for split in manifest.splits.values())
     people = counted(len(manifest.people), "person", "people")
-    settings = manifest.features.items()
     rows = [
-        ("People", people_words(manifest)),
-        ("Features", ", ".join(f"{name} {shown(name, value)}" for name, value in settings)),
+        ("People", people_text(manifest)),
+        ("Preprocessing", _settings(manifest.features)),
+        ("Selection", _settings(manifest.plan)),
+        ("Data leakage", _leakage(manifest)),
         (
-            "Plan",
-            ", ".join(f"{name} {shown(name, value)}" for name, value in manifest.plan.items()),
+            "Rejected media",
+            _pairs({name: f"{count:,}" for name, count in manifest.rejects.items()}) or "none",
         ),
-        ("Leakage", _leakage(manifest)),
-        ("Rejects", _counts(manifest.rejects.items()) or "none"),
-        ("Missing", _missing(manifest)),
-        ("Software", ", ".join(f"{name} {version}" for name, version in manifest.software.items())),
+        ("Missing pairs", _missing(manifest)),
+        ("Software", _pairs(manifest.software)),
     ]
     return "\n".join(
         [
@@ -45,12 +46,12 @@ def overview(data_dir: str, manifest: Manifest) -> str:
 
 
 def example(found: StoredExample, manifest: Manifest) -> str:
-    """Where an example came from, and its statistics."""
+    """Describes the sources and the statistics of an example."""
     settings = feature_settings(manifest)
-    face, voice = Levels.of(found.image), Levels.of(found.spectrogram)
+    face, voice = Histogram.of(found.image), Histogram.of(found.spectrogram)
     start = found.window_start_samples / settings.sample_rate_hz
     end = start + settings.window_seconds
-    trimmed = " behind its leading silence" if settings.trim_silence_db is not None else ""
+    trimmed = " after leading silence" if settings.trim_silence_db is not None else ""
     floor, step_db = f"{settings.floor_db:g} dB", -settings.floor_db / 255
     range_db = (voice.quantile(0.95) - voice.quantile(0.05)) * step_db
     band, column = divmod(int(found.spectrogram.argmax()), found.spectrogram.shape[1])
@@ -69,26 +70,33 @@ def example(found: StoredExample, manifest: Manifest) -> str:
             f"{band_centres_hz(settings)[band]:.0f} Hz, {loudest_s:.2f} s",
         ),
     ]
-    return "\n".join([found.key, "", *(_row(name, text) for name, text in rows)])
+    return "\n".join([printable(found.key), "", *(_row(name, text) for name, text in rows)])
 
 
 def person(
     identity: str, manifest: Manifest, splits: Sequence[str], examples: Sequence[StoredExample]
 ) -> str:
-    """Who somebody is, and some of their examples in some splits."""
-    parts = [_person(identity, manifest)]
+    """Describes a person and lists some of their examples.
+
+    Args:
+      identity: the person.
+      manifest: of the dataset.
+      splits: names of the splits to describe.
+      examples: to list.
+    """
+    parts = [printable(_person(identity, manifest))]
     for split in splits:
         pairs = manifest.people[identity].pairs[split]
         videos = len(manifest.splits[split].sessions.get(identity, ()))
         of_split = [found for found in examples if found.split == split]
-        more = f"; {len(of_split)} of them" if len(of_split) < pairs else ""
-        parts += ["", f"{split}: {counted(pairs, 'pair')} of {counted(videos, 'video')}{more}"]
-        parts += [f"  {found.index:>6}  {found.key}" for found in of_split]
+        shown = f"; {len(of_split)} shown" if len(of_split) < pairs else ""
+        parts += ["", f"{split}: {counted(pairs, 'pair')} of {counted(videos, 'video')}{shown}"]
+        parts += [f"  {found.index:>6}  {printable(found.key)}" for found in of_split]
     return "\n".join(parts)
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
-    """Columns, the first one flush left and the others right."""
+    """Formats rows in columns; the first one is aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         indent
@@ -117,29 +125,34 @@ def _sizes(split: Split) -> tuple[str, str, str]:
 def _leakage(manifest: Manifest) -> str:
     leaks = {name: leak for name, leak in manifest.leakage.items() if leak.pairs}
     if not leaks:
-        return "nothing is held back from training"
+        return "no held-out data"
     if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
         return f"no video and no audio sample of {listed(list(leaks), 'or')} is in train"
     return "; ".join(
-        f"of {counted(leak.pairs, f'{name} pair')}, {leak.same_video:,} are of a video that is in "
-        f"train, and {leak.same_audio:,} share audio samples with it"
+        f"of {counted(leak.pairs, f'{name} pair')}, {leak.same_video:,} are from a video that is "
+        f"also in train, and {leak.same_audio:,} share audio samples with train"
         for name, leak in leaks.items()
     )
 
 
 def _missing(manifest: Manifest) -> str:
+    """Counts the pairs that were planned but are not in the dataset."""
     missing = {name: person.missing for name, person in manifest.people.items() if person.missing}
     missing |= manifest.without_pairs
     return (
         f"{counted(sum(missing.values()), 'planned pair')} of "
         f"{counted(len(missing), 'person', 'people')}"
         if missing
-        else "none of the planned pairs"
+        else "none"
     )
 
 
-def _counts(counts: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{name} {number:,}" for name, number in counts)
+def _settings(settings: Mapping[str, Any]) -> str:
+    return _pairs({name: format_setting(name, value) for name, value in settings.items()})
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _person(identity: str, manifest: Manifest) -> str:
@@ -148,16 +161,16 @@ def _person(identity: str, manifest: Manifest) -> str:
     return f"{identity}: label {found.label}{meta}"
 
 
-def _statistics(levels: Levels) -> str:
-    return f"mean {levels.mean:.1f}, std {levels.std:.1f}, {levels.lowest} to {levels.highest}"
+def _statistics(values: Histogram) -> str:
+    return f"mean {values.mean:.1f}, std {values.std:.1f}, {values.min} to {values.max}"
 
 
 def _row(name: str, text: str) -> str:
     return textwrap.fill(
-        text,
+        printable(text),
         WIDTH,
-        initial_indent=name.ljust(_HEAD),
-        subsequent_indent=" " * _HEAD,
+        initial_indent=name.ljust(_NAME_WIDTH),
+        subsequent_indent=" " * _NAME_WIDTH,
         break_long_words=False,
         break_on_hyphens=False,
     )

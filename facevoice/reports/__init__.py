@@ -1,1 +1,1 @@
-"""Pictures and pages: one look, one place. Takes arrays and numbers, not files or models."""
+"""Figures, texts and HTML pages from arrays and metrics; reads no files and runs no models."""

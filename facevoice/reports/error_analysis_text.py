@@ -1,71 +1,63 @@
-"""Missing and damaged evidence, and how experts are weighed, in words."""
+"""Describes robustness to corruptions and the fusion analysis in text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from tfdata.text import counted, interval
+from facevoice.reports.results import Condition, Fusion
+from tfdata.text import counted
 
-# Each kind of damage, in the order of the page.
-DAMAGES = {"noise": "White noise under", "blur": "Blur of", "cover": "A black square over"}
+# Kinds of corruption, in the order of the figures.
+CORRUPTIONS = {"noise": "White noise added to", "blur": "Gaussian blur of", "cover": "Occlusion of"}
 MEDIA = {"image": "face", "spectrogram": "voice"}
-OTHER = {"image": "voice", "spectrogram": "face"}  # what is left when that is missing
-
-Values = Mapping[str, Any]
+OTHER_MEDIUM = {"image": "voice", "spectrogram": "face"}
 
 
-def amount_of(measured: Values) -> str:
-    """The strength of a damage, with its unit."""
-    amount = measured["amount"]
+def amount_text(condition: Condition) -> str:
+    """Formats the strength of a corruption with its unit."""
+    amount = condition.amount
     return {
-        "noise": f"{amount:g} dB",
+        "noise": f"{amount:g} dB SNR",
         "blur": f"{amount:.0%} of side",
         "cover": f"{amount:.0%} of area",
-    }[measured["kind"]]
+    }[condition.kind]
 
 
-def name_of(measured: Values) -> str:
-    """One condition: 'intact', 'face missing', 'noise 20 dB'."""
-    kind = measured["kind"]
-    if kind == "intact":
-        return kind
-    if kind == "missing":
-        return f"{MEDIA[measured['medium']]} missing"
-    return f"{'covered' if kind == 'cover' else kind} {amount_of(measured)}"
+def condition_name(condition: Condition) -> str:
+    """Names a condition: 'intact', 'face missing', 'noise 20 dB SNR'."""
+    if condition.kind == "intact":
+        return "intact"
+    if condition.kind == "missing":
+        return f"{MEDIA[condition.medium]} missing"
+    kind = "occlusion" if condition.kind == "cover" else condition.kind
+    return f"{kind} {amount_text(condition)}"
 
 
-def robustness_rows(found: Sequence[Values]) -> Iterator[tuple[str, str, str]]:
-    """A row a condition but the intact: what, how much, of what."""
-    for measured in found:
-        if measured["kind"] != "intact":
-            share = measured["top_1"]
-            words = filter(None, (interval(share), _against_other(measured)))
-            yield f"top 1, {name_of(measured)}", f"{share['share']:.1%}", "; ".join(words)
+def robustness_rows(conditions: Sequence[Condition]) -> Iterator[tuple[str, str, str]]:
+    """Yields (name, accuracy, details) of each condition except the intact one."""
+    for condition in conditions:
+        if condition.kind != "intact":
+            details = str(condition.top_1)
+            if against := condition.against_other:
+                details += (
+                    f"; minus {OTHER_MEDIUM[condition.medium]} alone: "
+                    f"{against.difference:+.1%}, {against}"
+                )
+            yield f"top 1, {condition_name(condition)}", f"{condition.top_1.share:.1%}", details
 
 
-def weighing_sentences(found: Values | None) -> list[str]:
-    """How the experts of a product agree, and how far each is trusted; none of other models."""
-    if not found:
+def fusion_sentences(fusion: Fusion | None) -> list[str]:
+    """Describes the agreement and the weights of the experts; nothing for other models."""
+    if not fusion:
         return []
-    together, alone = found["weights"]["together"], found["weights"]["alone"]
+    together, alone = fusion.weights["together"], fusion.weights["alone"]
     return [
-        f"Of {counted(found['examples'], 'pair')}, both experts have {found['both']:,} right, only "
-        f"the face {found['only_face']:,} and only the voice {found['only_voice']:,}. Together "
-        f"they have {found['right']:,} right: {found['saved']:,} that neither has alone are won, "
-        f"{found['lost']:,} that one of them has are lost.",
-        f"The face weighs {together['face']:.1f} and the voice {together['voice']:.1f} where both "
-        f"are there, {alone['face']:.1f} and {alone['voice']:.1f} where the other is missing.",
+        f"Of {counted(fusion.examples, 'pair')}, both experts are correct on {fusion.both:,}, only "
+        f"the face expert on {fusion.only_face:,} and only the voice expert on "
+        f"{fusion.only_voice:,}. The fusion is correct on {fusion.right:,}: it gains "
+        f"{fusion.saved:,} on which neither expert is correct, and loses {fusion.lost:,} on which "
+        f"at least one is.",
+        f"The expert weights are {together['face']:.1f} for the face and {together['voice']:.1f} "
+        f"for the voice if both are present, {alone['face']:.1f} and {alone['voice']:.1f} if the "
+        f"other is missing.",
     ]
-
-
-def _against_other(measured: Values) -> str:
-    """How a damaged medium beside the other compares with the other alone; '' where it cannot."""
-    against = measured["against_other"]
-    if not against or measured["kind"] == "intact":
-        return ""
-    return (
-        f"less that of the {OTHER[measured['medium']]} alone: {against['difference']:+.1%}, "
-        f"95 % interval {against['low']:+.1%} to {against['high']:+.1%}, McNemar "
-        f"p = {against['p_value']:.2g}"
-    )

@@ -1,160 +1,176 @@
-"""An evaluation in words: rows of a table, and what has to be known to read them."""
+"""Describes an evaluation in text: metrics in rows, and caveats for interpreting them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facevoice.reports.error_analysis_text import robustness_rows
-from tfdata.text import counted, interval
+from facevoice.reports.error_analysis_text import fusion_sentences, robustness_rows
+from facevoice.reports.results import (
+    ErrorRates,
+    EvaluationMetrics,
+    Identification,
+    OpenSet,
+    Trials,
+    Verification,
+)
+from tfdata.storage.files import printable
+from tfdata.text import counted
 
-Metrics = Mapping[str, Any]
-Row = tuple[str, str, str]  # what, how much, of what
+Row = tuple[str, str, str]  # name, value, details
 
-_MOST_VALUES = 8  # of one fact, such as nationality; metrics.json has all
+_MAX_VALUES = 8  # shown of a meta attribute, such as nationality; metrics.json has all
 
 
-def rows(metrics: Metrics) -> list[Row]:
-    """The main figures, in the order in which one asks for them."""
-    found = list(_identified(metrics["identification"])) if metrics["identification"] else []
-    found += robustness_rows(metrics.get("robustness") or ())
-    if comparison := metrics.get("comparison"):
-        found.append(
-            (
-                f"top 1, less that of {comparison['with']}",
-                f"{comparison['difference']:+.1%}",
-                f"95 % interval {comparison['low']:+.1%} to {comparison['high']:+.1%}; McNemar "
-                f"p = {comparison['p_value']:.2g} ({comparison['only_first']} and "
-                f"{comparison['only_second']} pairs that only one has right)",
-            )
+def evaluation_text(metrics: Mapping[str, Any]) -> str:
+    """Formats an evaluation for a terminal.
+
+    Args:
+      metrics: content of the evaluation's `metrics.json`.
+    """
+    evaluation = EvaluationMetrics.from_json(metrics)
+    rows = [row for group in metric_groups(evaluation).values() for row in group]
+    name_width, value_width = (max((len(row[i]) for row in rows), default=0) for i in (0, 1))
+    lines = [
+        *(f"{a:<{name_width}}  {b:>{value_width}}  {c}".rstrip() for a, b, c in rows),
+        *fusion_sentences(evaluation.fusion),
+        *caveats(evaluation),
+    ]
+    return "\n".join(map(printable, lines))
+
+
+def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
+    """Returns the main metrics in rows, by heading."""
+    groups: dict[str, list[Row]] = {}
+    if evaluation.identification:
+        groups["Identification"] = list(_identification_rows(evaluation.identification))
+    if evaluation.robustness:
+        groups["Robustness to corruptions"] = list(robustness_rows(evaluation.robustness))
+    if comparison := evaluation.comparison:
+        details = (
+            f"{comparison} ({comparison.only_first} and {comparison.only_second} pairs that only "
+            f"one model has right)"
         )
-    if verification := metrics["verification"]:
-        for name in ("all", "across_videos"):
-            if measures := verification[name]:
-                found += _verified(f"pairs, {name.replace('_', ' ')}", measures)
-    if trials := metrics.get("trials"):
-        found += _verified("listed trials", trials)
-    if unknown := metrics.get("unknown"):
-        found += _rejected(unknown)
-    return found
+        name, value = f"top 1, minus {comparison.other}", f"{comparison.difference:+.1%}"
+        groups["Comparison of models"] = [(name, value, details)]
+    verification: list[Row] = []
+    if found := evaluation.verification:
+        verification += _verification_rows("all pairs", found.all)
+        if found.across_videos:
+            verification += _verification_rows("pairs across videos", found.across_videos)
+    if evaluation.trials:
+        verification += _verification_rows("listed trials", evaluation.trials)
+    if verification:
+        groups["Verification"] = verification
+    if evaluation.open_set:
+        groups["Open-set identification"] = list(_open_set_rows(evaluation.open_set))
+    return groups
 
 
-def notes(metrics: Metrics) -> list[str]:
-    """Sentences without which the figures would say more than they should."""
+def caveats(evaluation: EvaluationMetrics) -> list[str]:
+    """Returns caveats for interpreting the metrics."""
     found = []
-    if seen := metrics["pairs_of_seen_videos"]:
+    if seen := evaluation.pairs_of_seen_videos:
         found.append(
-            f"{seen:,} of {counted(metrics['pairs'], 'pair')} are of videos that training has "
-            f"seen, so this flatters."
+            f"{seen:,} of {counted(evaluation.pairs, 'pair')} are from videos in the training "
+            f"data, so the metrics are optimistic."
         )
-    if strangers := metrics["unknown_people"]:
+    if unknown := evaluation.unknown_people:
         found.append(
-            f"{counted(strangers, 'person', 'people')} with "
-            f"{counted(metrics['unknown_pairs'], 'pair')} are not known to the model, and left "
+            f"{counted(unknown, 'person', 'people')} with "
+            f"{counted(evaluation.unknown_pairs, 'pair')} are not known to the model and are left "
             f"out of identification."
         )
-    if verification := metrics["verification"]:
-        found += _verification_notes(verification)
+    if evaluation.verification:
+        found += _verification_caveats(evaluation.verification)
     else:
-        found.append("Nothing to verify: it takes two people, and two pairs of one of them.")
-    if trials := metrics.get("trials"):
-        found += _trial_notes(trials)
-    if unknown := metrics.get("unknown"):
-        found.append(_unknown_note(unknown))
+        found.append("Verification needs two people, and two pairs of one of them.")
+    if evaluation.trials:
+        found += _trial_caveats(evaluation.trials)
+    if evaluation.open_set:
+        found.append(_open_set_caveat(evaluation.open_set))
     return found
 
 
-def _identified(found: Metrics) -> Iterator[Row]:
-    for level, shares in found["levels"].items():
-        for name, share in shares.items():
-            k = name.removeprefix("top_")
-            yield f"top {k}, {level}", f"{share['share']:.1%}", interval(share)
-    yield "chance", f"{found['chance']:.1%}", ""
-    error = found["calibration"]["error"]
-    bins = len(found["calibration"]["counts"])
-    yield "calibration error", f"{error:.1%}", f"expected, {bins} bins"
-    for fact, shares in found["by_meta"].items():
-        # One value alone says what the first row says.
-        largest = sorted(shares.items(), key=lambda item: -item[1]["total"])[:_MOST_VALUES]
-        for value, share in largest if len(shares) > 1 else ():
-            yield f"top 1, {fact} {value}", f"{share['share']:.1%}", interval(share)
+def _identification_rows(found: Identification) -> Iterator[Row]:
+    for level, proportions in found.levels.items():
+        for name, top in proportions.items():
+            yield f"top {name.removeprefix('top_')}, {level}", f"{top.share:.1%}", str(top)
+    yield "chance", f"{found.chance:.1%}", ""
+    bins = len(found.calibration.counts)
+    yield "expected calibration error", f"{found.calibration.error:.1%}", f"{bins} bins"
+    for attribute, proportions in found.by_meta.items():
+        # A single value would repeat the first row.
+        largest = sorted(proportions.items(), key=lambda item: -item[1].total)[:_MAX_VALUES]
+        for value, top in largest if len(proportions) > 1 else ():
+            yield f"top 1, {attribute} {value}", f"{top.share:.1%}", str(top)
 
 
-def _verified(of_what: str, measures: Metrics) -> Iterator[Row]:
+def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
     yield (
-        f"equal error rate, {of_what}",
-        f"{measures['equal_error_rate']:.1%}",
-        f"{measures['same']:,} of one person, {measures['different']:,} of two; at a cosine of "
-        f"{measures['threshold']:.3f}",
+        f"equal error rate, {pairs}",
+        f"{rates.equal_error_rate:.1%}",
+        f"{rates.same:,} pairs of the same person, {rates.different:,} of different people; at a "
+        f"cosine of {rates.threshold:.3f}",
     )
-    for prior, cost in measures["min_dcf"].items():
-        yield f"minDCF, {of_what}", f"{cost:.3f}", f"at a prior of {prior}; both costs 1"
+    for prior, cost in rates.min_dcf.items():
+        yield f"minDCF, {pairs}", f"{cost:.3f}", f"target prior {prior}; both costs 1"
 
 
-def _rejected(unknown: Metrics) -> Iterator[Row]:
-    yield "known from unknown, AUROC", f"{unknown['auroc']:.3f}", "of the largest probability"
-    rate = f"at {unknown['false_accept_rate']:.1%} false accepts"
+def _open_set_rows(found: OpenSet) -> Iterator[Row]:
+    yield "AUROC, known or unknown", f"{found.auroc:.3f}", "by the largest probability"
     yield (
-        f"known and accepted, {rate}",
-        f"{unknown['accepted']['share']:.1%}",
-        f"{interval(unknown['accepted'])}; probability above {unknown['threshold']:.3f}",
+        f"known, accepted at {found.false_accept_rate:.1%} false accepts",
+        f"{found.accepted.share:.1%}",
+        f"{found.accepted}; probability above {found.threshold:.3f}",
     )
-    yield (
-        "known, accepted and named rightly",
-        f"{unknown['identified']['share']:.1%}",
-        interval(unknown["identified"]),
-    )
-    if held_out := unknown["held_out"]:
+    name = "known, accepted and identified correctly"
+    yield name, f"{found.identified.share:.1%}", str(found.identified)
+    if held_out := found.held_out:
         yield (
-            "unknown and accepted",
-            f"{held_out['share']:.1%}",
-            f"{interval(held_out)}; each person at a threshold that the others chose",
+            "unknown, accepted",
+            f"{held_out.share:.1%}",
+            f"{held_out}; each person at the threshold of the others",
         )
 
 
-def _verification_notes(verification: Metrics) -> Iterator[str]:
-    trained, people = verification["trained_people"], verification["people"]
-    yield _trained_on(trained, people, "people compared")
-    if verification["across_videos"] is None:
-        yield "Nobody has two videos here, so voices and faces are compared within one video."
-    if verification["pairs"] < verification["possible_pairs"]:
+def _verification_caveats(verification: Verification) -> Iterator[str]:
+    trained, people = verification.trained_people, verification.people
+    yield _training_overlap(trained, people, "people compared")
+    if verification.across_videos is None:
+        yield "No person has two videos, so all pairs of one person are from the same video."
+    if verification.pairs < verification.possible_pairs:
         yield (
-            f"{verification['pairs']:,} comparisons were drawn of "
-            f"{verification['possible_pairs']:,}, half of them of one person."
+            f"{verification.pairs:,} of {verification.possible_pairs:,} possible comparisons were "
+            f"sampled, half of them of the same person."
         )
 
 
-def _trial_notes(trials: Metrics) -> Iterator[str]:
-    trained, people = trials["trained_people"], trials["people"]
-    yield _trained_on(trained, people, "people that the listed paths begin with")
-    if unreadable := trials["unreadable"]:
+def _trial_caveats(trials: Trials) -> Iterator[str]:
+    people = "people named in the trial list"
+    yield _training_overlap(trials.trained_people, trials.people, people)
+    if unreadable := trials.unreadable:
         file, reason = next(iter(unreadable.items()))
         yield (
-            f"{counted(len(unreadable), 'listed file')} of {trials['files']:,} could not be used "
-            f"(the first is {file}: {reason}), so {counted(trials['left_out'], 'trial')} of "
-            f"{trials['trials']:,} are left out."
+            f"{counted(len(unreadable), 'listed file')} of {trials.files:,} could not be used "
+            f"(the first is {file}: {reason}), so {counted(trials.left_out, 'trial')} of "
+            f"{trials.trials:,} are left out."
         )
-    if passed_over := trials["windows_passed_over"]:
-        yield f"{counted(passed_over, 'window')} without a usable sound were passed over."
+    if skipped := trials.windows_passed_over:
+        yield f"{counted(skipped, 'window')} without usable audio were skipped."
 
 
-def _trained_on(trained: int, people: int, who: str) -> str:
+def _training_overlap(trained: int, people: int, description: str) -> str:
     if not trained:
-        return f"Training knew none of the {people:,} {who}."
-    return f"Training knew {trained:,} of the {people:,} {who}, which flatters verification."
+        return f"None of the {people:,} {description} are in the training data."
+    return (
+        f"{trained:,} of the {people:,} {description} are in the training data, so verification "
+        f"metrics are optimistic."
+    )
 
 
-def _unknown_note(unknown: Metrics) -> str:
-    people = counted(unknown["people"], "unknown person", "unknown people")
-    if unknown["held_out"] is None:
-        return f"The threshold was chosen by {people} alone: take it with a grain of salt."
-    return f"The threshold was chosen by {people}; others may be accepted more often."
-
-
-def table(metrics: Metrics) -> str:
-    """The rows as plain text, in columns."""
-    found = rows(metrics)
-    if not found:
-        return ""
-    what, much = (max(len(row[i]) for row in found) for i in (0, 1))
-    return "\n".join(f"{a:<{what}}  {b:>{much}}  {c}".rstrip() for a, b, c in found)
+def _open_set_caveat(open_set: OpenSet) -> str:
+    people = counted(open_set.people, "unknown person", "unknown people")
+    if open_set.held_out is None:
+        return f"The open-set threshold was chosen on {people} alone and may not generalize."
+    return f"The open-set threshold was chosen on {people}; others may be accepted more often."

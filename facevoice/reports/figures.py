@@ -1,4 +1,4 @@
-"""Charts as PNG bytes: how a model has learnt, and whom it takes for whom."""
+"""Draws learning curves and confusion matrices as PNG; the style of all charts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tfdata.text import readable
+
 INK, FAINT, BLUE, ORANGE = "#22303c", "#c9d1d8", "#1d6fa5", "#c2410c"
 DPI = 130
-WIDTH = 5.4  # inches; no wider than this, so that its words can be read on a phone
-STYLE: Any = {  # Matplotlib types this as a dictionary of 300 literals
+WIDTH = 5.4  # inches; wider figures have illegible text on a phone
+STYLE: Any = {  # Matplotlib's type has 300 literals as keys
     "font.size": 10,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
@@ -29,7 +31,12 @@ STYLE: Any = {  # Matplotlib types this as a dictionary of 300 literals
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> bytes:
-    """Loss and accuracy by epoch; the epoch whose weights were kept is marked."""
+    """Draws loss and accuracy by epoch.
+
+    Args:
+      history: values by epoch of `loss`, `accuracy`, `val_loss` and `val_accuracy`.
+      best_epoch: the epoch whose weights were kept, counted from 1; it is marked.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         epochs = range(1, len(history["loss"]) + 1)
@@ -51,21 +58,26 @@ def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> 
             )
         axes.set_xlabel("epoch")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-        return png_of(figure)
+        return encode_png(figure)
 
 
-def confusion(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
-    """Rows are who it was, columns who the model named; shades are shares of a row."""
+def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
+    """Draws a confusion matrix; shades are shares of a row.
+
+    Args:
+      counts: int64 [classes, classes], rows are true classes, columns predicted ones.
+      names: of the classes.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = min(14.0, 2.6 + 0.36 * len(names))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(size, size), layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        labels = [name.replace("_", " ") for name in names]
+        labels = [readable(name) for name in names]
         axes.set_xticks(range(len(names)), labels, rotation=90)
         axes.set_yticks(range(len(names)), labels)
-        axes.set(xlabel="named by the model", ylabel="who it was")
+        axes.set(xlabel="predicted", ylabel="true")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, labelsize=9 if len(names) <= 24 else 7)
         if len(names) <= 24:
@@ -79,11 +91,11 @@ def confusion(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
                     fontsize=8,
                     color="white" if shares[row, column] > 0.5 else INK,
                 )
-        return png_of(figure)
+        return encode_png(figure)
 
 
-def png_of(figure: Figure) -> bytes:
-    """A finished figure, drawn without a window."""
+def encode_png(figure: Figure) -> bytes:
+    """Renders a figure as PNG, without a display."""
     FigureCanvasAgg(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=DPI)

@@ -1,4 +1,4 @@
-"""Pictures of one example and of the levels of a data set, as PNG bytes."""
+"""Draws figures of the command `inspect` as PNG: an example, and histograms of a dataset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facevoice.reports import figures
-from facevoice.reports.figures import BLUE, INK, ORANGE, WIDTH, png_of
+from facevoice.reports.figures import BLUE, INK, ORANGE, WIDTH, encode_png
 from facevoice.reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
 from tfdata.text import readable
 
@@ -20,48 +20,48 @@ Counts = NDArray[np.int64]
 _LINES = {"train": (BLUE, "-"), "validation": (ORANGE, "-"), "test": (INK, "--")}
 
 
-def example(
+def example_figure(
     name: str,
-    words: str,
+    caption: str,
     image: Bytes,
     levels: Bytes,
     row_hz: NDArray[np.float64],
     window_seconds: float,
     floor_db: float,
 ) -> bytes:
-    """A face beside its spectrogram.
+    """Draws a face image and its spectrogram.
 
     Args:
       name: the person.
-      words: a line below.
+      caption: text below.
       image: uint8 [height, width, 3].
       levels: uint8 [bands, frames], the lowest band first.
       row_hz: frequency of each band.
       window_seconds: length of the window.
-      floor_db: of level 0.
+      floor_db: level of the value 0, dB.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH + 1.2, 3.2), layout="constrained")
         figure.suptitle(readable(name), fontweight="bold", fontsize=11)
-        figure.supxlabel(words, fontsize=9, color=SOFT)
+        figure.supxlabel(caption, fontsize=9, color=SOFT)
         face, voice = figure.subplots(1, 2)
         draw_face(face, image)
         draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=True)
         voice.set_box_aspect(1)
         scale = figure.colorbar(voice.images[0], ax=voice, pad=0.03, fraction=0.05)
-        marks_db = _marks_db(floor_db)
-        scale.set_ticks([_level(db, floor_db) for db in marks_db], labels=[*map(_db, marks_db)])
+        ticks_db = _ticks_db(floor_db)
+        scale.set_ticks([_level(db, floor_db) for db in ticks_db], labels=[*map(_db, ticks_db)])
         scale.ax.tick_params(labelsize=7, length=2)
         scale.outline.set_visible(False)
-        return png_of(figure)
+        return encode_png(figure)
 
 
-def levels(counts: Mapping[str, tuple[Counts, Counts]], floor_db: float) -> bytes:
-    """Shares of the levels of faces and of spectrograms, a line for each split.
+def level_histograms(counts: Mapping[str, tuple[Counts, Counts]], floor_db: float) -> bytes:
+    """Draws histograms of face images and of spectrograms, one line per split.
 
     Args:
-      counts: split to int64 [256] of its faces, and of its spectrograms.
-      floor_db: of level 0 of a spectrogram.
+      counts: split to int64 [256], counts of the values of face images and of spectrograms.
+      floor_db: level of the value 0 of a spectrogram, dB.
     """
     with mpl.rc_context(figures.STYLE):
         figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
@@ -72,22 +72,22 @@ def levels(counts: Mapping[str, tuple[Counts, Counts]], floor_db: float) -> byte
                 axes.plot(
                     found / found.sum() * 100, color=colour, linestyle=line, lw=1.3, label=split
                 )
-        faces.set(xlabel="level of a face", ylabel="% of pixels and colours")
-        voices.set(xlabel="level of a spectrogram, dB", ylabel="% of places")
-        marks_db = _marks_db(floor_db)
-        voices.set_xticks([_level(db, floor_db) for db in marks_db], [f"{db:g}" for db in marks_db])
-        # Of the two ends, where much can lie, only as much is shown as lets the rest be seen.
+        faces.set(xlabel="value of a face image", ylabel="% of values")
+        voices.set(xlabel="level of a spectrogram, dB", ylabel="% of values")
+        ticks_db = _ticks_db(floor_db)
+        voices.set_xticks([_level(db, floor_db) for db in ticks_db], [f"{db:g}" for db in ticks_db])
+        # The first and the last value may be frequent; they must not hide the others.
         for axes, which in ((faces, 0), (voices, 1)):
             highest = max(
                 (found[which][1:-1] / found[which].sum()).max() for found in counts.values()
             )
             axes.set(xlim=(-3, 258), ylim=(0, max(highest * 130, 0.1)))
         figure.legend(*faces.get_legend_handles_labels(), loc="outside upper left", ncols=3)
-        return png_of(figure)
+        return encode_png(figure)
 
 
-def _marks_db(floor_db: float) -> list[float]:
-    """Round numbers of decibels from the floor to 0."""
+def _ticks_db(floor_db: float) -> list[float]:
+    """Returns round numbers of decibels from the floor to 0."""
     step = 10 if floor_db > -50 else 20
     return [float(-db) for db in range(0, int(-floor_db) + 1, step)]
 

@@ -1,4 +1,4 @@
-"""Faces and voices as PNG bytes, on a dark ground as slides are shown: right in light and dark."""
+"""Draws examples as PNG, on a dark background that suits light and dark pages."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facevoice.reports.examples import hz_marks
-from facevoice.reports.figures import WIDTH, png_of
-from facevoice.reports.pictures import colour_map
+from facevoice.reports.axes import frequency_ticks
+from facevoice.reports.figures import WIDTH, encode_png
+from facevoice.reports.image_encoding import colour_map
 from tfdata.examples import Example
 from tfdata.text import readable
 
-GROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
+BACKGROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
 STYLE: Any = {
     "font.size": 9,
-    "figure.facecolor": GROUND,
-    "axes.facecolor": GROUND,
+    "figure.facecolor": BACKGROUND,
+    "axes.facecolor": BACKGROUND,
     "axes.edgecolor": SOFT,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
@@ -32,13 +32,19 @@ COLUMNS = 4
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Captioned = tuple[Example, str]
+CaptionedExample = tuple[Example, str]
 
 
-def samples(
+def example_grid(
     examples: Sequence[tuple[str, Bytes, Bytes]], row_hz: Floats, window_seconds: float
 ) -> bytes:
-    """A face above its spectrogram for each (name, image, levels)."""
+    """Draws face images above their spectrograms.
+
+    Args:
+      examples: (title, face image, spectrogram).
+      row_hz: frequency of each band.
+      window_seconds: length of the window.
+    """
     columns = min(COLUMNS, len(examples))
     rows = -(-len(examples) // columns)
     with mpl.rc_context(STYLE):
@@ -52,30 +58,32 @@ def samples(
             grid[2 * row, column].set_title(_shortened(name, 18), fontsize=8)
             voice = grid[2 * row + 1, column]
             draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=column == 0)
-        return png_of(figure)
+        return encode_png(figure)
 
 
-def confused(
-    pairs: Sequence[tuple[Captioned, Captioned]], row_hz: Floats, window_seconds: float
+def confused_pairs(
+    pairs: Sequence[tuple[CaptionedExample, CaptionedExample]],
+    row_hz: Floats,
+    window_seconds: float,
 ) -> bytes:
     """Draws a row for each pair of people, with a captioned example of each."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.75 * len(pairs)), layout="constrained")
         rows = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
         for row, pair in zip(rows, pairs, strict=True):
-            for half, (example, caption) in zip(
-                row.subfigures(1, 2, wspace=0.04), pair, strict=True
-            ):
+            halves = row.subfigures(1, 2, wspace=0.04)
+            for half, (example, caption) in zip(halves, pair, strict=True):
                 half.suptitle(_shortened(example.identity, 30), fontsize=10, fontweight="bold")
                 half.supxlabel(caption, fontsize=9, color=SOFT)
                 face, voice = half.subplots(1, 2)
                 draw_face(face, example.image)
                 draw_spectrogram(voice, example.spectrogram, row_hz, window_seconds, labelled=True)
                 voice.set_box_aspect(1)
-        return png_of(figure)
+        return encode_png(figure)
 
 
 def draw_face(axes: Axes, image: Bytes) -> None:
+    """Draws a face image, uint8 [height, width, 3]."""
     axes.set_axis_off()
     axes.imshow(image)
 
@@ -83,6 +91,15 @@ def draw_face(axes: Axes, image: Bytes) -> None:
 def draw_spectrogram(
     axes: Axes, levels: Bytes, row_hz: Floats, window_seconds: float, *, labelled: bool
 ) -> None:
+    """Draws a spectrogram with its axes.
+
+    Args:
+      axes: to draw in.
+      levels: uint8 [bands, frames], the lowest band first.
+      row_hz: frequency of each band.
+      window_seconds: length of the window.
+      labelled: whether the frequency axis has tick labels.
+    """
     bands = len(row_hz)
     axes.set_axis_on()
     axes.imshow(
@@ -94,9 +111,9 @@ def draw_spectrogram(
         vmax=255,
         extent=(0, window_seconds, 0, bands),
     )
-    marks_hz = hz_marks(row_hz, apart=0.2)
-    places = np.interp(marks_hz, row_hz, np.arange(bands) + 0.5)
-    axes.set_yticks(places, [_hz(hz) for hz in marks_hz] if labelled else [])
+    ticks_hz = frequency_ticks(row_hz, min_distance=0.2)
+    positions = np.interp(ticks_hz, row_hz, np.arange(bands) + 0.5)
+    axes.set_yticks(positions, [_hz(hz) for hz in ticks_hz] if labelled else [])
     axes.set_xticks([0, window_seconds], ["0", f"{window_seconds:g} s"])
     axes.tick_params(labelsize=7, length=2)
     axes.spines[:].set_visible(False)
@@ -106,6 +123,6 @@ def _hz(hz: float) -> str:
     return f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz:g} Hz"
 
 
-def _shortened(text: str, most: int) -> str:
-    text = readable(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _shortened(name: str, max_length: int) -> str:
+    name = readable(name)
+    return name if len(name) <= max_length else name[: max_length - 1] + "…"

@@ -1,144 +1,108 @@
-"""Who is in a data set: how many pairs of each person each split has."""
+"""Summarizes the people of a dataset for its card."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 
 from tfdata.manifest import Manifest, Person
 from tfdata.schema import SPLITS
 from tfdata.text import counted, listed, readable
 
-STYLE = """
-:root { --train: #7f9db5; --validation: #1f9d8f; --test: #c2410c; }
-@media screen and (prefers-color-scheme: dark) { :root { --train: #67879f; --validation: #2bb5a4;
-  --test: #fb923c; } }
-.train { --split: var(--train); } .validation { --split: var(--validation); }
-.test { --split: var(--test); }
-.dot { display: inline-block; width: .65em; height: .65em; border-radius: 50%;
-  background: var(--split); }
-.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .85rem;
-  color: var(--soft); margin: .5rem 0; }
-.stack { display: flex; gap: 1px; height: .8rem; border-radius: .2rem; overflow: hidden; }
-.stack i { background: var(--split); }
-.stack .missing, .dot.missing { border: 1px solid var(--soft); background: none; }
-.people { columns: 2 24rem; column-gap: 2.5rem; list-style: none; margin: .8rem 0; padding: 0;
-  font-size: .88rem; }
-.people li { display: grid; grid-template-columns: minmax(0, 11rem) minmax(3rem, 1fr) auto;
-  gap: .7rem; align-items: center; break-inside: avoid; padding: .18rem 0; }
-.people .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.people .counts { display: flex; color: var(--soft); font-variant-numeric: tabular-nums; }
-.people .counts span { width: calc(var(--digits) * 1ch + .8ch); text-align: right; }
-.skyline { position: relative; margin: .8rem 0 1.8rem 2.6rem; }
-.skyline svg { display: block; width: 100%; height: 9rem; border-bottom: 1px solid var(--soft); }
-.skyline path { fill: var(--split); }
-.skyline span { position: absolute; font-size: .75rem; line-height: 1; color: var(--soft); }
-.skyline .y { right: calc(100% + .45rem); transform: translateY(50%); }
-.skyline .x { top: calc(100% + .4rem); }
-"""
-# More people than this are shown as one figure, and only those with the fewest pairs by name.
-_MOST_ROWS = 60
-_FEWEST = 12
-_SKYLINE_COLUMNS = 240
-_MOST_VALUES = 8  # of one fact, such as nationality
+# Larger datasets have a chart of all people, and rows of those with the fewest pairs only.
+_MAX_ROWS = 60
+_FEWEST_ROWS = 12
+_MAX_COLUMNS = 240  # of the chart
+_MAX_VALUES = 8  # of a meta attribute, such as nationality
+_MAX_NAMES = 12  # in a sentence
 
 
-def people_by_split(people: Mapping[str, Person]) -> str:
-    """A row for each person; of many people, a figure of all and rows of those with fewest."""
-    legend = _legend(people.values())
-    if len(people) <= _MOST_ROWS:
-        return legend + _rows(list(people.items()), people)
-    fewest = sorted(people.items(), key=lambda item: (total(item[1]), item[1].label))[:_FEWEST]
-    return (
-        legend
-        + _skyline(people.values())
-        + f"<p>The {len(fewest)} people with the fewest pairs:</p>"
-        + _rows(fewest, people)
+@dataclass(frozen=True)
+class PersonRow:
+    """A person's pairs.
+
+    Attributes:
+      name: of the person.
+      pairs: split to number of pairs.
+      missing: number of pairs lost to rejected media.
+    """
+
+    name: str
+    pairs: Mapping[str, int]
+    missing: int
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Returns the numbers that are not 0, by split or 'missing'."""
+        parts = {**self.pairs, "missing": self.missing}
+        return {part: count for part, count in parts.items() if count}
+
+
+@dataclass(frozen=True)
+class PeopleChart:
+    """A stacked chart of the pairs of all people, in descending order.
+
+    Attributes:
+      columns: width of the view box.
+      largest, median, smallest: numbers of pairs; the largest is the height of the view box.
+      people: number of people.
+      paths: split and SVG path, in drawing order.
+    """
+
+    columns: int
+    largest: int
+    median: int
+    smallest: int
+    people: int
+    paths: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class PeopleSummary:
+    """The people of a dataset.
+
+    Attributes:
+      rows: of all people, or of those with the fewest pairs.
+      chart: of all people, if `rows` has not all of them.
+      longest: largest number of planned pairs of a person.
+      digits: width of the numbers in `rows`.
+      any_missing: whether a person lost pairs to rejected media.
+      attributes: meta attribute to its values with numbers of people.
+    """
+
+    rows: Sequence[PersonRow]
+    chart: PeopleChart | None
+    longest: int
+    digits: int
+    any_missing: bool
+    attributes: Mapping[str, str]
+
+
+def summarize_people(people: Mapping[str, Person]) -> PeopleSummary:
+    """Summarizes the people of a dataset."""
+    shown = list(people.items())
+    chart = None
+    if len(people) > _MAX_ROWS:
+        chart = _chart(people.values())
+        shown.sort(key=lambda item: (_total(item[1]), item[1].label))
+        shown = shown[:_FEWEST_ROWS]
+    rows = [
+        PersonRow(readable(name), {split: person.pairs[split] for split in SPLITS}, person.missing)
+        for name, person in shown
+    ]
+    return PeopleSummary(
+        rows=rows,
+        chart=chart,
+        longest=max((_total(person) + person.missing for person in people.values()), default=0),
+        digits=max((len(f"{count:,}") for row in rows for count in row.pairs.values()), default=1),
+        any_missing=any(person.missing for person in people.values()),
+        attributes=_attributes(people.values()),
     )
 
 
-def total(person: Person) -> int:
-    """A person's pairs in all splits."""
-    return sum(person.pairs[split] for split in SPLITS)
-
-
-def facts(people: Iterable[Person]) -> list[tuple[str, str]]:
-    """How often each value of gender and nationality occurs, where the meta file has them."""
-    people = list(people)
-    found = []
-    for name in ("gender", "nationality"):
-        counts = Counter(person.meta[name] for person in people if person.meta.get(name))
-        values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        shown = [f"{value} {count:,}" for value, count in values[:_MOST_VALUES]]
-        if rest := values[_MOST_VALUES:]:
-            shown.append(f"{len(rest)} others {sum(count for _, count in rest):,}")
-        if unknown := len(people) - sum(counts.values()):
-            shown.append(f"not said {unknown:,}")
-        if counts:
-            found.append((name, " · ".join(shown)))
-    return found
-
-
-def _legend(people: Iterable[Person]) -> str:
-    missing = '<span><i class="dot missing"></i> lost to broken media</span>'
-    items = [f'<span><i class="dot {split}"></i> {split}</span>' for split in SPLITS]
-    items += [missing] if any(person.missing for person in people) else []
-    return f'<div class="legend">{"".join(items)}</div>'
-
-
-def _rows(shown: Sequence[tuple[str, Person]], people: Mapping[str, Person]) -> str:
-    longest = max(total(person) + person.missing for person in people.values())
-    digits = max(len(f"{count:,}") for _, person in shown for count in person.pairs.values())
-    rows = "".join(_row(name, person, longest) for name, person in shown)
-    return f'<ul class="people" style="--digits:{digits}">{rows}</ul>'
-
-
-def _row(name: str, person: Person, longest: int) -> str:
-    parts = {split: person.pairs[split] for split in SPLITS} | {"missing": person.missing}
-    words = ", ".join(f"{count:,} {part}" for part, count in parts.items() if count)
-    bar = "".join(
-        f'<i class="{part}" style="width:{count / longest:.2%}"></i>'
-        for part, count in parts.items()
-        if count
-    )
-    counts = "".join(f"<span>{person.pairs[split]:,}</span>" for split in SPLITS)
-    name = escape(readable(name))
-    return (
-        f'<li><span class="name" title="{name}">{name}</span>'
-        f'<span class="stack" role="img" aria-label="{words}">{bar}</span>'
-        f'<span class="counts" aria-hidden="true">{counts}</span></li>'
-    )
-
-
-def _skyline(people: Iterable[Person]) -> str:
-    """Everyone side by side, most pairs first: their pairs stacked by split."""
-    ordered = sorted(people, key=lambda person: (-total(person), person.label))
-    columns = min(len(ordered), _SKYLINE_COLUMNS)
-    seen = [ordered[i * len(ordered) // columns] for i in range(columns)]
-    highest = max(total(ordered[0]), 1)
-    paths = []
-    for i in reversed(range(len(SPLITS))):  # the tallest first, so that the others lie before it
-        tops = [sum(person.pairs[split] for split in SPLITS[: i + 1]) for person in seen]
-        steps = "".join(f"V{highest - top}h1" for top in tops)
-        paths.append(f'<path class="{SPLITS[i]}" d="M0 {highest}{steps}V{highest}z"/>')
-    middle, least = total(ordered[len(ordered) // 2]), total(ordered[-1])
-    words = (
-        f"Pairs of {len(ordered):,} people: {highest:,} at most, {middle:,} in the middle, "
-        f"{least:,} at least."
-    )
-    return (
-        f'<p>{words}</p><div class="skyline"><svg role="img" aria-label="{words}" '
-        f'viewBox="0 0 {columns} {highest}" preserveAspectRatio="none">{"".join(paths)}</svg>'
-        f'<span class="y" style="bottom:100%">{highest:,}</span>'
-        f'<span class="y" style="bottom:0">0</span>'
-        f'<span class="x" style="left:0">most pairs</span>'
-        f'<span class="x" style="right:0">fewest</span></div>'
-    )
-
-
-def missing_words(manifest: Manifest, most: int = 12) -> str:
-    """Who has lost pairs to broken media, most first; empty where nobody has."""
+def missing_pairs_sentence(manifest: Manifest) -> str:
+    """Names the people who lost pairs to rejected media; empty if there are none."""
     missing = {name: person.missing for name, person in manifest.people.items()}
     missing |= manifest.without_pairs
     lost = sorted(
@@ -147,8 +111,46 @@ def missing_words(manifest: Manifest, most: int = 12) -> str:
     )
     if not lost:
         return ""
-    names = [f"{escape(readable(name))} ({count:,})" for count, name in lost[:most]]
-    if len(lost) > most:
-        names.append(f"{counted(len(lost) - most, 'other')}")
-    pairs = counted(sum(count for count, _ in lost), "pair")
-    return f"<p>{pairs} could not be made for want of a spare: {listed(names)}.</p>"
+    names = [f"{readable(name)} ({count:,})" for count, name in lost[:_MAX_NAMES]]
+    if len(lost) > _MAX_NAMES:
+        names.append(counted(len(lost) - _MAX_NAMES, "other"))
+    total = sum(count for count, _ in lost)
+    return (
+        f"{counted(total, 'pair')} {'is' if total == 1 else 'are'} missing because no replacement "
+        f"media were left: {listed(names)}."
+    )
+
+
+def _total(person: Person) -> int:
+    return sum(person.pairs[split] for split in SPLITS)
+
+
+def _attributes(people: Iterable[Person]) -> dict[str, str]:
+    """Counts the values of gender and nationality, if the meta file has them."""
+    people = list(people)
+    found = {}
+    for name in ("gender", "nationality"):
+        counts = Counter(person.meta[name] for person in people if person.meta.get(name))
+        values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        shown = [f"{value} {count:,}" for value, count in values[:_MAX_VALUES]]
+        if rest := values[_MAX_VALUES:]:
+            shown.append(f"{len(rest)} others {sum(count for _, count in rest):,}")
+        if unknown := len(people) - sum(counts.values()):
+            shown.append(f"unknown {unknown:,}")
+        if counts:
+            found[name.title()] = " · ".join(shown)
+    return found
+
+
+def _chart(people: Iterable[Person]) -> PeopleChart:
+    ordered = sorted(people, key=lambda person: (-_total(person), person.label))
+    columns = min(len(ordered), _MAX_COLUMNS)
+    sampled = [ordered[i * len(ordered) // columns] for i in range(columns)]
+    largest = max(_total(ordered[0]), 1)
+    paths = []
+    for i in reversed(range(len(SPLITS))):  # the tallest first; the others are drawn over it
+        tops = [sum(person.pairs[split] for split in SPLITS[: i + 1]) for person in sampled]
+        steps = "".join(f"V{largest - top}h1" for top in tops)
+        paths.append((SPLITS[i], f"M0 {largest}{steps}V{largest}z"))
+    median, smallest = _total(ordered[len(ordered) // 2]), _total(ordered[-1])
+    return PeopleChart(columns, largest, median, smallest, len(ordered), paths)

@@ -1,95 +1,63 @@
-"""The page of one training run."""
+"""Renders the report of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from html import escape
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from facevoice.reports.page import figure, page, table, tiles
-from facevoice.reports.sections import sections
+from facevoice.reports.analysis import analysis
+from facevoice.reports.leakage import leakage_sentence
+from facevoice.reports.rendering import render
+from facevoice.reports.results import RunMetrics
 from tfdata.manifest import Leak
-from tfdata.text import counted, duration
-
-Values = Mapping[str, Any]
+from tfdata.text import duration
 
 
 def run_report(
     description: str,
-    metrics: Values,
-    settings: Values,
-    features: Values,
+    metrics: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    features: Mapping[str, Any],
     leak: Leak,
-    pictures: Mapping[str, str],
+    figures: Mapping[str, bytes],
 ) -> str:
-    """The page of one training run.
+    """Renders the report. The same arguments give the same page.
 
     Args:
       description: of the model, one line.
-      metrics, settings: what the run's `metrics.json` and `settings.json` say.
-      features: the preprocessing settings of the data set.
-      leak: what the data set's training gives away of its test.
-      pictures: file name to image address, of those that there are.
+      metrics: content of the run's `metrics.json`.
+      settings: content of the run's `settings.json`.
+      features: preprocessing settings of the dataset.
+      leak: leakage of the test split.
+      figures: file name to PNG image.
     """
-    model = metrics["model"]
-    body = [
-        f"<p>FaceVoice training run</p><h1>{escape(model)}</h1>",
-        f"<p>{escape(' '.join(_introduction(description, metrics, settings)))} "
-        f"{_measured_on(leak)}</p>",
-        tiles(_key_figures(metrics)),
-    ]
-    if "curves.png" in pictures:
-        caption = "By epoch; the dashed line is the epoch whose weights were kept."
-        body.append(figure("Loss and accuracy while it learnt", pictures["curves.png"], caption))
-    body += sections(metrics, metrics["test"]["by_person"], pictures)
-    body += [
-        figure(
-            "What the model is given",
-            pictures["samples.png"],
-            "Test faces, each above the voice that it is paired with; one pair a person.",
-            "slides",
-        ),
-        "<h2>Settings</h2>",
-        table({**settings, **features}),
-    ]
-    return page(f"FaceVoice: {model}", body)
-
-
-def _introduction(description: str, metrics: Values, settings: Values) -> Iterator[str]:
-    """What was trained, on what, and for how long."""
-    yield f"{description[:1].upper()}{description[1:]}; {metrics['parameters']:,} parameters."
-    yield (
-        f"Trained on {counted(metrics['train']['pairs'], 'pair')} of "
-        f"{counted(metrics['people'], 'person', 'people')} of the data set "
-        f"{PurePath(settings['data']).name}"
+    run = RunMetrics.from_json(metrics)
+    return render(
+        "run.html",
+        run=run,
+        description=f"{description[:1].upper()}{description[1:]}",
+        dataset=PurePath(settings["data"]).name,
+        duration=duration(run.seconds),
+        leakage=leakage_sentence(leak),
+        analysis=analysis(run.test.by_person, run.robustness, run.fusion, figures),
+        settings=_rows(settings),
+        features=_rows(features),
     )
-    took = duration(metrics["seconds"])
-    if metrics["epochs"]:
-        yield (
-            f"for {counted(metrics['epochs'], 'epoch')} in {took}; the weights of epoch "
-            f"{metrics['best_epoch']} were kept."
-        )
-    else:
-        yield f"as two experts, in {took}, and joined by weights fitted on its validation split."
 
 
-def _key_figures(metrics: Values) -> Iterator[tuple[str, str]]:
-    test = metrics["test"]
-    yield (
-        f"{test['accuracy']:.1%}",
-        f"test accuracy ({test['correct']} of {test['pairs']}; "
-        f"95 % interval {test['low']:.1%} to {test['high']:.1%})",
-    )
-    yield f"{metrics['chance']:.1%}", f"chance, of {metrics['people']} people"
-    yield f"{metrics['validation']['accuracy']:.1%}", "validation accuracy"
-    yield f"{metrics['train']['accuracy']:.1%}", "training accuracy"
+def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Returns names and values; a mapping of mappings has a row for each of the inner ones."""
+    rows = []
+    for name, value in values.items():
+        if isinstance(value, Mapping) and any(isinstance(x, Mapping) for x in value.values()):
+            rows += [(f"{name}, {key}", _text(part)) for key, part in value.items()]
+        else:
+            rows.append((name, _text(value)))
+    return rows
 
 
-def _measured_on(leak: Leak) -> str:
-    if not leak.same_video and not leak.same_audio:
-        return "Measured on videos that training has not seen."
-    return (
-        f"Of the {leak.pairs} test pairs, {leak.same_video} are of a video that is also in "
-        f"training and {leak.same_audio} share audio samples with it, so this flatters."
-    )
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return "none" if value is None else str(value)

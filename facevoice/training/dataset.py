@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfdata.errors import DatasetError
-from tfdata.manifest import Manifest, load_manifest
-from tfdata.schema import MANIFEST_NAME, SPLITS
-from tfdata.storage.files import open_regular
+from tfdata.manifest import Manifest, load_manifest_with_sha256
+from tfdata.schema import SPLITS
 from tfdata.text import counted
 
 
@@ -36,20 +33,9 @@ def open_training_data(data_dir: Path) -> TrainingData:
       DatasetError: the manifest cannot be read, a split is empty, there are fewer than two people,
         or a person has no training pair.
     """
-    while True:  # a rebuild may replace the file between the two reads
-        digest = _manifest_sha256(data_dir)
-        manifest = load_manifest(data_dir)
-        if digest == _manifest_sha256(data_dir):
-            break
+    manifest, digest = load_manifest_with_sha256(data_dir)
     _check_splits(data_dir, manifest)
     return TrainingData(data_dir, manifest, digest)
-
-
-def _manifest_sha256(data_dir: Path) -> str:
-    """Returns the SHA-256 of the manifest file; "" if it cannot be read."""
-    with suppress(OSError), open_regular(data_dir / MANIFEST_NAME) as file:
-        return hashlib.sha256(file.read()).hexdigest()
-    return ""
 
 
 def _check_splits(data_dir: Path, manifest: Manifest) -> None:

@@ -20,7 +20,6 @@ from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports import figures, media_figures
-from facevoice.reports.page import picture_address
 from facevoice.reports.run_report import run_report
 from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.fit import TrainedModel
@@ -71,7 +70,7 @@ def write_run(
     }
     pictures = {"samples.png": _samples(data_dir, manifest)}
     if len(people) <= MOST_DRAWN:
-        pictures["confusion.png"] = figures.confusion(confusions["test"], people)
+        pictures["confusion.png"] = figures.confusion_matrix(confusions["test"], people)
     if trained.history:
         curves = figures.learning_curves(trained.history, trained.best_epoch)
         pictures["curves.png"] = curves
@@ -86,7 +85,7 @@ def write_run(
         settings,
         manifest.features,
         manifest.leakage["test"],
-        {name: picture_address(png) for name, png in pictures.items()},
+        pictures,
     )
     replace_file(run_dir / "report.html", html.encode())
     text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
@@ -120,4 +119,4 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
             break
     settings = FeatureSettings(**manifest.features)
     shown = [(name, *found[name]) for name in wanted]
-    return media_figures.samples(shown, band_centres_hz(settings), settings.window_seconds)
+    return media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)

@@ -18,7 +18,7 @@ from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.output_dir import prepare
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
-from tests.tools import files_of, kill_a_worker_of, read_records, start_build
+from tests.tools import files_of, kill_a_worker_of, read_records, start_build, workers_of
 from tfdata import load_manifest
 
 # Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
@@ -67,6 +67,19 @@ def test_ctrl_c_on_the_whole_process_group_is_told_as_such(many, tmp_path):
     assert build.returncode == 130
     assert error == "Stopped. Finished shards are kept; the same command resumes.\n"
     assert not (output / "dataset.json").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
+def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path):
+    with start_build(many, tmp_path / "set", "--direct_num_workers=2") as build:
+        while not (workers := workers_of(build.pid)):
+            assert build.poll() is None
+            time.sleep(0.01)
+        os.killpg(build.pid, signal.SIGINT)
+        error = build.communicate(timeout=60)[1]
+    assert build.returncode == 130
+    assert error == "Stopped. Finished shards are kept; the same command resumes.\n"
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
 def test_a_second_build_into_one_folder_waits_outside(corpus, build, capsys, tmp_path):

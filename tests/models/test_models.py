@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -18,6 +19,12 @@ SMALL = Inputs((16, 18, 3), (17, 27, 1))
 SMALLEST = Inputs((14, 14, 3), (10, 16, 1))
 CONVOLUTIONS = ("image_conv1", "image_conv2", "audio_conv1", "audio_conv2")
 FUSIONS = {"cnn_cnn": ("cnn_image", "cnn_audio"), "cnn_crnn": ("cnn_image", "crnn_audio")}
+
+
+@cache
+def untrained(name):
+    """Returns a model of small inputs and five classes, which a test must not change."""
+    return build_model(name, SMALL, 5)
 
 
 def random_batch(name, inputs, examples=3):
@@ -62,7 +69,7 @@ def test_parameter_counts_at_the_studys_shapes(name, parameters):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_functional_and_rescales_each_uint8_input_first(name):
-    model = build_model(name, SMALL, 5)
+    model = untrained(name)
     assert isinstance(model, keras.Model)
     assert not isinstance(model, keras.Sequential)
     assert model.name == name
@@ -74,7 +81,7 @@ def test_a_model_is_functional_and_rescales_each_uint8_input_first(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_registry_has_the_modality_of_each_model(name):
-    names = {x.name for x in build_model(name, SMALL, 5).inputs}
+    names = {x.name for x in untrained(name).inputs}
     wanted = {"image": {"image"}, "audio": {"spectrogram"}, "pair": {"image", "spectrogram"}}
     assert names == wanted[MODELS[name].modality]
     assert MODELS[name].description
@@ -118,7 +125,7 @@ def test_outputs_are_float32_in_half_precision(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_embedding_is_the_input_of_the_last_layer(name):
-    model = build_model(name, SMALL, 5)
+    model = untrained(name)
     batch = random_batch(name, SMALL)
     embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(batch)
     assert model.layers[-1].name == "person"
@@ -133,7 +140,7 @@ def test_a_residual_model_has_less_than_half_a_million_parameters(name):
 
 @pytest.mark.parametrize("name", ["resnet_image", "resnet_audio"])
 def test_embeddings_of_the_residual_models_have_norm_16(name):
-    model = build_model(name, SMALL, 5)
+    model = untrained(name)
     embedded = keras.Model(model.input, model.get_layer(EMBEDDING).output)(
         random_batch(name, SMALL)
     )
@@ -142,14 +149,14 @@ def test_embeddings_of_the_residual_models_have_norm_16(name):
 
 def test_the_residual_models_ignore_brightness_and_loudness():
     for name in ("resnet_image", "resnet_audio"):
-        model = build_model(name, SMALL, 5)
+        model = untrained(name)
         batch = random_batch(name, SMALL) // 2
         np.testing.assert_allclose(model(batch), model(batch + 100), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_loaded_model_has_the_same_outputs(name, tmp_path):
-    model = build_model(name, SMALL, 5)
+    model = untrained(name)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     batch = random_batch(name, SMALL)

@@ -19,7 +19,7 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
-_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
@@ -54,8 +54,9 @@ def parse_json(content: str | bytes) -> Any:
       ValueError: it is not JSON in UTF-8, is nested too deeply, or has text that is not Unicode.
     """
     try:
-        value = json.loads(content)
-        if _ESCAPED_SURROGATE.search(content if isinstance(content, bytes) else content.encode()):
+        text = content.decode() if isinstance(content, bytes) else content
+        value = json.loads(text)
+        if _ESCAPED_SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -114,7 +115,8 @@ def check_no_links(folder: str | os.PathLike[str]) -> None:
     The folder itself may be one: its owner named it.
 
     Raises:
-      OSError: names the first link, in sorted order; `strerror` is a clause for an error message.
+      OSError: names the first link, those of a folder before those of its folders; `strerror` is a
+        clause for an error message.
     """
     for path in _links(str(folder)):
         raise OSError(
@@ -131,13 +133,13 @@ def printable(name: str) -> str:
 
 
 def _links(folder: str) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_symlink():
-            yield entry.path
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _links(entry.path)
+    folders = [folder]  # not recursive: folders may be nested more deeply than calls
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        yield from (entry.path for entry in entries if entry.is_symlink())
+        inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        folders.extend(reversed(inner))

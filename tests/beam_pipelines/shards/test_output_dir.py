@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import socket
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -380,6 +382,17 @@ def test_a_sample_corpus_is_not_made_through_a_link(tmp_path, outside):
     with pytest.raises(OSError, match=r"\.corpus\.making"):
         make_sample_corpus(tmp_path / "corpus")
     assert state(outside).keys() == {(outside / "mine").relative_to(outside)}
+
+
+def test_links_are_found_below_more_folders_than_calls_can_be_nested(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(sys.getrecursionlimit() + 100):
+        Path("a").mkdir()
+        os.chdir("a")
+    Path("link").symlink_to("x")
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="/link in it is a symbolic link"):
+        check_no_links(tmp_path)
 
 
 def test_files_are_created_replaced_and_locked_without_following_links(tmp_path, outside):

@@ -18,6 +18,7 @@ from tfdata import ReadOptions, load, load_manifest, verify
 HOUR = 3600
 NAME = "train-00000-of-00002-0123456789ab.tfrecord"
 DAMAGED = ["[" * 100_000, "no JSON", "[]", f'{{"{NAME}": "x"}}', f'{{"{NAME}": NaN}}', "{"]
+DAMAGED.append(f'{{"{NAME}": {10**400}}}')
 
 
 @pytest.fixture

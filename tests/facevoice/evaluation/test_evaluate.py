@@ -59,7 +59,11 @@ def raw_run(everybody, tmp_path_factory):
 
     def make(model):
         folder = tmp_path_factory.mktemp("raw") / model
-        sizes = {"cnn_audio": {"pool_sizes": (2, 1)}, "cnn_cnn": {"audio_pool_sizes": (2, 1)}}
+        sizes = {
+            "cnn_audio": {"pool_sizes": (2, 1)},
+            "cnn_cnn": {"audio_pool_sizes": (2, 1)},
+            "resnet_fusion": {"widths": (8, 8), "units": 16},
+        }
         untrained_run(model, data_set, folder, **sizes.get(model, {}))
         return folder
 
@@ -207,14 +211,14 @@ def test_people_are_matched_by_identity_and_unknown_people_are_excluded(
     assert metrics["verification"]["trained_people"] == 6
     printed = capsys.readouterr().out
     assert "2 people with" in printed
-    assert "Training knew 6 of the 8 people compared" in printed
+    assert "6 of the 8 people compared are in the training data" in printed
     assert "top 1, gender f" in printed
 
 
 def test_pairs_of_videos_that_training_has_seen_are_counted(run_dir, most, tmp_path, capsys):
     assert evaluate.main([f"--run={run_dir}", "--split=train", f"--output={tmp_path / 'o'}"]) == 0
     pairs = load_manifest(most).splits["train"].pairs
-    assert f"{pairs} of {pairs} pairs are of videos that training has seen" in (
+    assert f"{pairs} of {pairs} pairs are from videos in the training data" in (
         capsys.readouterr().out
     )
     assert metrics_of(tmp_path / "o")["verification"]["across_videos"] is not None
@@ -247,7 +251,7 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
     )
     flags = [f"--run={audio_run}", f"--trials={tmp_path / 'trials.txt'}", f"--media={media}"]
     assert evaluate.main([*flags, f"--output={tmp_path / 'out'}"]) == 0
-    assert "Training knew 1 of the 2 people that the listed" in capsys.readouterr().out
+    assert "1 of the 2 people named in the trial list" in capsys.readouterr().out
     found = metrics_of(tmp_path / "out")["trials"]
     assert (found["trials"], found["left_out"], found["unreadable"]) == (4, 0, {})
 
@@ -333,8 +337,8 @@ def test_a_product_of_experts_is_analysed(raw_run, tmp_path, capsys):
     folder = raw_run("resnet_fusion")
     assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
     printed = capsys.readouterr().out
-    assert "both experts have" in printed
-    assert "less that of the face alone" in printed
+    assert "both experts are correct on" in printed
+    assert "minus face alone" in printed
     metrics, scores = metrics_of(tmp_path / "out"), np.load(tmp_path / "out" / "scores.npz")
     right = scores["probabilities"].argmax(axis=1) == scores["labels"]
     assert ((scores["face_margin"] + scores["voice_margin"] > 0) == right).all()
@@ -392,7 +396,7 @@ def test_a_dataset_of_unknown_people_is_verified_but_not_identified(
     metrics = metrics_of(tmp_path / "out")
     assert metrics["identification"] is None
     assert metrics["verification"]["trained_people"] == 0
-    assert "Training knew none of the 2 people compared." in capsys.readouterr().out
+    assert "None of the 2 people compared are in the training data." in capsys.readouterr().out
     assert evaluate.main([*flags, "--split=train", f"--unknown={data}"]) == 1
     assert "was trained on none of the people of --data" in capsys.readouterr().err
 

@@ -53,11 +53,12 @@ def run_of(made, tmp_path_factory):
     def run_dir(model):
         folder = root / model
         if model not in runs:
-            runs[model] = untrained_run(model, made[0], folder)
+            sizes = {"widths": (8, 8)} if model.startswith("resnet_") else {}
+            runs[model] = untrained_run(model, made[0], folder, **sizes)
             if model == "resnet_fusion":
                 experts = ("resnet_image", "resnet_audio")
                 copy_expert_weights(
-                    runs[model], *(untrained_run(x, made[0], folder / x) for x in experts)
+                    runs[model], *(untrained_run(x, made[0], folder / x, **sizes) for x in experts)
                 )
                 runs[model].save(folder / "model.keras")
         return folder

@@ -1,0 +1,46 @@
+"""Renders the report of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from facevoice.reports.analysis import analysis
+from facevoice.reports.evaluation_text import caveats, metric_groups
+from facevoice.reports.rendering import percent, render
+from facevoice.reports.results import EvaluationMetrics
+
+
+def evaluation_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
+    """Renders the report. The same arguments give the same page.
+
+    Args:
+      metrics: content of the evaluation's `metrics.json`.
+      figures: file name to PNG image.
+    """
+    evaluation = EvaluationMetrics.from_json(metrics)
+    found = evaluation.identification
+    by_person = {name: each.share for name, each in found.by_person.items()} if found else {}
+    return render(
+        "evaluation.html",
+        evaluation=evaluation,
+        tiles=list(_tiles(evaluation)),
+        caveats=caveats(evaluation),
+        analysis=analysis(by_person, evaluation.robustness, evaluation.fusion, figures),
+        groups=metric_groups(evaluation),
+    )
+
+
+def _tiles(evaluation: EvaluationMetrics) -> Iterator[tuple[str, str]]:
+    """Yields (value, description) of the main metrics."""
+    if found := evaluation.identification:
+        for level in ("pairs", "videos"):
+            if top := found.levels[level].get("top_1"):
+                yield percent(top.share), f"top-1 accuracy of {level} ({top})"
+        yield percent(found.calibration.error), "expected calibration error"
+    if verification := evaluation.verification:
+        yield percent(verification.all.equal_error_rate), "equal error rate of verification"
+    if trials := evaluation.trials:
+        yield percent(trials.equal_error_rate), "equal error rate of the listed trials"
+    if open_set := evaluation.open_set:
+        yield f"{open_set.auroc:.3f}", "AUROC of open-set identification"
