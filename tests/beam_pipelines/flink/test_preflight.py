@@ -1,4 +1,4 @@
-"""What a worker of a cluster lacks is told by the question before the build."""
+"""Tests of the check of a cluster's worker before the build."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refused(cluster, corpus, tmp_path):
     return run
 
 
-def test_a_worker_that_never_calls_back(refused):
+def test_a_worker_that_never_connects(refused):
     said = refused("exec sleep 1000", "--preflight_seconds=20")
     assert "No worker answered within 20 seconds" in said
     assert "needs this project installed" in said

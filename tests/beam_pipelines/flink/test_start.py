@@ -1,4 +1,4 @@
-"""What keeps a build from starting on a cluster is one sentence, told before any work is done."""
+"""Tests of builds that cannot start on a cluster: a one-line error before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker process of a local build has imported after it wrote shards.
+"""Tests which modules a worker process has imported after it wrote shards.
 
 Workers import this module, so it imports nothing that they must not.
 """
