@@ -61,6 +61,7 @@ setup(
     ],
     extras_require={
         "train": [
+            S3,
             KERAS,
             "matplotlib>=3.8",
             "scikit-learn>=1.5",

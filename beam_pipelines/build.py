@@ -29,14 +29,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m beam_pipeline
     """Runs the command; returns the exit code."""
     # Beam logs to the root logger, and warns of missing optional packages when it is imported.
     logging.basicConfig(level=logging.ERROR, force=True)
-    from beam_pipelines import driver, options
-
     arguments = sys.argv[1:] if argv is None else argv
     secrets = tuple(secret_values(arguments))
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_MaskingFormatter(secrets))
+
+    def build() -> None:
+        from beam_pipelines import driver, options  # takes seconds, in which Ctrl-C may come
+
+        driver.build(options.parse(arguments, prog))
+
     return run(
-        lambda: driver.build(options.parse(arguments, prog)),
+        build,
         interrupted="Stopped. Finished shards are kept; the same command resumes.",
         secrets=secrets,
     )

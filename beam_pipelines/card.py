@@ -8,13 +8,14 @@ from pathlib import Path
 
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
-from beam_pipelines.shards.stores import Place, store_at
+from beam_pipelines.shards.stores import store_at
 from facevoice.features import FeatureSettings
 from facevoice.reports.card import dataset_card
 from tfdata.examples import Example, decode_example
 from tfdata.manifest import Manifest, Shard
 from tfdata.record_reader import read_records
 from tfdata.schema import SPLITS
+from tfdata.storage.base import Place
 
 NUM_EXAMPLES = 12
 
@@ -63,7 +64,7 @@ def select_examples(output: Place, manifest: Manifest) -> list[tuple[str, Exampl
             shard = max(shards, key=lambda shard: len(people_by_shard[_index(shard)] & missing))
             shards.remove(shard)
             expected = people_by_shard[_index(shard)] & missing or missing
-            with store_at(output).near(shard.file) as path:
+            with store_at(output).local_copy(shard.file) as path:
                 examples = _first_examples(path, missing, expected, manifest)
             found |= {person: (split, example) for person, example in examples.items()}
             missing -= found.keys()

@@ -32,9 +32,10 @@ from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
-from beam_pipelines.shards.stores import Place, store_at
+from beam_pipelines.shards.stores import store_at
 from tfdata.command_line import SAMPLE_CORPUS
 from tfdata.storage.addresses import secret_values
+from tfdata.storage.base import Place
 
 
 def build(arguments: Arguments) -> None:

@@ -9,9 +9,9 @@ from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.corpus.people import FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.replaced_shards import ReplacedShards
-from beam_pipelines.shards.stores import Place
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
+from tfdata.storage.base import Place
 from tfdata.storage.files import printable
 from tfdata.text import counted, duration, listed
 

@@ -18,7 +18,6 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
-from beam_pipelines.shards.stores import Address, Place
 from facevoice.features import FeatureSettings
 from tfdata.command_line import (
     OWN_DATA,
@@ -30,6 +29,7 @@ from tfdata.command_line import (
     non_negative_int,
     path_or_address,
 )
+from tfdata.storage.base import Address, Place
 
 _DESCRIPTION = """Build a dataset of paired face images and spectrograms.
 

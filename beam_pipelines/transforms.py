@@ -36,7 +36,7 @@ from beam_pipelines.runners.preflight import check_worker
 from beam_pipelines.shards import output_dir, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
-from beam_pipelines.shards.stores import Place
+from tfdata.storage.base import Place
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
 

@@ -10,14 +10,14 @@ import pytest
 
 from beam_pipelines import build as build_command
 from beam_pipelines.runners.local_workers import worker_logs
-from beam_pipelines.shards.stores import Address
 from facevoice.commands import evaluate, inspect, predict, train
 from tests.conftest import ONE_PROCESS, SMALL, write_corpus
 from tfdata import load_manifest, verify
 from tfdata.command_line import fail
+from tfdata.local_copy import local_copy
 from tfdata.options import ReadOptions
 from tfdata.storage.addresses import check_address, mask_secrets, secret_values
-from tfdata.storage.local_copy import nearby
+from tfdata.storage.base import Address
 
 SECRET = "hUnTeR2hUnTeR2"
 SECRET_ADDRESSES = [
@@ -184,7 +184,7 @@ def test_every_function_refuses_an_address_with_a_secret(address):
     for function in (
         load_manifest,
         lambda place: load_manifest(Path(place)),
-        nearby,
+        local_copy,
         lambda place: load(place, "train"),
         lambda place: ReadOptions(service=place),
         Address,

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from beam_pipelines.corpus.trees import DiskTree, Entry, Trouble
+from beam_pipelines.corpus.trees import DiskTree, FileEntry, UnlistedFile
 from facevoice.commands import evaluate, inspect, predict, train
 from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face, read_window
 from facevoice.training.checkpoint import Checkpoint
@@ -90,7 +90,8 @@ def error_of(command, flags, capsys) -> str:
 def test_a_shard_that_is_a_fifo_is_named(own_data_set, capsys):
     shard = next(own_data_set.glob("train-*.tfrecord"))
     make_fifo(shard)
-    with pytest.raises(DatasetError, match=f"{shard.name} is not a regular file"):
+    reason = r"cannot be read \(it is not a regular file\)"
+    with pytest.raises(DatasetError, match=f"{shard.name} {reason}"):
         load(own_data_set, "train")
     flags = ["--model=cnn_image", f"--data={own_data_set}"]
     assert "is not a regular file" in error_of(train.main, flags, capsys)
@@ -218,8 +219,8 @@ def test_a_fifo_in_a_corpus_is_rejected_with_its_reason(tmp_path):
     write_clip(tmp_path / "Ann" / "v" / "a.wav", seed=1)
     make_fifo(tmp_path / "Ann" / "v" / "b.wav")
     found = sorted(DiskTree(tmp_path).files("Ann", (".wav",)), key=str)
-    assert [type(each) for each in found] == [Entry, Trouble]
-    assert found[1] == Trouble("Ann/v/b.wav", "not a regular file")
+    assert [type(each) for each in found] == [FileEntry, UnlistedFile]
+    assert found[1] == UnlistedFile("Ann/v/b.wav", "not a regular file")
     assert not DiskTree(tmp_path).is_readable("Ann/v/b.wav")
 
 

@@ -13,13 +13,15 @@ from tfdata.augmentation import StatelessRandom, augment
 from tfdata.data_service import distribute
 from tfdata.errors import DatasetError
 from tfdata.labels import label_lookup
+from tfdata.local_copy import copy_shards
 from tfdata.manifest import Manifest, check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import recover_shards
 from tfdata.schema import IDENTITY, IMAGE, KEY, SPECTROGRAM, SPLITS
 from tfdata.shuffling import RecordSource, epoch_records
-from tfdata.sources import copy_shards, file_source, memory_source
-from tfdata.storage import remote
+from tfdata.sources import file_source, memory_source
+from tfdata.storage.base import is_address
+from tfdata.storage.tensorflow_files import tensorflow_paths
 
 # Size of the pieces of records that are parsed at once in stored order. Larger pieces exceed the
 # memory that malloc keeps, and allocating it for each batch doubled the time.
@@ -122,12 +124,12 @@ def _source(
     """Returns the source of records, and the number of records of each shard."""
     shards = manifest.splits[split].shards
     # Absolute, as workers of a service may have another working directory.
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir).absolute()
-    files = [remote.join(folder, shard.file) for shard in shards]
+    folder = data_dir if is_address(data_dir) else Path(data_dir).absolute()
+    files = tensorflow_paths(folder, [shard.file for shard in shards])
     counts = [shard.records for shard in shards]
     if options.cache and options.cache != IN_MEMORY:
         files = copy_shards(folder, manifest, shards, Path(options.cache), damage=options.damage)
-    elif options.damage == "skip" and remote.is_address(data_dir):
+    elif options.damage == "skip" and is_address(data_dir):
         raise ValueError(
             "damage is 'skip', which reads shards on a disk; set cache to a directory."
         )

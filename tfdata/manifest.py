@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,10 @@ from typing import Any
 from tfdata.errors import DatasetError
 from tfdata.fields import from_fields
 from tfdata.schema import FORMAT, FORMAT_VERSION, MANIFEST_NAME, SPLITS, describe_record
-from tfdata.storage import remote
 from tfdata.storage.addresses import check_address
-from tfdata.storage.files import open_regular, parse_json
+from tfdata.storage.base import StorageError, is_address
+from tfdata.storage.factory import storage_at
+from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)
@@ -176,9 +175,9 @@ def load_manifest_with_sha256(
         check_address(data_dir)
     except ValueError as error:
         raise DatasetError(f"The address {error}.") from None
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    folder = data_dir if is_address(data_dir) else Path(data_dir)
     path = f"{folder}/{MANIFEST_NAME}"
-    text = remote.read_manifest(folder) if isinstance(folder, str) else _read_text(folder)
+    text = _read_text(folder)
     try:
         fields = parse_json(text)
     except ValueError as error:
@@ -207,9 +206,12 @@ def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
       DatasetError: a shard is missing (a rebuild is named as the reason if there was one), is not
         a regular file, or has another size.
     """
-    folder = data_dir if remote.is_address(data_dir) else Path(data_dir)
+    folder = data_dir if is_address(data_dir) else Path(data_dir)
     names = [shard.file for shard in manifest.shards]
-    sizes = remote.sizes(folder, names) if isinstance(folder, str) else _sizes(folder, names)
+    try:
+        sizes = storage_at(folder).sizes(names)
+    except StorageError as error:
+        raise _unreadable(folder, error.url, error.reason) from None
     for shard in manifest.shards:
         if shard.file not in sizes:
             raise missing_shard(folder, manifest, shard.file)
@@ -241,42 +243,36 @@ def missing_shard(data_dir: str | Path, manifest: Manifest, file: str) -> Datase
     )
 
 
-def _read_text(folder: Path) -> str:
-    """Reads the text of a manifest on a disk."""
+def _read_text(folder: str | Path) -> str:
+    """Reads the text of a manifest."""
+    path = f"{folder}/{MANIFEST_NAME}"
     try:
-        with open_regular(folder / MANIFEST_NAME) as file:
-            return file.read().decode()
-    except (FileNotFoundError, NotADirectoryError):
+        return storage_at(folder).read(MANIFEST_NAME).decode()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if isinstance(folder, str):
+            raise DatasetError(
+                f"{folder} holds no {MANIFEST_NAME} ({error.strerror}); check the address, or "
+                f"build a dataset with 'python -m beam_pipelines.build --output {folder}'."
+            ) from None
         found = "is not a directory" if folder.exists() else "does not exist"
         if folder.is_dir():
             found = f"has no {MANIFEST_NAME}, so it is not a finished dataset"
         raise DatasetError(
             f"{folder} {found}; build a dataset with 'python -m beam_pipelines.build --output DIR'."
         ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DatasetError(
-            f"{folder / MANIFEST_NAME} cannot be read ({reason}); build the dataset again."
-        ) from None
+    except UnicodeDecodeError as error:
+        raise _unreadable(folder, path, str(error)) from None
+    except OSError as error:
+        raise _unreadable(folder, path, error.strerror or str(error)) from None
 
 
-def _sizes(folder: Path, names: list[str]) -> dict[str, int]:
-    """Returns name to size in bytes, of the named files that exist.
-
-    Raises:
-      DatasetError: one is not a regular file; reading a FIFO would wait for a writer.
-    """
-    sizes = {}
-    for name in names:
-        with suppress(OSError):
-            status = (folder / name).stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise DatasetError(
-                    f"The shard {folder / name} is not a regular file; copy the dataset again, or "
-                    f"build it again."
-                )
-            sizes[name] = status.st_size
-    return sizes
+def _unreadable(folder: str | Path, path: str, reason: str) -> DatasetError:
+    """Returns the error for a file of a dataset that exists and cannot be read."""
+    if isinstance(folder, str):
+        return DatasetError(f"{folder} cannot be read: {reason}.")
+    return DatasetError(
+        f"{path} cannot be read ({reason}); copy the dataset again, or build it again."
+    )
 
 
 def _parse(fields: Mapping[str, Any]) -> Manifest:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.corpus.trees import Tree, Trouble
+from beam_pipelines.corpus.trees import Tree, UnlistedFile
 from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 
@@ -137,11 +137,11 @@ def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tu
     files: list[MediaFile] = []
     rejects: list[Reject] = []
     for found in tree.files(folder, suffixes):
-        if isinstance(found, Trouble):
-            rejects.append(Reject(kind, found.path, Reason.UNREADABLE.value, found.why))
+        if isinstance(found, UnlistedFile):
+            rejects.append(Reject(kind, found.path, Reason.UNREADABLE.value, found.reason))
         else:
-            session = session_of(found.below, kind)
-            files.append(MediaFile(f"{folder}/{found.below}", session, found.stamp))
+            session = session_of(found.path, kind)
+            files.append(MediaFile(f"{folder}/{found.path}", session, found.stamp))
     return tuple(files), tuple(rejects)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
-from beam_pipelines.shards.stores import Place
+from tfdata.storage.base import Place
 
 
 @dataclass(frozen=True)

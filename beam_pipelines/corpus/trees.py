@@ -1,7 +1,6 @@
-"""Where a tree of media lies, and what the build needs of that place: names, stamps and bytes.
+"""Lists and reads the media of a corpus: a folder on disks that every worker mounts, or in S3.
 
-A tree is a folder on disks that every worker mounts, or an address, s3://bucket/faces. Paths are
-below its root, with slashes.
+Paths are relative to the root of the tree, with slashes.
 """
 
 from __future__ import annotations
@@ -9,65 +8,62 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from beam_pipelines.shards.stores import Address, Place
+from beam_pipelines.errors import BuildError
+from facevoice.features import MediaError, Reason
+from tfdata.storage.base import Address, Place, StorageError
+from tfdata.storage.factory import s3_storage
 from tfdata.storage.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file: its path below the folder that was listed, and what changes when it does."""
+class FileEntry:
+    """A listed file: its path below the listed folder, and a stamp that changes with it."""
 
-    below: str
+    path: str
     stamp: str
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What could not be listed, by its path below the root, and why."""
+class UnlistedFile:
+    """A file or folder that cannot be listed: its path below the root, and why."""
 
     path: str
-    why: str
+    reason: str
 
 
 class Tree(Protocol):
-    """A tree of media. An address that refuses raises BuildError, a disk OSError."""
+    """A tree of media. A tree in S3 raises BuildError for failed requests, on a disk OSError."""
 
     def folders(self) -> list[str]:
-        """The names of the folders right below the root, but for hidden ones."""
+        """Returns the names of the folders directly below the root, without hidden ones."""
         ...
 
-    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Entry | Trouble]:
-        """All files below a folder, at any depth, that end in one of the suffixes."""
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[FileEntry | UnlistedFile]:
+        """Yields all files below a folder, at any depth, that end in one of the suffixes."""
         ...
 
     def source(self, path: str) -> Path | BinaryIO:
-        """What the functions of `features` read a file from."""
+        """Returns what the functions of `features` read a file from."""
         ...
 
     def is_readable(self, path: str) -> bool:
-        """Whether the bytes of a file can be had, whatever they are worth."""
+        """Returns whether the bytes of a file can be read, valid or not."""
         ...
 
 
 def tree_at(place: Place) -> Tree:
-    """The tree at a path or an address."""
-    if isinstance(place, Address):
-        from beam_pipelines.corpus.s3_tree import S3Tree  # most builds need none
-
-        return S3Tree(place)
-    return DiskTree(place)
-
-
-def is_medium(name: str, suffixes: tuple[str, ...]) -> bool:
-    return name.lower().endswith(suffixes) and not name.startswith(".")
+    """Returns the tree at a path or at a URL of S3."""
+    return S3Tree(place) if isinstance(place, Address) else DiskTree(place)
 
 
 class DiskTree:
-    """A folder on a disk."""
+    """A tree of media on a disk."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -76,14 +72,14 @@ class DiskTree:
         with os.scandir(self._root) as entries:
             return [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
 
-    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Entry | Trouble]:
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[FileEntry | UnlistedFile]:
         top = str(self._root / folder)
         for found in _walk(top):
             if isinstance(found, OSError):
-                yield self._trouble(found.filename, found.strerror or str(found))
+                yield self._unlisted(found.filename, found.strerror or str(found))
                 continue
             parent, name = found
-            if not is_medium(name, suffixes):
+            if not _is_media(name, suffixes):
                 continue
             path = f"{parent}/{name}"
             below = path.removeprefix(f"{top}/")
@@ -91,14 +87,14 @@ class DiskTree:
                 below.encode()
                 status = os.stat(path)  # noqa: PTH116
             except UnicodeEncodeError:
-                yield self._trouble(path, "its path is not UTF-8")
+                yield self._unlisted(path, "its path is not UTF-8")
             except OSError as error:
-                yield self._trouble(path, error.strerror or str(error))
+                yield self._unlisted(path, error.strerror or str(error))
             else:
                 if stat.S_ISREG(status.st_mode):
-                    yield Entry(below, f"{status.st_size}:{status.st_mtime_ns}")
+                    yield FileEntry(below, f"{status.st_size}:{status.st_mtime_ns}")
                 else:
-                    yield self._trouble(path, "not a regular file")
+                    yield self._unlisted(path, "not a regular file")
 
     def source(self, path: str) -> Path:
         return self._root / path
@@ -112,15 +108,65 @@ class DiskTree:
             return False
         return True
 
-    def _trouble(self, path: str, why: str) -> Trouble:
+    def _unlisted(self, path: str, reason: str) -> UnlistedFile:
         shown = os.fsencode(Path(path).relative_to(self._root)).decode("utf-8", "backslashreplace")
-        return Trouble(shown, why)
+        return UnlistedFile(shown, reason)
+
+
+class S3Tree:
+    """A tree of media in S3.
+
+    A file is read into memory as a whole: face images have about 6 KB, and clips of VoxCeleb
+    256 KB. So each clip is read twice, once for its header; to read only a part would take as many
+    requests.
+    """
+
+    def __init__(self, address: Address) -> None:
+        with _as_build_errors():
+            self._storage = s3_storage(address)
+
+    def folders(self) -> list[str]:
+        with _as_build_errors():
+            return [name for name in self._storage.folders() if not name.startswith(".")]
+
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[FileEntry | UnlistedFile]:
+        with _as_build_errors():
+            for found in self._storage.walk(folder):
+                if _is_media(PurePosixPath(found.path).name, suffixes):
+                    yield FileEntry(found.path, f"{found.size}:{found.etag}")
+
+    def source(self, path: str) -> BytesIO:
+        with _as_build_errors():
+            try:
+                return BytesIO(self._storage.read(path))
+            except FileNotFoundError:
+                raise MediaError(Reason.UNREADABLE, "No such file or directory") from None
+
+    def is_readable(self, path: str) -> bool:
+        try:
+            self.source(path)
+        except (BuildError, MediaError):
+            return False
+        return True
+
+
+@contextmanager
+def _as_build_errors() -> Iterator[None]:
+    try:
+        yield
+    except StorageError as error:
+        raise BuildError(str(error)) from None
+
+
+def _is_media(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().endswith(suffixes) and not name.startswith(".")
 
 
 def _walk(top: str) -> Iterator[tuple[str, str] | OSError]:
-    """Folder and name of all files below one, through links but never in a circle; what stopped it.
+    """Yields folder and name of all files below a folder, then the errors of unlisted folders.
 
-    As strings: to make a `Path` of each of millions of files takes longer than to look at it.
+    Links are followed, but no folder is listed twice. Strings, because it takes longer to make
+    millions of `Path` objects than to list the files.
     """
     errors: list[OSError] = []
     seen = set()

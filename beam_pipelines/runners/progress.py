@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from beam_pipelines.shards.output_dir import read_plan_summary
 from beam_pipelines.shards.shard_results import finished_digests
-from beam_pipelines.shards.stores import Place, Store, store_at
+from beam_pipelines.shards.stores import Store, store_at
+from tfdata.storage.base import Place
 
 LINE_SECONDS = 15.0  # between lines if there is no terminal
 

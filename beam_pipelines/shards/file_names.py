@@ -45,12 +45,12 @@ def is_shard(name: str) -> bool:
 
 
 def is_temporary(name: str) -> bool:
-    """Returns whether a build gives this name to files that it has not finished."""
+    """Returns whether a build gives this name to unfinished files."""
     return re.fullmatch(_TEMPORARY, name) is not None
 
 
 def is_work_file(name: str) -> bool:
-    """Returns whether this is the name of a result, or of another file that only a build needs."""
+    """Returns whether this is the name of a file that only a build needs."""
     return re.fullmatch(_WORK, name) is not None
 
 

@@ -17,9 +17,9 @@ import tfdata
 from beam_pipelines.corpus.listing import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
-from beam_pipelines.shards.stores import Place
 from facevoice.features import FeatureSettings, settings
 from tfdata.schema import FORMAT_VERSION
+from tfdata.storage.base import Place
 
 # Packages that the manifest lists. Their versions can change bytes of a shard, except that of
 # FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.

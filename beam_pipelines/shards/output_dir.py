@@ -42,9 +42,10 @@ from beam_pipelines.shards.file_names import (
     result_name,
 )
 from beam_pipelines.shards.replaced_shards import ReplacedShards, clean_up
-from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Place, Store, store_at
+from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Store, store_at
 from tfdata.manifest import Leak, Manifest, is_manifest
 from tfdata.schema import MANIFEST_NAME
+from tfdata.storage.base import Place
 from tfdata.storage.files import check_no_links, create_file, parse_json
 
 
@@ -85,7 +86,7 @@ def check_output(output: Place) -> None:
             os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)
         ):
             _check_files(output)
-        if store.holds_anything() and not _belongs_to_build(store):
+        if not store.is_empty() and not _belongs_to_build(store):
             raise BuildError(
                 f"--output {output} holds other files than a dataset; name an empty or new "
                 f"directory."
@@ -123,7 +124,7 @@ def prepare(output: Place) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             store = store_at(output)
-            stack.enter_context(store.claimed())
+            stack.enter_context(store.lock())
             store.delete([PLAN_SUMMARY_NAME, LEAKS_NAME])
         except BlockingIOError:
             raise BuildError(
@@ -218,7 +219,7 @@ def publish(
                 f"{missing[0]} for one; let one build at a time write there, and run the same "
                 f"command again."
             )
-        store.settle()  # shards must survive a power loss before the manifest lists them
+        store.sync()  # shards must survive a power loss before the manifest lists them
         store.replace(
             {
                 REJECTS_NAME: _to_jsonl(rejects),
@@ -226,7 +227,7 @@ def publish(
                 MANIFEST_NAME: manifest.to_json().encode(),
             }
         )
-        store.settle()
+        store.sync()
     except OSError as error:
         raise BuildError(
             f"The manifest cannot be written to {output}: {error.strerror}. Fix that and run the "
@@ -254,10 +255,10 @@ def _to_jsonl(rejects: Iterable[Reject]) -> bytes:
 
 def _belongs_to_build(store: Store) -> bool:
     try:
-        return is_manifest(store.read(MANIFEST_NAME)) or _is_claimed(store)
+        return is_manifest(store.read(MANIFEST_NAME)) or _has_lock(store)
     except FileNotFoundError:
-        return _is_claimed(store)
+        return _has_lock(store)
 
 
-def _is_claimed(store: Store) -> bool:
+def _has_lock(store: Store) -> bool:
     return Path(LOCK_NAME).name in store.sizes(WORK_NAME)

@@ -14,8 +14,9 @@ from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.file_names import is_shard, result_name
 from beam_pipelines.shards.fingerprints import ShardPlan, spares_digest
-from beam_pipelines.shards.stores import WORK_NAME, Place, Store, store_at
+from beam_pipelines.shards.stores import WORK_NAME, Store, store_at
 from tfdata.schema import SPLITS
+from tfdata.storage.base import Place
 from tfdata.storage.files import parse_json
 
 

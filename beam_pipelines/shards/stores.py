@@ -1,7 +1,6 @@
-"""Where a data set's folder lies, and what the build needs of that place.
+"""The output folder of a build as files: locked, replaced and published, on a disk or at a URL.
 
-A folder on a disk is a path, a folder of an object store an address, such as s3://bucket/set, which
-`beam_store` keeps through Beam's file systems. Names are relative to the folder, with slashes.
+File names are relative to the folder, with slashes.
 """
 
 from __future__ import annotations
@@ -9,120 +8,89 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Protocol
 
-from tfdata.storage.addresses import check_address
+from tfdata.storage.base import Address, Place
+from tfdata.storage.factory import writable_storage_at
 from tfdata.storage.files import create_file, open_lock, open_regular
 
 WORK_NAME = ".build"
-LOCK_NAME = f"{WORK_NAME}/lock"  # also tells a build's folder from any other `.build`
-
-
-@dataclass(frozen=True)
-class Address:
-    """A folder that one of Beam's file systems knows.
-
-    Attributes:
-      url: without a slash at its end.
-      beam_flags: the build's, which may say how the store is reached. They travel with the address,
-        as workers of a pool are told no options.
-    """
-
-    url: str
-    beam_flags: tuple[str, ...] = field(default=(), repr=False)  # may contain credentials
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a URL with credentials or a query."""
-        check_address(self.url)
-
-    def __str__(self) -> str:
-        return self.url
-
-
-Place = Path | Address
+LOCK_NAME = f"{WORK_NAME}/lock"  # its presence also marks the folder as a build's
 
 
 class Store(Protocol):
-    """A data set's folder. Every method raises OSError, with `strerror`, if the place refuses."""
+    """An output folder. Every method raises OSError, with `strerror`, if the place refuses."""
 
-    poll_seconds: float  # between questions how far a build has come
+    poll_seconds: float  # between requests for the progress of a build
 
-    def holds_anything(self) -> bool:
-        """Whether there is anything at all in the folder."""
+    def is_empty(self) -> bool:
+        """Returns whether the folder is missing or empty."""
         ...
 
-    def claimed(self) -> AbstractContextManager[None]:
-        """Marks the folder as a build's; raises BlockingIOError if another build is known there."""
+    def lock(self) -> AbstractContextManager[None]:
+        """Marks the folder as a build's; raises BlockingIOError if another build locks it."""
         ...
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """Name to bytes of each file in the folder, or in one below it; none if there is none."""
+        """Returns name and size of the files directly in a folder; empty if it does not exist."""
         ...
 
     def read(self, name: str) -> bytes:
-        """A small file; raises FileNotFoundError if there is none."""
+        """Reads a small file; raises FileNotFoundError if there is none."""
         ...
 
     def replace(self, contents: Mapping[str, bytes]) -> None:
-        """Writes small files, in the given order; each is the old one or the whole new one."""
+        """Writes small files in the given order; readers see the old or the new content."""
         ...
 
-    def settle(self) -> None:
-        """Waits until the names of the files in the folder would outlive a loss of power."""
+    def sync(self) -> None:
+        """Waits until the names of the files in the folder would survive a loss of power."""
         ...
 
     def new_file(self, label: str) -> AbstractContextManager[IO[bytes]]:
-        """A file on a disk to write a shard into; it is gone after, unless it was published."""
+        """Creates a file on a disk to write a shard into; removes it unless it was published."""
         ...
 
     def publish(self, file: IO[bytes], name: str) -> None:
-        """Gives a new file its name in the folder, where it appears whole."""
+        """Gives a new file its name in the folder, where it appears when it is complete."""
         ...
 
     def still_holds(self, name: str, size: int, sha256: str) -> bool:
-        """Whether a file that was published is still what it was."""
+        """Returns whether a published file is unchanged."""
         ...
 
     def last_read(self, names: Iterable[str]) -> dict[str, float]:
         """Returns when files were last read, in Unix time, where the place records that."""
         ...
 
-    def near(self, name: str) -> AbstractContextManager[Path]:
-        """A file on a disk with the content of one in the folder."""
+    def local_copy(self, name: str) -> AbstractContextManager[Path]:
+        """Yields a path on a disk with the content of a file."""
         ...
 
     def delete(self, names: Iterable[str]) -> None:
-        """Removes files; none of them needs to be there."""
+        """Deletes files; those that are missing are ignored."""
         ...
 
 
 def store_at(place: Place) -> Store:
-    """The folder at a path or an address.
+    """Returns the output folder at a path or URL.
 
     Raises:
-      OSError: nothing that is installed knows the address.
+      OSError: the package for the URL's scheme is not installed, or the scheme is unknown.
     """
-    if isinstance(place, Path):
-        return DiskStore(place)
-    # Most builds need none of these.
-    if place.url.startswith("s3://"):
-        from beam_pipelines.shards.s3_store import S3Store
-
-        return S3Store(place)
-    from beam_pipelines.shards.beam_store import BeamStore
-
-    return BeamStore(place)
+    return RemoteStore(place) if isinstance(place, Address) else DiskStore(place)
 
 
 class DiskStore:
-    """A folder on a disk: temporary names and renaming, and content that outlives a power cut.
+    """A folder on a disk: files are renamed into place and survive a loss of power.
 
-    Symbolic links in it are not followed, and files that are there are not opened for writing.
+    Symbolic links in it are not followed, and existing files are not opened for writing.
     """
 
     poll_seconds = 0.5
@@ -130,11 +98,11 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def holds_anything(self) -> bool:
-        return self._folder.is_dir() and any(self._folder.iterdir())
+    def is_empty(self) -> bool:
+        return not self._folder.is_dir() or not any(self._folder.iterdir())
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         (self._folder / WORK_NAME).mkdir(parents=True, exist_ok=True)
         lock = open_lock(self._folder / LOCK_NAME)
         try:
@@ -159,7 +127,7 @@ class DiskStore:
             return file.read()
 
     def replace(self, contents: Mapping[str, bytes]) -> None:
-        """None is replaced before all are written."""
+        """Replaces none before all are written."""
         written: list[tuple[Path, Path]] = []
         try:
             for name, content in contents.items():
@@ -176,7 +144,7 @@ class DiskStore:
                 temporary.unlink(missing_ok=True)
             raise
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         descriptor = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -197,7 +165,7 @@ class DiskStore:
         Path(file.name).replace(self._folder / name)
 
     def still_holds(self, name: str, size: int, sha256: str) -> bool:
-        """Byte for byte: disks rot, and people edit."""
+        """Compares every byte: disks corrupt files, and people edit them."""
         del size
         try:
             with open_regular(self._folder / name) as file:
@@ -206,7 +174,7 @@ class DiskStore:
             return False
 
     def last_read(self, names: Iterable[str]) -> dict[str, float]:
-        """Linux (`relatime`) updates the time of a file that is read often once a day."""
+        """Linux (`relatime`) updates the access time of a file that is read often once a day."""
         found = {}
         for name in names:
             with suppress(FileNotFoundError):
@@ -214,12 +182,80 @@ class DiskStore:
         return found
 
     @contextmanager
-    def near(self, name: str) -> Iterator[Path]:
+    def local_copy(self, name: str) -> Iterator[Path]:
         yield self._folder / name
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
             (self._folder / name).unlink(missing_ok=True)
+
+
+class RemoteStore:
+    """A folder at a URL. Every method raises StorageError if the store refuses.
+
+    A shard is written to a disk of the worker and uploaded when it is complete: its name has the
+    digest of its content, and an object store cannot rename.
+
+    A store has no locks, so it does not keep out a second build. What such a build may have
+    removed is checked before a manifest is written (see `output_dir.publish`).
+    """
+
+    poll_seconds = 5.0  # each request costs money
+
+    def __init__(self, address: Address) -> None:
+        self._storage = writable_storage_at(address)
+
+    def is_empty(self) -> bool:
+        return self._storage.is_empty()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        self.replace({LOCK_NAME: b"A build writes here, or has written here.\n"})
+        yield
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        return self._storage.list_files(folder)
+
+    def read(self, name: str) -> bytes:
+        return self._storage.read(name)
+
+    def replace(self, contents: Mapping[str, bytes]) -> None:
+        for name, content in contents.items():
+            self._storage.upload(BytesIO(content), name)
+
+    def sync(self) -> None:
+        """Does nothing: a completed upload is durable."""
+
+    @contextmanager
+    def new_file(self, label: str) -> Iterator[IO[bytes]]:
+        del label
+        with tempfile.TemporaryFile() as file:  # without a name, so kill -9 leaves nothing
+            yield file
+
+    def publish(self, file: IO[bytes], name: str) -> None:
+        file.seek(0)
+        self._storage.upload(file, name)
+
+    def still_holds(self, name: str, size: int, sha256: str) -> bool:
+        """Compares the size: to read everything again would take as long as to write it."""
+        del sha256
+        return self._storage.sizes([name]).get(name) == size
+
+    def last_read(self, names: Iterable[str]) -> dict[str, float]:
+        """Returns nothing: stores do not record it."""
+        del names
+        return {}
+
+    @contextmanager
+    def local_copy(self, name: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="facevoice-") as folder:
+            path = Path(folder) / name
+            with path.open("wb") as file:
+                self._storage.download(name, file)
+            yield path
+
+    def delete(self, names: Iterable[str]) -> None:
+        self._storage.delete(names)
 
 
 def _flush(file: IO[bytes]) -> None:

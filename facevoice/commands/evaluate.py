@@ -112,7 +112,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from facevoice.evaluation.runs import open_run
     from facevoice.evaluation.trials import embed_files, read_trials
     from facevoice.reports.evaluation_text import evaluation_text
-    from tfdata.storage.local_copy import nearby
+    from tfdata.local_copy import local_copy
 
     run = open_run(args.run)
     if warning := run.revision_warning():
@@ -121,9 +121,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     trials = read_trials(args.trials) if args.trials else None
     output = args.output or run.run_dir / f"evaluation-{args.split}"
     check_output_dir(output, named=args.output is not None)
-    data_dir = nearby(args.data) if args.data else run.data
+    data_dir = local_copy(args.data) if args.data else run.data
     print(f"Evaluating {run.model} on the {args.split} split of {data_dir}.", flush=True)
-    unknown_dir = nearby(args.unknown) if args.unknown else None
+    unknown_dir = local_copy(args.unknown) if args.unknown else None
     # Each manifest is read once, so that a rebuild during the evaluation does not matter.
     manifests = {folder: load_manifest(folder) for folder in (data_dir, unknown_dir) if folder}
     manifest = manifests[data_dir]

@@ -42,7 +42,7 @@ from facevoice.inspection.examples import (
 from tfdata.command_line import Parser, fail, local_path, path_or_address, run, seed
 from tfdata.manifest import Manifest, is_rebuilt, load_manifest
 from tfdata.schema import SPLITS
-from tfdata.storage import remote
+from tfdata.storage.base import is_address
 from tfdata.text import listed
 from tfdata.validation import check_manifest
 
@@ -66,7 +66,7 @@ def _inspect(args: argparse.Namespace) -> int:
             print(text.overview(args.data_dir, manifest))
             print("\nUse --person, --key or --index to show examples, --stats to find anomalies.")
             return 0
-        if remote.is_address(args.data_dir):
+        if is_address(args.data_dir):
             return fail(f"Examples are read from local disks only; copy {args.data_dir} first.")
         args.data_dir = Path(args.data_dir)
         check_manifest(args.data_dir, manifest)

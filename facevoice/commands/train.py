@@ -30,11 +30,11 @@ from tfdata.command_line import (
     seed,
 )
 from tfdata.errors import DatasetError
+from tfdata.local_copy import local_copy
 from tfdata.manifest import is_rebuilt
 from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
-from tfdata.storage.local_copy import nearby
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from facevoice.training.trainer import Trainer
@@ -149,7 +149,7 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
             f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
         )
     # Errors of the dataset are reported before TensorFlow is imported, which takes seconds.
-    data = open_training_data(nearby(args.data) if args.data else _default_data())
+    data = open_training_data(local_copy(args.data) if args.data else _default_data())
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf

@@ -1,1 +1,1 @@
-"""Where datasets are kept: files on disks, and addresses of object stores."""
+"""Reads and writes files on disks and in object stores, behind one interface."""

@@ -1,8 +1,8 @@
-"""Keeps credentials and signatures in URLs out of messages and files. Pure functions.
+"""Masks credentials and signatures in URLs, flags and messages.
 
 A URL may carry a password (`s3://user:password@bucket/set`) or a signed query
-(`https://host/file?X-Amz-Signature=...`). Such an address is refused where it enters, and whatever
-is printed or stored is masked as well, as errors of other libraries quote URLs and options.
+(`https://host/file?X-Amz-Signature=...`). Commands refuse such an address. What they print or store
+is masked as well, because errors of other libraries quote URLs and options.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _SHORTEST = 8  # a shorter value may be an ordinary word
 def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
     """Returns a text with the secrets in it replaced by `***`.
 
-    Masked are the user-info and every query value of every URL, the values of options whose names
-    say that they are secret, and the given values wherever they stand. A password with an `@` or a
-    slash in it is masked up to the last `@`, so more than the password may be masked.
+    This masks the user-info and all query values of every URL, the values of options with names
+    such as `password`, and all occurrences of the given values. A password may contain `@` or a
+    slash, so everything up to the last `@` is masked, which may be more than the password.
     """
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= _SHORTEST:
@@ -58,7 +58,7 @@ def check_address(place: object) -> None:
     """Checks that a place, if it is a URL, contains no credentials and no query.
 
     Raises:
-      ValueError: it does; a clause for an error message, which does not repeat the secret.
+      ValueError: it does; the message is a clause that does not repeat the secret.
     """
     text = str(place)
     if _SCHEME.match(text) and (masked := _mask_url(text)) != text:
@@ -70,7 +70,7 @@ def check_address(place: object) -> None:
 
 
 def secret_values(words: Sequence[str]) -> Iterator[str]:
-    """Yields the values of those flags of a command line whose names say that they are secret."""
+    """Yields the values of flags of a command line with names such as --s3_secret_access_key."""
     for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
         name, has_value, value = word.partition("=")
         if word.startswith("--") and _SECRET_NAME.fullmatch(name[2:]):
@@ -78,14 +78,14 @@ def secret_values(words: Sequence[str]) -> Iterator[str]:
 
 
 def _mask_url(text: str) -> str:
-    """Masks a text that is one URL, blanks and quotes in its password included."""
+    """Masks a text that is a single URL; its password may contain blanks and quotes."""
     scheme, _, rest = text.partition(":")
     slashes = len(rest) - len(rest.lstrip("/"))
     return f"{scheme}:{rest[:slashes]}{_masked_rest(rest[slashes:])}"
 
 
 def _masked_rest(rest: str) -> str:
-    """Masks what follows the slashes behind a URL's scheme."""
+    """Masks the part of a URL after `scheme://`."""
     before, at, after = rest.rpartition("@")
     host = _IPV6_HOST.match(before)
     if at and (":" in before[host.end() if host else 0 :] or not re.search(r"[/?#]", before)):
@@ -97,7 +97,7 @@ def _masked_rest(rest: str) -> str:
 
 
 def _split_query(rest: str) -> tuple[str, str, str]:
-    """Path, question mark and query; a fragment with values counts as a query."""
+    """Returns path, question mark and query; a fragment with values counts as a query."""
     found = re.search(r"\?|%3[Ff]|#(?=[^#]*=)", rest)
     return (rest[: found.start()], found[0], rest[found.end() :]) if found else (rest, "", "")
 

@@ -1,9 +1,9 @@
 """Opens, creates and replaces files in folders whose content is not trusted.
 
-A dataset or a run that somebody else made may contain symbolic links, hard links, FIFOs and
-devices. Reading one of them must not block, and writing next to one must not change a file outside
-of the folder. So files are read only if they are regular, new files are created and never opened
-for writing, and a file is replaced by renaming.
+A dataset or run from another source may contain symbolic links, hard links, FIFOs and devices.
+Reading one of them must not block, and writing must not change files outside of the folder. So
+only regular files are read, existing files are never opened for writing, and files are replaced by
+renaming.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ def create_file(path: str | os.PathLike[str]) -> BufferedRandom:
     """Creates a file and opens it for writing and reading.
 
     Raises:
-      OSError: it cannot be created, or something of that name exists, be it a dangling link.
+      OSError: it cannot be created, or the name exists, even as a dangling link.
     """
     return Path(path).open("x+b")  # O_CREAT | O_EXCL, which follows no link
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file so that a reader sees either the old content or all of the new one.
+    """Writes a file atomically: readers see the old or the new content.
 
-    A symbolic link of that name is replaced, and the file that it points to is left as it is.
+    A symbolic link of that name is replaced; the file that it points to is not changed.
 
     Raises:
       OSError: it cannot be written.
@@ -94,9 +94,10 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def open_lock(path: str | os.PathLike[str]) -> int:
-    """Opens a file to lock, which is created if it is missing; returns the descriptor.
+    """Opens a file to lock, and creates it if it is missing; returns the descriptor.
 
-    What is in the file stays: it may be a hard link. It is opened for writing as NFS wants it.
+    The content is not changed, because it may be a hard link. NFS can only lock files that are open
+    for writing.
 
     Raises:
       OSError: it cannot be opened, or is not a regular file.
@@ -110,9 +111,9 @@ def open_lock(path: str | os.PathLike[str]) -> int:
 
 
 def check_no_links(folder: str | os.PathLike[str]) -> None:
-    """Checks that a folder that will be written to contains no symbolic link, at any depth.
+    """Checks that a folder contains no symbolic link, at any depth, before files are written to it.
 
-    The folder itself may be one: its owner named it.
+    The folder itself may be a link, because the user named it.
 
     Raises:
       OSError: names the first link, those of a folder before those of its folders; `strerror` is a
@@ -128,7 +129,7 @@ def check_no_links(folder: str | os.PathLike[str]) -> None:
 
 
 def printable(name: str) -> str:
-    """Escapes what a terminal would not show as it is, such as line ends, in a file's name."""
+    """Escapes the characters of a file name that are not printable, such as line ends."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 

@@ -1,4 +1,4 @@
-"""A corpus in an S3 server on loopback: what a build makes of it is what it makes of a disk's."""
+"""A build makes the same dataset from a corpus in S3 as from a disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["server", "troubled"]  # fixtures
 
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory):
-    """Three people, of whose media some are broken."""
+    """Writes a corpus of three people with some broken media."""
     corpus = write_corpus(tmp_path_factory.mktemp("damaged"), videos=4)
     for tree, suffix in ((corpus.faces, "jpg"), (corpus.audio, "wav")):
         for path in sorted(tree.rglob(f"*.{suffix}"))[::7]:
@@ -23,7 +23,7 @@ def damaged(tmp_path_factory):
 
 
 def uploaded(corpus, name="corpus"):
-    """The flags of a copy of a corpus in a folder of the bucket."""
+    """Copies a corpus to a folder of the bucket; returns the flags for it."""
     for tree, folder in ((corpus.faces, "faces"), (corpus.audio, "wav")):
         for path in tree.rglob("*.*"):
             if path.is_file():
@@ -47,14 +47,14 @@ def test_media_in_a_bucket_become_the_same_bytes(away, damaged, build, capsys, t
     assert "6 of them were there already" in capsys.readouterr().out
 
 
-def test_a_bucket_that_is_not_there(away, build, capsys, tmp_path):
+def test_a_missing_bucket_is_a_one_line_error(away, build, capsys, tmp_path):
     flags = [flag.replace("s3://data/corpus/wav", "s3://nowhere/wav") for flag in away]
     assert build(*flags, f"--output={tmp_path / 'set'}") == 1
     assert "there is no bucket nowhere" in sentence(capsys)
     assert not (tmp_path / "set").exists()
 
 
-def test_media_that_are_refused_end_the_build_and_are_no_rejects(
+def test_media_without_permission_end_the_build_and_are_not_rejects(
     away, build, troubled, capsys, tmp_path
 ):
     troubled(lambda method, key, _: 403 if method == "GET" and key.endswith(".jpg") else None)

@@ -112,7 +112,7 @@ def check_interrupted(process, to):
     error = process.communicate(timeout=builds.SECONDS)[1]
     assert process.returncode == 130
     said = builds.beside_progress(error)
-    assert said == "Stopped. Finished shards are kept; the same command goes on.\n"
+    assert said == "Stopped. Finished shards are kept; the same command resumes.\n"
 
 
 def ended_jobs(cluster, known):

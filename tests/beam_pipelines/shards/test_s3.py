@@ -1,4 +1,4 @@
-"""Data sets away from home: written to and read from an S3 server on loopback."""
+"""Builds to an S3 server on loopback, and reading from it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from beam_pipelines.shards.stores import Address, store_at
+from beam_pipelines.shards.stores import store_at
 from tests.conftest import write_corpus
 from tests.tools import files_of
+from tfdata.storage.base import Address
 
 BUCKET = "data"
 FAILURES = {
@@ -27,11 +28,11 @@ FAILURES = {
 
 
 class Server:
-    """Moto's S3 behind what may answer in its place."""
+    """Moto's S3 server, which can be made to fail."""
 
     def __init__(self):
         self.failing = lambda method, key, query: None  # or a status
-        self.shards_from = set()  # addresses of the machines that have sent some
+        self.shards_from = set()  # addresses of the machines that uploaded shards
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ, start_response):
@@ -56,7 +57,7 @@ class Silent(WSGIRequestHandler):
 
 @contextmanager
 def serving(host="127.0.0.1"):
-    """An S3 server with an empty bucket, and the variables by which it is found."""
+    """Runs an S3 server with an empty bucket, and sets the variables that name it."""
     application = Server()
     listening = make_server(host, 0, application, threaded=True, request_handler=Silent)
     threading.Thread(target=listening.serve_forever, daemon=True).start()
@@ -81,7 +82,7 @@ def server():
 
 @pytest.fixture
 def troubled(server):
-    """A function that sets how the server fails, until the test has ended."""
+    """Returns a function that makes the server fail until the test ends."""
 
     def fail(failing):
         server.failing = failing
@@ -91,33 +92,35 @@ def troubled(server):
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory):
+def small_corpus(tmp_path_factory):
     """Two people with three videos each, for three shards."""
     return write_corpus(tmp_path_factory.mktemp("few"), people=2, videos=3, per_video=1)
 
 
 @pytest.fixture(scope="module")
-def build_few(build, few):
-    return lambda output, *flags: build(*few.flags, "--num_shards=1", f"--output={output}", *flags)
+def build_small(build, small_corpus):
+    return lambda output, *flags: build(
+        *small_corpus.flags, "--num_shards=1", f"--output={output}", *flags
+    )
 
 
 @pytest.fixture(scope="module")
-def here(build_few, tmp_path_factory):
-    """The data set of `few` on a disk."""
+def local_dataset(build_small, tmp_path_factory):
+    """Builds the dataset of `small_corpus` on a disk."""
     output = tmp_path_factory.mktemp("here") / "set"
-    assert build_few(output) == 0
+    assert build_small(output) == 0
     return output
 
 
 @pytest.fixture(scope="module")
-def away(server, build_few):
-    """The data set of `few` in the bucket."""
-    assert build_few(f"s3://{BUCKET}/set") == 0
+def remote_dataset(server, build_small):
+    """Builds the dataset of `small_corpus` in the bucket."""
+    assert build_small(f"s3://{BUCKET}/set") == 0
     return f"s3://{BUCKET}/set"
 
 
 def objects(folder):
-    """Name to content of what lies in a folder of the bucket, but for the notes."""
+    """Returns name and content of the objects in a folder, without `.build/`."""
     return {name: item.get()["Body"].read() for name, item in listed(folder).items()}
 
 
@@ -128,7 +131,7 @@ def listed(folder):
 
 
 def copied(address, folder):
-    """A copy of a data set, notes and all, which a test may change."""
+    """Copies a dataset, `.build/` included, so that a test may change it."""
     for item in boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix="set/"):
         source = {"Bucket": BUCKET, "Key": item.key}
         key = item.key.replace("set", folder, 1)
@@ -137,7 +140,7 @@ def copied(address, folder):
 
 
 class Renaming(LocalFileSystem):
-    """A file system with folders, where no name is taken twice, as HDFS is."""
+    """A file system with folders that does not rename to an existing name, as HDFS."""
 
     root = Path()
 
@@ -181,59 +184,59 @@ def sentence(capsys):
     return error
 
 
-def test_a_bucket_gets_the_bytes_that_a_disk_gets(away, here):
-    assert objects("set") == files_of(here)
+def test_a_bucket_gets_the_bytes_that_a_disk_gets(remote_dataset, local_dataset):
+    assert objects("set") == files_of(local_dataset)
     assert not boto3.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads")
 
 
-def test_building_again_keeps_the_shards(away, build_few, capsys):
+def test_building_again_keeps_the_shards(remote_dataset, build_small, capsys):
     before = {name: item.last_modified for name, item in listed("set").items()}
-    assert build_few(away, "--dry_run") == 0
+    assert build_small(remote_dataset, "--dry_run") == 0
     assert "of which 3 are there already" in capsys.readouterr().out
-    assert build_few(away) == 0
+    assert build_small(remote_dataset) == 0
     assert "3 of them were there already" in capsys.readouterr().out
     shards = [name for name in before if name.endswith(".tfrecord")]
     assert [listed("set")[name].last_modified for name in shards] == [before[n] for n in shards]
 
 
-def test_who_is_taken_out_is_gone_from_the_bucket(away, build_few, tmp_path):
-    fewer = copied(away, "fewer")
-    assert build_few(fewer, "--exclude=Person_0", "--keep_replaced_hours=0") == 0
-    assert build_few(tmp_path / "set", "--exclude=Person_0") == 0
+def test_an_excluded_person_is_removed_from_the_bucket(remote_dataset, build_small, tmp_path):
+    fewer = copied(remote_dataset, "fewer")
+    assert build_small(fewer, "--exclude=Person_0", "--keep_replaced_hours=0") == 0
+    assert build_small(tmp_path / "set", "--exclude=Person_0") == 0
     assert objects("fewer") == files_of(tmp_path / "set")
     notes = boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix="fewer/.build/")
     assert not any(b"Person_0" in note.get()["Body"].read() for note in notes)
 
 
-def test_replaced_shards_stay_in_the_bucket_for_readers(away, build_few, capsys):
-    rebuilt = copied(away, "rebuilt")
+def test_replaced_shards_stay_in_the_bucket_for_readers(remote_dataset, build_small, capsys):
+    rebuilt = copied(remote_dataset, "rebuilt")
     first = {name for name in objects("set") if name.endswith(".tfrecord")}
-    assert build_few(rebuilt, "--frames=9") == 0
+    assert build_small(rebuilt, "--frames=9") == 0
     assert "3 shards" in (said := capsys.readouterr().out)
     assert "of earlier builds are kept for readers for 48 h" in said
     assert first < objects("rebuilt").keys()
     record = boto3.resource("s3").Object(BUCKET, "rebuilt/.build/replaced.json")
     assert json.loads(record.get()["Body"].read()).keys() == first
     record.put(Body=json.dumps(dict.fromkeys(first, 0)))
-    assert build_few(rebuilt, "--frames=9") == 0
+    assert build_small(rebuilt, "--frames=9") == 0
     assert not first & objects("rebuilt").keys()
 
 
-def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
-    away, build_few, troubled, capsys
+def test_a_build_that_is_denied_access_midway_keeps_the_old_dataset(
+    remote_dataset, build_small, troubled, capsys
 ):
     before = objects("set")
-    changed = copied(away, "changed")
+    changed = copied(remote_dataset, "changed")
     uploads = []
 
     def from_the_second_shard_on(method, key, query):
-        if method == "POST" and key.endswith(".tfrecord") and query.startswith("uploads"):
+        if method == "PUT" and key.endswith(".tfrecord") and key not in uploads:
             uploads.append(key)
         return 403 if method in ("POST", "PUT") and len(uploads) > 1 else None
 
     troubled(from_the_second_shard_on)
-    assert build_few(changed, "--frames=9") == 1
-    error = capsys.readouterr().err.splitlines()[-1]  # those before go into the log, but for capsys
+    assert build_small(changed, "--frames=9") == 1
+    error = capsys.readouterr().err.splitlines()[-1]  # capsys also gets the log
     assert error.startswith("error: The shard ")
     assert "permission is denied in the bucket data" in error
     assert "s3:PutObject" in error
@@ -242,15 +245,15 @@ def test_a_build_that_is_refused_in_the_middle_leaves_the_old_data_set_whole(
     assert before.items() < found.items()
     assert len(found) == len(before) + 1
     troubled(lambda *_: None)
-    assert build_few(changed, "--frames=9", "--keep_replaced_hours=0") == 0
+    assert build_small(changed, "--frames=9", "--keep_replaced_hours=0") == 0
     assert "1 of them were there already" in capsys.readouterr().out
     assert not objects("changed").keys() & {n for n in before if n.endswith(".tfrecord")}
 
 
-def test_a_build_whose_shards_vanish_meanwhile_publishes_nothing(
-    away, build_few, monkeypatch, capsys
+def test_a_build_whose_shards_are_removed_meanwhile_publishes_nothing(
+    remote_dataset, build_small, monkeypatch, capsys
 ):
-    vanishing = copied(away, "vanishing")
+    vanishing = copied(remote_dataset, "vanishing")
     manifest = objects("set")["dataset.json"]
     first = min(name for name in objects("set") if name.endswith(".tfrecord"))
 
@@ -259,12 +262,12 @@ def test_a_build_whose_shards_vanish_meanwhile_publishes_nothing(
         return ""
 
     monkeypatch.setattr("beam_pipelines.driver.card_html", removed_by_another_build)
-    assert build_few(vanishing, "--strict") == 1
+    assert build_small(vanishing, "--strict") == 1
     assert f"{first} for one; let one build at a time write there" in sentence(capsys)
     assert objects("vanishing")["dataset.json"] == manifest
 
 
-def test_what_fails_for_a_moment_is_asked_again(build_few, here, troubled):
+def test_requests_that_fail_temporarily_are_sent_again(build_small, local_dataset, troubled):
     seen = set()
 
     def first_of_each_kind(method, key, query):
@@ -275,39 +278,39 @@ def test_what_fails_for_a_moment_is_asked_again(build_few, here, troubled):
         return 503
 
     troubled(first_of_each_kind)
-    assert build_few(f"s3://{BUCKET}/again") == 0
+    assert build_small(f"s3://{BUCKET}/again") == 0
     assert len(seen) > 6
-    assert objects("again") == files_of(here)
+    assert objects("again") == files_of(local_dataset)
 
 
-def test_a_bucket_that_is_missing_or_closed_is_one_sentence(
-    server, build_few, troubled, capsys, monkeypatch
+def test_a_missing_or_denied_bucket_is_a_one_line_error(
+    server, build_small, troubled, capsys, monkeypatch
 ):
-    assert build_few("s3://nowhere/set") == 1
+    assert build_small("s3://nowhere/set") == 1
     assert "there is no bucket nowhere" in sentence(capsys)
     troubled(lambda *_: 403)
-    assert build_few(f"s3://{BUCKET}/closed") == 1
+    assert build_small(f"s3://{BUCKET}/closed") == 1
     error = sentence(capsys)
     assert "permission is denied in the bucket data (ListObjectsV2: AccessDenied)" in error
     assert "AWS_ACCESS_KEY_ID" in error
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    assert build_few(f"s3://{BUCKET}/closed") == 1
+    assert build_small(f"s3://{BUCKET}/closed") == 1
     assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in sentence(capsys)
 
 
-def test_beams_own_flags_lead_to_the_server(server, build_few, capsys, monkeypatch):
+def test_flags_of_beam_set_the_endpoint(server, build_small, capsys, monkeypatch):
     endpoint = "--s3_endpoint_url=http://127.0.0.1:9"
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    assert build_few(f"s3://{BUCKET}/set", endpoint, "--dry_run") == 1
+    assert build_small(f"s3://{BUCKET}/set", endpoint, "--dry_run") == 1
     assert "127.0.0.1:9" in sentence(capsys)
 
 
-def test_a_file_system_that_renames_gets_whole_files_under_their_names(tmp_path, monkeypatch):
+def test_a_file_system_with_renaming_gets_complete_files(tmp_path, monkeypatch):
     monkeypatch.setattr(Renaming, "root", tmp_path)
     store = store_at(Address("renaming://set"))
-    assert not store.holds_anything()
-    with store.claimed():
+    assert store.is_empty()
+    with store.lock():
         store.replace({"one": b"1", "none": b""})
         store.replace({"one": b"11"})
         with store.new_file("label") as file:
@@ -319,7 +322,7 @@ def test_a_file_system_that_renames_gets_whole_files_under_their_names(tmp_path,
     assert store.read("one") == b"11"
     assert store.still_holds("shard", 5, "")
     assert not store.still_holds("shard", 6, "")
-    with store.near("shard") as path:
+    with store.local_copy("shard") as path:
         assert path.read_bytes() == b"shard"
     store.delete(["one", "nothing"])
     with pytest.raises(FileNotFoundError):
@@ -331,13 +334,13 @@ READING = """
 import hashlib, json, sys
 from pathlib import Path
 import tfdata
-from tfdata.storage import remote
-from tfdata.storage.local_copy import nearby
+from tfdata.local_copy import local_copy
+from tfdata.storage.tensorflow_files import register_file_systems, tensorflow_paths
 
 def digest(folder):
-    tf = remote.prepare()
+    tf = register_file_systems()
     manifest = tfdata.load_manifest(folder)
-    files = [remote.join(folder, s.file) for s in manifest.splits["train"].shards]
+    files = tensorflow_paths(folder, [s.file for s in manifest.splits["train"].shards])
     content = b"".join(record.numpy() for record in tf.data.TFRecordDataset(files))
     return hashlib.sha256(content).hexdigest()
 
@@ -352,13 +355,13 @@ def refused(folder):
     except tfdata.DatasetError as error:
         return str(error)
 
-bucket, here, near = sys.argv[1:]
-copy = nearby(bucket + "/set", Path(near) / "copies")
+bucket, local_dataset, near = sys.argv[1:]
+copy = local_copy(bucket + "/set", Path(near) / "copies")
 print(json.dumps({
     "away": digest(bucket + "/set"),
-    "here": digest(here),
+    "here": digest(local_dataset),
     "copy": digest(copy),
-    "images": [images(bucket + "/set"), images(bucket + "/set", cache=near), images(here)],
+    "images": [images(bucket + "/set"), images(bucket + "/set", cache=near), images(local_dataset)],
     "closed": refused(bucket + "/closed"),
     "empty": refused(bucket + "/empty"),
     "nowhere": refused("s3://nowhere/set"),
@@ -369,10 +372,10 @@ sys.exit(3)
 """
 
 
-def test_reading_gives_the_same_records_and_the_process_its_own_status(
-    away, here, troubled, tmp_path
+def test_reading_gives_the_same_records_and_keeps_the_exit_status(
+    remote_dataset, local_dataset, troubled, tmp_path
 ):
-    short = copied(away, "short")
+    short = copied(remote_dataset, "short")
     shard = min(name for name in objects("set") if name.startswith("train"))
     boto3.client("s3").put_object(Bucket=BUCKET, Key=f"short/{shard}", Body=b"half")
     seen = set()
@@ -386,7 +389,7 @@ def test_reading_gives_the_same_records_and_the_process_its_own_status(
         return None
 
     troubled(failing)
-    command = [sys.executable, "-c", READING, f"s3://{BUCKET}", str(here), str(tmp_path)]
+    command = [sys.executable, "-c", READING, f"s3://{BUCKET}", str(local_dataset), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 3, done.stderr
     assert "pure virtual method" not in done.stderr
@@ -394,8 +397,10 @@ def test_reading_gives_the_same_records_and_the_process_its_own_status(
     assert {"HEAD", "GET"} <= {method for method, _ in seen}
     assert found["away"] == found["here"] == found["copy"]
     assert len(set(found["images"])) == 1
-    assert "s3://data/closed cannot be read: permission is denied; check AWS_" in found["closed"]
+    denied = "permission is denied in the bucket data (GetObject: AccessDenied); check AWS_"
+    assert f"s3://data/closed cannot be read: {denied}" in found["closed"]
     assert "s3://data/empty holds no dataset.json (NoSuchKey" in found["empty"]
-    assert "s3://nowhere/set holds no dataset.json (NoSuchBucket" in found["nowhere"]
+    missing = "there is no bucket nowhere (NoSuchBucket)"
+    assert f"s3://nowhere/set cannot be read: {missing}" in found["nowhere"]
     assert f"The shard {short}/{shard} has 4 bytes" in found["short"]
     assert "ftp://x/y cannot be read" in found["scheme"]

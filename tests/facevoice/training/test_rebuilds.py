@@ -20,9 +20,9 @@ from facevoice.training.expert_fusion import calibrate_experts
 from models import EMBEDDING, Inputs, build_model
 from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
+from tfdata.local_copy import copy_shards
 from tfdata.recovery import DamageWarning, first_damage
 from tfdata.schema import SPLITS
-from tfdata.sources import copy_shards
 
 # What rebuilds change, in turns: the person with label 0, the split, the pairing.
 CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])

@@ -1,0 +1,149 @@
+"""Reads and writes a folder through Beam's file systems: gs:// and hdfs:// for builds.
+
+An object appears when its upload is complete. Where files can be renamed, as in HDFS, a file is
+written under a temporary name first.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import IO, Any
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions, S3Options
+
+from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.base import COPY_BYTES, Address, StorageError
+
+_UNCOMPRESSED = CompressionTypes.UNCOMPRESSED  # whatever a name ends in
+_EXTRAS = {"gs": "gcp", "hdfs": "hadoop"}  # of apache-beam, by scheme
+_NOT_INSTALLED = re.compile("ensure the required dependency|dependencies are not installed")
+
+
+def s3_client_settings(beam_flags: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the arguments of boto3's client that Beam's flags for S3 stand for."""
+    options = PipelineOptions(list(beam_flags)).view_as(S3Options)
+    settings = {
+        "aws_access_key_id": options.s3_access_key_id,
+        "aws_secret_access_key": options.s3_secret_access_key,
+        "aws_session_token": options.s3_session_token,
+        "endpoint_url": options.s3_endpoint_url,
+        "region_name": options.s3_region_name,
+        "api_version": options.s3_api_version,
+        "verify": options.s3_verify,
+        "use_ssl": False if options.s3_disable_ssl else None,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+class BeamStorage:
+    """Implements `WritableStorage` for a URL that a file system of Beam's knows."""
+
+    def __init__(self, address: Address) -> None:
+        self._url = address.url
+        with self._errors():
+            FileSystems.set_options(PipelineOptions(list(address.beam_flags)))
+            self._files = FileSystems.get_filesystem(address.url)
+
+    def read(self, name: str) -> bytes:
+        with self._errors(), self._open(name) as file:
+            return file.read()
+
+    def download(self, name: str, file: IO[bytes]) -> None:
+        with self._errors(), self._open(name) as source:
+            shutil.copyfileobj(source, file, COPY_BYTES)
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        with self._errors():
+            urls = {name: f"{self._url}/{name}" for name in names}
+            return {
+                name: self._files.metadata(url).size_in_bytes
+                for name, url in urls.items()
+                if self._files.exists(url)
+            }
+
+    def is_empty(self) -> bool:
+        return not self.list_files()
+
+    def list_files(self, folder: str = "") -> dict[str, int]:
+        inside = f"{self._url}/{folder}/" if folder else f"{self._url}/"
+        with self._errors():
+            if self._files.has_dirs() and not self._files.exists(inside):
+                return {}
+            found = self._files.match([f"{inside}*"])[0].metadata_list
+            return {file.path.rpartition("/")[2]: file.size_in_bytes for file in found}
+
+    def upload(self, file: IO[bytes], name: str) -> None:
+        with self._errors():
+            _run_uninterrupted(lambda: self._upload(file, f"{self._url}/{name}"))
+
+    def delete(self, names: Iterable[str]) -> None:
+        with self._errors():
+            self._delete([f"{self._url}/{name}" for name in names])
+
+    def _open(self, name: str) -> Any:
+        url = f"{self._url}/{name}"
+        if not self._files.exists(url):
+            raise FileNotFoundError(errno.ENOENT, "there is no such file", url)
+        return self._files.open(url, compression_type=_UNCOMPRESSED)
+
+    def _upload(self, file: IO[bytes], url: str) -> None:
+        renames = self._files.has_dirs()
+        first = f"{url}.{uuid.uuid4().hex}.tmp" if renames else url
+        with self._files.create(first, compression_type=_UNCOMPRESSED) as target:
+            shutil.copyfileobj(file, target, COPY_BYTES)
+        if renames:
+            self._delete([url])  # HDFS does not rename to a name that exists
+            self._files.rename([first], [url])
+
+    def _delete(self, urls: list[str]) -> None:
+        if self._files.has_dirs():
+            urls = [url for url in urls if self._files.exists(url)]
+        self._files.delete(urls)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Translates whatever Beam raises; a FileNotFoundError stays one."""
+        try:
+            yield
+        except Exception as error:
+            cause = _innermost(error)
+            if isinstance(cause, FileNotFoundError):
+                raise cause from None
+            raise StorageError(self._url, _reason(self._url, cause)) from None
+
+
+def _run_uninterrupted(upload: Callable[[], None]) -> None:
+    """Runs an upload in a thread, which Ctrl-C does not reach: Beam publishes partial files."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(upload).result()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Returns the cause of an error of Beam's, which has it in a dictionary, by path."""
+    while details := getattr(error, "exception_details", None):
+        if not isinstance(details, dict):
+            return details if isinstance(details, BaseException) else error
+        error = next(iter(details.values()))
+    return error
+
+
+def _reason(url: str, error: BaseException) -> str:
+    """Returns a clause that says why a request failed and what to do."""
+    scheme = url.partition("://")[0]
+    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    if getattr(error, "code", None) in (403, "AccessDenied", "Forbidden"):
+        return f"permission is denied ({text}); check the credentials"
+    if isinstance(error, ImportError) or _NOT_INSTALLED.search(text):
+        extra = _EXTRAS.get(scheme)
+        if extra is None:
+            return f"Beam does not know {scheme}://; use s3://, gs:// or hdfs://"
+        return f"the client for {scheme}:// is not installed; install 'apache-beam[{extra}]'"
+    return text[:1].lower() + text[1:] or type(error).__name__

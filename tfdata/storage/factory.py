@@ -1,0 +1,76 @@
+"""Returns the storage for a path or URL, by its scheme.
+
+| scheme | readers | builds |
+|---|---|---|
+| none, a path | `LocalStorage` | `beam_pipelines.shards.stores.DiskStore` |
+| s3 | `S3Storage` | `S3Storage` |
+| gs, hdfs and others | `TensorFlowStorage` | `BeamStorage` |
+
+Clients are imported when they are first needed: boto3 is an extra, TensorFlow and Beam are large.
+docs/reading.md has the measurements behind this choice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfdata.storage.base import Address, Storage, StorageError, WritableStorage, is_address
+from tfdata.storage.local import LocalStorage
+
+if TYPE_CHECKING:
+    from tfdata.storage.s3 import S3Storage
+
+
+def storage_at(folder: str | Path) -> Storage:
+    """Returns the storage of a folder to read from.
+
+    Raises:
+      StorageError: the package for its scheme is not installed.
+    """
+    if not is_address(folder):
+        return LocalStorage(Path(folder))
+    if folder.startswith("s3://"):
+        s3 = _import_s3(folder)
+        return s3.S3Storage(folder.rstrip("/"), s3.endpoint_of_tensorflow())
+    from tfdata.storage.tensorflow_files import TensorFlowStorage
+
+    return TensorFlowStorage(folder)
+
+
+def writable_storage_at(address: Address) -> WritableStorage:
+    """Returns the storage of a folder that a build writes to.
+
+    Raises:
+      StorageError: the package for its scheme is not installed, or the scheme is unknown.
+    """
+    if address.url.startswith("s3://"):
+        return s3_storage(address)
+    from tfdata.storage.beam_files import BeamStorage
+
+    return BeamStorage(address)
+
+
+def s3_storage(address: Address) -> S3Storage:
+    """Returns the storage of a folder in S3 for a build, which can also list media in it.
+
+    Raises:
+      StorageError: boto3 is not installed.
+    """
+    s3 = _import_s3(address.url)
+    if not address.beam_flags:
+        return s3.S3Storage(address.url, attempts=s3.ATTEMPTS_OF_BUILDS)
+    from tfdata.storage.beam_files import s3_client_settings
+
+    settings = s3_client_settings(address.beam_flags)
+    return s3.S3Storage(address.url, settings, s3.ATTEMPTS_OF_BUILDS)
+
+
+def _import_s3(url: str) -> Any:
+    try:
+        from tfdata.storage import s3
+    except ModuleNotFoundError:
+        raise StorageError(
+            url, "s3:// needs boto3, which is not installed; install 'apache-beam[aws]'"
+        ) from None
+    return s3
