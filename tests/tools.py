@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -58,12 +59,18 @@ def start_build(corpus, output, *flags, **settings):
 
 
 def workers_of(pid):
-    """Returns the worker processes of a build: those below it."""
-    return [
-        int(child)
-        for children in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in children.read_text().split()
+    """Returns the worker processes of a build, without other children such as `ldconfig`."""
+    children = [
+        child
+        for listing in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in listing.read_text().split()
     ]
+    found = []
+    for child in children:
+        with suppress(OSError):  # it has ended
+            if b"sdk_worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
 
 def kill_a_worker_of(pid):

@@ -109,7 +109,7 @@ def _exit_without_destructors() -> None:
     """Works around a crash of tensorflow-io 0.37 at exit; the exit status is kept.
 
     tensorflow-io holds a client for S3 in a global variable. Its destructor calls a logger that has
-    been destroyed already, and aborts with status 134 (tensorflow/io, issue 1912). The C library
+    been destroyed already, and aborts with status 134 (tensorflow/io#1912). The C library
     runs exit handlers in reverse order, after Python has ended and flushed its files. So this one
     runs before any destructor, and ends the process with the status that it had.
     """
