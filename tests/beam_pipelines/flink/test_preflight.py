@@ -66,7 +66,7 @@ def test_a_worker_with_other_code(refused, tmp_path):
     changed.write_text(changed.read_text() + "# changed\n")
     said = refused(f'PYTHONPATH={tmp_path / "other"} exec {WORKER} "$@"')
     assert said == (
-        "error: A worker has other code of FaceVoice than the driver; make them equal.\n"
+        "error: A worker has other code of FaceVoice than the driver; install the same there.\n"
     )
 
 
