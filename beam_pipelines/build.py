@@ -1,6 +1,6 @@
 """Runs the build command: `python -m beam_pipelines.build`, or `facevoice build`.
 
-The job itself is in other modules, as Beam cannot ship functions of a `__main__` module to workers.
+The build is in other modules, because Beam cannot send functions of a `__main__` module to workers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tfdata.storage.addresses import mask_secrets, secret_values
 
 
 class _MaskingFormatter(logging.Formatter):
-    """Keeps credentials out of what Beam and its clients log."""
+    """Masks credentials in the logs of Beam and its clients."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__(logging.BASIC_FORMAT)
@@ -26,18 +26,18 @@ class _MaskingFormatter(logging.Formatter):
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m beam_pipelines.build") -> int:
-    """Runs the command; returns its exit code."""
-    # Beam takes the root logger and, while it is imported, warns of optional parts.
+    """Runs the command; returns the exit code."""
+    # Beam logs to the root logger, and warns of missing optional packages when it is imported.
     logging.basicConfig(level=logging.ERROR, force=True)
-    given = sys.argv[1:] if argv is None else argv
-    secrets = tuple(secret_values(given))
+    arguments = sys.argv[1:] if argv is None else argv
+    secrets = tuple(secret_values(arguments))
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_MaskingFormatter(secrets))
 
     def build() -> None:
-        from beam_pipelines import driver, options  # Beam takes seconds, in which Ctrl-C may come
+        from beam_pipelines import driver, options  # takes seconds, in which Ctrl-C may come
 
-        driver.build(options.parse(given, prog))
+        driver.build(options.parse(arguments, prog))
 
     return run(
         build,
@@ -51,8 +51,8 @@ def main_and_exit(
 ) -> int:
     """Runs the command; ends the process at once if it fails.
 
-    After a failure, threads of Beam wait for workers, and workers for this process: the
-    interpreter's own exit could take for ever.
+    After a failure, threads of Beam wait for workers and workers for this process, so the normal
+    exit of the interpreter could take for ever.
     """
     code = main(argv, prog)
     if code:

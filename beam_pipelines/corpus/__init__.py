@@ -1,1 +1,1 @@
-"""What a corpus holds: people, their media files, and splits that others made."""
+"""Reads a corpus: people, their media files, and split files."""

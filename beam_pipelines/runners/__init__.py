@@ -1,1 +1,1 @@
-"""Where the job runs: runners, workers, and how far they have come."""
+"""Runs pipelines: runners, their workers, and progress."""

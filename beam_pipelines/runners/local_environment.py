@@ -1,10 +1,10 @@
-"""Beam's local runner with workers in other processes, which it reaches at no public address.
+"""Runs Beam's local runner with worker processes, without listening on public interfaces.
 
-Worker processes that a build starts, and workers of pools (`--environment_type EXTERNAL`), call it
-back at a `worker_server`. Beam's `WorkerHandlerManager` opens its own server, on all network
-interfaces, for every kind of environment except the embedded one. So `WorkerEnvironment` has the
-URN of the embedded one, and names the workers in its payload; the handler that is registered for
-the URN serves both.
+Worker processes of a build and workers of pools (`--environment_type EXTERNAL`) connect to a
+`worker_server`. Beam's `WorkerHandlerManager` opens its own server on all network interfaces for
+every environment except the embedded one. So `WorkerEnvironment` has the URN of the embedded
+environment and names the workers in its payload; the handler that is registered for the URN serves
+both.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from apache_beam.transforms.environments import Environment, python_sdk_capabili
 from beam_pipelines.errors import BuildError
 from beam_pipelines.runners.worker_server import pool_server, socket_server
 
-START_SECONDS = 60  # for a worker of a pool to import Beam and call back; three are usual
+START_SECONDS = 60  # for a worker of a pool to import Beam and connect; it usually takes 3
 POLL_SECONDS = 0.2
 
 _PROCESSES = b"processes"
 
 
 class WorkerEnvironment(Environment):
-    """Where the steps of a local run are carried out: in worker processes, or in those of pools."""
+    """Environment of a local run: worker processes of the build, or workers of pools."""
 
     def __init__(self, pools: tuple[str, ...] = ()) -> None:
-        """Takes the host:port of each pool; without any, the build starts its own processes."""
+        """Takes the host:port of each pool; without pools, the build starts worker processes."""
         super().__init__(python_sdk_capabilities(), artifacts=(), resource_hints=None)
         self._payload = ",".join(pools).encode() or _PROCESSES
 
@@ -51,8 +51,8 @@ def _handler(payload: bytes, state: Any, provision_info: Any, manager: Any) -> A
     if not payload:
         return worker_handlers.EmbeddedWorkerHandler(None, state, provision_info, manager)
     pools = [] if payload == _PROCESSES else payload.decode().split(",")
-    # Workers share a server: a step's description has one address for the data of all of them.
-    # Beam closes what stands in this attribute behind the last worker.
+    # All workers share a server, because a step has one address for their data. Beam closes the
+    # server in this attribute after the last worker.
     if manager._grpc_server is None:
         open_server = pool_server if pools else socket_server
         manager._grpc_server = open_server(state, provision_info, manager, pools)
@@ -62,7 +62,7 @@ def _handler(payload: bytes, state: Any, provision_info: Any, manager: Any) -> A
 
 
 class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
-    """One worker process of this build. If it dies, a BuildError is raised in a thread."""
+    """Worker process of this build. If it dies, a BuildError is raised in a thread."""
 
     def __init__(self, state: Any, provision_info: Any, server: Any) -> None:
         self._server = server
@@ -76,8 +76,8 @@ class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
     def start_worker(self) -> None:
         command = [sys.executable, "-m", "beam_pipelines.runners.sdk_worker"]
         command += [f"--id={self.worker_id}", f"--provision_endpoint={self._server.url}"]
-        # A child inherits what is blocked. Ctrl-C reaches all processes of a terminal, and the
-        # death of a worker must not look like the failure.
+        # A child inherits blocked signals. Ctrl-C reaches all processes of a terminal, and the
+        # death of a worker must not be reported as the failure.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self._process = subprocess.Popen(command)
@@ -99,17 +99,17 @@ class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
     def _watch(self) -> None:
         if self._process.wait() and not self._closing.is_set():
             raise BuildError(
-                f"A worker process died (exit code {self._process.returncode}), perhaps for want "
-                f"of memory; try fewer workers (--direct_num_workers). The same command goes on "
-                f"with the shards that are missing."
+                f"A worker process died (exit code {self._process.returncode}), perhaps out "
+                f"of memory; try fewer workers (--direct_num_workers). The same command resumes "
+                f"the build."
             )
 
 
 class PoolWorkerHandler(worker_handlers.ExternalWorkerHandler):
-    """One worker of a pool; pools take turns.
+    """Worker of a pool; pools are used round robin.
 
-    A BuildError is raised in a thread if the worker dies or never calls back. Beam's own handler
-    waits without end in both cases.
+    A BuildError is raised in a thread if the worker dies or never connects. Beam's handler would
+    wait for ever in both cases.
     """
 
     _turns = itertools.count()
@@ -130,8 +130,8 @@ class PoolWorkerHandler(worker_handlers.ExternalWorkerHandler):
         try:
             super().start_worker()
         except (grpc.RpcError, RuntimeError) as error:
-            told = error.details() if isinstance(error, grpc.RpcError) else str(error)
-            reason = told.strip().splitlines()[-1].rstrip(".")  # of the pool's traceback
+            details = error.details() if isinstance(error, grpc.RpcError) else str(error)
+            reason = details.strip().splitlines()[-1].rstrip(".")  # of the pool's traceback
             raise BuildError(
                 f"The worker pool at {self._pool} could not start a worker: {reason}."
             ) from None
@@ -142,7 +142,7 @@ class PoolWorkerHandler(worker_handlers.ExternalWorkerHandler):
         super().close()
 
     def _watch(self) -> None:
-        """Beam reads what a worker answers in a thread that starts and ends with its connection."""
+        """Watches the thread in which Beam reads from the worker, as long as it is connected."""
         reading = self.control_conn._read_thread
         deadline = time.monotonic() + START_SECONDS
         while reading.ident is None:
@@ -150,14 +150,14 @@ class PoolWorkerHandler(worker_handlers.ExternalWorkerHandler):
                 return
             if time.monotonic() > deadline:
                 raise BuildError(
-                    f"A worker of the pool at {self._pool} did not call back at {self._server.url} "
-                    f"within {START_SECONDS} seconds; what the pool writes may tell why. This "
-                    f"project must be installed where the pool runs, and this machine must be "
-                    f"reachable from there past any proxy."
+                    f"A worker of the pool at {self._pool} did not connect to {self._server.url} "
+                    f"within {START_SECONDS} seconds; see the output of the pool. This project "
+                    f"must be installed where the pool runs, and this machine must be reachable "
+                    f"from there without a proxy."
                 )
         reading.join()
         if not self._closing.is_set():
             raise BuildError(
-                f"A worker of the pool at {self._pool} died; what the pool writes may tell why. "
-                f"The same command goes on with the shards that are missing."
+                f"A worker of the pool at {self._pool} died; see the output of the pool. "
+                f"The same command resumes the build."
             )

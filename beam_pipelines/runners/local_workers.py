@@ -1,4 +1,4 @@
-"""The worker processes of a build on one machine: can they start, do they live, what they say."""
+"""Checks, watches and logs the worker processes of a build on one machine."""
 
 from __future__ import annotations
 
@@ -16,26 +16,34 @@ from tfdata.storage.addresses import mask_secrets
 
 
 def check_importable() -> None:
-    """Fails where Beam would hang: worker processes that cannot import this package."""
-    question = (
-        "from importlib.util import find_spec as f; raise SystemExit(not f('beam_pipelines'))"
-    )
-    # Ctrl-C reaches this process as well, which would print a traceback.
-    asked = subprocess.run([sys.executable, "-c", question], stderr=subprocess.DEVNULL, check=False)
-    if asked.returncode:
+    """Checks that worker processes can import this package; Beam would hang otherwise.
+
+    Raises:
+      BuildError: they cannot.
+    """
+    code = "from importlib.util import find_spec as f; raise SystemExit(not f('beam_pipelines'))"
+    # Ctrl-C reaches the child process as well, which would print a traceback.
+    command = [sys.executable, "-c", code]
+    if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
         raise BuildError(
-            "Worker processes could not import 'beam_pipelines'; install it: 'make setup', or "
-            "'pip install -e .' in the project's folder."
+            "Worker processes cannot import 'beam_pipelines'; install it: 'make setup', or "
+            "'pip install -e .' in the directory of the project."
         )
 
 
 @contextmanager
 def worker_logs(log: TextIO, secrets: Iterable[str] = ()) -> Iterator[TextIO]:
-    """Sends what worker processes and Beam write to standard error into a file meanwhile.
+    """Redirects the standard error of this process and its workers into a file.
 
-    Local workers inherit the descriptor and report each of their steps on it. Yields a stream that
-    still reaches the terminal. At the end the file is freed of credentials, the given values among
-    them.
+    Local workers inherit the descriptor and log each of their steps to it. At the end, credentials
+    in the file are masked.
+
+    Args:
+      log: the file.
+      secrets: values to mask in addition.
+
+    Yields:
+      A stream that still writes to the terminal.
     """
     sys.stderr.flush()
     terminal_fd = os.dup(2)
@@ -46,16 +54,16 @@ def worker_logs(log: TextIO, secrets: Iterable[str] = ()) -> Iterator[TextIO]:
         finally:
             sys.stderr.flush()
             try:
-                with suppress(OSError):  # whatever ended the build is what matters
+                with suppress(OSError):  # must not hide the error that ended the build
                     _mask_log(log, secrets)
             finally:
                 os.dup2(terminal_fd, 2)
 
 
 def _mask_log(log: TextIO, secrets: Iterable[str]) -> None:
-    """Masks credentials in a log that descriptor 2 and those of worker processes write to.
+    """Masks credentials in the log.
 
-    The file is rewritten in place, as they share its offset, which is moved along.
+    The file is rewritten in place, because this process and its workers share its offset.
     """
     log.flush()
     written = log.fileno()
@@ -69,28 +77,29 @@ def _mask_log(log: TextIO, secrets: Iterable[str]) -> None:
 
 
 def bypass_proxies() -> None:
-    """Keeps gRPC from sending what local workers say to each other through a proxy."""
+    """Keeps gRPC from using a proxy for connections on this machine."""
     for name in ("no_proxy", "NO_PROXY"):
         given = os.environ.get(name)
         os.environ[name] = ",".join(filter(None, (given, "localhost", "127.0.0.1", "::1")))
 
 
 @contextmanager
-def worker_deaths_raise() -> Iterator[None]:
-    """Ends the body with a BuildError when a worker process dies; Beam would wait for it for ever.
+def raise_worker_deaths() -> Iterator[None]:
+    """Ends the body with a BuildError if a worker process dies; Beam would wait for ever.
 
-    A death is noticed in the thread that watches the worker (see `local_environment`), and this
-    hook is told of its exception. Workers that end because of a Ctrl-C are no failure.
+    The thread that watches the worker (see `local_environment`) raises the error, and a hook for
+    uncaught exceptions of threads interrupts the main thread. Workers that end because of Ctrl-C
+    are no failure.
     """
     deaths: list[str] = []
     interrupted = threading.Event()
-    usual_hook, usual_handler = threading.excepthook, signal.getsignal(signal.SIGINT)
+    previous_hook, previous_handler = threading.excepthook, signal.getsignal(signal.SIGINT)
 
-    def hook(facts: threading.ExceptHookArgs) -> None:
-        if isinstance(facts.exc_value, BuildError) and not interrupted.is_set():
-            deaths.append(str(facts.exc_value))
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if isinstance(args.exc_value, BuildError) and not interrupted.is_set():
+            deaths.append(str(args.exc_value))
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        usual_hook(facts)
+        previous_hook(args)
 
     def interrupt(*_: object) -> None:
         interrupted.set()
@@ -101,15 +110,15 @@ def worker_deaths_raise() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        # Threads of Beam's outlive this, and have nothing to add.
-        usual_hook = _say_nothing
+        # Threads of Beam outlive this and fail, too.
+        previous_hook = _ignore
         if not deaths:
             raise
         raise BuildError(deaths[0]) from None
     finally:
-        signal.signal(signal.SIGINT, usual_handler)
-        threading.excepthook = usual_hook
+        signal.signal(signal.SIGINT, previous_handler)
+        threading.excepthook = previous_hook
 
 
-def _say_nothing(facts: threading.ExceptHookArgs) -> None:
-    del facts
+def _ignore(args: threading.ExceptHookArgs) -> None:
+    del args

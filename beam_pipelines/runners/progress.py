@@ -1,4 +1,4 @@
-"""Progress of a build, read from the notes that finished shards leave in the output folder."""
+"""Shows the progress of a build, from the result files of finished shards."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from beam_pipelines.shards.shard_results import finished_digests
 from beam_pipelines.shards.stores import Store, store_at
 from tfdata.storage.base import Place
 
-LINE_SECONDS = 15.0  # between plain lines, where there is no terminal
+LINE_SECONDS = 15.0  # between lines if there is no terminal
 
 
 @contextmanager
 def show(output: Place, terminal: TextIO) -> Iterator[None]:
-    """Shows pairs and shards done while the body runs: a bar on a terminal, else plain lines."""
+    """Shows finished pairs and shards while the body runs: a bar on a terminal, or plain lines."""
     finished = threading.Event()
     watcher = threading.Thread(target=_watch, args=(output, terminal, finished), daemon=True)
     watcher.start()
@@ -32,40 +32,40 @@ def show(output: Place, terminal: TextIO) -> Iterator[None]:
 
 
 def _watch(output: Place, terminal: TextIO, finished: threading.Event) -> None:
-    store, outline = store_at(output), None
-    while outline is None and not finished.wait(store.poll_seconds):
-        outline = read_plan_summary(output)
-    if outline is None:
+    store, summary = store_at(output), None
+    while summary is None and not finished.wait(store.poll_seconds):
+        summary = read_plan_summary(output)
+    if summary is None:
         return
-    waiting = {digest: shard.pairs for digest, shard in outline.shards.items()}
+    waiting = {digest: shard.pairs for digest, shard in summary.shards.items()}
     total, shards = sum(waiting.values()), len(waiting)
-    done_before = done = _take_done(store, waiting)
+    done_before = done = _pop_finished(store, waiting)
     bar = tqdm(
         total=total,
-        initial=done_before,  # counts, but not towards the speed
+        initial=done_before,  # does not count towards the rate
         unit="pair",
         desc="Writing",
         file=terminal,
         disable=not terminal.isatty(),
     )
-    started = spoke = time.monotonic()
-    last_look = False
-    while not last_look:
-        last_look = finished.wait(store.poll_seconds)
-        just_done = _take_done(store, waiting)
+    started = printed = time.monotonic()
+    is_last = False
+    while not is_last:
+        is_last = finished.wait(store.poll_seconds)
+        just_done = _pop_finished(store, waiting)
         done += just_done
         ready = f"{shards - len(waiting)}/{shards} shards"
         bar.set_postfix_str(ready, refresh=False)
         bar.update(just_done)
         now = time.monotonic()
-        if bar.disable and now - spoke > LINE_SECONDS and not last_look:
+        if bar.disable and now - printed > LINE_SECONDS and not is_last:
             print(plain_line(done, total, done_before, now - started, ready), file=terminal)
-            spoke = now
+            printed = now
     bar.close()
 
 
 def plain_line(done: int, total: int, done_before: int, seconds: float, shards: str) -> str:
-    """Progress as one line of a log."""
+    """Returns the progress as one line of a log."""
     return tqdm.format_meter(
         done,
         total,
@@ -78,6 +78,6 @@ def plain_line(done: int, total: int, done_before: int, seconds: float, shards: 
     )
 
 
-def _take_done(store: Store, waiting: dict[str, int]) -> int:
-    """Takes finished shards out of those waited for; returns their pairs."""
+def _pop_finished(store: Store, waiting: dict[str, int]) -> int:
+    """Removes finished shards from `waiting`; returns the number of their pairs."""
     return sum(waiting.pop(digest) for digest in finished_digests(store, waiting))

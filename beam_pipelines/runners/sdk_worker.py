@@ -1,9 +1,8 @@
 """Runs one worker process of a build: the command `facevoice-worker`.
 
 A local build, a worker pool, or a runner such as Flink (`--environment_type PROCESS`) starts it
-with the address of a provision service, which tells it the rest: where to take work from, where to
-log, which options the job has. In Beam's container images a Go program does this; on PyPI there is
-none.
+with the address of a provision service, from which it gets the addresses of the other services and
+the pipeline options. A Go program does this in Beam's container images; PyPI has no such program.
 """
 
 from __future__ import annotations
@@ -28,20 +27,23 @@ TIMEOUT_SECONDS = 60
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Works until the runner has no more to do, or is gone."""
+    """Works until the runner closes the connection."""
     parser = argparse.ArgumentParser(prog="facevoice-worker", description=__doc__)
-    parser.add_argument("--id", required=True, help="what the runner calls this worker")
-    parser.add_argument("--provision_endpoint", required=True, help="where to ask, host:port")
-    # A pool also names endpoints that are among what is learnt.
-    given, _ = parser.parse_known_args(argv)
+    parser.add_argument("--id", required=True, help="name of this worker at the runner (required)")
+    parser.add_argument(
+        "--provision_endpoint", required=True, help="host:port of the provision service (required)"
+    )
+    # A pool also passes endpoints that the provision service returns as well.
+    arguments, _ = parser.parse_known_args(argv)
     bypass_proxies()
-    os.environ.update(_environment(given.id, _learnt(given.id, given.provision_endpoint)))
+    info = _provision_info(arguments.id, arguments.provision_endpoint)
+    os.environ.update(_environment(arguments.id, info))
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main([])
 
 
-def _learnt(worker_id: str, endpoint: str) -> beam_provision_api_pb2.ProvisionInfo:
+def _provision_info(worker_id: str, endpoint: str) -> beam_provision_api_pb2.ProvisionInfo:
     with grpc.insecure_channel(endpoint) as channel:
         stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
         try:
@@ -57,18 +59,18 @@ def _learnt(worker_id: str, endpoint: str) -> beam_provision_api_pb2.ProvisionIn
 
 
 def _environment(worker_id: str, info: beam_provision_api_pb2.ProvisionInfo) -> dict[str, str]:
-    """The variables by which Beam's worker is told all this."""
+    """Returns the environment variables that configure Beam's worker."""
     endpoints: dict[str, endpoints_pb2.ApiServiceDescriptor] = {
         "CONTROL": info.control_endpoint,
         "LOGGING": info.logging_endpoint,
         "STATUS": info.status_endpoint,
     }
-    told = {
+    variables = {
         f"{name}_API_SERVICE_DESCRIPTOR": text_format.MessageToString(endpoint)
         for name, endpoint in endpoints.items()
         if endpoint.url
     }
-    return told | {
+    return variables | {
         "WORKER_ID": worker_id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
         "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),

@@ -1,8 +1,8 @@
 """Runs a worker pool: the command `facevoice-worker-pool`.
 
-A pool starts a worker process, on the machine that it runs on, whenever a build with
-`--environment_type EXTERNAL` or a cluster asks for one. Whoever reaches its port can run code as
-its user, so it listens on loopback unless --address says otherwise. Beam's own pool,
+A pool starts a worker process on its machine for each request of a build with
+`--environment_type EXTERNAL` or of a cluster. Anyone who can reach its port can run code as its
+user, so it listens on the loopback interface by default. Beam's own pool,
 `apache_beam.runners.worker.worker_pool_main` of Beam 2.77, always listens on all interfaces.
 """
 
@@ -30,39 +30,41 @@ DEFAULT_PORT = 50000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a pool until it is interrupted or terminated; returns its exit code."""
+    """Runs a pool until it is interrupted or terminated; returns the exit code."""
     parser = Parser(prog="facevoice-worker-pool", description=__doc__)
     parser.add_argument(
         "--port",
         type=_port,
         default=DEFAULT_PORT,
-        help="port to listen on; 0 takes any free one (default: %(default)s)",
+        help="port to listen on, 0 to 65535; 0 selects a free one (default: %(default)s)",
     )
     parser.add_argument(
         "--address",
         default="127.0.0.1",
-        help="address to listen on; anyone who reaches it can run code here (default: %(default)s)",
+        help="address to listen on; anyone who can reach it can run code (default: %(default)s)",
     )
-    given = parser.parse(argv)
+    arguments = parser.parse(argv)
     bypass_proxies()
     worker = Path(sys.executable).with_name("facevoice-worker")
     if not worker.is_file():
-        print(f"error: {worker} is missing; install this project there.", file=sys.stderr)
+        print(
+            f"error: {worker} is missing; install this project in the same environment.",
+            file=sys.stderr,
+        )
         return 1
     pool = BeamFnExternalWorkerPoolServicer(use_process=True, container_executable=str(worker))
     server = grpc.server(thread_pool_executor.shared_unbounded_instance())
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
-    host = f"[{given.address}]" if ":" in given.address else given.address
+    host = f"[{arguments.address}]" if ":" in arguments.address else arguments.address
     try:
-        port = server.add_insecure_port(f"{host}:{given.port}")
+        port = server.add_insecure_port(f"{host}:{arguments.port}")
     except RuntimeError:
         print(
-            f"error: {host}:{given.port} cannot be listened on; choose another --port or "
-            f"--address.",
+            f"error: cannot listen on {host}:{arguments.port}; choose another --port or --address.",
             file=sys.stderr,
         )
         return 1
-    atexit.register(_end_workers, pool)
+    atexit.register(_stop_workers, pool)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.start()
     print(f"Waiting for builds at {host}:{port}.", flush=True)
@@ -79,7 +81,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _end_workers(pool: BeamFnExternalWorkerPoolServicer) -> None:
+def _stop_workers(pool: BeamFnExternalWorkerPoolServicer) -> None:
     for process in pool._worker_processes.values():
         kill_process_gracefully(process)
 

@@ -1,7 +1,7 @@
 """Checks the worker pools that `--environment_type EXTERNAL` names.
 
-`facevoice-worker-pool` (see `worker_pool`) runs before the build and starts a worker process
-whenever a job asks for one. A job and its workers share nothing but the file system.
+A pool (`facevoice-worker-pool`, see `worker_pool`) is started before the build and starts worker
+processes on request. A build and these workers share the file system only.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from beam_pipelines.errors import BuildError
 
-TIMEOUT_SECONDS = 10  # for a pool to say that it is there
+TIMEOUT_SECONDS = 10  # for a pool to answer
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):(\d{1,5})")
 
 
 def pools_from_options(options: PipelineOptions) -> list[str]:
-    """The addresses of the pools that a local run shall use; none: it starts its own workers.
+    """Returns the addresses of the worker pools of a local run; empty without pools.
 
     Raises:
-      BuildError: another kind of environment, or none with a configuration; not an address.
+      BuildError: the type of the environment is not supported or missing, or an address is invalid.
     """
     portable = options.view_as(PortableOptions)
     kind = portable.environment_type
     if not kind:
         if portable.environment_config or portable.environment_options:
             raise BuildError(
-                "--environment_config is given without --environment_type; workers of a pool want "
+                "--environment_config is given without --environment_type; worker pools need "
                 "--environment_type EXTERNAL."
             )
         return []
     if kind != "EXTERNAL":
         raise BuildError(
-            f"--environment_type is {kind}; on this machine's runner only EXTERNAL, a worker pool, "
-            f"can be chosen, and without it the job starts its own workers."
+            f"--environment_type is {kind}; the local runner supports only EXTERNAL, for worker "
+            f"pools. Without the flag, the build starts worker processes."
         )
     given = portable.environment_config or portable.lookup_environment_option(
         "external_service_address"
@@ -47,17 +47,17 @@ def pools_from_options(options: PipelineOptions) -> list[str]:
         found = _ADDRESS.fullmatch(pool)
         if not found or not 0 < int(found[2]) < 2**16:
             raise BuildError(
-                f"--environment_config is {given or 'missing'}; --environment_type EXTERNAL wants "
-                f"the host:port of a worker pool, or several with commas between."
+                f"--environment_config is {given or 'missing'}; --environment_type EXTERNAL "
+                f"needs the host:port of a worker pool, or several with commas between."
             )
     return pools
 
 
 def check_pools(pools: list[str]) -> None:
-    """Asks each pool for a sign of life: to stop a worker that does not exist.
+    """Checks that each pool answers, by a request to stop a worker that does not exist.
 
     Raises:
-      BuildError: what is at an address, if anything, is no worker pool.
+      BuildError: no worker pool answers at an address.
     """
     for pool in pools:
         with grpc.insecure_channel(pool) as channel:

@@ -1,11 +1,11 @@
-"""The services of Beam's local runner that workers call, at an address that we choose.
+"""Serves the workers of Beam's local runner on a Unix socket or one network interface.
 
-Beam's own server, `worker_handlers.GrpcServer` of Beam 2.77, listens on all network interfaces, and
-its artifact service sends any file that this user can read to whoever names its path. Neither can
-be configured. This server has the same services except the artifact service: a local build stages
-no artifacts. Processes of the build reach it through a Unix socket in a folder that only this user
-can enter, workers of a pool at the address of this machine that leads to the pool: loopback, for a
-pool on this machine.
+Beam's server, `worker_handlers.GrpcServer` of Beam 2.77, listens on all network interfaces, and its
+artifact service sends any file that this user can read to anyone who names its path. Neither can be
+configured. This server has the same services except the artifact service, because a local build
+stages no artifacts. Worker processes of the build connect through a Unix socket in a directory that
+only this user can enter; workers of a pool connect to the address of this machine on the route to
+the pool, which is loopback for a pool on this machine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from apache_beam.utils import thread_pool_executor
 
 from beam_pipelines.errors import BuildError
 
-# Messages of any size, and as many keep-alive pings as workers send; as Beam's own server has it.
+# As in Beam's server: no limit on the size of messages or the number of keep-alive pings.
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -45,9 +45,9 @@ class WorkerServer:
     """Control, data, state, logging and provision service at one address.
 
     Attributes:
-      url: where workers find it.
-      control_handler, data_plane_handler: what Beam's `GrpcWorkerHandler` expects of a server.
-      control_port, data_port, state_port, logging_port: the same.
+      url: address for workers.
+      control_handler, data_plane_handler: handlers that Beam's `GrpcWorkerHandler` uses.
+      control_port, data_port, state_port, logging_port: ports that it uses.
       on_close: callbacks to run once the server is stopped.
     """
 
@@ -101,19 +101,19 @@ def socket_server(
     """Starts a server for worker processes of this build.
 
     Raises:
-      BuildError: the path of the temporary folder is too long for a Unix socket.
+      BuildError: the path of the temporary directory is too long for a Unix socket.
     """
     del pools
-    folder = tempfile.TemporaryDirectory(prefix="facevoice-")  # of mode 700
-    path = str(Path(folder.name) / "workers")
+    directory = tempfile.TemporaryDirectory(prefix="facevoice-")  # mode 700
+    path = str(Path(directory.name) / "workers")
     if len(path.encode()) > MAX_SOCKET_PATH_BYTES:
-        folder.cleanup()
+        directory.cleanup()
         raise BuildError(
-            f"The path {path} is too long for a socket ({len(path.encode())} bytes of at most "
-            f"{MAX_SOCKET_PATH_BYTES}); set TMPDIR to a shorter one."
+            f"The path {path} is too long for a Unix socket ({len(path.encode())} bytes, at most "
+            f"{MAX_SOCKET_PATH_BYTES}); set TMPDIR to a shorter path."
         )
     server = WorkerServer(f"unix:{path}", state, provision_info, manager)
-    server.on_close.callback(folder.cleanup)
+    server.on_close.callback(directory.cleanup)
     return server
 
 
@@ -125,23 +125,23 @@ def pool_server(
     Raises:
       BuildError: a pool cannot be reached, or two are reached through different networks.
     """
-    addresses = {_address_towards(pool): pool for pool in pools}
-    beyond = {address: pool for address, pool in addresses.items() if not _is_loopback(address)}
-    if len(beyond) > 1:
-        named = " and ".join(f"{pool} from {address}" for address, pool in beyond.items())
+    addresses = {_local_address(pool): pool for pool in pools}
+    remote = {address: pool for address, pool in addresses.items() if not _is_loopback(address)}
+    if len(remote) > 1:
+        routes = " and ".join(f"{pool} from {address}" for address, pool in remote.items())
         raise BuildError(
-            f"Worker pools are reached from different addresses of this machine ({named}), and all "
-            f"workers call back at one; name pools of one network."
+            f"Worker pools are reached from different addresses of this machine ({routes}), but "
+            f"all workers connect to one; name pools of one network."
         )
-    return WorkerServer(f"{min(beyond or addresses)}:0", state, provision_info, manager)
+    return WorkerServer(f"{min(remote or addresses)}:0", state, provision_info, manager)
 
 
-def _address_towards(pool: str) -> str:
-    """Returns the address of this machine from which a pool is reached, as it stands in a URL."""
+def _local_address(pool: str) -> str:
+    """Returns the address of this machine on the route to a pool, as written in a URL."""
     host, _, port = pool.rpartition(":")
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_DGRAM)
-        family, *_, destination = found[0]
+        addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_DGRAM)
+        family, *_, destination = addresses[0]
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect(destination)  # sends nothing
             address = str(probe.getsockname()[0])

@@ -1,1 +1,1 @@
-"""Shard plans to files, the notes about them, and the output folder that they are in."""
+"""Writes shards, their results and the output directory."""

@@ -1,6 +1,6 @@
-"""Defines the names of the files in an output folder, relative to it.
+"""Defines the names of a build's files, relative to the output directory.
 
-Names are matched exactly: files with other names were not written by a build and are left alone.
+Names are matched exactly, because a build does not touch files of other names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TEMPORARY = rf"({_WORK}|{_OTHERS}|\.build/{_DIGEST})\.{_DIGEST}\.tmp"
 
 
 def result_name(digest: str) -> str:
-    """Returns the name of the result of a shard plan."""
+    """Returns the name of the result file of a shard plan."""
     return f"{WORK_NAME}/{digest}.json"
 
 

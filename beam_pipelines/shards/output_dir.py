@@ -1,17 +1,17 @@
-"""The output folder: what is finished, what is work in progress, and the switch between them.
+"""Prepares and publishes the output directory.
 
-    OUTPUT/dataset.json                  the manifest; a folder without one is not a data set
+    OUTPUT/dataset.json                  the manifest; a directory without it is not a dataset
     OUTPUT/<split>-...-<digest>.tfrecord shards, named by their content
-    OUTPUT/card.html                     what is in it, to look at
+    OUTPUT/card.html                     a page about the dataset
     OUTPUT/rejects.jsonl                 media that could not be used, with reasons
-    OUTPUT/.build/                       notes of carried-out shard plans, for the next build
+    OUTPUT/.build/                       results of shard plans, for the next build
 
-Publishing replaces the manifest last and in one step; so an old data set stays whole until the new
-one stands. Shards that the new manifest does not name are kept for a time for those who read them
-(see `replaced_shards`).
+Publishing replaces the manifest last and atomically, so an old dataset is unchanged until the new
+one is complete. Shards that the new manifest does not name are kept for a time for programs that
+read them (see `replaced_shards`).
 
-The folder's content is not trusted: symbolic links in it are refused, only files with names that a
-build gives are removed, and existing files are replaced rather than opened for writing.
+The content of the directory is not trusted: symbolic links in it are refused, only files with names
+of a build are removed, and existing files are replaced rather than opened for writing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from tfdata.storage.files import check_no_links, create_file, parse_json
 
 @contextmanager
 def log_file(output: Place) -> Iterator[TextIO]:
-    """Creates a file on a disk for the messages of workers; it stays if the body fails.
+    """Creates a local file for the logs of workers; it is kept if the body fails.
 
     Raises:
       BuildError: it cannot be created.
@@ -59,7 +59,7 @@ def log_file(output: Place) -> Iterator[TextIO]:
     if isinstance(output, Path):
         log = output / LOG_NAME
     else:
-        # Nobody else may list this folder.
+        # mkdtemp creates a directory that only this user may list.
         log = Path(tempfile.mkdtemp(prefix="facevoice-")) / Path(LOG_NAME).name
     try:
         log.unlink(missing_ok=True)
@@ -74,11 +74,11 @@ def log_file(output: Place) -> Iterator[TextIO]:
 
 
 def check_output(output: Place) -> None:
-    """Checks that a build may write to a folder.
+    """Checks that a build may write to a directory.
 
     Raises:
-      BuildError: it holds something else than a dataset; or a symbolic link, at any depth; or
-        something else than a regular file under a name that a build gives.
+      BuildError: the directory has other files than a dataset's, a symbolic link at any depth, or
+        something else than a regular file under a name of a build.
     """
     try:
         store = store_at(output)
@@ -86,24 +86,25 @@ def check_output(output: Place) -> None:
             os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)
         ):
             _check_files(output)
-        if not store.is_empty() and not _is_ours(store):
+        if not store.is_empty() and not _belongs_to_build(store):
             raise BuildError(
-                f"--output {output} holds other files than a data set; name an empty or new folder."
+                f"--output {output} holds other files than a dataset; name an empty or new "
+                f"directory."
             )
     except OSError as error:
         raise BuildError(f"--output {output} cannot be used: {error.strerror}.") from None
 
 
 def _check_files(output: Path) -> None:
-    """Checks what is in a folder that somebody else may have made, and opens none of it.
+    """Checks the files of an untrusted directory without opening them.
 
     Raises:
-      OSError: names the first file that may not be there; `strerror` is a clause for a message.
+      OSError: a file is not allowed; `strerror` is a clause for a message.
     """
     check_no_links(output)
     work = output / WORK_NAME
     if work.exists() and not work.is_dir():
-        raise OSError(errno.ENOTDIR, f"{WORK_NAME} in it is not a folder; remove it")
+        raise OSError(errno.ENOTDIR, f"{WORK_NAME} in it is not a directory; remove it")
     for path in sorted([*output.iterdir(), *(work.iterdir() if work.exists() else ())]):
         name = path.relative_to(output).as_posix()
         if file_names.is_build_file(name) and not path.is_file():
@@ -112,12 +113,12 @@ def _check_files(output: Path) -> None:
 
 @contextmanager
 def prepare(output: Place) -> Iterator[None]:
-    """Makes the output folder ready for one build, and keeps a second one out meanwhile.
+    """Creates and locks the output directory; a dataset in it is unchanged.
 
-    A data set that is in it stays as it is. At an address, nothing keeps a second build out.
+    Remote outputs are not locked.
 
     Raises:
-      BuildError: it cannot be made or written to, holds something else, or is being built.
+      BuildError: the directory cannot be written, has other files, or is locked by another build.
     """
     check_output(output)
     with ExitStack() as stack:
@@ -134,52 +135,52 @@ def prepare(output: Place) -> Iterator[None]:
         yield
 
 
-def write_plan_summary(output: Place, outline: PlanSummary) -> None:
-    """Notes what the plan came to, before any pixel is decoded.
+def write_plan_summary(output: Place, summary: PlanSummary) -> None:
+    """Writes the plan summary, before anything is decoded.
 
     Raises:
-      BuildError: the disk refuses.
+      BuildError: it cannot be written.
     """
     try:
-        store_at(output).replace({PLAN_SUMMARY_NAME: outline.to_json().encode()})
+        store_at(output).replace({PLAN_SUMMARY_NAME: summary.to_json().encode()})
     except OSError as error:
         raise BuildError(f"The plan cannot be written to {output}: {error.strerror}.") from None
 
 
 def read_plan_summary(output: Place) -> PlanSummary | None:
-    """What the plan of the build in progress came to; None while it is being made."""
+    """Returns the plan summary of the build in progress; None while it is planning."""
     try:
         return PlanSummary.from_json(store_at(output).read(PLAN_SUMMARY_NAME))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # there is none, or none that this version wrote
+        return None  # the file is missing, or this version did not write it
 
 
 def write_leaks(output: Place, leaks: Leaks) -> None:
-    """Notes how much of validation and test is also in training.
+    """Writes the leaks of validation and test.
 
     Raises:
-      BuildError: the disk refuses.
+      BuildError: they cannot be written.
     """
     text = json.dumps({split: asdict(leak) for split, leak in leaks.items()})
     try:
         store_at(output).replace({LEAKS_NAME: text.encode()})
     except OSError as error:
-        raise BuildError(f"A note cannot be written to {output}: {error.strerror}.") from None
+        raise BuildError(f"The leaks cannot be written to {output}: {error.strerror}.") from None
 
 
 def read_leaks(output: Place) -> Leaks | None:
-    """What the build in progress leaks; None before it has ended."""
+    """Returns the leaks of the build in progress; None before it has finished."""
     try:
         fields = parse_json(store_at(output).read(LEAKS_NAME))
         return {split: Leak(**leak) for split, leak in fields.items()}
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
-        return None  # there is none, or none that this version wrote
+        return None  # the file is missing, or this version did not write it
 
 
 def write_rejects(output: Place, rejects: Iterable[Reject]) -> str:
-    """Lists the rejects of a build that fails, where they replace nothing; returns the path."""
+    """Writes the rejects of a failed build next to the dataset's; returns the path."""
     name = f"{WORK_NAME}/{REJECTS_NAME}"
-    store_at(output).replace({name: _lines(rejects)})
+    store_at(output).replace({name: _to_jsonl(rejects)})
     return f"{output}/{name}"
 
 
@@ -191,36 +192,37 @@ def publish(
     digests: Iterable[str],
     keep_replaced_seconds: float,
 ) -> ReplacedShards:
-    """Makes the new data set stand, then removes what nobody needs any more.
+    """Publishes a dataset, then removes files that are no longer needed.
 
     Args:
-      output: the folder.
-      manifest, card, rejects: the new data set's.
-      digests: of its shard plans, whose notes are kept.
+      output: directory or URL.
+      manifest, card, rejects: the new dataset's.
+      digests: its shard plans, whose results are kept.
       keep_replaced_seconds: grace time of shards that the manifest does not name.
 
     Returns:
       The shards of earlier builds that are kept, and those that were removed.
 
     Raises:
-      BuildError: the place refuses, or somebody removed shards meanwhile, as a second build into an
-        address may; an older data set is whole then.
+      BuildError: a file cannot be written, or shards were removed meanwhile, for example by a
+        second build into the same URL; an older dataset is unchanged then.
     """
     store = store_at(output)
     shards = [shard for split in manifest.splits.values() for shard in split.shards]
     named = {shard.file for shard in shards}
     try:
         found = store.sizes()
-        gone = [shard.file for shard in shards if found.get(shard.file) != shard.bytes]
-        if gone:
+        missing = [shard.file for shard in shards if found.get(shard.file) != shard.bytes]
+        if missing:
             raise BuildError(
-                f"{len(gone)} shards have gone from {output} since they were written, {gone[0]} "
-                f"for one; let one build at a time write there, and start again."
+                f"{len(missing)} shards disappeared from {output} after they were written, "
+                f"{missing[0]} for one; let one build at a time write there, and run the same "
+                f"command again."
             )
-        store.sync()  # the names of shards are there to stay before the manifest that lists them
+        store.sync()  # shards must survive a power loss before the manifest lists them
         store.replace(
             {
-                REJECTS_NAME: _lines(rejects),
+                REJECTS_NAME: _to_jsonl(rejects),
                 CARD_NAME: card.encode(),
                 MANIFEST_NAME: manifest.to_json().encode(),
             }
@@ -228,8 +230,8 @@ def publish(
         store.sync()
     except OSError as error:
         raise BuildError(
-            f"The manifest cannot be written to {output}: {error.strerror}. Mend that and start "
-            f"again; finished shards are kept."
+            f"The manifest cannot be written to {output}: {error.strerror}. Fix that and run the "
+            f"same command again; finished shards are kept."
         ) from None
     work = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME)}
     needed = {result_name(digest) for digest in digests}
@@ -245,18 +247,18 @@ def publish(
     return clean_up(store, replaced, keep_replaced_seconds, recorded=REPLACED_NAME in work)
 
 
-def _lines(rejects: Iterable[Reject]) -> bytes:
+def _to_jsonl(rejects: Iterable[Reject]) -> bytes:
     return "".join(
         json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects
     ).encode()
 
 
-def _is_ours(store: Store) -> bool:
+def _belongs_to_build(store: Store) -> bool:
     try:
-        return is_manifest(store.read(MANIFEST_NAME)) or _is_claimed(store)
+        return is_manifest(store.read(MANIFEST_NAME)) or _has_lock(store)
     except FileNotFoundError:
-        return _is_claimed(store)
+        return _has_lock(store)
 
 
-def _is_claimed(store: Store) -> bool:
+def _has_lock(store: Store) -> bool:
     return Path(LOCK_NAME).name in store.sizes(WORK_NAME)

@@ -1,14 +1,14 @@
-"""Shards of earlier builds: kept for those who read them, and removed by a later build.
+"""Keeps replaced shards for programs that still read them, and removes them in a later build.
 
-A training that reads a dataset opens shards by the manifest that it began with. So a shard that a
-new manifest no longer names is kept until it has been neither named by a manifest nor read for a
-grace time. `.build/replaced.json` records when each was first found replaced:
+A training opens the shards of the manifest that it started with. So a shard that a new manifest
+does not name is kept until a grace time has passed since it was replaced and last read.
+`.build/replaced.json` records when each shard was first found replaced:
 {"train-00000-of-00008-86f0d0e3a1b2.tfrecord": 1764158400.0}.
 
-When a file was read is its access time. Linux mounts disks with `relatime`, which updates the
-access time of a file that is read often once in 24 hours; so a grace time for readers should be
-longer than that. Mounts with `noatime`, and object stores, record no access: there only the time
-since a shard was replaced counts.
+The time of the last read is the access time. Linux mounts disks with `relatime`, which updates the
+access time of a file that is read often only once in 24 hours, so the grace time should be longer.
+Mounts with `noatime` and object stores record no access; there, only the time since a shard was
+replaced counts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tfdata.storage.files import parse_json
 
 @dataclass(frozen=True)
 class ReplacedShards:
-    """What became of the replaced shards of a dataset: name to bytes, of each."""
+    """The replaced shards that a build kept and removed, each as name to bytes."""
 
     kept: Mapping[str, int]
     removed: Mapping[str, int]
@@ -35,22 +35,22 @@ class ReplacedShards:
 def clean_up(
     store: Store, replaced: Mapping[str, int], grace_seconds: float, *, recorded: bool
 ) -> ReplacedShards:
-    """Removes replaced shards that nobody has needed for the grace time, and records the others.
+    """Removes replaced shards that were not read for the grace time, and records the others.
 
     Args:
-      store: the output folder.
+      store: the output directory.
       replaced: name to bytes of the shards that the manifest does not name.
-      grace_seconds: 0 removes all of them.
-      recorded: whether the folder has a record of replaced shards.
+      grace_seconds: grace time; 0 removes all.
+      recorded: whether the directory has a record of replaced shards.
 
     Raises:
-      OSError: the place refuses.
+      OSError: a file cannot be read, written or removed.
     """
     if not replaced and not recorded:
         return ReplacedShards({}, {})
     now = time.time()
-    before = _read_record(store) if recorded else {}
-    since = {name: min(before.get(name, now), now) for name in replaced}
+    old_record = _read_record(store) if recorded else {}
+    since = {name: min(old_record.get(name, now), now) for name in replaced}
     read = store.last_read(replaced) if grace_seconds else {}
     removed = {
         name: size
@@ -62,13 +62,13 @@ def clean_up(
     record = {name: since[name] for name in sorted(kept)}
     if not record and recorded:
         store.delete([REPLACED_NAME])
-    elif record != before:
+    elif record != old_record:
         store.replace({REPLACED_NAME: json.dumps(record, indent=1).encode()})
     return ReplacedShards(kept, removed)
 
 
 def _read_record(store: Store) -> dict[str, float]:
-    """Returns the record without what no build has written; empty if it cannot be read."""
+    """Returns the valid entries of the record; none if it cannot be read."""
     try:
         found = parse_json(store.read(REPLACED_NAME))
     except (OSError, ValueError):

@@ -1,4 +1,7 @@
-"""What became of each shard plan: notes that the next build, and the summary, are made from."""
+"""Reads and writes shard results: one JSON file per shard plan, from which builds resume.
+
+The summary and the manifest are made from them.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,12 @@ from tfdata.storage.files import parse_json
 
 @dataclass(frozen=True)
 class Replacement:
-    """How a pair with broken media was filled.
+    """Media that replaced the broken ones of a pair.
 
     Attributes:
-      spares: digest of the spares that it had.
-      face, window: which was used: 0 its own, 1 its first spare, and so on; None if none was left.
+      spares: digest of the spares of the pair.
+      face, window: index of the used medium: 0 is the pair's own, 1 its first spare, and so on;
+        None if all are broken.
     """
 
     spares: str
@@ -33,18 +37,18 @@ class Replacement:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard plan.
+    """Result of a shard plan.
 
     Attributes:
-      run_id: the run that wrote the shard.
+      run_id: the build that wrote the shard.
       split: one of SPLITS.
-      file: name of the shard below the output folder; None where no pair could be used.
-      records, bytes, sha256: its content.
+      file: name of the shard in the output directory; None if no pair could be used.
+      records, bytes, sha256: number of records, size and digest of the shard.
       pairs: identity to number of records.
-      sessions: identity to the videos of its faces and voices.
-      opened: images that were opened.
+      sessions: identity to the videos of its faces and windows.
+      opened: number of images that were opened.
       rejects: media that could not be used.
-      out_of_reach: whether some of these could not even be read, and may be another time.
+      out_of_reach: whether some rejects could not be read at all, and may be readable later.
       replaced: key to Replacement, of pairs with broken media.
     """
 
@@ -62,71 +66,75 @@ class ShardResult:
     replaced: dict[str, Replacement]
 
 
-def written_pairs(plan: ShardPlan, note: ShardResult) -> Iterator[Pair]:
-    """The pairs that became records, with the media that they were made from."""
+def written_pairs(plan: ShardPlan, result: ShardResult) -> Iterator[Pair]:
+    """Yields the pairs that were written, with the media that were used."""
     for pair in plan.pairs:
-        change = note.replaced.get(pair.key)
-        if change is None:
+        replacement = result.replaced.get(pair.key)
+        if replacement is None:
             yield replace(pair, spare_faces=(), spare_windows=())
-        elif change.face is not None and change.window is not None:
+        elif replacement.face is not None and replacement.window is not None:
             yield replace(
                 pair,
-                face=(pair.face, *pair.spare_faces)[change.face],
-                window=(pair.window, *pair.spare_windows)[change.window],
+                face=(pair.face, *pair.spare_faces)[replacement.face],
+                window=(pair.window, *pair.spare_windows)[replacement.window],
                 spare_faces=(),
                 spare_windows=(),
             )
 
 
-def is_reusable(plan: ShardPlan, note: ShardResult) -> bool:
-    """Whether what decided about broken media is as it was: they can be read, and the spares."""
-    return not note.out_of_reach and all(
-        note.replaced[pair.key].spares == spares_digest(pair)
+def is_reusable(plan: ShardPlan, result: ShardResult) -> bool:
+    """Returns whether the plan would give the same result again, as far as broken media go.
+
+    It might not if media could not be read at all, or if the spares of a replaced pair differ.
+    """
+    return not result.out_of_reach and all(
+        result.replaced[pair.key].spares == spares_digest(pair)
         for pair in plan.pairs
-        if pair.key in note.replaced
+        if pair.key in result.replaced
     )
 
 
 def existing_shards(output: Place, digests: Iterable[str]) -> list[str]:
-    """The plans that were carried out, as far as the sizes of their shards tell."""
+    """Returns the digests whose shards exist and have the expected sizes."""
     store = store_at(output)
     sizes = store.sizes()
-    notes = ((digest, read_result(store, digest)) for digest in finished_digests(store, digests))
+    finished = finished_digests(store, digests)
+    results = ((digest, read_result(store, digest)) for digest in finished)
     return [
         digest
-        for digest, note in notes
-        if note is not None and (note.file is None or sizes.get(note.file) == note.bytes)
+        for digest, result in results
+        if result is not None and (result.file is None or sizes.get(result.file) == result.bytes)
     ]
 
 
 def finished_digests(store: Store, digests: Iterable[str]) -> list[str]:
-    """The plans that have a note."""
+    """Returns the digests that have a result file."""
     names = store.sizes(WORK_NAME)
     return [digest for digest in digests if f"{digest}.json" in names]
 
 
-def write_result(store: Store, digest: str, note: ShardResult) -> None:
-    store.replace({result_name(digest): json.dumps(asdict(note)).encode()})
+def write_result(store: Store, digest: str, result: ShardResult) -> None:
+    store.replace({result_name(digest): json.dumps(asdict(result)).encode()})
 
 
 def read_result(store: Store, digest: str) -> ShardResult | None:
-    """The note of a plan that was carried out, or None."""
+    """Returns the result of a plan, or None if there is no valid one."""
     try:
         fields: dict[str, Any] = parse_json(store.read(result_name(digest)))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
-        replaced = {key: Replacement(**change) for key, change in fields.pop("replaced").items()}
-        note = ShardResult(**fields, rejects=rejects, replaced=replaced)
-        return note if _is_sound(note) else None
+        replaced = {key: Replacement(**value) for key, value in fields.pop("replaced").items()}
+        result = ShardResult(**fields, rejects=rejects, replaced=replaced)
+        return result if _is_valid(result) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # there is none, or none that this version wrote
+        return None  # the file is missing, or this version did not write it
 
 
-def _is_sound(note: ShardResult) -> bool:
-    """Checks the types that summaries rely on, and that the file is a shard in the folder."""
-    numbers = (note.records, note.bytes, note.opened, *note.pairs.values())
+def _is_valid(result: ShardResult) -> bool:
+    """Returns whether fields have the types that summaries rely on, and the name is a shard's."""
+    numbers = (result.records, result.bytes, result.opened, *result.pairs.values())
     return (
         all(isinstance(number, int) for number in numbers)
-        and all(isinstance(videos, list) for videos in note.sessions.values())
-        and note.split in SPLITS
-        and (note.file is None or is_shard(note.file))
+        and all(isinstance(videos, list) for videos in result.sessions.values())
+        and result.split in SPLITS
+        and (result.file is None or is_shard(result.file))
     )

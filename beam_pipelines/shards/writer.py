@@ -1,8 +1,8 @@
-"""One shard plan to one TFRecord file: the unit of work.
+"""Writes the TFRecord file of one shard plan: the unit of work.
 
-A worker decodes the pairs of a shard one after the other, writes them into a temporary file and
-publishes it, whole, under a name that carries its digest. What it made, and from what, is
-noted in `.build/<plan digest>.json`; a plan that was already carried out is not carried out again.
+A worker decodes the pairs of a shard one by one, writes them to a temporary file, and publishes the
+finished file under a name with the digest of its content. The result is written to
+`.build/<plan digest>.json`, so the shard is not written again by later builds.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ M = TypeVar("M", bound=MediaReference)
 
 
 @dataclass(frozen=True)
-class Used(Generic[M]):
-    """The medium that was used, its place among those that stood by, and what it became."""
+class Decoded(Generic[M]):
+    """A decoded medium, and its index among a pair's own medium and the spares."""
 
-    at: int
+    index: int
     medium: M
     array: NDArray[np.uint8]
 
 
 def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
-    """Carries out one shard plan, unless its note says that it was; memory is one pair's.
+    """Writes a shard, unless an earlier build has written it. One pair at a time is in memory.
 
     Raises:
       BuildError: the output cannot be written.
@@ -63,29 +63,29 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
     digest = plan_digest(plan, job)
     try:
         store = store_at(job.output)
-        note = read_result(store, digest)
-        if note is not None and is_reusable(plan, note) and _stands(store, note):
-            return note
-        note = _write(plan, job, store, digest)
-        write_result(store, digest, note)
+        result = read_result(store, digest)
+        if result is not None and is_reusable(plan, result) and _shard_exists(store, result):
+            return result
+        result = _write(plan, job, store, digest)
+        write_result(store, digest, result)
     except OSError as error:
         raise BuildError(
             f"The shard {plan.split} {plan.index} cannot be written to {job.output}: "
-            f"{error.strerror}. Mend that and start again; finished shards are kept."
+            f"{error.strerror}. Fix that and run the same command again; finished shards are kept."
         ) from None
-    return note
+    return result
 
 
 def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
-    """The size of a shard, if each pair is made from its own media; within 1 %."""
+    """Returns the size of a shard within 1 % if no media are broken."""
     image = np.zeros(settings.image_shape, np.uint8)
     levels = np.zeros(settings.spectrogram_shape, np.uint8)
     record = len(frame(_record(plan.pairs[0], image, levels)))
     return record * len(plan.pairs)
 
 
-def _stands(store: Store, note: ShardResult) -> bool:
-    return note.file is None or store.still_holds(note.file, note.bytes, note.sha256)
+def _shard_exists(store: Store, result: ShardResult) -> bool:
+    return result.file is None or store.still_holds(result.file, result.bytes, result.sha256)
 
 
 def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
@@ -98,34 +98,34 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
 
     faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
 
-    def face_of(file: MediaFile) -> NDArray[np.uint8]:
+    def decode_face(file: MediaFile) -> NDArray[np.uint8]:
         return read_face(faces.source(file.path), job.features)
 
-    def voice_of(window: Window) -> NDArray[np.uint8]:
+    def decode_window(window: Window) -> NDArray[np.uint8]:
         samples = read_window(audio.source(window.path), window.start_samples, job.features)
         return spectrogram(samples, job.features)
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
-            face = _first_usable(FACE, (pair.face, *pair.spare_faces), face_of, rejects)
-            voice = _first_usable(CLIP, (pair.window, *pair.spare_windows), voice_of, rejects)
-            opened += 1 + (len(pair.spare_faces) if face is None else face.at)
-            used = (face.at if face else None, voice.at if voice else None)
+            face = _first_usable(FACE, (pair.face, *pair.spare_faces), decode_face, rejects)
+            window = _first_usable(CLIP, (pair.window, *pair.spare_windows), decode_window, rejects)
+            opened += 1 + (len(pair.spare_faces) if face is None else face.index)
+            used = (face.index if face else None, window.index if window else None)
             if used != (0, 0):
                 replaced[pair.key] = Replacement(spares_digest(pair), *used)
-            if face is None or voice is None:
+            if face is None or window is None:
                 continue
-            made = replace(pair, face=face.medium, window=voice.medium)
-            framed = frame(_record(made, face.array, voice.array))
+            written = replace(pair, face=face.medium, window=window.medium)
+            framed = frame(_record(written, face.array, window.array))
             file.write(framed)
             content.update(framed)
             size += len(framed)
-            pairs[made.identity] += 1
-            sessions[made.identity] |= {made.session, made.face.session}
+            pairs[written.identity] += 1
+            sessions[written.identity] |= {written.session, written.face.session}
         name = None
         if size:
-            place = f"{plan.split}-{plan.index:05d}-of-{job.num_shards:05d}"
-            name = f"{place}-{content.hexdigest()[:12]}.tfrecord"
+            prefix = f"{plan.split}-{plan.index:05d}-of-{job.num_shards:05d}"
+            name = f"{prefix}-{content.hexdigest()[:12]}.tfrecord"
             store.publish(file, name)
     return ShardResult(
         run_id=job.run_id,
@@ -144,7 +144,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
 
 
 def _is_out_of_reach(reject: Reject, job: Job) -> bool:
-    """Whether the bytes of a file could not be read: no permission, a disk in trouble."""
+    """Returns whether the bytes of a file cannot be read: no permission, or an I/O error."""
     if reject.reason != Reason.UNREADABLE:
         return False
     tree = tree_at(job.faces_root if reject.kind == FACE else job.audio_root)
@@ -153,11 +153,11 @@ def _is_out_of_reach(reject: Reject, job: Job) -> bool:
 
 def _first_usable(
     kind: str, media: Iterable[M], read: Callable[[M], NDArray[np.uint8]], rejects: list[Reject]
-) -> Used[M] | None:
-    """The first medium that can be read; those before it, which cannot, are noted."""
-    for at, medium in enumerate(media):
+) -> Decoded[M] | None:
+    """Returns the first medium that can be decoded, or None; adds those before it to `rejects`."""
+    for index, medium in enumerate(media):
         try:
-            return Used(at, medium, read(medium))
+            return Decoded(index, medium, read(medium))
         except MediaError as error:
             rejects.append(Reject(kind, medium.path, error.reason.value, error.detail))
     return None

@@ -1,4 +1,4 @@
-"""What the build says to mistakes that people make: one sentence, a non-zero exit code."""
+"""Tests of wrong arguments: a one-line error and a non-zero exit code."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def test_a_meta_file_alone_is_refused(corpus, build, capsys):
 
 
 @pytest.mark.parametrize("flag", ["faces", "audio", "meta"])
-def test_a_path_that_does_not_exist_is_named(corpus, build, capsys, tmp_path, flag):
+def test_a_missing_path_is_in_the_error(corpus, build, capsys, tmp_path, flag):
     given = {"faces": corpus.faces, "audio": corpus.audio, "meta": corpus.meta}
     given[flag] = tmp_path / "nowhere"
     error = sentence_of(build, capsys, *(f"--{name}={path}" for name, path in given.items()))
     assert str(tmp_path / "nowhere") in error
 
 
-def test_swapped_trees_show_a_name_from_each_side(corpus, build, capsys):
+def test_the_error_of_swapped_trees_has_a_name_of_each_tree(corpus, build, capsys):
     error = sentence_of(
         build,
         capsys,
@@ -86,7 +86,7 @@ def test_swapped_trees_show_a_name_from_each_side(corpus, build, capsys):
     assert "'Person_0'" in error
 
 
-def test_a_meta_file_without_its_columns_is_shown(corpus, build, capsys, tmp_path):
+def test_a_meta_file_without_its_columns_is_refused(corpus, build, capsys, tmp_path):
     meta = tmp_path / "meta.csv"
     meta.write_text("id,name\nid10000,Person_0\n")
     error = sentence_of(
@@ -96,20 +96,20 @@ def test_a_meta_file_without_its_columns_is_shown(corpus, build, capsys, tmp_pat
     assert "VoxCeleb1 ID" in error
 
 
-def test_a_folder_of_other_things_is_not_taken_for_output(corpus, build, capsys, tmp_path):
+def test_a_directory_with_other_files_is_refused_as_output(corpus, build, capsys, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     error = sentence_of(build, capsys, *corpus.flags, f"--output={tmp_path}")
     assert "other files" in error
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_an_output_that_cannot_be_made_is_named(corpus, build, capsys, tmp_path):
+def test_an_output_that_cannot_be_created_is_in_the_error(corpus, build, capsys, tmp_path):
     (tmp_path / "file").write_text("")
     error = sentence_of(build, capsys, *corpus.flags, f"--output={tmp_path / 'file' / 'set'}")
     assert str(tmp_path / "file" / "set") in error
 
 
-def test_beam_options_pass_and_remote_ones_stand_behind_bare_dashes(corpus):
+def test_beam_options_are_accepted_and_remote_options_follow_bare_dashes(corpus):
     found = options.parse(
         [*corpus.flags, "--runner=FlinkRunner", "--job_name=x", "--", "--checkpointing_interval=9"]
     )
@@ -117,14 +117,14 @@ def test_beam_options_pass_and_remote_ones_stand_behind_bare_dashes(corpus):
     assert found.beam_flags == ("--job_name=x", "--checkpointing_interval=9")
 
 
-def test_an_option_that_only_a_job_server_knows_is_refused_elsewhere(corpus, build, capsys):
+def test_an_option_of_a_job_server_is_refused_before_bare_dashes(corpus, build, capsys):
     error = sentence_of(build, capsys, *corpus.flags, "--checkpointing_interval=9")
     assert "--checkpointing_interval" in error
     assert "bare --" in error
 
 
 @pytest.mark.parametrize("flag", ["faces", "audio", "meta", "split_file"])
-def test_media_and_tables_at_an_address_are_refused(corpus, build, capsys, flag):
+def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsys, flag):
     error = sentence_of(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
     assert "gs://bucket/x" in error
     assert "copy" in error
@@ -139,7 +139,7 @@ def test_media_and_tables_at_an_address_are_refused(corpus, build, capsys, flag)
         ("s3://bucket/x[1]", "a URL is like s3://bucket/folder"),
     ],
 )
-def test_an_address_that_cannot_be_written_to_is_refused(corpus, build, capsys, address, words):
+def test_an_output_url_that_cannot_be_written_is_refused(corpus, build, capsys, address, words):
     error = sentence_of(build, capsys, *corpus.flags, f"--output={address}")
     assert address in error
     assert words in error

@@ -1,4 +1,4 @@
-"""Builds among dying workers, full disks, odd files, and folders that hold something else."""
+"""Tests of builds with dying workers, full disks, irregular files and other files in the output."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def many(tmp_path_factory):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-def test_a_worker_that_dies_ends_the_build_with_a_sentence_and_the_next_one_goes_on(many, tmp_path):
+def test_a_dying_worker_ends_the_build_with_one_line_and_the_next_build_resumes(many, tmp_path):
     output = tmp_path / "set"
     flags = [*SLOW, "--direct_num_workers=2"]
     with start_build(many, output, *flags) as build:
@@ -56,7 +56,7 @@ def test_a_worker_that_dies_ends_the_build_with_a_sentence_and_the_next_one_goes
     assert not list(output.rglob("*.tmp"))
 
 
-def test_ctrl_c_on_the_whole_process_group_is_told_as_such(many, tmp_path):
+def test_ctrl_c_on_the_process_group_is_reported_as_such(many, tmp_path):
     output = tmp_path / "set"
     with start_build(many, output, *SLOW, "--direct_num_workers=2") as build:
         while not list(output.glob("*.tfrecord")):
@@ -83,13 +83,13 @@ def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path, prog
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
-def test_a_second_build_into_one_folder_waits_outside(corpus, build, capsys, tmp_path):
+def test_a_second_build_into_a_locked_output_is_refused(corpus, build, capsys, tmp_path):
     with prepare(tmp_path / "set"):
         assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
     assert "Another build is writing" in capsys.readouterr().err
 
 
-def test_other_peoples_files_are_neither_taken_over_nor_removed(corpus, build, capsys, tmp_path):
+def test_other_files_are_neither_overwritten_nor_removed(corpus, build, capsys, tmp_path):
     theirs = tmp_path / "theirs"
     (theirs / ".build").mkdir(parents=True)
     (theirs / "dataset.json").write_text('{"name": "another program"}')
@@ -106,7 +106,7 @@ def test_other_peoples_files_are_neither_taken_over_nor_removed(corpus, build, c
     assert (ours / "my.tfrecord").read_bytes() == b"mine"
 
 
-def test_links_are_followed_and_what_is_no_file_is_listed(build, tmp_path):
+def test_links_are_followed_and_irregular_files_are_rejected(build, tmp_path):
     corpus = write_corpus(tmp_path)
     video = corpus.faces / "Person_0" / "1.6" / "-video00"
     video.rename(tmp_path / "moved")
@@ -126,7 +126,7 @@ def test_links_are_followed_and_what_is_no_file_is_listed(build, tmp_path):
     assert sum(split.pairs for split in load_manifest(output).splits.values()) == 30
 
 
-def test_file_names_of_any_bytes_and_any_unicode_form(build, tmp_path):
+def test_file_names_with_any_bytes_and_any_unicode_form(build, tmp_path):
     corpus = write_corpus(tmp_path, people=2)
     (corpus.faces / "Person_0").rename(corpus.faces / unicodedata.normalize("NFD", "Zoë"))
     meta = corpus.meta.read_text().replace("Person_0", unicodedata.normalize("NFC", "Zoë"))
@@ -149,7 +149,7 @@ def test_file_names_of_any_bytes_and_any_unicode_form(build, tmp_path):
     assert set(load_manifest(output).people) == {"Person_1"}
 
 
-def test_a_line_that_the_meta_file_repeats_counts_once(corpus, build, tmp_path):
+def test_repeated_lines_of_the_meta_file_count_once(corpus, build, tmp_path):
     meta = tmp_path / "meta.csv"
     lines = corpus.meta.read_text().splitlines()
     meta.write_text("\n".join([*lines, lines[-1]]))
@@ -201,7 +201,7 @@ def test_a_new_preprocessing_revision_makes_new_shards(
     ("name", "value"),
     [("worker_code", "edited"), ("software", software() | {"soxr": "0.2"})],
 )
-def test_a_worker_that_would_make_other_bytes_is_refused(
+def test_a_worker_with_other_code_or_packages_is_refused(
     corpus, build, tmp_path, capsys, monkeypatch, name, value
 ):
     monkeypatch.setattr(f"beam_pipelines.shards.fingerprints.{name}", lambda: value)
@@ -211,7 +211,7 @@ def test_a_worker_that_would_make_other_bytes_is_refused(
 
 
 @pytest.mark.parametrize("step", range(3))
-def test_a_disk_that_fills_up_at_the_very_end_changes_nothing_of_the_old_data_set(
+def test_a_disk_that_is_full_while_publishing_leaves_the_old_dataset_unchanged(
     corpus, data_set, build, tmp_path, capsys, monkeypatch, step
 ):
     output = shutil.copytree(data_set, tmp_path / "set")
@@ -238,7 +238,9 @@ def test_a_disk_that_fills_up_at_the_very_end_changes_nothing_of_the_old_data_se
 @pytest.mark.parametrize(
     "flags", [["--frequency_scale=mel", "--bands=12"], ["--trim_silence_db=30"]]
 )
-def test_other_ways_to_see_and_cut_audio_go_through_the_build(corpus, build, tmp_path, flags):
+def test_settings_of_spectrograms_and_trimming_are_used_by_the_build(
+    corpus, build, tmp_path, flags
+):
     assert build(*corpus.flags, *flags, f"--output={tmp_path / 'set'}") == 0
     manifest = load_manifest(tmp_path / "set")
     assert sum(split.pairs for split in manifest.splits.values()) == 30
@@ -249,7 +251,7 @@ def test_other_ways_to_see_and_cut_audio_go_through_the_build(corpus, build, tmp
     assert spectrogram(window, settings).tobytes() == record["spectrogram"]
 
 
-def test_a_disk_that_takes_no_more_is_one_sentence(corpus, build, tmp_path):
+def test_a_full_disk_is_a_one_line_error(corpus, build, tmp_path):
     def limit():  # as a full disk, but for the words: writing on fails with "File too large"
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
@@ -262,7 +264,7 @@ def test_a_disk_that_takes_no_more_is_one_sentence(corpus, build, tmp_path):
         assert error.count("\n") == 1
         assert error.startswith("error: The shard ")
         assert error.endswith(
-            "File too large. Mend that and start again; finished shards are kept.\n"
+            "File too large. Fix that and run the same command again; finished shards are kept.\n"
         )
         assert not (output / "dataset.json").exists()
         assert not list(output.rglob("*.tmp"))

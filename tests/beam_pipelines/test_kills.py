@@ -1,4 +1,4 @@
-"""Builds that are killed at random moments, again and again, and started again."""
+"""Tests of builds that are killed at random moments and run again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def whole(output):
         pytest.param(50, 5, "multi_processing", marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_build_leaves_a_whole_data_set_and_ends_with_the_same_bytes(
+def test_a_killed_build_leaves_a_complete_dataset_and_the_next_has_the_same_bytes(
     build, tmp_path, kills, people, mode
 ):
     corpus = write_corpus(tmp_path / "corpus", people=people, videos=5, per_video=4)

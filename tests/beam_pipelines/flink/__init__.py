@@ -1,1 +1,1 @@
-"""A real Flink cluster on loopback, and the build on it."""
+"""Tests of builds on a Flink cluster on loopback."""

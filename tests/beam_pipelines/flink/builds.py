@@ -1,4 +1,4 @@
-"""Builds on a cluster, each a process of its own."""
+"""Runs builds on a cluster, each in a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster for all tests of this folder, and corpora for them."""
+"""Fixtures: one cluster for all tests of this directory, and corpora."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists and plans a corpus on a cluster, and writes nothing but the outline.
+"""Lists and plans a corpus on a cluster, and writes only the plan summary.
 
 Prints the shards, the pairs, and the peak of the driver's memory in MB.
 
@@ -41,12 +41,12 @@ def main(faces: Path, audio: Path, output: Path, flags: list[str]) -> None:
         add_planning(pipeline, people, job, plan)
         with (output / "driver.log").open("w") as log:
             run_pipeline(pipeline, log)
-    outline = output_dir.read_plan_summary(output)
-    assert outline is not None
-    pairs = sum(shard.pairs for shard in outline.shards.values())
+    summary = output_dir.read_plan_summary(output)
+    assert summary is not None
+    pairs = sum(shard.pairs for shard in summary.shards.values())
     peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     assert peak_kb is not None
-    print(len(outline.shards), pairs, int(peak_kb[1]) // 1024)
+    print(len(summary.shards), pairs, int(peak_kb[1]) // 1024)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A cluster's data set has the bytes of one machine's, rejects and summary included."""
+"""Tests that a cluster writes the same bytes, rejects and summary as one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosts with addresses and folders of their own: all that they share is an S3 server."""
+"""Tests of hosts that share an S3 server only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines of a cluster that die in the middle: it recovers, or the next start goes on."""
+"""Tests of machines that die during a build: the cluster recovers, or the next build resumes."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def ended(cluster, output, flags, process):
     builds.check_failed(process, error)
     assert not whole(output)
     said = builds.build(cluster, output, *flags)
-    return "went on with shards that stood" if "were there already" in said else "began anew"
+    return "resumed with existing shards" if "were there already" in said else "began anew"
 
 
 @pytest.mark.parametrize("kill", [kill_task_manager, kill_worker])
-def test_a_build_with_a_death_in_it_ends_with_the_same_bytes(
+def test_a_build_that_recovers_from_a_death_writes_the_same_bytes(
     cluster, many, undisturbed, kill, tmp_path
 ):
     output, flags = tmp_path / "set", [*SLOW, *many, *builds.by_process()]
@@ -54,7 +54,7 @@ def test_a_build_with_a_death_in_it_ends_with_the_same_bytes(
         how = ended(cluster, output, flags, process)
     cluster.wait_for(2)
     print(f"{kill.__name__}: {how}")
-    assert how == "went on with shards that stood" or cluster.recoveries() > before
+    assert how == "resumed with existing shards" or cluster.recoveries() > before
     assert files_of(output) == undisturbed
     assert not list(output.rglob("*.tmp"))
 

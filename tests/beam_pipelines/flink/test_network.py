@@ -1,4 +1,4 @@
-"""What the cluster of the tests, a build on it and its job server listen on."""
+"""Tests of the network addresses of the cluster, a build on it, and its job server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster whose workers read from, and write to, an S3 server on loopback."""
+"""Tests of a cluster whose workers read from and write to an S3 server on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listing of more than a million files is read and planned by the workers, not by the driver."""
+"""Tests that workers, and not the driver, list and plan a million files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker of a cluster lacks is told by the question before the build."""
+"""Tests of the check of a cluster's worker before the build."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refused(cluster, corpus, tmp_path):
     return run
 
 
-def test_a_worker_that_never_calls_back(refused):
+def test_a_worker_that_never_connects(refused):
     said = refused("exec sleep 1000", "--preflight_seconds=20")
     assert "No worker answered within 20 seconds" in said
     assert "needs this project installed" in said
@@ -66,14 +66,15 @@ def test_a_worker_with_other_code(refused, tmp_path):
     changed.write_text(changed.read_text() + "# changed\n")
     said = refused(f'PYTHONPATH={tmp_path / "other"} exec {WORKER} "$@"')
     assert said == (
-        "error: A worker has other code of FaceVoice than the driver; make them equal.\n"
+        "error: A worker has other code of FaceVoice than the driver; install the same there.\n"
     )
 
 
 def test_a_misspelt_option_of_the_job_server(refused):
     said = refused("true", "--", "--number_of_execution_retry=1")
     assert (
-        "knows no --number_of_execution_retry; did you mean --number_of_execution_retries?" in said
+        "does not know --number_of_execution_retry; did you mean --number_of_execution_retries?"
+        in said
     )
 
 

@@ -1,4 +1,4 @@
-"""What keeps a build from starting on a cluster is one sentence, told before any work is done."""
+"""Tests of builds that cannot start on a cluster: a one-line error before any work."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def sentence(corpus, capsys, tmp_path):
 
 def test_a_jar_that_is_not_there(sentence):
     said = sentence("--flink_master=127.0.0.1:1", "--flink_job_server_jar=/nowhere/server.jar")
-    assert "--flink_job_server_jar /nowhere/server.jar is not there" in said
+    assert "--flink_job_server_jar /nowhere/server.jar does not exist" in said
 
 
 def test_a_jar_that_cannot_be_fetched(sentence, monkeypatch, tmp_path):
@@ -63,7 +63,7 @@ def test_a_jar_that_cannot_be_fetched(sentence, monkeypatch, tmp_path):
         jar = f"http://{nothing.replace('127.0.0.1', '127.0.0.2')}/job-server.jar"
         said = sentence("--flink_master=[auto]", f"--flink_job_server_jar={jar}", cache)
     assert "Flink's job server cannot be started" in said
-    assert "fetch the jar" in said
+    assert "download the jar" in said
 
 
 def test_no_java(sentence):

@@ -1,4 +1,4 @@
-"""Builds on a cluster that end too early publish nothing, and the next one goes on."""
+"""Tests of builds on a cluster that are stopped: they publish nothing, and the next resumes."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_the_job_on_the_cluster(cluster, many, undisturbed, to, tmp_
     check_it_goes_on(cluster, output, flags, undisturbed)
 
 
-def test_ctrl_c_ends_the_question_before_the_build(cluster, corpus, tmp_path):
+def test_ctrl_c_ends_the_check_before_the_build(cluster, corpus, tmp_path):
     known = jobs(cluster)
     flags = [*SMALL, *corpus.flags, *builds.by_process()]
     with builds.start(cluster, tmp_path / "set", *flags) as process:

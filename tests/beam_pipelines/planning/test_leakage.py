@@ -1,4 +1,4 @@
-"""How much leaks, counted by hand and by the definition in plain loops."""
+"""Tests of leakage against counts by hand and by plain loops."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_split_by_videos_leaks_nothing():
     assert {(leak.same_video, leak.same_audio) for leak in leaks.values()} == {(0, 0)}
 
 
-def test_leaks_of_people_add_up_and_are_said_in_words():
+def test_leaks_of_people_are_summed_and_printed():
     one = {"validation": Leak(10, 5, 0), "test": Leak(0, 0, 0)}
     total = sum_leaks([one, one])
     assert total == {"validation": Leak(20, 10, 0), "test": Leak(0, 0, 0)}

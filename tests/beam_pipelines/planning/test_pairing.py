@@ -1,4 +1,4 @@
-"""Which face goes with which window, and what stands by: pure functions on references."""
+"""Tests of pairing and spares."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def spans(pair):
 
 
 @pytest.mark.parametrize("settings", WAYS)
-def test_each_medium_serves_one_pair_only_as_its_own_or_as_a_spare(settings):
+def test_each_medium_is_used_once_in_a_pair_or_as_a_spare(settings):
     found = media({f"v{i}": 4 + i for i in range(9)}, seconds=10.0)
     pairs = plan(found, pairs_per_person=20, **settings)
     assert len(pairs) == 20
@@ -48,7 +48,7 @@ def test_spares_are_of_the_same_split():
             assert split_of[spare.session] == pair.split
 
 
-def test_a_spare_is_of_the_same_video_as_long_as_that_has_any():
+def test_spares_of_the_same_video_come_first():
     found = media({"a": 10, "b": 10})
     pairs = plan(found, pairs_per_person=8, **ALL_TRAIN)
     for pair in pairs:
@@ -56,7 +56,7 @@ def test_a_spare_is_of_the_same_video_as_long_as_that_has_any():
         assert pair.spare_windows[0].session == pair.session
 
 
-def test_no_window_stands_by_for_another_of_its_own_clip():
+def test_no_window_is_a_spare_for_another_of_the_same_clip():
     found = media({"a": 3, "b": 1}, seconds=60.0, face_videos={"a": 4, "b": 4})
     pairs = plan(found, pairs_per_person=6, **ALL_TRAIN)
     assert any(pair.spare_windows for pair in pairs)
@@ -64,7 +64,7 @@ def test_no_window_stands_by_for_another_of_its_own_clip():
         assert pair.window.path not in {spare.path for spare in pair.spare_windows}
 
 
-def test_no_pair_has_more_spares_than_it_could_need():
+def test_no_pair_has_more_than_the_maximum_of_spares():
     pairs = plan(media({"a": 300}), pairs_per_person=2, **ALL_TRAIN)
     assert [len(pair.spare_faces) for pair in pairs] == [MAX_SPARES, MAX_SPARES]
 
@@ -85,7 +85,7 @@ def test_pairing_by_identity_stays_within_a_split():
 
 
 @pytest.mark.parametrize("pairing", ["session", "identity"])
-def test_no_clip_gives_a_second_window_before_all_gave_their_first(pairing):
+def test_second_windows_come_after_the_first_windows_of_all_clips(pairing):
     found = media({"a": 1, "b": 9}, seconds=30.0, face_videos={"a": 9, "b": 9})
     pairs = plan(found, pairing=pairing, pairs_per_person=10, **ALL_TRAIN)
     assert Counter(pair.window.path for pair in pairs).most_common(1)[0][1] == 1
@@ -100,20 +100,20 @@ def test_no_clip_gives_a_second_window_before_all_gave_their_first(pairing):
         (0.9, [i * WINDOW // 10 for i in range(22)]),  # each 0.3 s
     ],
 )
-def test_overlapping_windows_lie_wholly_inside_of_their_clip(overlap, starts):
+def test_overlapping_windows_are_inside_their_clip(overlap, starts):
     found = media({"a": 1}, seconds=9.5, face_videos={"a": 50})
     pairs = plan(found, window_overlap=overlap, **ALL_TRAIN)
     assert [pair.window.start_samples for pair in pairs] == starts
 
 
-def test_a_header_that_claims_hours_gives_no_more_windows_than_can_be_used():
+def test_a_header_that_claims_hours_gives_a_limited_number_of_windows():
     found = media({"a": 2}, seconds=1e7, face_videos={"a": 5})
     pairs = plan(found, pairs_per_person=5, window_overlap=0.99, **ALL_TRAIN)
     assert len(pairs) == 5
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_pairs_that_broken_headers_cost_are_those_that_a_whole_corpus_would_have(seed):
+def test_lost_pairs_are_those_of_a_corpus_without_broken_headers(seed):
     draw = random.Random(seed)
     whole = media({f"v{i}": draw.randint(1, 9) for i in range(draw.randint(1, 9))})
     broken = draw.sample(whole.clips, min(draw.randint(1, 3), len(whole.clips)))
@@ -129,21 +129,21 @@ def test_pairs_that_broken_headers_cost_are_those_that_a_whole_corpus_would_have
     assert count_lost_pairs(whole, before, settings, grid) == 0
 
 
-def test_a_folder_that_cannot_be_listed_counts_for_its_own_kind():
+def test_a_directory_that_cannot_be_listed_is_a_reject_of_its_kind():
     found = media({"a": 6, "b": 6}, face_videos={"a": 6})
     hidden = replace(found, rejects=(Reject("face", "Ann/1.6/b", "unreadable", ""),))
     grid, settings = Grid(RATE_HZ, WINDOW), PlanSettings(split_fractions=(100.0, 0.0, 0.0))
     assert count_lost_pairs(hidden, plan_person(hidden, settings, grid), settings, grid) == 1
 
 
-def test_a_whole_broken_video_costs_no_pair_where_others_have_spares():
+def test_no_pair_is_missing_if_a_broken_video_has_spares_in_others():
     pairs = plan(media({f"v{i}": 40 for i in range(15)}), **ALL_TRAIN)
     for pair in pairs:
         assert any(face.session != pair.session for face in pair.spare_faces)
         assert any(window.session != pair.session for window in pair.spare_windows)
 
 
-def test_a_video_without_faces_gives_its_windows_before_another_gives_second_ones():
+def test_windows_of_a_video_without_faces_come_before_second_windows_of_others():
     found = media({"a": 1, "b": 3}, seconds=15.0, face_videos={"a": 5, "c": 3})
     pairs = plan(found, pairs_per_person=4, **ALL_TRAIN)
     assert [pair.window.start_samples for pair in pairs] == [0, 0, 0, 0]

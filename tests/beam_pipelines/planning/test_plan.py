@@ -1,4 +1,4 @@
-"""The planning step: pure functions on references, checked against counts made by hand."""
+"""Tests of planning against counts by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_ten_equal_videos_are_split_eight_one_one():
     assert Counter(split for split, _ in videos) == {"train": 8, "validation": 1, "test": 1}
 
 
-def test_quotas_hold_where_there_is_more_than_is_asked_for():
+def test_quotas_are_met_if_there_are_more_pairs_than_needed():
     pairs = plan(media({f"v{i}": 50 for i in range(8)}), pairs_per_person=100)
     assert split_counts(pairs) == {"train": 80, "validation": 10, "test": 10}
 
@@ -35,7 +35,7 @@ def test_one_large_video_goes_to_training():
         assert {p.split for p in pairs if p.session == "large"} == {"train"}
 
 
-def test_uneven_videos_come_as_near_as_whole_videos_allow():
+def test_uneven_videos_are_split_as_close_to_the_quotas_as_possible():
     videos = {f"v{i}": count for i, count in enumerate([8, 7, 6, 6, 5, 5, 4, 4, 3, 2])}
     for seed in range(20):
         counts = split_counts(plan(media(videos), seed=seed))
@@ -53,7 +53,7 @@ def test_uneven_videos_come_as_near_as_whole_videos_allow():
         ({"a": 30}, {"train": 30, "validation": 0, "test": 0}),
     ],
 )
-def test_few_videos_serve_training_then_test_then_validation(videos, expected):
+def test_few_videos_go_to_training_then_test_then_validation(videos, expected):
     assert split_counts(plan(media(videos))) == expected
 
 
@@ -73,7 +73,7 @@ def test_no_video_is_in_two_splits_and_nothing_is_used_twice(seed):
     assert len({(p.window.clip.path, p.window.start_samples) for p in pairs}) == len(pairs)
 
 
-def test_pairs_are_within_a_video_where_it_has_both():
+def test_pairs_are_of_one_video_if_it_has_both_modalities():
     pairs = plan(media({"a": 4, "b": 4, "c": 4}, face_videos={"a": 4, "b": 4, "c": 4}))
     assert all(pair.face.session == pair.session for pair in pairs)
 
@@ -90,19 +90,19 @@ def test_pairs_are_spread_evenly_over_videos():
     assert set(Counter(pair.session for pair in pairs).values()) == {20}
 
 
-def test_every_clip_gives_a_window_before_any_gives_a_second():
+def test_first_windows_of_all_clips_come_before_second_ones():
     found = media({"a": 4}, seconds=9.5, face_videos={"a": 6})
     pairs = plan(found, split_fractions=(100.0, 0.0, 0.0))
     assert Counter(pair.window.start_samples for pair in pairs) == {0: 4, WINDOW: 2}
 
 
-def test_a_clip_of_another_rate_gives_as_many_windows_as_its_seconds_do():
+def test_the_number_of_windows_depends_on_seconds_and_not_on_the_sample_rate():
     found = media({"a": 1}, seconds=9.5, native_hz=44100, face_videos={"a": 9})
     starts = [p.window.start_samples for p in plan(found, split_fractions=(100.0, 0.0, 0.0))]
     assert starts == [0, WINDOW, 2 * WINDOW]
 
 
-def test_a_clip_shorter_than_the_window_still_gives_one():
+def test_a_clip_shorter_than_a_window_has_one_window():
     assert len(plan(media({"a": 1}, seconds=1.0))) == 1
 
 
@@ -118,7 +118,7 @@ def test_the_order_of_a_listing_does_not_matter():
     assert {p.key: p.split for p in plan(found)} == {p.key: p.split for p in plan(shuffled)}
 
 
-def test_another_seed_chooses_otherwise():
+def test_another_seed_gives_other_pairs():
     found = media({f"v{i}": 6 for i in range(7)})
     assert {p.key: p.split for p in plan(found)} != {p.key: p.split for p in plan(found, seed=1)}
 
@@ -129,7 +129,7 @@ def test_a_random_split_keeps_the_fractions():
     assert {p.session for p in pairs if p.split == "train"} == {"a", "b"}
 
 
-def test_a_shard_holds_whole_videos_whatever_else_there_is():
+def test_a_shard_has_whole_videos_independent_of_other_people():
     settings = PlanSettings(num_shards=4)
     few = plan(media({f"v{i}": 6 for i in range(7)}))
     many = plan(media({f"v{i}": 6 for i in range(9)}))
@@ -139,7 +139,7 @@ def test_a_shard_holds_whole_videos_whatever_else_there_is():
             assert shard_index(pair, settings) == of[pair.session]
 
 
-def test_the_order_within_a_shard_is_that_of_keys_alone():
+def test_the_order_within_a_shard_depends_on_keys_only():
     pairs = plan(media({f"v{i}": 6 for i in range(3)}))
     assert shard_order(pairs, 0) == shard_order(reversed(pairs), 0)
     assert shard_order(pairs, 0) != shard_order(pairs, 1)
@@ -170,7 +170,7 @@ def test_pair_quotas(pairs, fractions, expected):
     assert tuple(quotas[s] for s in ("train", "validation", "test")) == expected
 
 
-def test_a_video_that_training_needs_is_passed_over():
+def test_a_video_that_training_needs_is_skipped():
     supply = {"big": Supply(80, 80), "a": Supply(10, 10), "b": Supply(10, 10)}
     quotas = {"train": 80, "validation": 10, "test": 10}
     split_of = split_sessions(supply, quotas, ["big", "a", "b"])

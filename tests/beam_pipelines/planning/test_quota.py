@@ -1,4 +1,4 @@
-"""Real builds with broken media: spares take their place, and what is missing is told."""
+"""Tests of builds with broken media: spares, missing pairs, rejects."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rich(tmp_path):
 QUOTA = "--pairs_per_person=10"
 
 
-def test_spares_take_the_place_of_broken_media(rich, build, tmp_path, capsys):
+def test_spares_replace_broken_media(rich, build, tmp_path, capsys):
     assert build(*rich.flags, QUOTA, f"--output={tmp_path / 'whole'}") == 0
     whole = sources(tmp_path / "whole")
     broken = sorted(whole)[::3]
@@ -77,7 +77,7 @@ def test_spares_take_the_place_of_broken_media(rich, build, tmp_path, capsys):
     assert "missing" not in capsys.readouterr().out
 
 
-def test_what_no_spare_can_replace_is_told_by_person_and_refused_if_strict(build, tmp_path, capsys):
+def test_missing_pairs_are_reported_by_person_and_refused_if_strict(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2)
     output = tmp_path / "set"
     assert build(*corpus.flags, "--strict", f"--output={output}") == 0
@@ -101,7 +101,7 @@ def test_what_no_spare_can_replace_is_told_by_person_and_refused_if_strict(build
     assert not (output / ".build/rejects.jsonl").exists()
 
 
-def test_too_many_rejects_fail_the_build_and_leave_the_old_data_set(build, tmp_path, capsys):
+def test_too_many_rejects_fail_the_build_and_keep_the_old_dataset(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2)
     output = tmp_path / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
@@ -118,7 +118,7 @@ def test_too_many_rejects_fail_the_build_and_leave_the_old_data_set(build, tmp_p
     assert "8 media files rejected (8 unreadable)" in capsys.readouterr().out
 
 
-def test_a_mended_file_takes_its_place_back(rich, build, tmp_path):
+def test_a_repaired_file_is_used_again(rich, build, tmp_path):
     output = tmp_path / "set"
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     before = files_of(output)
@@ -132,7 +132,7 @@ def test_a_mended_file_takes_its_place_back(rich, build, tmp_path):
     assert files_of(output) == before
 
 
-def test_a_spare_that_is_gone_is_used_no_longer(rich, build, tmp_path):
+def test_a_removed_spare_is_not_used_again(rich, build, tmp_path):
     output = tmp_path / "set"
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     whole = sources(output)
@@ -145,7 +145,7 @@ def test_a_spare_that_is_gone_is_used_no_longer(rich, build, tmp_path):
     assert len(sources(output)) == 20
 
 
-def test_a_rebuild_says_how_many_shards_it_kept(rich, build, tmp_path, capsys):
+def test_a_rebuild_prints_how_many_shards_it_kept(rich, build, tmp_path, capsys):
     output = tmp_path / "set"
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     shards = sum(len(split.shards) for split in load_manifest(output).splits.values())
@@ -157,7 +157,7 @@ def test_a_rebuild_says_how_many_shards_it_kept(rich, build, tmp_path, capsys):
     assert f"{shards - 1} of them were there already" in capsys.readouterr().out
 
 
-def test_a_file_that_can_be_read_again_takes_its_place_back(rich, build, tmp_path, monkeypatch):
+def test_a_file_that_can_be_read_again_is_used_again(rich, build, tmp_path, monkeypatch):
     output = tmp_path / "set"
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     before = files_of(output)
@@ -172,7 +172,7 @@ def test_a_file_that_can_be_read_again_takes_its_place_back(rich, build, tmp_pat
     assert files_of(output) == before
 
 
-def test_media_out_of_reach_while_a_shard_is_written_are_tried_again(
+def test_media_that_could_not_be_read_are_tried_again_by_the_next_build(
     rich, build, tmp_path, monkeypatch
 ):
     output = tmp_path / "set"
@@ -197,7 +197,7 @@ def test_media_out_of_reach_while_a_shard_is_written_are_tried_again(
     assert files_of(output) == files_of(tmp_path / "expected")
 
 
-def test_a_person_whose_media_cannot_be_listed_is_missed(build, tmp_path, capsys):
+def test_pairs_of_a_person_whose_media_cannot_be_listed_are_missing(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2, videos=2)
     for video in (corpus.faces / "Person_1" / "1.6").iterdir():
         for face in video.iterdir():
@@ -218,7 +218,7 @@ def test_a_person_whose_media_cannot_be_listed_is_missed(build, tmp_path, capsys
     assert "Person 1" in (output / "card.html").read_text()
 
 
-def test_an_unused_file_that_comes_or_goes_rewrites_nothing(rich, build, tmp_path):
+def test_adding_or_removing_an_unused_file_rewrites_no_shard(rich, build, tmp_path):
     output = tmp_path / "set"
     flags = [*rich.flags, "--pairs_per_person=3", f"--output={output}"]
     assert build(*flags) == 0

@@ -1,4 +1,4 @@
-"""Real builds with other splits, pairings and windows; and the plan without a build."""
+"""Tests of builds with other splits, pairings and windows, and of dry runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def video(path):
 @pytest.mark.parametrize(
     "settings", [[], ["--split_by=pair"], ["--split_by=pair", "--window_overlap=0.5"]]
 )
-def test_the_manifest_says_how_much_leaks(build, tmp_path, capsys, settings):
+def test_the_manifest_has_the_counted_leakage(build, tmp_path, capsys, settings):
     corpus = write_corpus(tmp_path, people=2, videos=6, per_video=3, seconds=1.1)
     output = tmp_path / "set"
     flags = ["--split_fractions=60,20,20", *settings, f"--output={output}"]
@@ -61,7 +61,7 @@ def test_the_manifest_says_how_much_leaks(build, tmp_path, capsys, settings):
         assert "no video and no audio sample of validation or test is in training" in said
 
 
-def test_a_split_file_decides_where_utterances_go_and_faces_follow(build, tmp_path, capsys):
+def test_a_split_file_assigns_utterances_and_faces_follow(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2, videos=6, per_video=4)
     clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
     left_out, listed = clips[0], clips[1:]
@@ -87,7 +87,7 @@ def test_a_split_file_decides_where_utterances_go_and_faces_follow(build, tmp_pa
     assert left_out.as_posix() not in {clip for _, _, clip, _ in found}
 
 
-def test_a_video_that_a_split_file_divides_gives_its_faces_to_both_sides(build, tmp_path):
+def test_faces_of_a_video_that_a_split_file_divides_go_to_both_splits(build, tmp_path):
     corpus = write_corpus(tmp_path, people=1, videos=1, per_video=8)
     clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
     table = tmp_path / "split.txt"
@@ -110,7 +110,7 @@ def test_a_video_that_a_split_file_divides_gives_its_faces_to_both_sides(build, 
         ("", ["nobody"]),
     ],
 )
-def test_a_split_file_of_another_form_is_shown(corpus, build, tmp_path, capsys, text, words):
+def test_an_invalid_split_file_is_refused(corpus, build, tmp_path, capsys, text, words):
     table = tmp_path / "split.txt"
     table.write_text(text)
     output = tmp_path / "set"
@@ -131,7 +131,9 @@ def test_a_dry_run_refuses_what_the_build_would(corpus, build, tmp_path, capsys)
     assert "No pair could be made" in capsys.readouterr().err
 
 
-def test_people_whom_a_split_file_leaves_out_are_told(corpus, build, tmp_path, capsys):
+def test_people_and_clips_that_a_split_file_does_not_list_are_reported(
+    corpus, build, tmp_path, capsys
+):
     clips = sorted(path.relative_to(corpus.audio) for path in corpus.audio.rglob("*.wav"))
     table = tmp_path / "split.txt"
     lines = [f"1 {clip}" for clip in clips if clip.parts[0] == "id10000"]
@@ -147,7 +149,7 @@ def test_people_whom_a_split_file_leaves_out_are_told(corpus, build, tmp_path, c
     assert "split_fractions" not in facts
 
 
-def test_one_way_to_split_at_a_time(corpus, build, tmp_path, capsys):
+def test_contradicting_ways_to_split_are_refused(corpus, build, tmp_path, capsys):
     for flags, words in (
         (["--split_file=x", "--split_by=pair"], "contradict"),
         (["--split_file=x", "--split_fractions=50,25,25"], "remove --split_fractions"),
@@ -158,7 +160,7 @@ def test_one_way_to_split_at_a_time(corpus, build, tmp_path, capsys):
         assert words in capsys.readouterr().err
 
 
-def test_a_dry_run_says_what_the_build_will_do_and_leaves_nothing(build, tmp_path, capsys):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2)
     clip = next(corpus.audio.rglob("*.wav"))
     clip.write_bytes(b"")
@@ -185,13 +187,13 @@ def test_a_dry_run_says_what_the_build_will_do_and_leaves_nothing(build, tmp_pat
     assert f"of which {len(shards) - 1} are there already" in capsys.readouterr().out
 
 
-def test_the_bytes_that_a_dry_run_names_are_those_of_the_build(corpus, data_set, build, capsys):
+def test_a_dry_run_estimates_the_bytes_of_the_build(corpus, data_set, build, capsys):
     assert build(*corpus.flags, "--dry_run", "--image_size=200", "--output=x") == 0
     said = capsys.readouterr().out
     assert f"about {30 * 200 * 200 * 3 / 1e6:.1f} MB to write" in said
 
 
-def test_the_studys_recipe_is_one_command(build, tmp_path, capsys):
+def test_the_settings_of_the_study_are_one_command(build, tmp_path, capsys):
     corpus = write_corpus(tmp_path, people=2, videos=2, per_video=3, seconds=7.0)
     output = tmp_path / "set"
     for number, video in enumerate(sorted(corpus.faces.glob("*/*/*"))):

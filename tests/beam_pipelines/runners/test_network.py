@@ -1,4 +1,4 @@
-"""What a build on one machine listens on, and what it tells whoever asks."""
+"""Tests of the network addresses that a local build listens on."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_build_in_one_process_listens_on_no_port(corpus, tmp_path):
         assert watch(build, listening_addresses) == set()
 
 
-def test_workers_call_back_through_sockets_that_only_this_user_can_reach_and_through_no_port(
+def test_workers_connect_through_sockets_that_only_this_user_can_reach_and_no_port(
     corpus, data_set, tmp_path, secret
 ):
     modes, addresses = set(), set()
@@ -178,7 +178,7 @@ def test_a_pool_on_this_machine_and_its_build_listen_on_loopback_alone(
     assert files_of(tmp_path / "set") == files_of(data_set)
 
 
-def test_a_pool_listens_where_it_is_told_and_refuses_a_port_that_is_taken(tmp_path):
+def test_a_pool_listens_on_the_given_address_and_refuses_a_used_port(tmp_path):
     command = [sys.executable, "-m", "beam_pipelines.runners.worker_pool"]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -187,4 +187,4 @@ def test_a_pool_listens_where_it_is_told_and_refuses_a_port_that_is_taken(tmp_pa
         )
     assert done.returncode == 1
     told = done.stderr.splitlines()[-1]  # gRPC writes lines of its own before it
-    assert re.fullmatch(rf"error: 127.0.0.1:{port} cannot be listened on; .*", told)
+    assert re.fullmatch(rf"error: cannot listen on 127.0.0.1:{port}; .*", told)

@@ -1,4 +1,4 @@
-"""Shards that are attempted twice, one after the other or at once, as a cluster may do it."""
+"""Tests of shards that a cluster writes twice, one after the other or at once."""
 
 from __future__ import annotations
 

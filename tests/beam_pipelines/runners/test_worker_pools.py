@@ -1,4 +1,4 @@
-"""Builds on worker processes that they did not start: those of Beam's worker pool."""
+"""Tests of builds on the workers of worker pools."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_workers_of_a_pool_write_the_same_bytes(corpus, data_set, pool, tmp_path
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-def test_both_workers_write_and_when_one_dies_the_next_build_goes_on(build, pool, tmp_path):
+def test_both_workers_write_and_if_one_dies_the_next_build_resumes(build, pool, tmp_path):
     corpus = write_corpus(tmp_path / "corpus", people=5, videos=6, per_video=3)
     output, undisturbed = tmp_path / "set", tmp_path / "undisturbed"
     assert build(*corpus.flags, *SLOW, f"--output={undisturbed}") == 0
@@ -161,7 +161,7 @@ def test_both_workers_write_and_when_one_dies_the_next_build_goes_on(build, pool
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_never_calls_back_ends_the_build(corpus, pool, capsys, monkeypatch, tmp_path):
+def test_a_worker_that_never_connects_ends_the_build(corpus, pool, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(local_environment, "START_SECONDS", 0)
     (tmp_path / "python").symlink_to("/bin/true")
     with worker_pool(tmp_path, tmp_path) as mute:
@@ -172,10 +172,10 @@ def test_a_worker_that_never_calls_back_ends_the_build(corpus, pool, capsys, mon
             "--direct_num_workers=1",
             *mute.flags,
         )
-    assert f"pool at {mute.address} did not call back" in error
+    assert f"pool at {mute.address} did not connect to" in error
 
 
-def test_several_pools_take_turns_and_one_that_cannot_start_a_worker_is_named(
+def test_pools_are_used_round_robin_and_one_that_cannot_start_a_worker_is_in_the_error(
     corpus, pool, capsys, tmp_path
 ):
     with worker_pool(tmp_path, tmp_path / "no_python_here") as bare:
@@ -189,8 +189,8 @@ def test_several_pools_take_turns_and_one_that_cannot_start_a_worker_is_named(
     ("flags", "words"),
     [
         (external("localhost:1"), "No worker pool answers at localhost:1"),
-        (external("localhost"), "wants the host:port"),
-        (external("localhost:99999"), "wants the host:port"),
+        (external("localhost"), "needs the host:port"),
+        (external("localhost:99999"), "needs the host:port"),
         (["--environment_type=EXTERNAL"], "--environment_config is missing"),
         (["--environment_config=localhost:1"], "without --environment_type"),
         (["--environment_type=LOOPBACK"], "--environment_type is LOOPBACK"),
@@ -199,7 +199,7 @@ def test_several_pools_take_turns_and_one_that_cannot_start_a_worker_is_named(
         ([*external("localhost:1"), "--direct_running_mode=in_memory"], "are both given"),
     ],
 )
-def test_workers_that_cannot_be_had_are_told_before_anything_is_written(
+def test_unusable_pools_are_refused_before_anything_is_written(
     corpus, capsys, tmp_path, flags, words
 ):
     output = tmp_path / "set"
@@ -207,7 +207,7 @@ def test_workers_that_cannot_be_had_are_told_before_anything_is_written(
     assert not output.exists()
 
 
-def test_another_server_is_not_taken_for_a_worker_pool():
+def test_another_server_is_refused_as_a_worker_pool():
     with ThreadingHTTPServer(("localhost", 0), BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"localhost:{server.server_port}"
@@ -216,7 +216,7 @@ def test_another_server_is_not_taken_for_a_worker_pool():
         server.shutdown()
 
 
-def test_the_address_of_a_pool_may_stand_in_beams_environment_options():
+def test_the_address_of_a_pool_may_be_in_beams_environment_options():
     options = PipelineOptions(
         ["--environment_type=EXTERNAL", "--environment_options=external_service_address=[::1]:5000"]
     )

@@ -1,4 +1,4 @@
-"""Writing into folders that somebody else prepared: nothing outside of them changes."""
+"""Tests of writing into directories that others prepared: nothing outside changes."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def plant(kind, path):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "socket"])
-def test_what_is_no_file_under_a_name_of_a_build_is_one_sentence(
+def test_an_irregular_file_with_a_name_of_a_build_is_a_one_line_error(
     corpus, build, data_set, tmp_path, capsys, kind
 ):
     for number, name in enumerate(NAMES):
@@ -167,7 +167,7 @@ def test_what_is_no_file_under_a_name_of_a_build_is_one_sentence(
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "socket"])
-def test_what_is_planted_after_the_check_is_not_written_to(
+def test_files_that_are_planted_after_the_check_are_not_written_to(
     corpus, build, received, outside, capsys, monkeypatch, kind
 ):
     target, work = outside / "target", received / ".build"
@@ -221,7 +221,7 @@ def test_files_of_other_names_are_not_removed(corpus, build, received):
     assert all(is_temporary(name) or is_work_file(name) for name in leftovers)
 
 
-def test_notes_that_no_build_has_written_are_written_again(corpus, build, received, data_set):
+def test_invalid_result_files_are_written_again(corpus, build, received, data_set):
     notes = [*sorted((received / ".build").glob("*.json")), received / ".build" / "replaced.json"]
     wrong = json.dumps(json.loads(notes[4].read_text()) | {"pairs": {"Person_0": "many"}})
     texts = [DEEP, "[]", '"text"', '{"rejects": [], "replaced": []}', wrong, "\xff"]
@@ -232,7 +232,7 @@ def test_notes_that_no_build_has_written_are_written_again(corpus, build, receiv
     assert files_of(received) == files_of(data_set)
 
 
-def test_a_note_cannot_name_a_shard_elsewhere(corpus, build, received, data_set, outside):
+def test_a_result_file_cannot_name_a_shard_elsewhere(corpus, build, received, data_set, outside):
     """Where a dataset lies at an address, the shard would be fetched, and written there."""
     for note in (received / ".build").glob("*.json"):
         fields = json.loads(note.read_text())
@@ -392,10 +392,11 @@ def test_links_are_found_below_more_folders_than_calls_can_be_nested(tmp_path, m
         os.chdir("a")
     Path("link").symlink_to("x")
     monkeypatch.undo()
-    with pytest.raises(OSError, match="/link in it is a symbolic link"):
-        check_no_links(tmp_path)
-    # Python's own removal of folders, which pytest uses, is recursive.
-    subprocess.run(["rm", "-rf", "a"], cwd=tmp_path, check=True)
+    try:
+        with pytest.raises(OSError, match="/link in it is a symbolic link"):
+            check_no_links(tmp_path)
+    finally:  # pytest cannot remove a tree of this depth
+        subprocess.run(["rm", "-rf", tmp_path / "a"], check=True)
 
 
 def test_files_are_created_replaced_and_locked_without_following_links(tmp_path, outside):

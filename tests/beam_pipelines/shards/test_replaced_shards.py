@@ -1,4 +1,4 @@
-"""Building again while a dataset is read: shards that were replaced stay for a time."""
+"""Tests of rebuilds while a dataset is read: replaced shards are kept for a time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def set_times(folder, names, *, replaced, read):
         os.utime(folder / name, (now - read * HOUR, now - 1000 * HOUR))
 
 
-def test_a_reader_goes_on_while_the_dataset_is_built_anew(corpus, build, old, capsys):
+def test_a_reader_continues_while_the_dataset_is_rebuilt(corpus, build, old, capsys):
     manifest = load_manifest(old)
     options = ReadOptions(batch_size=1, epochs=2)
     batches = iter(load(old, "train", "image", options))
@@ -61,7 +61,7 @@ def test_a_reader_goes_on_while_the_dataset_is_built_anew(corpus, build, old, ca
     assert record_of(old).keys() == {shard.file for shard in manifest.shards}
 
 
-def test_a_later_build_removes_what_has_not_been_needed_for_long(corpus, build, old, capsys):
+def test_a_later_build_removes_shards_after_the_grace_time(corpus, build, old, capsys):
     first = shards_of(old)
     flags = [*corpus.flags, "--image_size=20", f"--output={old}"]
     assert build(*flags) == 0
@@ -84,7 +84,7 @@ def test_a_later_build_removes_what_has_not_been_needed_for_long(corpus, build, 
     assert "earlier builds" not in capsys.readouterr().out
 
 
-def test_shards_that_are_named_again_are_replaced_no_longer(corpus, build, old, data_set):
+def test_shards_that_a_manifest_names_again_are_kept(corpus, build, old, data_set):
     first = shards_of(old)
     assert build(*corpus.flags, "--image_size=20", f"--output={old}") == 0
     second = shards_of(old) - first
@@ -109,7 +109,7 @@ def test_the_time_counts_from_the_build_that_replaced_them(corpus, build, old):
 
 
 @pytest.mark.parametrize("text", DAMAGED)
-def test_a_damaged_record_counts_as_none(tmp_path, text):
+def test_a_damaged_record_is_ignored(tmp_path, text):
     store = DiskStore(tmp_path)
     (tmp_path / ".build").mkdir()
     (tmp_path / NAME).write_bytes(b"shard")
@@ -152,7 +152,7 @@ class Requests(DiskStore):
         return {}
 
 
-def test_a_store_is_asked_nothing_where_nothing_was_replaced(tmp_path):
+def test_a_store_without_replaced_shards_gets_no_requests(tmp_path):
     (tmp_path / ".build").mkdir()
     store = Requests(tmp_path)
     assert not clean_up(store, {}, HOUR, recorded=False).kept
@@ -163,7 +163,7 @@ def test_a_store_is_asked_nothing_where_nothing_was_replaced(tmp_path):
     assert store.asked == [REPLACED_NAME] * 2  # read, and not written again
 
 
-def test_where_no_access_is_recorded_the_time_since_the_replacement_counts(tmp_path):
+def test_without_access_times_the_time_since_the_replacement_counts(tmp_path):
     (tmp_path / ".build").mkdir()
     store = Requests(tmp_path)
     (tmp_path / NAME).write_bytes(b"shard")  # read just now, as the disk knows
@@ -172,7 +172,7 @@ def test_where_no_access_is_recorded_the_time_since_the_replacement_counts(tmp_p
     assert not (tmp_path / NAME).exists()
 
 
-def test_verify_tells_replaced_shards_from_strange_files(corpus, build, old, capsys):
+def test_verify_distinguishes_replaced_shards_from_unknown_files(corpus, build, old, capsys):
     number = len(shards_of(old))
     assert build(*corpus.flags, "--image_size=20", f"--output={old}") == 0
     (old / "mine.tfrecord").write_bytes(b"?")
