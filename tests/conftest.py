@@ -83,6 +83,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
+@pytest.fixture(scope="module")
+def blank_figures() -> Iterator[None]:
+    """For the tests of a module that do not look at figures."""
+    from tests import tools
+
+    with tools.blank_figures():
+        yield
+
+
 @pytest.fixture(scope="session")
 def build() -> Iterator[Callable[..., int]]:
     """Runs the build command in this process and returns its exit code."""

@@ -13,6 +13,8 @@ from facevoice.commands import train
 from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture(scope="module")
 def address():

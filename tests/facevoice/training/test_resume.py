@@ -27,6 +27,8 @@ from facevoice.training.trainer import Trainer
 from tests.conftest import write_corpus
 from tfdata import load_manifest
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 FLAGS = ["--model=cnn_image", "--batch_size=4", "--learning_rate=0.003", "--patience=3"]
 
 
