@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,14 +49,29 @@ class Corpus:
 
 def write_face(path: Path, seed: int, size: tuple[int, int] = (40, 48)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(0, 256, (size[1] // 4, size[0] // 4, 3))
-    Image.fromarray(noise.astype(np.uint8)).resize(size).save(path, quality=90)
+    path.write_bytes(_face(seed, size, path.suffix))
 
 
 def write_clip(path: Path, seed: int, seconds: float = 0.6, rate_hz: int = RATE_HZ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_clip(seed, seconds, rate_hz, path.suffix))
+
+
+@cache  # many corpora have the same files
+def _face(seed: int, size: tuple[int, int], suffix: str) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1] // 4, size[0] // 4, 3))
+    file = io.BytesIO()
+    image = Image.fromarray(noise.astype(np.uint8)).resize(size)
+    image.save(file, Image.registered_extensions()[suffix], quality=90)
+    return file.getvalue()
+
+
+@cache
+def _clip(seed: int, seconds: float, rate_hz: int, suffix: str) -> bytes:
     samples = np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate_hz))
-    soundfile.write(path, samples, rate_hz, subtype="PCM_16")
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, subtype="PCM_16", format=suffix[1:])
+    return file.getvalue()
 
 
 def write_corpus(

@@ -160,7 +160,7 @@ def test_a_loaded_model_has_the_same_outputs(name, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     batch = random_batch(name, SMALL)
-    np.testing.assert_array_equal(model.predict_on_batch(batch), loaded.predict_on_batch(batch))
+    np.testing.assert_array_equal(model(batch), loaded(batch))
 
 
 @pytest.mark.parametrize(("fusion", "singles"), FUSIONS.items())
