@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import tfdata
@@ -161,6 +162,11 @@ def _build_compiled(
         metrics=["accuracy"],
         jit_compile=execution.jit_compile,
     )
+    # Without variables to create, Keras traces the training step once instead of twice.
+    optimizer.build(model.trainable_variables)
+    one_pair = np.eye(1, len(manifest.people), dtype=np.float32)
+    model.compute_metrics(None, one_pair, one_pair)
+    model.reset_metrics()
     return model
 
 
