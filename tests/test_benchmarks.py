@@ -200,6 +200,7 @@ import shard_stability
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_facevoice_builds_the_arrays_of_the_ideal(tmp_path):
     """Runs competitors that do not need the peers, as a smoke test of `make bench`."""
     for person, video, item in itertools.product(range(2), range(5), range(2)):

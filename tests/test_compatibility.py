@@ -209,7 +209,8 @@ def test_interrupted_training_resumes(fixtures, capsys):
     run_dir, finished = fixtures / "unfinished_run", fixtures / "run"
     # A run resumes only with the packages that began it; here, files are tested and not versions.
     settings = json.loads((run_dir / "settings.json").read_text(encoding="utf-8"))
-    settings["software"] = installed(settings["software"])
+    assert "preprocessing_revision" not in settings
+    settings["software"] = installed(settings["software"]) | {"facevoice": "0.0.1"}
     (run_dir / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     flags = [*TRAIN_FLAGS, f"--data={fixtures / 'dataset'}", f"--output={run_dir}"]
     assert run_script("train.py", *flags) == 0
