@@ -10,7 +10,7 @@ import pytest
 
 from tests.beam_pipelines.flink import builds
 from tests.beam_pipelines.flink.builds import SLOW, wait_for_shards
-from tests.beam_pipelines.test_kills import whole
+from tests.beam_pipelines.test_kills import is_complete
 from tests.tools import files_of
 
 
@@ -37,7 +37,7 @@ def ended(cluster, output, flags, process):
     if process.returncode == 0:
         return "recovered"
     builds.check_failed(process, error)
-    assert not whole(output)
+    assert not is_complete(output)
     said = builds.build(cluster, output, *flags)
     return "resumed with existing shards" if "were there already" in said else "began anew"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.beam_pipelines.flink import builds
 from tests.beam_pipelines.flink.builds import SLOW, wait_for_shards
-from tests.beam_pipelines.test_kills import whole
+from tests.beam_pipelines.test_kills import is_complete
 from tests.conftest import SMALL
 from tests.tools import files_of
 
@@ -33,7 +33,7 @@ def shards(output):
 
 def check_nothing_half_done(output, undisturbed):
     """There is no manifest, and each shard that stands is one of the finished data set's."""
-    assert not whole(output)
+    assert not is_complete(output)
     found = files_of(output)
     standing = {name: data for name, data in found.items() if name.endswith(".tfrecord")}
     assert standing
