@@ -22,6 +22,8 @@ import pytest
 
 import tfdata
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 ROOT = Path(__file__).parents[1]
 FIXTURES = Path(__file__).parent / "fixtures" / "format_1"
 CORPUS = FIXTURES / "corpus"

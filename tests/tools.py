@@ -23,6 +23,8 @@ from models import Inputs, build_model
 from tests.conftest import SMALL
 from tfdata import load_manifest
 
+SAVEFIG = Figure.savefig
+
 
 def read_records(data_set, split):
     """All records of a split, by TensorFlow's own reader and parser."""
@@ -61,6 +63,14 @@ def blank_figures() -> Iterator[None]:
     Image.new("RGB", (1, 1)).save(blank, "PNG")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda figure, file, **_: file.write(blank.getvalue()))
+        yield
+
+
+@contextmanager
+def rendered_figures() -> Iterator[None]:
+    """Renders figures in a module that has `blank_figures`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", SAVEFIG)
         yield
 
 

@@ -18,8 +18,10 @@ from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import blank_figures, read_records, untrained_run
+from tests.tools import read_records, rendered_figures, untrained_run
 from tfdata import load, load_manifest
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +50,7 @@ def run_dir(most, tmp_path_factory):
     """A run that `train.py` has finished; it knows six people."""
     output = tmp_path_factory.mktemp("runs") / "run"
     flags = ["--model=cnn_image", f"--data={most}", f"--output={output}", "--epochs=2"]
-    with blank_figures():
-        assert train.main([*flags, "--batch_size=8"]) == 0
+    assert train.main([*flags, "--batch_size=8"]) == 0
     return output
 
 
@@ -79,7 +80,8 @@ def audio_run(raw_run):
 @pytest.fixture(scope="module")
 def evaluation(run_dir):
     """What `evaluate.py` leaves of the run's own test split."""
-    assert evaluate.main([f"--run={run_dir}"]) == 0
+    with rendered_figures():
+        assert evaluate.main([f"--run={run_dir}"]) == 0
     return run_dir / "evaluation-test"
 
 
@@ -184,7 +186,8 @@ def test_scores_match_the_metadata_of_their_records(evaluation, most, run_dir):
 
 def test_the_same_command_twice_gives_the_same_bytes(evaluation, run_dir):
     before = {path.name: path.read_bytes() for path in evaluation.iterdir()}
-    assert evaluate.main([f"--run={run_dir}"]) == 0
+    with rendered_figures():
+        assert evaluate.main([f"--run={run_dir}"]) == 0
     assert {path.name: path.read_bytes() for path in evaluation.iterdir()} == before
 
 
@@ -192,8 +195,7 @@ def test_people_are_matched_by_identity_and_unknown_people_are_excluded(
     everybody, evaluation, run_dir, tmp_path, capsys
 ):
     flags = [f"--run={run_dir}", f"--data={everybody[1]}", f"--output={tmp_path / 'out'}"]
-    with blank_figures():
-        assert evaluate.main(flags) == 0
+    assert evaluate.main(flags) == 0
     own, scores = np.load(evaluation / "scores.npz"), np.load(tmp_path / "out" / "scores.npz")
     rows = {key: i for i, key in enumerate(scores["keys"].tolist())}
     found = [rows[key] for key in own["keys"].tolist() if key in rows]
@@ -218,10 +220,7 @@ def test_people_are_matched_by_identity_and_unknown_people_are_excluded(
 
 
 def test_pairs_of_videos_that_training_has_seen_are_counted(run_dir, most, tmp_path, capsys):
-    with blank_figures():
-        assert (
-            evaluate.main([f"--run={run_dir}", "--split=train", f"--output={tmp_path / 'o'}"]) == 0
-        )
+    assert evaluate.main([f"--run={run_dir}", "--split=train", f"--output={tmp_path / 'o'}"]) == 0
     pairs = load_manifest(most).splits["train"].pairs
     assert f"{pairs} of {pairs} pairs are from videos in the training data" in (
         capsys.readouterr().out
@@ -288,8 +287,7 @@ def test_a_listed_file_that_cannot_be_used_is_counted_and_reported(audio_run, tm
     (tmp_path / "trials.txt").write_text("\n".join(lines))
     flags = [f"--run={audio_run}", f"--trials={tmp_path / 'trials.txt'}", f"--media={tmp_path}"]
     flags += [f"--output={tmp_path / 'out'}"]
-    with blank_figures():
-        assert evaluate.main(flags) == 0
+    assert evaluate.main(flags) == 0
     found = metrics_of(tmp_path / "out")["trials"]
     assert list(found["unreadable"]) == ["p1/v/3.wav"]
     assert found["left_out"] == 1
@@ -308,8 +306,7 @@ def test_models_of_pairs_are_evaluated_with_a_missing_modality(
     raw_run, everybody, tmp_path, capsys
 ):
     folder = raw_run("cnn_cnn")
-    with blank_figures():
-        assert evaluate.main([f"--run={folder}"]) == 0
+    assert evaluate.main([f"--run={folder}"]) == 0
     levels = metrics_of(folder / "evaluation-test")["identification"]["levels"]
     assert list(levels) == ["pairs", "clips", "videos"]
     assert set(levels["pairs"]) == {"top_1", "top_5"}
@@ -355,8 +352,7 @@ def test_a_product_of_experts_is_analysed(raw_run, tmp_path, capsys):
 
 def test_robustness_can_be_skipped(raw_run, tmp_path):
     flags = [f"--run={raw_run('linear_image')}", f"--output={tmp_path / 'out'}"]
-    with blank_figures():
-        assert evaluate.main([*flags, "--skip_robustness"]) == 0
+    assert evaluate.main([*flags, "--skip_robustness"]) == 0
     assert "robustness" not in metrics_of(tmp_path / "out")
     assert not (tmp_path / "out" / "robustness.png").exists()
 
@@ -400,8 +396,7 @@ def test_a_dataset_of_unknown_people_is_verified_but_not_identified(
     data = tmp_path / "set"
     assert build(*corpus.flags, f"--output={data}", f"--exclude={known}") == 0
     flags = [f"--run={run_dir}", f"--data={data}", f"--output={tmp_path / 'out'}"]
-    with blank_figures():
-        assert evaluate.main([*flags, "--split=train"]) == 0
+    assert evaluate.main([*flags, "--split=train"]) == 0
     metrics = metrics_of(tmp_path / "out")
     assert metrics["identification"] is None
     assert metrics["verification"]["trained_people"] == 0
