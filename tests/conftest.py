@@ -127,7 +127,7 @@ def build() -> Iterator[Callable[..., int]]:
 def data_set(
     corpus: Corpus, build: Callable[..., int], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The data set of `corpus`; not to be changed by a test."""
+    """The dataset of `corpus`; not to be changed by a test."""
     output = tmp_path_factory.mktemp("data") / "set"
     assert build(*corpus.flags, f"--output={output}") == 0
     return output

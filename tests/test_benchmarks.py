@@ -182,7 +182,7 @@ def test_a_digest_depends_on_records_but_not_on_their_order():
 
 
 def test_the_groups_import_and_their_competitors_exist():
-    """In a process of its own, as the modules' names are general: build, read, scale."""
+    """In a separate process, because the names of the modules are general: build, read, scale."""
     check = """
 import importlib, pathlib, bench
 for module in map(importlib.import_module, bench.GROUPS.values()):

@@ -115,14 +115,14 @@ def refused(command, flags, capsys, folder) -> str:
         code = command(flags)
     except SystemExit as end:
         code = end.code
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     assert code in (1, 2)
-    assert told.out == ""
-    assert told.err.startswith("error: ")
-    assert told.err.count("\n") == 1
-    assert SECRET not in told.err
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert SECRET not in captured.err
     assert not holds_secret(folder)
-    return told.err
+    return captured.err
 
 
 BUILD = build_command.main
@@ -218,8 +218,8 @@ def test_a_build_leaves_no_value_of_a_secret_flag(tmp_path, capfd):
     assert BUILD([*flags, "--max_reject_fraction=0", *unknown]) == 1
     assert (output / ".build" / "workers.log").is_file()
     assert BUILD([*flags, *unknown]) == 0
-    told = capfd.readouterr()
-    assert SECRET not in told.out + told.err
+    captured = capfd.readouterr()
+    assert SECRET not in captured.out + captured.err
     assert not holds_secret(tmp_path)
     assert SECRET not in repr(Address("s3://bucket/set", tuple(flags)))
 

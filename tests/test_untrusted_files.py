@@ -1,4 +1,4 @@
-"""Datasets, runs and media from somebody else: FIFOs, odd JSON and models with code in them."""
+"""Tests of untrusted datasets, runs and media: FIFOs, odd JSON and models with code in them."""
 
 from __future__ import annotations
 

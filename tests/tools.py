@@ -75,7 +75,7 @@ def rendered_figures() -> Iterator[None]:
 
 
 def start_build(corpus, output, *flags, **settings):
-    """The build in a process, and a session, of its own."""
+    """Starts a build in a new process and session."""
     command = [sys.executable, "-m", "beam_pipelines.build", *corpus.flags, f"--output={output}"]
     settings.setdefault("stderr", subprocess.PIPE)
     return subprocess.Popen(

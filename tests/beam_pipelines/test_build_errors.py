@@ -7,8 +7,8 @@ import pytest
 from beam_pipelines import options
 
 
-def sentence_of(build, capsys, *arguments):
-    """Runs the build; it must fail with exactly one sentence on standard error."""
+def error_line(build, capsys, *arguments):
+    """Runs the build; it must fail with exactly one line on standard error."""
     try:
         code = build(*arguments)
     except SystemExit as stop:
@@ -52,30 +52,30 @@ def sentence_of(build, capsys, *arguments):
 )
 def test_a_wrong_flag_is_refused(corpus, build, capsys, tmp_path, arguments, words):
     output = tmp_path / "set"
-    error = sentence_of(build, capsys, *corpus.flags, f"--output={output}", *arguments)
+    error = error_line(build, capsys, *corpus.flags, f"--output={output}", *arguments)
     for word in words:
         assert word.lower() in error.lower()
     assert not output.exists()
 
 
 def test_one_tree_alone_is_refused(corpus, build, capsys):
-    assert "--audio" in sentence_of(build, capsys, f"--faces={corpus.faces}")
+    assert "--audio" in error_line(build, capsys, f"--faces={corpus.faces}")
 
 
 def test_a_meta_file_alone_is_refused(corpus, build, capsys):
-    assert "--faces" in sentence_of(build, capsys, f"--meta={corpus.meta}")
+    assert "--faces" in error_line(build, capsys, f"--meta={corpus.meta}")
 
 
 @pytest.mark.parametrize("flag", ["faces", "audio", "meta"])
 def test_a_missing_path_is_in_the_error(corpus, build, capsys, tmp_path, flag):
     given = {"faces": corpus.faces, "audio": corpus.audio, "meta": corpus.meta}
     given[flag] = tmp_path / "nowhere"
-    error = sentence_of(build, capsys, *(f"--{name}={path}" for name, path in given.items()))
+    error = error_line(build, capsys, *(f"--{name}={path}" for name, path in given.items()))
     assert str(tmp_path / "nowhere") in error
 
 
 def test_the_error_of_swapped_trees_has_a_name_of_each_tree(corpus, build, capsys):
-    error = sentence_of(
+    error = error_line(
         build,
         capsys,
         f"--faces={corpus.audio}",
@@ -89,7 +89,7 @@ def test_the_error_of_swapped_trees_has_a_name_of_each_tree(corpus, build, capsy
 def test_a_meta_file_without_its_columns_is_refused(corpus, build, capsys, tmp_path):
     meta = tmp_path / "meta.csv"
     meta.write_text("id,name\nid10000,Person_0\n")
-    error = sentence_of(
+    error = error_line(
         build, capsys, f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"
     )
     assert "'id,name'" in error
@@ -98,14 +98,14 @@ def test_a_meta_file_without_its_columns_is_refused(corpus, build, capsys, tmp_p
 
 def test_a_directory_with_other_files_is_refused_as_output(corpus, build, capsys, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    error = sentence_of(build, capsys, *corpus.flags, f"--output={tmp_path}")
+    error = error_line(build, capsys, *corpus.flags, f"--output={tmp_path}")
     assert "other files" in error
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_an_output_that_cannot_be_created_is_in_the_error(corpus, build, capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    error = sentence_of(build, capsys, *corpus.flags, f"--output={tmp_path / 'file' / 'set'}")
+    error = error_line(build, capsys, *corpus.flags, f"--output={tmp_path / 'file' / 'set'}")
     assert str(tmp_path / "file" / "set") in error
 
 
@@ -118,14 +118,14 @@ def test_beam_options_are_accepted_and_remote_options_follow_bare_dashes(corpus)
 
 
 def test_an_option_of_a_job_server_is_refused_before_bare_dashes(corpus, build, capsys):
-    error = sentence_of(build, capsys, *corpus.flags, "--checkpointing_interval=9")
+    error = error_line(build, capsys, *corpus.flags, "--checkpointing_interval=9")
     assert "--checkpointing_interval" in error
     assert "bare --" in error
 
 
 @pytest.mark.parametrize("flag", ["faces", "audio", "meta", "split_file"])
 def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsys, flag):
-    error = sentence_of(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
+    error = error_line(build, capsys, *corpus.flags, f"--{flag}=gs://bucket/x")
     assert "gs://bucket/x" in error
     assert "copy" in error
 
@@ -140,7 +140,7 @@ def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsy
     ],
 )
 def test_an_output_url_that_cannot_be_written_is_refused(corpus, build, capsys, address, words):
-    error = sentence_of(build, capsys, *corpus.flags, f"--output={address}")
+    error = error_line(build, capsys, *corpus.flags, f"--output={address}")
     assert address in error
     assert words in error
 
@@ -158,4 +158,4 @@ def test_a_meta_file_that_contradicts_itself_is_refused(
     meta = tmp_path / "meta.csv"
     meta.write_text(corpus.meta.read_text() + line + "\n")
     flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"]
-    assert words in sentence_of(build, capsys, *flags)
+    assert words in error_line(build, capsys, *flags)

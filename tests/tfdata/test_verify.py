@@ -393,9 +393,9 @@ def fuzz(folder, shard, times, seed):
         whole = sorted((content.index(frame), frame) for frame in FRAMES if frame in content)
         assert out == [frame for _, frame in whole], content
         found = CheckResult()
-        told = list(find_faults(folder, manifest, found, lambda _: None))
-        assert bool(told) == (content != good), content
-        assert found.faults == len(told)
+        faults = list(find_faults(folder, manifest, found, lambda _: None))
+        assert bool(faults) == (content != good), content
+        assert found.faults == len(faults)
         assert found.pairs == 14 + len(out)
         if len(out) < len(FRAMES):
             assert loss.records == len(FRAMES) - len(out)

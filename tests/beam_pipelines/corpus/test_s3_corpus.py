@@ -5,7 +5,7 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from tests.beam_pipelines.shards.test_s3 import BUCKET, sentence, server, troubled
+from tests.beam_pipelines.shards.test_s3 import BUCKET, error_line, server, troubled
 from tests.conftest import write_corpus
 from tests.tools import files_of
 
@@ -50,7 +50,7 @@ def test_media_in_a_bucket_become_the_same_bytes(away, damaged, build, capsys, t
 def test_a_missing_bucket_is_a_one_line_error(away, build, capsys, tmp_path):
     flags = [flag.replace("s3://data/corpus/wav", "s3://nowhere/wav") for flag in away]
     assert build(*flags, f"--output={tmp_path / 'set'}") == 1
-    assert "there is no bucket nowhere" in sentence(capsys)
+    assert "there is no bucket nowhere" in error_line(capsys)
     assert not (tmp_path / "set").exists()
 
 

@@ -49,7 +49,7 @@ def build(cluster: Cluster, output: object, *flags: str) -> str:
 
 
 def refused(cluster: Cluster, output: object, *flags: str) -> str:
-    """The one sentence with which a build fails."""
+    """Returns the one-line error of a build that fails."""
     return failed(start(cluster, output, *flags))
 
 

@@ -1,6 +1,6 @@
-"""One JobManager and some TaskManagers, each a process of its own, on ports of their own.
+"""Starts one JobManager and some TaskManagers as separate processes on free ports.
 
-They are on loopback, or each on a host of its own.
+They listen on loopback, or each on a different host name.
 """
 
 from __future__ import annotations

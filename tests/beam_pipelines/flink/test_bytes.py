@@ -19,7 +19,7 @@ REAL = Path(__file__).parents[4] / "shared/data/voxreal10"
 
 
 def counts(said):
-    """The lines about what is in a data set, without those about time."""
+    """Returns the lines about the dataset without those about time."""
     return [line for line in said.splitlines() if line.startswith("  ") and " s" not in line]
 
 
@@ -36,7 +36,7 @@ def test_workers_that_flink_starts_write_the_same_bytes(
 
 
 def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_path):
-    """With a TaskManager of its own: two would give their workers the same names."""
+    """Uses a separate TaskManager, because two would give their workers the same names."""
     del cluster  # says whether there is a Flink
     here = Host(tmp_path / "flink")
     with running(here, [here]) as lone, facevoice_pool(tmp_path) as pool:

@@ -15,7 +15,7 @@ __all__ = ["server"]  # a fixture
 
 @pytest.fixture(scope="module")
 def on_a_disk(damaged_corpus, build, tmp_path_factory):
-    """The files of the data set that one machine builds from a disk on a disk."""
+    """The files of the dataset that one machine builds from a disk on a disk."""
     output = tmp_path_factory.mktemp("here") / "set"
     assert build(*damaged_corpus.flags, f"--output={output}") == 0
     return files_of(output)

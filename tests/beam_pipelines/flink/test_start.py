@@ -34,7 +34,7 @@ def answering(text):
 
 
 @pytest.fixture
-def sentence(corpus, capsys, tmp_path):
+def error_line(corpus, capsys, tmp_path):
     """Runs a build that is refused, and leaves nothing; returns what it says."""
     bypass_proxies()
 
@@ -51,23 +51,23 @@ def sentence(corpus, capsys, tmp_path):
     return run
 
 
-def test_a_jar_that_is_not_there(sentence):
-    said = sentence("--flink_master=127.0.0.1:1", "--flink_job_server_jar=/nowhere/server.jar")
+def test_a_jar_that_is_not_there(error_line):
+    said = error_line("--flink_master=127.0.0.1:1", "--flink_job_server_jar=/nowhere/server.jar")
     assert "--flink_job_server_jar /nowhere/server.jar does not exist" in said
 
 
-def test_a_jar_that_cannot_be_fetched(sentence, monkeypatch, tmp_path):
+def test_a_jar_that_cannot_be_fetched(error_line, monkeypatch, tmp_path):
     monkeypatch.setattr("beam_pipelines.runners.flink._check_java", lambda _: None)
     cache = f"--jar_cache_dir={tmp_path}"
     with answering("{}") as nothing:
         jar = f"http://{nothing.replace('127.0.0.1', '127.0.0.2')}/job-server.jar"
-        said = sentence("--flink_master=[auto]", f"--flink_job_server_jar={jar}", cache)
+        said = error_line("--flink_master=[auto]", f"--flink_job_server_jar={jar}", cache)
     assert "Flink's job server cannot be started" in said
     assert "download the jar" in said
 
 
-def test_no_java(sentence):
-    said = sentence("--flink_master=127.0.0.1:1", "--job_server_java_launcher=no-such-java")
+def test_no_java(error_line):
+    said = error_line("--flink_master=127.0.0.1:1", "--job_server_java_launcher=no-such-java")
     assert "there is no 'no-such-java' on the PATH; install Java" in said
 
 
@@ -77,33 +77,33 @@ def any_java(monkeypatch):
 
 
 @pytest.mark.usefixtures("any_java")
-def test_a_cluster_that_does_not_answer(sentence):
-    assert "No Flink cluster answers at http://127.0.0.1:1" in sentence(
+def test_a_cluster_that_does_not_answer(error_line):
+    assert "No Flink cluster answers at http://127.0.0.1:1" in error_line(
         "--flink_master=127.0.0.1:1"
     )
 
 
 @pytest.mark.usefixtures("any_java")
-def test_something_else_than_a_cluster(sentence):
+def test_something_else_than_a_cluster(error_line):
     with answering("<html>") as address:
-        said = sentence(f"--flink_master={address}")
+        said = error_line(f"--flink_master={address}")
     assert f"What answers at http://{address} is no Flink JobManager" in said
 
 
 @pytest.mark.usefixtures("any_java")
-def test_a_cluster_of_another_version(sentence):
+def test_a_cluster_of_another_version(error_line):
     with answering(json.dumps({"flink-version": "1.19.3", "slots-total": 2})) as address:
-        said = sentence(f"--flink_master={address}", "--flink_version=2.0")
+        said = error_line(f"--flink_master={address}", "--flink_version=2.0")
     assert "runs Flink 1.19.3, and --flink_version is 2.0; give --flink_version 1.19." in said
 
 
 @pytest.mark.usefixtures("any_java")
-def test_a_cluster_without_slots(sentence):
+def test_a_cluster_without_slots(error_line):
     with answering(json.dumps({"flink-version": "1.19.3", "slots-total": 0})) as address:
-        said = sentence(f"--flink_master={address}", "--flink_version=1.19")
+        said = error_line(f"--flink_master={address}", "--flink_version=1.19")
     assert "has no task slots; start a TaskManager" in said
 
 
-def test_a_job_server_that_does_not_answer(sentence, monkeypatch):
+def test_a_job_server_that_does_not_answer(error_line, monkeypatch):
     monkeypatch.setattr("beam_pipelines.runners.flink.TIMEOUT_SECONDS", 0.1)
-    assert "No job server answers at 127.0.0.1:1" in sentence("--job_endpoint=127.0.0.1:1")
+    assert "No job server answers at 127.0.0.1:1" in error_line("--job_endpoint=127.0.0.1:1")

@@ -32,7 +32,7 @@ def shards(output):
 
 
 def check_nothing_half_done(output, undisturbed):
-    """There is no manifest, and each shard that stands is one of the finished data set's."""
+    """Checks that there is no manifest and that each shard is one of the finished dataset."""
     assert not is_complete(output)
     found = files_of(output)
     standing = {name: data for name, data in found.items() if name.endswith(".tfrecord")}
@@ -42,7 +42,7 @@ def check_nothing_half_done(output, undisturbed):
 
 
 def check_it_goes_on(cluster, output, flags, undisturbed):
-    """The same command keeps what stands, and ends with the same bytes."""
+    """Checks that the same command keeps finished shards and gives the same bytes."""
     before = shards(output)
     said = builds.build(cluster, output, *flags)
     assert "were there already" in said

@@ -60,10 +60,10 @@ def worker_pool(folder: Path, *pythons: Path) -> Iterator[Pool]:
             start_new_session=True,
         )
     try:
-        while not (told := re.search(r"Started .* at port: (\S+) ", log.read_text())):
+        while not (match := re.search(r"Started .* at port: (\S+) ", log.read_text())):
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)
-        yield Pool(process.pid, told[1])
+        yield Pool(process.pid, match[1])
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -82,8 +82,8 @@ def facevoice_pool(folder: Path) -> Iterator[Pool]:
         start_new_session=True,
     ) as process:
         try:
-            told = re.search(r"builds at (\S+)\.$", process.stdout.readline())
-            yield Pool(process.pid, told[1])
+            match = re.search(r"builds at (\S+)\.$", process.stdout.readline())
+            yield Pool(process.pid, match[1])
         finally:
             os.killpg(process.pid, signal.SIGKILL)
 
@@ -118,8 +118,8 @@ def at_work(pool, output):
     return found
 
 
-def sentence_of(capsys, *flags):
-    """The one sentence with which a build fails."""
+def error_line(capsys, *flags):
+    """Returns the one-line error of a build that fails."""
     assert main([*SMALL, *flags]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -165,7 +165,7 @@ def test_a_worker_that_never_connects_ends_the_build(corpus, pool, capsys, monke
     monkeypatch.setattr(local_environment, "START_SECONDS", 0)
     (tmp_path / "python").symlink_to("/bin/true")
     with worker_pool(tmp_path, tmp_path) as mute:
-        error = sentence_of(
+        error = error_line(
             capsys,
             *corpus.flags,
             f"--output={tmp_path / 'set'}",
@@ -181,7 +181,7 @@ def test_pools_are_used_round_robin_and_one_that_cannot_start_a_worker_is_in_the
     with worker_pool(tmp_path, tmp_path / "no_python_here") as bare:
         both = external(f"{pool.address},{bare.address}")
         output = f"--output={tmp_path / 'set'}"
-        error = sentence_of(capsys, *corpus.flags, output, TWO, *both)
+        error = error_line(capsys, *corpus.flags, output, TWO, *both)
     assert f"pool at {bare.address} could not start a worker" in error
 
 
@@ -203,7 +203,7 @@ def test_unusable_pools_are_refused_before_anything_is_written(
     corpus, capsys, tmp_path, flags, words
 ):
     output = tmp_path / "set"
-    assert words in sentence_of(capsys, *corpus.flags, f"--output={output}", *flags)
+    assert words in error_line(capsys, *corpus.flags, f"--output={output}", *flags)
     assert not output.exists()
 
 

@@ -129,23 +129,23 @@ def test_a_record_of_the_future_counts_from_now(tmp_path):
 
 
 class Requests(DiskStore):
-    """A folder that tells what it was asked for, and records no times of access."""
+    """A store that records its requests and has no access times."""
 
     def __init__(self, folder):
         super().__init__(folder)
-        self.asked = []
+        self.requests = []
 
     def read(self, name):
-        self.asked.append(name)
+        self.requests.append(name)
         return super().read(name)
 
     def replace(self, contents):
-        self.asked += contents
+        self.requests += contents
         super().replace(contents)
 
     def delete(self, names):
         names = list(names)
-        self.asked += names
+        self.requests += names
         super().delete(names)
 
     def last_read(self, names):
@@ -156,11 +156,11 @@ def test_a_store_without_replaced_shards_gets_no_requests(tmp_path):
     (tmp_path / ".build").mkdir()
     store = Requests(tmp_path)
     assert not clean_up(store, {}, HOUR, recorded=False).kept
-    assert store.asked == []
+    assert store.requests == []
     assert clean_up(store, {NAME: 5}, HOUR, recorded=False).kept == {NAME: 5}
-    assert store.asked == [REPLACED_NAME]
+    assert store.requests == [REPLACED_NAME]
     assert clean_up(store, {NAME: 5}, HOUR, recorded=True).kept == {NAME: 5}
-    assert store.asked == [REPLACED_NAME] * 2  # read, and not written again
+    assert store.requests == [REPLACED_NAME] * 2  # read, and not written again
 
 
 def test_without_access_times_the_time_since_the_replacement_counts(tmp_path):

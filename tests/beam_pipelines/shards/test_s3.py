@@ -177,7 +177,7 @@ class Renaming(LocalFileSystem):
         super().delete([*map(self.path, paths)])
 
 
-def sentence(capsys):
+def error_line(capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -263,7 +263,7 @@ def test_a_build_whose_shards_are_removed_meanwhile_publishes_nothing(
 
     monkeypatch.setattr("beam_pipelines.driver.card_html", removed_by_another_build)
     assert build_small(vanishing, "--strict") == 1
-    assert f"{first} for one; let one build at a time write there" in sentence(capsys)
+    assert f"{first} for one; let one build at a time write there" in error_line(capsys)
     assert objects("vanishing")["dataset.json"] == manifest
 
 
@@ -287,23 +287,23 @@ def test_a_missing_or_denied_bucket_is_a_one_line_error(
     server, build_small, troubled, capsys, monkeypatch
 ):
     assert build_small("s3://nowhere/set") == 1
-    assert "there is no bucket nowhere" in sentence(capsys)
+    assert "there is no bucket nowhere" in error_line(capsys)
     troubled(lambda *_: 403)
     assert build_small(f"s3://{BUCKET}/closed") == 1
-    error = sentence(capsys)
+    error = error_line(capsys)
     assert "permission is denied in the bucket data (ListObjectsV2: AccessDenied)" in error
     assert "AWS_ACCESS_KEY_ID" in error
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     assert build_small(f"s3://{BUCKET}/closed") == 1
-    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in sentence(capsys)
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in error_line(capsys)
 
 
 def test_flags_of_beam_set_the_endpoint(server, build_small, capsys, monkeypatch):
     endpoint = "--s3_endpoint_url=http://127.0.0.1:9"
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert build_small(f"s3://{BUCKET}/set", endpoint, "--dry_run") == 1
-    assert "127.0.0.1:9" in sentence(capsys)
+    assert "127.0.0.1:9" in error_line(capsys)
 
 
 def test_a_file_system_with_renaming_gets_complete_files(tmp_path, monkeypatch):

@@ -37,7 +37,7 @@ def everybody(build, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def most(everybody, build, tmp_path_factory):
-    """The data set without two of them: Person_0, so that all numbers differ, and Person_7."""
+    """The dataset without two of them: Person_0, so that all numbers differ, and Person_7."""
     corpus, _ = everybody
     output = tmp_path_factory.mktemp("most") / "set"
     flags = [*corpus.flags, f"--output={output}", "--split_fractions=50,25,25"]
@@ -436,7 +436,7 @@ def test_a_run_that_cannot_be_opened_is_a_one_line_error(
 
 
 def changed(data_set, folder, change):
-    """A copy of a data set whose manifest says something else."""
+    """A copy of a dataset whose manifest says something else."""
     shutil.copytree(data_set, folder)
     manifest = json.loads((folder / "dataset.json").read_text())
     change(manifest)

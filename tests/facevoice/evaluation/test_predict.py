@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("blank_figures")
 
 @pytest.fixture(scope="module")
 def made(build, tmp_path_factory):
-    """A data set, and its media in a place that the build has not seen; clips of three windows."""
+    """A dataset, and its media in a place that the build has not seen; clips of three windows."""
     root = tmp_path_factory.mktemp("made")
     corpus = write_corpus(root / "corpus", people=3, videos=4, per_video=3, seconds=1.6)
     for i, clip in enumerate(sorted(corpus.audio.rglob("*.wav"))):
@@ -70,7 +70,7 @@ def run_of(made, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def records(made):
-    """Every record of the data set, with where its media lie now."""
+    """Every record of the dataset, with where its media lie now."""
     found = [record for split in SPLITS for record in read_records(made[0], split)]
     for record in found:
         record["face"] = str(made[1] / "faces" / record["face_source"].decode())

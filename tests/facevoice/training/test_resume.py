@@ -61,7 +61,7 @@ def killed(data_set, tmp_path_factory):
 
 @pytest.fixture
 def unfinished(killed, data_set, tmp_path):
-    """Returns copies of the killed run and of its data set, and the flags that resume it."""
+    """Returns copies of the killed run and of its dataset, and the flags that resume it."""
     run_dir = shutil.copytree(killed[0], tmp_path / "run")
     copy = shutil.copytree(data_set, tmp_path / "set")
     return copy, run_dir, [*killed[1], f"--data={copy}", f"--output={run_dir}"]

@@ -189,18 +189,18 @@ def test_what_fails_for_a_moment_is_sent_again(bucket, troubled):
 
 
 def test_a_server_that_fails_for_long_is_asked_more_often_than_boto3_does(bucket, troubled):
-    asked = []
+    requests = []
 
     def failing(method, key, query):
-        asked.append(query)
-        return 503 if len(asked) < 4 else None
+        requests.append(query)
+        return 503 if len(requests) < 4 else None
 
     troubled(failing)
     assert storage_at(bucket).sizes(["one"]) == {"one": 1}
-    asked.clear()
+    requests.clear()
     with pytest.raises(StorageError, match="SlowDown"):
         writable_storage_at(Address(bucket)).is_empty()
-    assert len(asked) == 3
+    assert len(requests) == 3
 
 
 def test_a_file_that_cannot_be_deleted_is_an_error(bucket, monkeypatch):
