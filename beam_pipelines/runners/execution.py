@@ -18,7 +18,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment, Environment
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.runners import flink, local_workers, worker_pools
+from beam_pipelines.runners import flink, local_workers, pool_addresses
 from beam_pipelines.runners.local_environment import WorkerEnvironment
 
 # Beam's names for runners on this machine.
@@ -125,13 +125,13 @@ def _local_runner(options: PipelineOptions, flags: Sequence[str]) -> fn_runner.F
 
 def _local_environment(options: PipelineOptions, flags: Sequence[str]) -> Environment:
     """Returns the environment of the workers of a local run."""
-    if pools := worker_pools.pools_from_options(options):
+    if pools := pool_addresses.pools_from_options(options):
         if any(flag.partition("=")[0] == "--direct_running_mode" for flag in flags):
             raise BuildError(
                 "--direct_running_mode and --environment_type EXTERNAL are both given; the pool "
                 "starts the workers, so leave --direct_running_mode out."
             )
-        worker_pools.check_pools(pools)
+        pool_addresses.check_pools(pools)
         return WorkerEnvironment(tuple(pools))
     if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
         local_workers.check_importable()

@@ -20,7 +20,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.build import main
 from beam_pipelines.errors import BuildError
-from beam_pipelines.runners import local_environment, worker_pools
+from beam_pipelines.runners import local_environment, pool_addresses
 from tests.conftest import SMALL, write_corpus
 from tests.tools import files_of, start_build
 
@@ -212,7 +212,7 @@ def test_another_server_is_refused_as_a_worker_pool():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"localhost:{server.server_port}"
         with pytest.raises(BuildError, match=f"No worker pool answers at {address}"):
-            worker_pools.check_pools([address])
+            pool_addresses.check_pools([address])
         server.shutdown()
 
 
@@ -220,4 +220,4 @@ def test_the_address_of_a_pool_may_be_in_beams_environment_options():
     options = PipelineOptions(
         ["--environment_type=EXTERNAL", "--environment_options=external_service_address=[::1]:5000"]
     )
-    assert worker_pools.pools_from_options(options) == ["[::1]:5000"]
+    assert pool_addresses.pools_from_options(options) == ["[::1]:5000"]
