@@ -11,7 +11,7 @@ from facevoice.sample_corpus import make_sample_corpus
 from tests.beam_pipelines.flink import builds
 from tests.beam_pipelines.flink.cluster import running
 from tests.beam_pipelines.flink.hosts import Host
-from tests.beam_pipelines.runners.test_worker_pools import facevoice_pool
+from tests.beam_pipelines.runners.test_worker_pool import facevoice_pool
 from tests.conftest import SMALL
 from tests.tools import files_of
 

@@ -20,7 +20,7 @@ from apache_beam.portability.api import (
     beam_runner_api_pb2,
 )
 
-from tests.beam_pipelines.runners.test_worker_pools import SLOW, facevoice_pool
+from tests.beam_pipelines.runners.test_worker_pool import SLOW, facevoice_pool
 from tests.conftest import ONE_PROCESS
 from tests.tools import files_of, start_build
 
