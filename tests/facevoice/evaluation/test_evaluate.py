@@ -18,7 +18,7 @@ from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import blank_figures, read_records, untrained_run
+from tests.tools import blank_figures, empty_split, read_records, untrained_run
 from tfdata import load, load_manifest
 
 
@@ -451,8 +451,7 @@ def changed(data_set, folder, change):
 
 def test_other_errors_are_one_line(run_dir, most, tmp_path, capsys):
     bent = changed(most, tmp_path / "bent", lambda m: m["features"].update(image_size=20))
-    empty = {"pairs": 0, "sessions": {}, "shards": []}
-    narrow = changed(most, tmp_path / "narrow", lambda m: m["splits"].update(test=empty))
+    narrow = changed(most, tmp_path / "narrow", lambda m: empty_split(m, "test"))
     damaged = changed(most, tmp_path / "damaged", lambda m: None)
     shard = next(damaged.glob("test-*"))
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")
