@@ -34,6 +34,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluators import Result
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
+from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.evaluation_report import evaluation_report
 from tfdata.storage.files import check_no_links, create_file, replace_file
 
@@ -99,11 +100,12 @@ def write_evaluation(
     metrics: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {"classes": np.array(run.people)}
     arrays |= {field.name: getattr(predictions, field.name) for field in fields(predictions)}
-    pictures: dict[str, bytes] = {}
+    figures: dict[str, DrawFigure] = {}
     for result in results:
         metrics |= result.metrics
         arrays |= result.arrays
-        pictures |= result.pictures
+        figures |= result.pictures
+    pictures = draw_figures(figures)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)

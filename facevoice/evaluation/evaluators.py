@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from facevoice.evaluation.verification import (
     verification_metrics,
 )
 from facevoice.reports import evaluation_figures, figures
+from facevoice.reports.drawing import DrawFigure
+from facevoice.reports.figure_text import numbered_names
 from tfdata.manifest import Manifest
 
 MOST_CONFUSIONS = 20
@@ -46,12 +49,12 @@ class Result:
     Attributes:
       metrics: entries of metrics.json.
       arrays: entries of scores.npz, from which the metrics can be recomputed.
-      pictures: file name to PNG image.
+      pictures: file name to a function that draws it.
     """
 
     metrics: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-    pictures: dict[str, bytes] = field(default_factory=dict)
+    pictures: dict[str, DrawFigure] = field(default_factory=dict)
 
 
 def summarize_data(run: Run, data_dir: Path, split: str, predictions: Predictions) -> Result:
@@ -101,13 +104,19 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
         },
         "confusions": _confusions(confusion, run.people),
     }
-    diagram = evaluation_figures.reliability_diagram(
-        calibrated.counts, calibrated.confidence, calibrated.accuracy
-    )
-    pictures = {"reliability.png": diagram}
+    pictures: dict[str, DrawFigure] = {
+        "reliability.png": partial(
+            evaluation_figures.reliability_diagram,
+            calibrated.counts,
+            calibrated.confidence,
+            calibrated.accuracy,
+        )
+    }
     if len(run.people) <= MOST_DRAWN:
-        pictures["confusion.png"] = figures.confusion_matrix(confusion, run.people)
-    return Result({"identification": metrics}, {"confusion": confusion}, pictures)
+        pictures["confusion.png"] = partial(figures.confusion_matrix, confusion, run.people)
+    numbered = numbered_names(run.people)
+    found = {"identification": metrics, **({"numbered_names": numbered} if numbered else {})}
+    return Result(found, {"confusion": confusion}, pictures)
 
 
 def evaluate_verification(run: Run, predictions: Predictions) -> Result:
@@ -145,7 +154,7 @@ def evaluate_verification(run: Run, predictions: Predictions) -> Result:
             "pair_same": same,
             "pair_scores": scores,
         },
-        {"det.png": _draw_det(curves)},
+        {"det.png": partial(_draw_det, curves)},
     )
 
 
@@ -179,7 +188,7 @@ def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Resu
     return Result(
         {"trials": metrics},
         {"trial_lines": trials.lines[kept], "trial_same": same, "trial_scores": scores},
-        {"trials_det.png": _draw_det({"listed trials": det_curve(same, scores)})},
+        {"trials_det.png": partial(_draw_det, {"listed trials": det_curve(same, scores)})},
     )
 
 

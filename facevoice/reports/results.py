@@ -175,6 +175,7 @@ class EvaluationMetrics:
     comparison: RunComparison | None = None
     trials: Trials | None = None
     open_set: OpenSet | None = field(default=None, metadata={"key": "unknown"})
+    numbered_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> EvaluationMetrics:
@@ -215,6 +216,7 @@ class RunMetrics:
     best_epoch: int | None = None
     robustness: tuple[Condition, ...] = ()
     fusion: Fusion | None = field(default=None, metadata={"key": "weighing"})
+    numbered_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> RunMetrics:
