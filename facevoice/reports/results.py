@@ -105,6 +105,7 @@ class Identification:
     calibration: Calibration
     by_person: Mapping[str, Proportion]
     by_meta: Mapping[str, Mapping[str, Proportion]]
+    macro_accuracy: float | None = None  # None before it was introduced
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,12 @@ class Trials(ErrorRates):
     unreadable: Mapping[str, str]
     windows_passed_over: int
     people: int
-    trained_people: int
+    trained_people: int | None  # None if it is not known
+    repeated: int = 0
+    mirrored: int = 0
+    contradicting: int = 0
+    same_file: int = 0
+    label_conflicts: int = 0
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,7 @@ class SplitAccuracy:
     low: float
     high: float
     by_person: Mapping[str, float] = field(default_factory=dict)
+    macro_accuracy: float | None = None  # None before it was introduced
 
     @property
     def proportion(self) -> Proportion:
