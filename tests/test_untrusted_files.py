@@ -308,6 +308,8 @@ def test_progress_that_is_damaged_is_one_sentence(tmp_path):
     path.write_text(Progress(epoch=2, best_epoch=1, history={"loss": [1, 2.5]}).to_json())
     assert Checkpoint(tmp_path).read_progress().epoch == 2
     odd = ('{"epoch": "../x"}', '{"epoch": -1}', '{"history": {"loss": ["x"]}}', '{"draws": 3}')
+    odd += ('{"epoch": 1, "epoch": 2}', '{"epoch": 9223372036854775808}', '{"seconds": NaN}')
+    odd += ('{"best_epoch": 1}', '{"epoch": 2, "history": {"loss": [1]}}', '{"draws": [[-1]]}')
     for content in (DEEP, *NOT_THE_KIND, *odd):
         if content == "{}":
             continue  # the beginning of a run

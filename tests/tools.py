@@ -37,6 +37,13 @@ def read_records(data_set, split):
             }
 
 
+def empty_split(fields, split):
+    """Empties a split of a parsed manifest, which stays consistent."""
+    fields["splits"][split] = {"pairs": 0, "sessions": {}, "shards": []}
+    for person in fields["people"].values():
+        person["pairs"][split] = 0
+
+
 def files_of(data_set):
     return {p.name: p.read_bytes() for p in data_set.iterdir() if p.is_file()}
 

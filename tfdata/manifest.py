@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from tfdata.errors import DatasetError
-from tfdata.fields import from_fields
+from tfdata.fields import MAX_INT64, Count, Range, from_fields
 from tfdata.schema import FORMAT, FORMAT_VERSION, MANIFEST_NAME, SPLITS, describe_record
 from tfdata.storage.addresses import check_address
 from tfdata.storage.base import StorageError, is_address
 from tfdata.storage.factory import storage_at
 from tfdata.storage.files import parse_json
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Shard:
     """A TFRecord file."""
 
     file: str
-    records: int
-    bytes: int
+    records: Annotated[int, Range(1, MAX_INT64)]
+    bytes: Count
     sha256: str
 
 
@@ -40,7 +44,7 @@ class Shard:
 class Split:
     """One of SPLITS: its number of pairs, the videos of each identity, and its shards."""
 
-    pairs: int
+    pairs: Count
     sessions: Mapping[str, list[str]]
     shards: tuple[Shard, ...]
 
@@ -56,10 +60,10 @@ class Person:
       missing: planned pairs that are missing because media were broken and no spare was left.
     """
 
-    label: int
+    label: Count
     meta: Mapping[str, str]
-    pairs: Mapping[str, int]
-    missing: int
+    pairs: Mapping[str, Count]
+    missing: Count
 
 
 @dataclass(frozen=True)
@@ -69,19 +73,19 @@ class Corpus:
     `audio_seconds` is the total length of the clips.
     """
 
-    videos: int
-    faces: int
-    clips: int
-    audio_seconds: float
+    videos: Count
+    faces: Count
+    clips: Count
+    audio_seconds: Annotated[float, Range(0, MAX_INT64)]
 
 
 @dataclass(frozen=True)
 class Leak:
     """Pairs of a split, and how many of them share a video or a clip with the training split."""
 
-    pairs: int
-    same_video: int
-    same_audio: int
+    pairs: Count
+    same_video: Count
+    same_audio: Count
 
     def __add__(self, other: Leak) -> Leak:
         return Leak(
@@ -116,10 +120,10 @@ class Manifest:
     spectrogram_shape: tuple[int, int]
     people: Mapping[str, Person]
     splits: Mapping[str, Split]
-    without_pairs: Mapping[str, int]
+    without_pairs: Mapping[str, Count]
     corpus: Corpus
     leakage: Mapping[str, Leak]
-    rejects: Mapping[str, int]
+    rejects: Mapping[str, Count]
     software: Mapping[str, str]
     preprocessing_revision: int = 1
 
@@ -152,7 +156,10 @@ def is_manifest(content: bytes) -> bool:
 
 
 def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifest:
-    """Reads and checks the manifest of a dataset.
+    """Reads and checks the manifest of a dataset, in milliseconds.
+
+    Types, ranges, labels, counts and file names are checked, so that a damaged manifest is an error
+    before anything is computed. `tfdata.verify` also reads the records.
 
     Args:
       data_dir: directory or URL of the dataset.
@@ -160,7 +167,7 @@ def load_manifest(data_dir: str | Path, *, check_shards: bool = True) -> Manifes
         reads the manifest of a dataset whose shards may be damaged.
 
     Raises:
-      DatasetError: the directory or the manifest is missing or damaged, the manifest has another
+      DatasetError: the directory or the manifest is missing, damaged or inconsistent, has another
         format version, a shard is missing, not a regular file or of another size, or the URL has
         credentials in it.
     """
@@ -276,14 +283,71 @@ def _unreadable(folder: str | Path, path: str, reason: str) -> DatasetError:
 
 
 def _parse(fields: Mapping[str, Any]) -> Manifest:
-    """Builds a manifest from parsed JSON, or raises TypeError or ValueError."""
+    """Builds a manifest from parsed JSON, or raises TypeError or ValueError.
+
+    People are sorted by label, because the order of keys in JSON has no meaning.
+    """
     manifest = from_fields(Manifest, fields, ignore_unknown=True)
-    if missing := [name for name in SPLITS if name not in manifest.splits]:
-        raise TypeError(f"splits.{missing[0]} is missing")
-    for shard in manifest.shards:
-        name = shard.file
-        if Path(name).name != name or name in ("", "..") or "\0" in name:
-            raise ValueError(f"{name!r} is not a file name")
+    for field, given, names in (
+        ("splits", manifest.splits, SPLITS),
+        ("leakage", manifest.leakage, SPLITS[1:]),
+    ):
+        if missing := [name for name in names if name not in given]:
+            raise TypeError(f"{field}.{missing[0]} is missing")
+    people = sorted(manifest.people.items(), key=lambda item: item[1].label)
+    splits = {name: manifest.splits[name] for name in SPLITS}
+    manifest = replace(manifest, people=dict(people), splits=splits)
+    _check_shards(manifest)
+    _check_people(manifest)
+    return manifest
+
+
+def _check_shards(manifest: Manifest) -> None:
+    """Checks the shapes and the shards of a manifest; raises ValueError."""
     if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
         raise ValueError("a shape has no size")
-    return replace(manifest, splits={name: manifest.splits[name] for name in SPLITS})
+    if manifest.image_shape[2] != 3:
+        raise ValueError(f"image_shape has {manifest.image_shape[2]} channels instead of 3")
+    for shard in manifest.shards:
+        name = shard.file
+        if Path(name).name != name or name in ("", "..", MANIFEST_NAME) or "\0" in name:
+            raise ValueError(f"{name!r} is not a file name of a shard")
+        if not _SHA256.fullmatch(shard.sha256):
+            raise ValueError(f"the sha256 of {name!r} is not 64 hexadecimal digits")
+    files = [shard.file for shard in manifest.shards]
+    if len(set(files)) < len(files):
+        raise ValueError("two shards have the same name")
+    record_bytes = math.prod(manifest.image_shape) + math.prod(manifest.spectrogram_shape)
+    for shard in manifest.shards:
+        if shard.bytes < shard.records * record_bytes:
+            raise ValueError(
+                f"{shard.file!r} has {shard.bytes} bytes, too few for {shard.records} records of "
+                f"the manifest's shapes"
+            )
+
+
+def _check_people(manifest: Manifest) -> None:
+    """Checks the labels, counts and videos of a manifest; raises ValueError."""
+    labels = [person.label for person in manifest.people.values()]
+    if labels != list(range(len(labels))):
+        raise ValueError("the people's labels do not count from 0")
+    for name, split in manifest.splits.items():
+        for identity, person in manifest.people.items():
+            if name not in person.pairs:
+                raise ValueError(f"{name!r} is missing from the pairs of {identity!r}")
+            if person.pairs[name] and not split.sessions.get(identity):
+                raise ValueError(f"the {name} split has pairs but no videos of {identity!r}")
+        if strangers := split.sessions.keys() - manifest.people.keys():
+            raise ValueError(
+                f"the {name} split has videos of {min(strangers)!r}, who is not in its people"
+            )
+        of_shards = sum(shard.records for shard in split.shards)
+        of_people = sum(person.pairs[name] for person in manifest.people.values())
+        if not split.pairs == of_shards == of_people:
+            raise ValueError(
+                f"its {name} split has {split.pairs} pairs, its shards {of_shards} and its people "
+                f"{of_people}"
+            )
+    for name, leak in manifest.leakage.items():
+        if max(leak.same_video, leak.same_audio) > leak.pairs:
+            raise ValueError(f"leakage.{name} counts more shared pairs than pairs")

@@ -1,4 +1,4 @@
-"""Checks a dataset against its manifest, without TensorFlow: the manifest, shards and records."""
+"""Checks the shards and records of a dataset against its manifest, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,51 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfdata.errors import DatasetError
 from tfdata.examples import decode_example
 from tfdata.manifest import Manifest, Shard, is_rebuilt, missing_shard
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import open_regular
 from tfdata.tfrecord import parse_example
 from tfdata.tfrecord_recovery import Fault, scan
-
-
-def check_manifest(data_dir: Path, manifest: Manifest) -> None:
-    """Checks that the labels, counts, shards and videos of a manifest are consistent.
-
-    Raises:
-      DatasetError: says what is not.
-    """
-    try:
-        fault = _inconsistency(manifest)
-    except KeyError as error:
-        fault = f"{error.args[0]!r} is missing from the pairs of a person"
-    if fault:
-        raise DatasetError(
-            f"{data_dir / MANIFEST_NAME} is damaged ({fault}); copy the dataset again, or build it "
-            f"again."
-        )
-
-
-def _inconsistency(manifest: Manifest) -> str | None:
-    labels = [person.label for person in manifest.people.values()]
-    if labels != list(range(len(labels))):
-        return "the people's labels do not count from 0"
-    files = [shard.file for shard in manifest.shards]
-    if len(set(files)) < len(files):
-        return "two shards have the same name"
-    for name, split in manifest.splits.items():
-        for identity in split.sessions:
-            if identity not in manifest.people:
-                return f"the {name} split has videos of {identity!r}, who is not in its people"
-        of_shards = sum(shard.records for shard in split.shards)
-        of_people = sum(person.pairs[name] for person in manifest.people.values())
-        if not split.pairs == of_shards == of_people:
-            return (
-                f"its {name} split has {split.pairs} pairs, its shards {of_shards} and its people "
-                f"{of_people}"
-            )
-    return None
 
 
 class RecordCheck:

@@ -69,7 +69,8 @@ def _parser(prog: str) -> Parser:
         type=local_path,
         metavar="FILE",
         help="list of file pairs to verify, one '<1|0> path path' per line, as in VoxCeleb's "
-        "veri_test.txt; needs --media",
+        "veri_test.txt, or 'path path target|nontarget', as in Kaldi; needs --media; the scores "
+        "are written to trial_scores.txt",
     )
     parser.add_argument(
         "--media",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from facevoice.evaluation.robustness import evaluate_robustness
 from facevoice.evaluation.runs import Run
 from facevoice.features import band_centres_hz
 from facevoice.reports import error_analysis_figures, media_figures
+from facevoice.reports.figure_text import figure_name
 from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest
 
@@ -82,7 +84,7 @@ def analyze_robustness(
     found = [asdict(result) for result in results]
     return Result(
         {"robustness": found},
-        pictures={"robustness.png": error_analysis_figures.robustness_curves(found)},
+        pictures={"robustness.png": partial(error_analysis_figures.robustness_curves, found)},
     )
 
 
@@ -96,7 +98,7 @@ def analyze_fusion(run: Run, known: Predictions) -> Result:
     return Result(
         {"weighing": found},
         {"face_margin": face_margin, "voice_margin": voice_margin},
-        {"weighing.png": error_analysis_figures.margin_scatter(face_margin, voice_margin)},
+        {"weighing.png": partial(error_analysis_figures.margin_scatter, face_margin, voice_margin)},
     )
 
 
@@ -109,6 +111,7 @@ def analyze_confusions(
         return Result({"confused": []})
     wanted = {known.keys[row] for each in found for row in (each.mistaken, each.beside)}
     examples = _examples(data_dir, manifest, split, wanted)
+    names = {who: figure_name(who, label) for label, who in enumerate(run.people)}
     metrics, shown = [], []
     for each in found:
         values: dict[str, Any] = asdict(each)
@@ -119,14 +122,17 @@ def analyze_confusions(
         second = f"predicted as the other: {each.reverse} of {_total(known, each.named)}"
         shown.append(
             (
-                (examples[values["mistaken"]], first),
-                (examples[values["beside"]], second),
+                (names[each.person], examples[values["mistaken"]], first),
+                (names[each.named], examples[values["beside"]], second),
             )
         )
-    picture = media_figures.confused_pairs(
-        shown, band_centres_hz(run.features), run.features.window_seconds
+    draw = partial(
+        media_figures.confused_pairs,
+        shown,
+        band_centres_hz(run.features),
+        run.features.window_seconds,
     )
-    return Result({"confused": metrics}, pictures={"confused.png": picture})
+    return Result({"confused": metrics}, pictures={"confused.png": draw})
 
 
 def confusions(

@@ -1,7 +1,8 @@
 """Writes evaluation directories, RUN/evaluation-SPLIT.
 
-They hold `metrics.json`, `report.html`, figures, and `scores.npz`. All metrics can be recomputed
-from its arrays, which contain no media:
+They hold `metrics.json`, `report.html`, figures, and `scores.npz`, and with --trials
+`trial_scores.txt`, a line "score path path" for each trial that was scored. All metrics can be
+recomputed from the arrays of `scores.npz`, which contain no media:
 
     classes                              str [classes], the identities of the model's classes
     labels, probabilities, embeddings, identities, sessions, clips, window_starts, keys
@@ -31,9 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.evaluators import Result
+from facevoice.evaluation.evaluators import TRIAL_SCORES_NAME, Result
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
+from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.evaluation_report import evaluation_report
 from tfdata.storage.files import check_no_links, create_file, replace_file
 
@@ -73,7 +75,7 @@ def check_output_dir(folder: Path, *, named: bool) -> None:
         raise EvaluationError(f"{folder} cannot be written: {error.strerror}.") from None
     if not folder.is_dir():
         raise EvaluationError(f"{folder} is not a directory; choose another one with --output.")
-    expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *PICTURE_NAMES}
+    expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, TRIAL_SCORES_NAME, *PICTURE_NAMES}
     found = {path.name for path in folder.iterdir()}
     if others := sorted(found - expected):
         raise EvaluationError(
@@ -99,18 +101,23 @@ def write_evaluation(
     metrics: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {"classes": np.array(run.people)}
     arrays |= {field.name: getattr(predictions, field.name) for field in fields(predictions)}
-    pictures: dict[str, bytes] = {}
+    figures: dict[str, DrawFigure] = {}
+    texts: dict[str, str] = {}
     for result in results:
         metrics |= result.metrics
         arrays |= result.arrays
-        pictures |= result.pictures
+        figures |= result.pictures
+        texts |= result.texts
+    pictures = draw_figures(figures)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *PICTURE_NAMES):
+    for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, TRIAL_SCORES_NAME, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)
     with create_file(folder / SCORES_NAME) as file:
         np.savez_compressed(file, **arrays)
     for name, png in pictures.items():
         replace_file(folder / name, png)
+    for name, text in texts.items():
+        replace_file(folder / name, text.encode())
     html = evaluation_report(metrics, pictures)
     replace_file(folder / REPORT_NAME, html.encode())
     _write_json(folder / METRICS_NAME, metrics)

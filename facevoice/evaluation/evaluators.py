@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from facevoice.evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from facevoice.evaluation.metrics import confusion_matrix
+from facevoice.evaluation.metrics import confusion_matrix, macro_average
 from facevoice.evaluation.open_set import max_probability, open_set_metrics
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
+from facevoice.evaluation.trial_checks import count_label_conflicts, count_trials, find_people
 from facevoice.evaluation.trials import TrialEmbeddings, Trials
 from facevoice.evaluation.verification import (
     cosine_scores,
@@ -32,8 +34,11 @@ from facevoice.evaluation.verification import (
     verification_metrics,
 )
 from facevoice.reports import evaluation_figures, figures
+from facevoice.reports.drawing import DrawFigure
+from facevoice.reports.figure_text import numbered_names
 from tfdata.manifest import Manifest
 
+TRIAL_SCORES_NAME = "trial_scores.txt"
 MOST_CONFUSIONS = 20
 # With more people, the confusion matrix is not drawn; its most frequent confusions are listed.
 MOST_DRAWN = 60
@@ -46,12 +51,14 @@ class Result:
     Attributes:
       metrics: entries of metrics.json.
       arrays: entries of scores.npz, from which the metrics can be recomputed.
-      pictures: file name to PNG image.
+      pictures: file name to a function that draws it.
+      texts: file name to text, of other files.
     """
 
     metrics: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-    pictures: dict[str, bytes] = field(default_factory=dict)
+    pictures: dict[str, DrawFigure] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 def summarize_data(run: Run, data_dir: Path, split: str, predictions: Predictions) -> Result:
@@ -86,6 +93,7 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
     levels["videos"] = average_by_group(probabilities, labels, videos)
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(run.people))
     calibrated = calibration(probabilities, labels)
+    by_person = shares_by(correct, known.identities.tolist())
     meta = {identity: person.meta for identity, person in manifest.people.items()}
     metrics = {
         "chance": 1 / len(run.people),
@@ -93,21 +101,28 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
             level: {name: asdict(share) for name, share in top_shares(*found).items()}
             for level, found in levels.items()
         },
+        "macro_accuracy": macro_average(each.share for each in by_person.values()),
         "calibration": asdict(calibrated),
-        "by_person": _dicts(shares_by(correct, known.identities.tolist())),
+        "by_person": _dicts(by_person),
         "by_meta": {
             name: _dicts(shares)
             for name, shares in shares_by_meta(correct, known.identities, meta).items()
         },
         "confusions": _confusions(confusion, run.people),
     }
-    diagram = evaluation_figures.reliability_diagram(
-        calibrated.counts, calibrated.confidence, calibrated.accuracy
-    )
-    pictures = {"reliability.png": diagram}
+    pictures: dict[str, DrawFigure] = {
+        "reliability.png": partial(
+            evaluation_figures.reliability_diagram,
+            calibrated.counts,
+            calibrated.confidence,
+            calibrated.accuracy,
+        )
+    }
     if len(run.people) <= MOST_DRAWN:
-        pictures["confusion.png"] = figures.confusion_matrix(confusion, run.people)
-    return Result({"identification": metrics}, {"confusion": confusion}, pictures)
+        pictures["confusion.png"] = partial(figures.confusion_matrix, confusion, run.people)
+    numbered = numbered_names(run.people)
+    found = {"identification": metrics, **({"numbered_names": numbered} if numbered else {})}
+    return Result(found, {"confusion": confusion}, pictures)
 
 
 def evaluate_verification(run: Run, predictions: Predictions) -> Result:
@@ -145,12 +160,14 @@ def evaluate_verification(run: Run, predictions: Predictions) -> Result:
             "pair_same": same,
             "pair_scores": scores,
         },
-        {"det.png": _draw_det(curves)},
+        {"det.png": partial(_draw_det, curves)},
     )
 
 
 def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Result:
     """Evaluates verification on listed trials.
+
+    `trained_people` is None if the paths do not tell whether people are in the training data.
 
     Raises:
       EvaluationError: the usable trials are all of one kind.
@@ -165,21 +182,27 @@ def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Resu
             "Without the files that cannot be used, all trials are of one kind; error rates need "
             "trials of the same person and of different people."
         )
-    names = set(run.people) | {meta["id"] for meta in run.meta.values() if "id" in meta}
+    ids = {meta["id"]: identity for identity, meta in run.meta.items() if "id" in meta}
+    people = find_people(trials.files, ids | dict(zip(run.people, run.people, strict=True)))
+    trained = set(people) & set(run.people)
+    listed = (trials.same, trials.first, trials.second)
     metrics = {
         "trials": len(trials.same),
         "left_out": int((~kept).sum()),
         "files": len(trials.files),
         "unreadable": embedded.unreadable,
         "windows_passed_over": embedded.skipped_windows,
-        "people": len(trials.speakers),
-        "trained_people": len(trials.speakers & names),
+        "people": len(set(people) - {""} if trained or all(people) else trials.speakers),
+        "trained_people": len(trained) if trained or all(people) else None,
+        **asdict(count_trials(*listed, trials.files)),
+        "label_conflicts": count_label_conflicts(*listed, people),
         **asdict(found),
     }
     return Result(
         {"trials": metrics},
         {"trial_lines": trials.lines[kept], "trial_same": same, "trial_scores": scores},
-        {"trials_det.png": _draw_det({"listed trials": det_curve(same, scores)})},
+        {"trials_det.png": partial(_draw_det, {"listed trials": det_curve(same, scores)})},
+        {TRIAL_SCORES_NAME: _trial_scores(trials, kept, scores)},
     )
 
 
@@ -247,6 +270,15 @@ def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[d
         for row, column in cells
         if wrong[row, column]
     ]
+
+
+def _trial_scores(trials: Trials, kept: NDArray[np.bool_], scores: NDArray[np.float32]) -> str:
+    """Returns a line "score path path" for each trial that was scored."""
+    pairs = zip(scores.tolist(), trials.first[kept], trials.second[kept], strict=True)
+    return "".join(
+        f"{score:.9g} {trials.files[first]} {trials.files[second]}\n"
+        for score, first, second in pairs
+    )
 
 
 def _draw_det(curves: Mapping[str, Any]) -> bytes:

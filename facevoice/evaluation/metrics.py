@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ class SplitMetrics:
       low, high: Wilson's 95 % interval of the accuracy.
       commonest: accuracy of always predicting the person with the most examples.
       by_person: identity to accuracy, for people with examples.
+      macro_accuracy: mean of `by_person`, in which each person has the same weight.
     """
 
     pairs: int
@@ -32,6 +34,7 @@ class SplitMetrics:
     high: float
     commonest: float
     by_person: dict[str, float]
+    macro_accuracy: float
 
 
 def confusion_matrix(
@@ -46,6 +49,9 @@ def split_metrics(confusion: NDArray[np.int64], people: list[str]) -> SplitMetri
     pairs, correct = int(confusion.sum()), int(confusion.trace())
     low, high = wilson_interval(correct, pairs)
     examples = confusion.sum(axis=1)
+    by_person = {
+        name: float(confusion[i, i] / examples[i]) for i, name in enumerate(people) if examples[i]
+    }
     return SplitMetrics(
         pairs=pairs,
         correct=correct,
@@ -53,15 +59,17 @@ def split_metrics(confusion: NDArray[np.int64], people: list[str]) -> SplitMetri
         low=low,
         high=high,
         commonest=float(examples.max() / pairs),
-        by_person={
-            name: float(confusion[i, i] / examples[i])
-            for i, name in enumerate(people)
-            if examples[i]
-        },
+        by_person=by_person,
+        macro_accuracy=macro_average(by_person.values()),
     )
+
+
+def macro_average(accuracies: Iterable[float]) -> float:
+    """Returns the mean accuracy of people: each person has the same weight."""
+    return float(np.mean(list(accuracies)))
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """Returns Wilson's 95 % score interval of a proportion (E. B. Wilson, 1927)."""
     interval = binomtest(correct, total).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
-    return float(interval.low), float(interval.high)
+    return max(0.0, float(interval.low)), min(1.0, float(interval.high))  # they may be rounded

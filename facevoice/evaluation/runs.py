@@ -93,7 +93,8 @@ class Run:
           EvaluationError: settings differ.
           DatasetError: the settings of the dataset are invalid.
         """
-        expected, found = asdict(self.features), asdict(feature_settings(manifest))
+        settings = feature_settings(manifest, check_shapes=False)  # name what differs first
+        expected, found = asdict(self.features), asdict(settings)
         differing = [
             f"{name} {found[name]} instead of {value}"
             for name, value in expected.items()
@@ -104,6 +105,7 @@ class Run:
                 f"{data_dir} is not compatible with {self.run_dir}: it was built with "
                 f"{', '.join(differing)}; build it again with the settings of the run."
             )
+        feature_settings(manifest)
 
     def revision_warning(self) -> str | None:
         """Returns a one-line warning if media are now preprocessed differently; otherwise None."""
@@ -181,17 +183,11 @@ def _manifest_attributes(manifest: Manifest) -> dict[str, Any]:
     """Returns the attributes of a Run that come from the manifest of its dataset."""
     people = manifest.people
     trained = manifest.splits["train"].sessions
-    features = feature_settings(manifest)
-    if (features.image_shape, features.spectrogram_shape) != (
-        manifest.image_shape,
-        manifest.spectrogram_shape,
-    ):
-        raise ValueError("its shapes differ from its settings")
     return {
         "people": tuple(sorted(people, key=lambda identity: people[identity].label)),
         "meta": {identity: person.meta for identity, person in people.items()},
         "videos": frozenset((person, video) for person in trained for video in trained[person]),
-        "features": features,
+        "features": feature_settings(manifest),
         "preprocessing_revision": getattr(manifest, "preprocessing_revision", 1),
         "image_shape": manifest.image_shape,
         "spectrogram_shape": (*manifest.spectrogram_shape, 1),

@@ -1,13 +1,14 @@
 """Reads verification trials, such as VoxCeleb's `veri_test.txt`, and embeds their files.
 
-Each line is one trial, `<1|0> path path`: 1 for the same person, 0 for different people.
+Each line is one trial: `<1|0> path path`, as in VoxCeleb, or `path path target|nontarget`, as in
+Kaldi. 1 and target are trials of the same person, 0 and nontarget of different people.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
 from facevoice.evaluation.predictions import BATCH_SIZE, batches
 from facevoice.evaluation.runs import Run
+from facevoice.evaluation.trial_checks import directories
 from facevoice.evaluation.verification import normalize
 from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
 from facevoice.features.file_types import IMAGE_SUFFIXES
@@ -47,8 +49,8 @@ class Trials:
 
     @property
     def speakers(self) -> set[str]:
-        """Returns the first directory of each path."""
-        return {PurePosixPath(file).parts[0] for file in self.files}
+        """Returns the first directory of each path, below those that all paths share."""
+        return {folders[0] for folders in directories(self.files) if folders}
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,16 @@ def read_trials(path: Path) -> Trials:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        kind, *files = line.split()
-        if kind not in ("0", "1") or len(files) != 2:
+        trial = _parse(line)
+        if trial is None:
             raise EvaluationError(
                 f"--trials {path} has {line[:80]!r} in line {number}; use 1 (same person) or 0 "
                 f"(different people) and two paths, such as 1 id10270/5r0dWxy17C8/00001.wav "
-                f"id10270/8jEAjG6SegY/00002.wav."
+                f"id10270/8jEAjG6SegY/00002.wav, or two paths and target or nontarget."
             )
+        is_same, *files = trial
         first, second = (indices.setdefault(file, len(indices)) for file in files)
-        rows.append((kind == "1", first, second, number))
+        rows.append((is_same, first, second, number))
     same, firsts, seconds, numbers = np.array(rows, np.int64).reshape(-1, 4).T
     if not 0 < same.sum() < len(rows):
         raise EvaluationError(
@@ -97,6 +100,16 @@ def read_trials(path: Path) -> Trials:
             f"{len(rows) - int(same.sum())} of different people; error rates need both."
         )
     return Trials(same.astype(bool), firsts, seconds, tuple(indices), numbers)
+
+
+def _parse(line: str) -> tuple[bool, str, str] | None:
+    """Returns whether a trial is of one person, and its paths; None for a malformed line."""
+    match line.split():
+        case first, second, "target" | "nontarget" as kind:
+            return kind == "target", first, second
+        case "0" | "1" as kind, first, second:
+            return kind == "1", first, second
+    return None
 
 
 def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings:

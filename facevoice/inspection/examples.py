@@ -43,16 +43,27 @@ class StoredExample(Example):
         return f"{self.split} {self.index}"
 
 
-def feature_settings(manifest: Manifest) -> FeatureSettings:
+def feature_settings(manifest: Manifest, *, check_shapes: bool = True) -> FeatureSettings:
     """Returns the preprocessing settings of a dataset.
 
+    Args:
+      manifest: of the dataset.
+      check_shapes: also check that the manifest's shapes are those of its settings.
+
     Raises:
-      DatasetError: the settings are invalid.
+      DatasetError: the settings are invalid, or the manifest's shapes differ from them.
     """
     try:
-        return FeatureSettings(**manifest.features)
+        settings = FeatureSettings(**manifest.features)
     except (TypeError, ValueError) as error:
         raise DatasetError(f"The manifest has invalid preprocessing settings: {error}") from None
+    shapes = (manifest.image_shape, manifest.spectrogram_shape)
+    if check_shapes and (settings.image_shape, settings.spectrogram_shape) != shapes:
+        raise DatasetError(
+            f"The manifest's shapes {shapes[0]} and {shapes[1]} differ from its preprocessing "
+            f"settings; build the dataset again."
+        )
+    return settings
 
 
 def walk_examples(

@@ -36,6 +36,7 @@ def write_example(folder: Path, example: StoredExample, manifest: Manifest) -> N
     caption = f"{example.place} · video {example.session} · from {start:g} s"
     figure = inspection_figures.example_figure(
         example.identity,
+        manifest.people[example.identity].label,
         caption,
         example.image,
         example.spectrogram,

@@ -45,12 +45,14 @@ class Analysis:
       per_person: accuracy by person; None if nothing was identified.
       by_media: accuracy with both media and with either alone; empty if the model reads one.
       fusion: sentences about a product of experts; empty for other models.
+      numbered_names: (number, name) of people whose names the figures do not show in full.
     """
 
     figures: Mapping[str, str]
     per_person: PerPersonAccuracy | None
     by_media: Sequence[IntervalBar]
     fusion: Sequence[str]
+    numbered_names: Sequence[tuple[str, str]]
 
 
 def analysis(
@@ -58,6 +60,7 @@ def analysis(
     robustness: Sequence[Condition],
     fusion: Fusion | None,
     figures: Mapping[str, bytes],
+    numbered_names: Mapping[str, str],
 ) -> Analysis:
     """Prepares an analysis.
 
@@ -66,12 +69,14 @@ def analysis(
       robustness: accuracy under corruptions.
       fusion: of a product of experts.
       figures: file name to PNG image.
+      numbered_names: number in the figures to identity.
     """
     return Analysis(
         {name: png_data_url(png) for name, png in figures.items()},
         _per_person(by_person) if by_person else None,
         _by_media(robustness),
         fusion_sentences(fusion),
+        [(number, readable(identity)) for number, identity in numbered_names.items()],
     )
 
 

@@ -26,7 +26,13 @@ def evaluation_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) 
         evaluation=evaluation,
         tiles=list(_tiles(evaluation)),
         caveats=caveats(evaluation),
-        analysis=analysis(by_person, evaluation.robustness, evaluation.fusion, figures),
+        analysis=analysis(
+            by_person,
+            evaluation.robustness,
+            evaluation.fusion,
+            figures,
+            evaluation.numbered_names,
+        ),
         groups=metric_groups(evaluation),
     )
 

@@ -15,7 +15,7 @@ from facevoice.reports.results import (
     Verification,
 )
 from tfdata.storage.files import printable
-from tfdata.text import counted
+from tfdata.text import counted, listed
 
 Row = tuple[str, str, str]  # name, value, details
 
@@ -96,6 +96,8 @@ def _identification_rows(found: Identification) -> Iterator[Row]:
     for level, proportions in found.levels.items():
         for name, top in proportions.items():
             yield f"top {name.removeprefix('top_')}, {level}", f"{top.share:.1%}", str(top)
+    if found.macro_accuracy is not None:
+        yield "top 1, mean over people", f"{found.macro_accuracy:.1%}", "macro average of pairs"
     yield "chance", f"{found.chance:.1%}", ""
     bins = len(found.calibration.counts)
     yield "expected calibration error", f"{found.calibration.error:.1%}", f"{bins} bins"
@@ -147,8 +149,15 @@ def _verification_caveats(verification: Verification) -> Iterator[str]:
 
 
 def _trial_caveats(trials: Trials) -> Iterator[str]:
-    people = "people named in the trial list"
-    yield _training_overlap(trials.trained_people, trials.people, people)
+    if trials.trained_people is None:
+        yield (
+            "It is not known whether people in the trial list are in the training data: its paths "
+            "have no names or ids like those of the run."
+        )
+    else:
+        people = "people named in the trial list"
+        yield _training_overlap(trials.trained_people, trials.people, people)
+    yield from _list_caveats(trials)
     if unreadable := trials.unreadable:
         file, reason = next(iter(unreadable.items()))
         yield (
@@ -158,6 +167,28 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
         )
     if skipped := trials.windows_passed_over:
         yield f"{counted(skipped, 'window')} without usable audio were skipped."
+
+
+def _list_caveats(trials: Trials) -> Iterator[str]:
+    """Yields what is unusual in a list of trials; all trials are counted nevertheless."""
+    found = []
+    if trials.repeated:
+        mirrored = f" ({trials.mirrored:,} with the files exchanged)" if trials.mirrored else ""
+        found.append(f"{counted(trials.repeated, 'repeated trial')}{mirrored}")
+    if trials.contradicting:
+        found.append(f"{counted(trials.contradicting, 'pair')} with both labels")
+    if trials.same_file:
+        found.append(f"{counted(trials.same_file, 'trial')} of a file with itself")
+    if found:
+        yield f"The trial list has {listed(found)}; all of them are counted."
+    if conflicts := trials.label_conflicts:
+        inverted = "; the labels seem to be inverted" if 2 * conflicts > trials.trials else ""
+        yield (
+            f"The labels of {conflicts:,} of {counted(trials.trials, 'trial')} contradict the "
+            f"people in their paths{inverted}."
+        )
+    elif trials.equal_error_rate > 0.5:
+        yield "The equal error rate is above 50%; the labels of the trial list may be inverted."
 
 
 def _training_overlap(trained: int, people: int, description: str) -> str:

@@ -12,12 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tfdata.text import readable
+from facevoice.reports.figure_text import TEXT_STYLE, figure_name
 
 INK, FAINT, BLUE, ORANGE = "#22303c", "#c9d1d8", "#1d6fa5", "#c2410c"
 DPI = 130
 WIDTH = 5.4  # inches; wider figures have illegible text on a phone
 STYLE: Any = {  # Matplotlib's type has 300 literals as keys
+    **TEXT_STYLE,
     "font.size": 10,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
@@ -66,15 +67,16 @@ def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
 
     Args:
       counts: int64 [classes, classes], rows are true classes, columns predicted ones.
-      names: of the classes.
+      names: of the classes, in the order of labels.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = min(14.0, 2.6 + 0.36 * len(names))
+    labels = [figure_name(name, label) for label, name in enumerate(names)]
+    margin = max(2.6, 2.0 + 0.08 * max(map(len, labels)))  # inches, with the labels
+    size = min(14.0, margin + 0.36 * len(names))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(size, size), layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        labels = [readable(name) for name in names]
         axes.set_xticks(range(len(names)), labels, rotation=90)
         axes.set_yticks(range(len(names)), labels)
         axes.set(xlabel="predicted", ylabel="true")

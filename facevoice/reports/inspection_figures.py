@@ -10,18 +10,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facevoice.reports import figures
+from facevoice.reports.figure_text import figure_name, figure_text
 from facevoice.reports.figures import BLUE, INK, ORANGE, WIDTH, encode_png
 from facevoice.reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
-from tfdata.text import readable
 
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.int64]
 
+_MAX_CAPTION_LENGTH = 90
 _LINES = {"train": (BLUE, "-"), "validation": (ORANGE, "-"), "test": (INK, "--")}
 
 
 def example_figure(
-    name: str,
+    identity: str,
+    label: int,
     caption: str,
     image: Bytes,
     levels: Bytes,
@@ -32,7 +34,8 @@ def example_figure(
     """Draws a face image and its spectrogram.
 
     Args:
-      name: the person.
+      identity: the person.
+      label: class number of the person.
       caption: text below.
       image: uint8 [height, width, 3].
       levels: uint8 [bands, frames], the lowest band first.
@@ -42,8 +45,8 @@ def example_figure(
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH + 1.2, 3.2), layout="constrained")
-        figure.suptitle(readable(name), fontweight="bold", fontsize=11)
-        figure.supxlabel(caption, fontsize=9, color=SOFT)
+        figure.suptitle(figure_name(identity, label), fontweight="bold", fontsize=11)
+        figure.supxlabel(figure_text(caption, _MAX_CAPTION_LENGTH), fontsize=9, color=SOFT)
         face, voice = figure.subplots(1, 2)
         draw_face(face, image)
         draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=True)

@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facevoice.reports.axes import frequency_ticks
+from facevoice.reports.figure_text import TEXT_STYLE, figure_text
 from facevoice.reports.figures import WIDTH, encode_png
 from facevoice.reports.image_encoding import colour_map
 from tfdata.examples import Example
-from tfdata.text import readable
 
 BACKGROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
 STYLE: Any = {
+    **TEXT_STYLE,
     "font.size": 9,
     "figure.facecolor": BACKGROUND,
     "axes.facecolor": BACKGROUND,
@@ -32,7 +33,7 @@ COLUMNS = 4
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-CaptionedExample = tuple[Example, str]
+CaptionedExample = tuple[str, Example, str]  # title, example, caption
 
 
 def example_grid(
@@ -55,7 +56,7 @@ def example_grid(
         for i, (name, image, levels) in enumerate(examples):
             row, column = divmod(i, columns)
             draw_face(grid[2 * row, column], image)
-            grid[2 * row, column].set_title(_shortened(name, 18), fontsize=8)
+            grid[2 * row, column].set_title(figure_text(name, 18), fontsize=8)
             voice = grid[2 * row + 1, column]
             draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=column == 0)
         return encode_png(figure)
@@ -66,14 +67,20 @@ def confused_pairs(
     row_hz: Floats,
     window_seconds: float,
 ) -> bytes:
-    """Draws a row for each pair of people, with a captioned example of each."""
+    """Draws a row for each pair of people, with a captioned example of each.
+
+    Args:
+      pairs: the examples of each pair; titles are from `figure_name`.
+      row_hz: frequency of each band.
+      window_seconds: length of the window.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.75 * len(pairs)), layout="constrained")
         rows = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
         for row, pair in zip(rows, pairs, strict=True):
             halves = row.subfigures(1, 2, wspace=0.04)
-            for half, (example, caption) in zip(halves, pair, strict=True):
-                half.suptitle(_shortened(example.identity, 30), fontsize=10, fontweight="bold")
+            for half, (title, example, caption) in zip(halves, pair, strict=True):
+                half.suptitle(figure_text(title), fontsize=10, fontweight="bold")
                 half.supxlabel(caption, fontsize=9, color=SOFT)
                 face, voice = half.subplots(1, 2)
                 draw_face(face, example.image)
@@ -121,8 +128,3 @@ def draw_spectrogram(
 
 def _hz(hz: float) -> str:
     return f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz:g} Hz"
-
-
-def _shortened(name: str, max_length: int) -> str:
-    name = readable(name)
-    return name if len(name) <= max_length else name[: max_length - 1] + "…"

@@ -105,6 +105,7 @@ class Identification:
     calibration: Calibration
     by_person: Mapping[str, Proportion]
     by_meta: Mapping[str, Mapping[str, Proportion]]
+    macro_accuracy: float | None = None  # None before it was introduced
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,12 @@ class Trials(ErrorRates):
     unreadable: Mapping[str, str]
     windows_passed_over: int
     people: int
-    trained_people: int
+    trained_people: int | None  # None if it is not known
+    repeated: int = 0
+    mirrored: int = 0
+    contradicting: int = 0
+    same_file: int = 0
+    label_conflicts: int = 0
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,7 @@ class EvaluationMetrics:
     comparison: RunComparison | None = None
     trials: Trials | None = None
     open_set: OpenSet | None = field(default=None, metadata={"key": "unknown"})
+    numbered_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> EvaluationMetrics:
@@ -193,6 +200,7 @@ class SplitAccuracy:
     low: float
     high: float
     by_person: Mapping[str, float] = field(default_factory=dict)
+    macro_accuracy: float | None = None  # None before it was introduced
 
     @property
     def proportion(self) -> Proportion:
@@ -215,6 +223,7 @@ class RunMetrics:
     best_epoch: int | None = None
     robustness: tuple[Condition, ...] = ()
     fusion: Fusion | None = field(default=None, metadata={"key": "weighing"})
+    numbered_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> RunMetrics:

@@ -40,7 +40,9 @@ def run_report(
         dataset=PurePath(settings["data"]).name,
         duration=duration(run.seconds),
         leakage=leakage_sentence(leak),
-        analysis=analysis(run.test.by_person, run.robustness, run.fusion, figures),
+        analysis=analysis(
+            run.test.by_person, run.robustness, run.fusion, figures, run.numbered_names
+        ),
         settings=_rows(settings),
         features=_rows(features),
     )

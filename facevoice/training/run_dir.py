@@ -22,6 +22,7 @@ from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Execution
 from models import MODELS
+from tfdata.fields import MAX_INT64
 from tfdata.schema import SPLITS
 from tfdata.storage.files import check_no_links, read_json, replace_file
 
@@ -131,8 +132,9 @@ def _check_metrics(metrics: Mapping[str, Any]) -> None:
     for split in SPLITS:
         shares = metrics[split]
         numbers += [shares[name] for name in ("accuracy", "correct", "pairs", "low", "high")]
-    if not all(type(number) in (int, float) for number in numbers):
-        raise TypeError("a metric is not a number")
+    for number in numbers:
+        if type(number) not in (int, float) or not 0 <= number <= MAX_INT64:
+            raise TypeError("a metric is not a number")
     if metrics["model"] not in MODELS:
         raise ValueError("the model is unknown")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports import figures, media_figures
+from facevoice.reports.drawing import DrawFigure, draw_figures
+from facevoice.reports.figure_text import figure_name, numbered_names
 from facevoice.reports.run_report import run_report
 from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.fit import TrainedModel
@@ -42,7 +45,7 @@ def write_run(
 
     The files are `model.keras`, `dataset.json` (a copy of the manifest), `metrics.json`,
     `report.html`, and the figures that apply: `curves.png`, `confusion.png`, `confused.png`,
-    `weighing.png`, `robustness.png` and `samples.png`.
+    `weighing.png`, `robustness.png` and `samples.png`. A figure that cannot be drawn is left out.
     """
     people = list(manifest.people)
     model = MODELS[settings["model"]]
@@ -68,15 +71,17 @@ def write_run(
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
     }
-    pictures = {"samples.png": _samples(data_dir, manifest)}
+    if numbered := numbered_names(people):
+        metrics["numbered_names"] = numbered
+    draw: dict[str, DrawFigure] = {"samples.png": partial(_samples, data_dir, manifest)}
     if len(people) <= MOST_DRAWN:
-        pictures["confusion.png"] = figures.confusion_matrix(confusions["test"], people)
+        draw["confusion.png"] = partial(figures.confusion_matrix, confusions["test"], people)
     if trained.history:
-        curves = figures.learning_curves(trained.history, trained.best_epoch)
-        pictures["curves.png"] = curves
+        draw["curves.png"] = partial(figures.learning_curves, trained.history, trained.best_epoch)
     for result in analyze_errors(run, data_dir, manifest, "test", known):
         metrics |= result.metrics
-        pictures |= result.pictures
+        draw |= result.pictures
+    pictures = draw_figures(draw)
     for name, png in pictures.items():
         replace_file(run_dir / name, png)
     html = run_report(
@@ -118,5 +123,5 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
         if found.keys() >= set(wanted):
             break
     settings = FeatureSettings(**manifest.features)
-    shown = [(name, *found[name]) for name in wanted]
+    shown = [(figure_name(name, manifest.people[name].label), *found[name]) for name in wanted]
     return media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)

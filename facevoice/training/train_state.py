@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated
 
 from facevoice.training.recipes import Recipe
-from tfdata.fields import from_fields
+from tfdata.fields import Count, Range, from_fields
 from tfdata.storage.files import parse_json
 
 
@@ -28,11 +29,11 @@ class Progress:
       history: metric name to its value after each epoch.
     """
 
-    epoch: int = 0
-    step: int = 0
+    epoch: Count = 0
+    step: Count = 0
     means: Mapping[str, float] = field(default_factory=dict)
-    draws: list[list[int]] = field(default_factory=list)
-    best_epoch: int = 0
+    draws: list[list[Annotated[int, Range(0, 2**64 - 1)]]] = field(default_factory=list)
+    best_epoch: Count = 0
     seconds: float = 0.0
     history: Mapping[str, list[float]] = field(default_factory=dict)
 
@@ -72,8 +73,10 @@ class Progress:
           ValueError, TypeError: the text is not valid.
         """
         progress = from_fields(Progress, parse_json(text))
-        if min(progress.epoch, progress.step, progress.best_epoch) < 0:
-            raise ValueError("a count is negative")
+        if progress.best_epoch > progress.epoch:
+            raise ValueError("the best epoch is not complete")
+        if any(len(values) != progress.epoch for values in progress.history.values()):
+            raise ValueError("the history has another number of epochs")
         return progress
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tools import read_records
+from tests.tools import empty_split, read_records
 from tfdata import DatasetError, ReadOptions, load, load_manifest, loader
 from tfdata.tfrecord import frame, serialize_example
 
@@ -152,7 +152,7 @@ def test_a_manifest_that_lacks_a_field_is_refused(copy, field):
 
 
 def test_an_empty_split_is_refused(copy):
-    edit(copy, lambda fields: fields["splits"]["test"].update(shards=[], pairs=0))
+    edit(copy, lambda fields: empty_split(fields, "test"))
     with pytest.raises(DatasetError, match="The test split"):
         load(copy, "test")
 

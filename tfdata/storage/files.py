@@ -12,8 +12,10 @@ import errno
 import json
 import os
 import re
+import reprlib
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
@@ -51,16 +53,26 @@ def parse_json(content: str | bytes) -> Any:
     """Parses JSON that may have been tampered with.
 
     Raises:
-      ValueError: it is not JSON in UTF-8, is nested too deeply, or has text that is not Unicode.
+      ValueError: it is not JSON in UTF-8, is nested too deeply, has a key twice, or has text that
+        is not Unicode.
     """
     try:
         text = content.decode() if isinstance(content, bytes) else content
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Builds an object of parsed JSON; readers would differ in which of two equal keys they use."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"it has the key {reprlib.repr(name)} twice in one object")
+    return found
 
 
 def create_file(path: str | os.PathLike[str]) -> BufferedRandom:

@@ -18,7 +18,7 @@ from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import read_records, rendered_figures, untrained_run
+from tests.tools import empty_split, read_records, rendered_figures, untrained_run
 from tfdata import load, load_manifest
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -275,7 +275,40 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
     scores = np.load(tmp_path / "out" / "scores.npz")
     assert scores["trial_scores"][0] == pytest.approx(one @ two, abs=1e-5)
     assert scores["trial_same"].tolist() == [True, False, True, False]
+    lines = (tmp_path / "out" / "trial_scores.txt").read_text().splitlines()
+    assert [line.split()[1:] for line in lines] == [
+        line.split()[1:] for line in (tmp_path / "trials.txt").read_text().splitlines()
+    ]
+    assert [np.float32(line.split()[0]) for line in lines] == pytest.approx(scores["trial_scores"])
     assert (tmp_path / "out" / "trials_det.png").is_file()
+
+
+def test_what_is_unusual_in_a_list_of_trials_is_said(audio_run, tmp_path, capsys):
+    for i in range(3):
+        write_clip(tmp_path / f"media/id1000{i % 2}/v/{i}.wav", seed=i)
+    a, b, c = (f"{tmp_path}/media/id1000{i % 2}/v/{i}.wav" for i in range(3))
+    (tmp_path / "trials.txt").write_text(f"0 {a} {c}\n1 {a} {b}\n1 {b} {a}\n0 {b} {b}\n")
+    flags = [f"--run={audio_run}", f"--trials={tmp_path / 'trials.txt'}", f"--media={tmp_path}"]
+    flags += ["--skip_robustness", f"--output={tmp_path / 'out'}"]
+    assert evaluate.main(flags) == 0
+    printed = capsys.readouterr().out
+    assert "2 of the 2 people named in the trial list are in the training data" in printed
+    assert (
+        "The trial list has 1 repeated trial (1 with the files exchanged) and 1 trial of a file "
+        "with itself; all of them are counted."
+    ) in printed
+    assert (
+        "The labels of 4 of 4 trials contradict the people in their paths; the labels seem to be "
+        "inverted."
+    ) in printed
+    (tmp_path / "trials.txt").write_text(f"1 {a} {c}\n0 {a} {b}\n".replace("id1000", "p"))
+    (tmp_path / "media/id10000").rename(tmp_path / "media/p0")
+    (tmp_path / "media/id10001").rename(tmp_path / "media/p1")
+    assert evaluate.main(flags) == 0
+    printed = capsys.readouterr().out
+    assert "It is not known whether people in the trial list are in the training data" in printed
+    assert "The trial list has" not in printed
+    assert metrics_of(tmp_path / "out")["trials"]["trained_people"] is None
 
 
 def test_a_listed_file_that_cannot_be_used_is_counted_and_reported(audio_run, tmp_path, capsys):
@@ -446,8 +479,7 @@ def changed(data_set, folder, change):
 
 def test_other_errors_are_one_line(run_dir, most, tmp_path, capsys):
     bent = changed(most, tmp_path / "bent", lambda m: m["features"].update(image_size=20))
-    empty = {"pairs": 0, "sessions": {}, "shards": []}
-    narrow = changed(most, tmp_path / "narrow", lambda m: m["splits"].update(test=empty))
+    narrow = changed(most, tmp_path / "narrow", lambda m: empty_split(m, "test"))
     damaged = changed(most, tmp_path / "damaged", lambda m: None)
     shard = next(damaged.glob("test-*"))
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")

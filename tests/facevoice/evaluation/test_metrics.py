@@ -21,6 +21,7 @@ from facevoice.evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
+from facevoice.evaluation.metrics import split_metrics, wilson_interval
 from facevoice.evaluation.open_set import open_set_metrics, threshold_at
 from facevoice.evaluation.trials import WINDOWS, read_trials, spread_starts
 from facevoice.evaluation.verification import (
@@ -257,6 +258,8 @@ def test_windows_are_spread_from_the_start_of_a_clip_to_its_end():
         ("1 a b\n2 a b\n", ["line 2", "'2 a b'"]),
         ("\n1 a\n", ["line 2", "two paths"]),
         ("1 a b c\n", ["line 1"]),
+        ("a b same\n", ["line 1", "target or nontarget"]),
+        ("a b target\n", ["1 trials of the same person", "0 of different"]),
         ("1 a b\n1 a c\n", ["2 trials of the same person", "0 of different"]),
         ("", ["0 trials"]),
     ],
@@ -279,3 +282,24 @@ def test_trials_are_read_as_listed(tmp_path):
     assert (found.first.tolist(), found.second.tolist()) == ([0, 0], [1, 2])
     assert found.lines.tolist() == [1, 3]
     assert found.speakers == {"p", "q"}
+
+
+def test_trials_of_kaldi_are_read(tmp_path):
+    path = tmp_path / "trials"
+    path.write_text("p/1.wav p/2.wav target\np/1.wav q/3.wav nontarget\n0 q/3.wav p/2.wav\n")
+    found = read_trials(path)
+    assert found.same.tolist() == [True, False, False]
+    assert found.files == ("p/1.wav", "p/2.wav", "q/3.wav")
+    assert (found.first.tolist(), found.second.tolist()) == ([0, 0, 2], [1, 2, 1])
+
+
+def test_an_interval_ends_at_0_and_1():
+    for total in range(1, 200):
+        assert wilson_interval(total, total)[1] <= 1.0
+        assert wilson_interval(0, total)[0] >= 0.0
+
+
+def test_the_macro_average_gives_each_person_the_same_weight():
+    found = split_metrics(np.array([[9, 0, 0], [1, 1, 0], [0, 0, 0]]), ["ann", "bob", "cem"])
+    assert found.accuracy == pytest.approx(10 / 11)
+    assert found.macro_accuracy == pytest.approx(0.75)

@@ -244,16 +244,18 @@ def test_inspection_and_verification_say_that_the_dataset_was_rebuilt(
     folder, rebuild, rebuild_and_remove, monkeypatch, capsys, command
 ):
     flags = [str(folder), *(["--stats"] if command is inspect else [])]
+    reading = "_show_stats" if command is inspect else "_check_shards"
+    function = f"{command.__name__}.{reading}"
     assert command.main(flags) == 0
     calm = capsys.readouterr().out
     with monkeypatch.context() as patch:
-        during(patch, f"{command.__name__}.check_manifest", rebuild)
+        during(patch, function, rebuild)
         assert command.main(flags) == 0
     printed = capsys.readouterr().out
     assert "Note: " not in calm
     assert f"Note: {folder} was rebuilt " in printed
     if command is inspect:
         assert calm in printed
-    during(monkeypatch, f"{command.__name__}.check_manifest", rebuild_and_remove)
+    during(monkeypatch, function, rebuild_and_remove)
     assert command.main(flags) == 1
     assert REMOVED in one_line(capsys)
