@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from beam_pipelines.corpus.walk import RepeatedLink, walk
 from beam_pipelines.errors import BuildError
@@ -57,7 +57,7 @@ class Tree(Protocol):
         """Returns the path of a folder without links."""
         ...
 
-    def source(self, path: str) -> Path | BinaryIO:
+    def source(self, path: str) -> Path | BytesIO:
         """Returns what the functions of `features` read a file from."""
         ...
 
