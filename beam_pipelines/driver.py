@@ -31,6 +31,7 @@ from beam_pipelines.runners.local_workers import worker_logs
 from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
+from beam_pipelines.shards.overlap import check_no_overlap
 from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
 from beam_pipelines.shards.stores import store_at
 from tfdata.command_line import SAMPLE_CORPUS
@@ -45,6 +46,7 @@ def build(arguments: Arguments) -> None:
       BuildError: the build failed; an older dataset in the output is unchanged.
     """
     started = time.monotonic()
+    _check_no_overlap(arguments)
     faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude)
     if arguments.split_file:
@@ -167,6 +169,14 @@ def _read_results(output: Place) -> tuple[PlanSummary, list[ShardResult], Leaks]
 
 def _sha256(file: Path | None) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file else None
+
+
+def _check_no_overlap(arguments: Arguments) -> None:
+    """Checks that output and corpus are apart, before the sample corpus is created."""
+    corpus: dict[str, Place] = {"the sample corpus": SAMPLE_CORPUS}
+    if arguments.faces is not None and arguments.audio is not None:
+        corpus = {"--faces": arguments.faces, "--audio": arguments.audio}
+    check_no_overlap(arguments.output, corpus)
 
 
 def _absolute(place: Place) -> Place:

@@ -34,6 +34,12 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
             f"; {found.faces_without_audio} directories of faces and {found.audio_without_faces} "
             f"of audio have no counterpart"
         )
+    if found.linked:
+        line += (
+            f"; {counted(len(found.linked), 'more person', 'more people')} "
+            f"({_first(found.linked, MAX_NAMES)}) left out, because links lead to the directories "
+            f"of others"
+        )
     return line
 
 
@@ -204,6 +210,12 @@ def _absent_lines(summary: PlanSummary) -> list[str]:
         lines.append(
             f"{counted(summary.unlisted, 'clip')} left out, because --split_file does not list "
             f"{pronoun}"
+        )
+    if links := sorted(summary.repeated_links):
+        verb = "leads" if len(links) == 1 else "lead"
+        lines.append(
+            f"{counted(len(links), 'symbolic link')} ({_first(links, MAX_NAMES)}) ignored, because "
+            f"{'it' if len(links) == 1 else 'they'} {verb} to media that are listed already"
         )
     return lines
 

@@ -94,6 +94,7 @@ def summarize_files(files: PersonFiles) -> PlanSummary:
         without_clips=() if files.has(CLIP) or files.unlisted else (identity,),
         without_listed=(identity,) if files.unlisted and not files.has(CLIP) else (),
         unlisted=files.unlisted,
+        repeated_links=files.repeated_links,
     )
 
 

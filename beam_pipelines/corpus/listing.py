@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import Tree, UnlistedFile
+from beam_pipelines.corpus.walk import RepeatedLink
 from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 
@@ -74,6 +75,7 @@ class PersonFiles:
       faces, clips: files that can be used, as far as their names tell.
       rejects: files that cannot be used.
       unlisted: number of clips that the split file does not list.
+      repeated_links: links to media that are listed already, which are ignored.
     """
 
     person: Person
@@ -81,6 +83,7 @@ class PersonFiles:
     clips: tuple[MediaFile, ...]
     rejects: tuple[Reject, ...]
     unlisted: int = 0
+    repeated_links: tuple[str, ...] = ()
 
     def has(self, kind: str) -> bool:
         """Returns whether there is a file of this kind, including rejected ones."""
@@ -101,12 +104,19 @@ class PersonMedia:
 
 def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles:
     """Lists the files of one person without opening them."""
-    faces, bad_faces = _list(face_tree, person.face_folder, FACE)
-    clips, bad_clips = _list(audio_tree, person.audio_folder, CLIP)
+    faces, bad_faces, face_links = _list(face_tree, person.face_folder, FACE)
+    clips, bad_clips, clip_links = _list(audio_tree, person.audio_folder, CLIP)
     listed = clips
     if person.utterances is not None:
         listed = tuple(clip for clip in clips if person.split_of(clip.path))
-    return PersonFiles(person, faces, listed, bad_faces + bad_clips, len(clips) - len(listed))
+    return PersonFiles(
+        person,
+        faces,
+        listed,
+        bad_faces + bad_clips,
+        unlisted=len(clips) - len(listed),
+        repeated_links=face_links + clip_links,
+    )
 
 
 def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
@@ -132,17 +142,23 @@ def session_of(path_below_identity: str, kind: str) -> str:
     return "/".join(folders) or PurePosixPath(name).stem
 
 
-def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:
+def _list(
+    tree: Tree, folder: str, kind: str
+) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...], tuple[str, ...]]:
+    """Returns the files of one tree, those that cannot be listed, and repeated links."""
     suffixes = IMAGE_SUFFIXES if kind == FACE else AUDIO_SUFFIXES
     files: list[MediaFile] = []
     rejects: list[Reject] = []
+    links: list[str] = []
     for found in tree.files(folder, suffixes):
-        if isinstance(found, UnlistedFile):
+        if isinstance(found, RepeatedLink):
+            links.append(found.path)
+        elif isinstance(found, UnlistedFile):
             rejects.append(Reject(kind, found.path, Reason.UNREADABLE.value, found.reason))
         else:
             session = session_of(found.path, kind)
             files.append(MediaFile(f"{folder}/{found.path}", session, found.stamp))
-    return tuple(files), tuple(rejects)
+    return tuple(files), tuple(rejects), tuple(links)
 
 
 def assume_all_valid(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> PersonMedia:

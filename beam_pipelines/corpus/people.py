@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from tfdata.storage.base import Place
 
@@ -45,12 +45,15 @@ class FoundPeople:
       people: people with a directory in both trees, by identity.
       faces_without_audio, audio_without_faces: number of directories without a counterpart.
       not_in_split_file: number of people that a split file leaves out.
+      linked: identities that are left out because their directories are those of another person,
+        through symbolic links.
     """
 
     people: list[Person]
     faces_without_audio: int
     audio_without_faces: int
     not_in_split_file: int = 0
+    linked: tuple[str, ...] = ()
 
 
 def find_people(
@@ -92,14 +95,50 @@ def find_people(
             f"--exclude names {', '.join(unknown)}, not found among the {len(people)} people of "
             f"this corpus; give a name such as {people[0].identity}."
         )
-    kept = [person for person in people if not _names(person) & set(exclude)]
+    groups = _group_by_real_folders(people, tree_at(faces_root), tree_at(audio_root))
+    kept = [group for group in groups if not any(_names(person) & set(exclude) for person in group)]
     if not kept:
         raise BuildError("--exclude leaves nobody; remove a name from it.")
     return FoundPeople(
-        sorted(kept, key=lambda person: person.identity),
+        sorted((group[0] for group in kept), key=lambda person: person.identity),
         faces_without_audio=len(face_folders) - len({p.face_folder for p in people}),
         audio_without_faces=len(audio_folders) - len({p.audio_folder for p in people}),
+        linked=tuple(sorted(person.identity for group in kept for person in group[1:])),
     )
+
+
+def _group_by_real_folders(
+    people: list[Person], face_tree: Tree, audio_tree: Tree
+) -> list[list[Person]]:
+    """Groups people who have the same directory of faces or audio, through symbolic links.
+
+    A person whose directories are no links comes first, then those of lower identity.
+    """
+
+    def links(person: Person) -> int:
+        face, audio = real[person.identity]
+        return (PurePosixPath(face).name != person.face_folder) + (
+            PurePosixPath(audio).name != person.audio_folder
+        )
+
+    real = {
+        person.identity: (
+            face_tree.real_path(person.face_folder),
+            audio_tree.real_path(person.audio_folder),
+        )
+        for person in people
+    }
+    group_of: dict[tuple[str, str], list[Person]] = {}
+    groups: list[list[Person]] = []
+    for person in sorted(people, key=lambda person: (links(person), person.identity)):
+        face, audio = ("face", real[person.identity][0]), ("audio", real[person.identity][1])
+        group = group_of.get(face) or group_of.get(audio)
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(person)
+        group_of[face] = group_of[audio] = group
+    return groups
 
 
 def _names(person: Person) -> set[str]:

@@ -10,10 +10,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
+from beam_pipelines.corpus.walk import RepeatedLink, walk
 from beam_pipelines.errors import BuildError
 from facevoice.features import MediaError, Reason
 from tfdata.storage.base import Address, Place, StorageError
@@ -37,6 +39,9 @@ class UnlistedFile:
     reason: str
 
 
+Listed = FileEntry | UnlistedFile | RepeatedLink
+
+
 class Tree(Protocol):
     """A tree of media. A tree in S3 raises BuildError for failed requests, on a disk OSError."""
 
@@ -44,11 +49,15 @@ class Tree(Protocol):
         """Returns the names of the folders directly below the root, without hidden ones."""
         ...
 
-    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[FileEntry | UnlistedFile]:
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         """Yields all files below a folder, at any depth, that end in one of the suffixes."""
         ...
 
-    def source(self, path: str) -> Path | BinaryIO:
+    def real_path(self, folder: str) -> str:
+        """Returns the path of a folder without links."""
+        ...
+
+    def source(self, path: str) -> Path | BytesIO:
         """Returns what the functions of `features` read a file from."""
         ...
 
@@ -72,15 +81,16 @@ class DiskTree:
         with os.scandir(self._root) as entries:
             return [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
 
-    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[FileEntry | UnlistedFile]:
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         top = str(self._root / folder)
-        for found in _walk(top):
+        for found in walk(top, partial(_is_media, suffixes=suffixes)):
             if isinstance(found, OSError):
                 yield self._unlisted(found.filename, found.strerror or str(found))
                 continue
-            parent, name = found
-            if not _is_media(name, suffixes):
+            if isinstance(found, RepeatedLink):
+                yield RepeatedLink(self._below_root(found.path))
                 continue
+            parent, name = found
             path = f"{parent}/{name}"
             below = path.removeprefix(f"{top}/")
             try:
@@ -96,6 +106,9 @@ class DiskTree:
                 else:
                     yield self._unlisted(path, "not a regular file")
 
+    def real_path(self, folder: str) -> str:
+        return os.path.realpath(self._root / folder)
+
     def source(self, path: str) -> Path:
         return self._root / path
 
@@ -109,8 +122,10 @@ class DiskTree:
         return True
 
     def _unlisted(self, path: str, reason: str) -> UnlistedFile:
-        shown = os.fsencode(Path(path).relative_to(self._root)).decode("utf-8", "backslashreplace")
-        return UnlistedFile(shown, reason)
+        return UnlistedFile(self._below_root(path), reason)
+
+    def _below_root(self, path: str) -> str:
+        return os.fsencode(Path(path).relative_to(self._root)).decode("utf-8", "backslashreplace")
 
 
 class S3Tree:
@@ -129,11 +144,14 @@ class S3Tree:
         with _as_build_errors():
             return [name for name in self._storage.folders() if not name.startswith(".")]
 
-    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[FileEntry | UnlistedFile]:
+    def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         with _as_build_errors():
             for found in self._storage.walk(folder):
                 if _is_media(PurePosixPath(found.path).name, suffixes):
                     yield FileEntry(found.path, f"{found.size}:{found.etag}")
+
+    def real_path(self, folder: str) -> str:
+        return folder
 
     def source(self, path: str) -> BytesIO:
         with _as_build_errors():
@@ -160,21 +178,3 @@ def _as_build_errors() -> Iterator[None]:
 
 def _is_media(name: str, suffixes: tuple[str, ...]) -> bool:
     return name.lower().endswith(suffixes) and not name.startswith(".")
-
-
-def _walk(top: str) -> Iterator[tuple[str, str] | OSError]:
-    """Yields folder and name of all files below a folder, then the errors of unlisted folders.
-
-    Links are followed, but no folder is listed twice. Strings, because it takes longer to make
-    millions of `Path` objects than to list the files.
-    """
-    errors: list[OSError] = []
-    seen = set()
-    for parent, folders, names in os.walk(top, onerror=errors.append, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from ((parent, name) for name in names)
-    yield from errors

@@ -50,6 +50,7 @@ class PlanSummary:
         clips, but none that the split file lists.
       rejects: media that are rejected by their names or headers.
       unlisted: number of clips that the split file does not list.
+      repeated_links: symbolic links to media that are listed already, which are ignored.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class PlanSummary:
     without_listed: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()
     unlisted: int = 0
+    repeated_links: tuple[str, ...] = ()
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -69,6 +71,7 @@ class PlanSummary:
             self.without_listed + other.without_listed,
             self.rejects + other.rejects,
             self.unlisted + other.unlisted,
+            self.repeated_links + other.repeated_links,
         )
 
     def to_json(self) -> str:
@@ -87,4 +90,5 @@ class PlanSummary:
             without_listed=tuple(fields["without_listed"]),
             rejects=tuple(Reject(**reject) for reject in fields["rejects"]),
             unlisted=fields["unlisted"],
+            repeated_links=tuple(fields["repeated_links"]),
         )

@@ -6,7 +6,7 @@ The summary and the manifest are made from them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.file_names import is_shard, result_name
 from beam_pipelines.shards.fingerprints import ShardPlan, spares_digest
 from beam_pipelines.shards.stores import WORK_NAME, Store, store_at
+from beam_pipelines.shards.used_media import UsedMedia
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
 from tfdata.storage.files import parse_json
@@ -50,6 +51,8 @@ class ShardResult:
       rejects: media that could not be used.
       out_of_reach: whether some rejects could not be read at all, and may be readable later.
       replaced: key to Replacement, of pairs with broken media.
+      media: identity to the media of its records; None in results of versions that did not compare
+        contents.
     """
 
     run_id: str
@@ -64,6 +67,7 @@ class ShardResult:
     rejects: list[Reject]
     out_of_reach: bool
     replaced: dict[str, Replacement]
+    media: dict[str, UsedMedia] | None = None
 
 
 def written_pairs(plan: ShardPlan, result: ShardResult) -> Iterator[Pair]:
@@ -123,7 +127,10 @@ def read_result(store: Store, digest: str) -> ShardResult | None:
         fields: dict[str, Any] = parse_json(store.read(result_name(digest)))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**value) for key, value in fields.pop("replaced").items()}
-        result = ShardResult(**fields, rejects=rejects, replaced=replaced)
+        media = fields.pop("media", None)
+        if media is not None:
+            media = {identity: UsedMedia.from_fields(used) for identity, used in media.items()}
+        result = ShardResult(**fields, rejects=rejects, replaced=replaced, media=media)
         return result if _is_valid(result) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # the file is missing, or this version did not write it
@@ -136,5 +143,10 @@ def _is_valid(result: ShardResult) -> bool:
         all(isinstance(number, int) for number in numbers)
         and all(isinstance(videos, list) for videos in result.sessions.values())
         and result.split in SPLITS
+        and (result.media is None or _media_counts(result.media) == result.pairs)
         and (result.file is None or is_shard(result.file))
     )
+
+
+def _media_counts(media: Mapping[str, UsedMedia]) -> dict[str, int]:
+    return {identity: len(used.faces) for identity, used in media.items()}

@@ -11,11 +11,13 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beam_pipelines.corpus.content import content_digest
 from beam_pipelines.corpus.listing import CLIP, FACE, MediaFile, Reject
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
@@ -29,8 +31,10 @@ from beam_pipelines.shards.shard_results import (
     is_reusable,
     read_result,
     write_result,
+    written_pairs,
 )
 from beam_pipelines.shards.stores import Store, store_at
+from beam_pipelines.shards.used_media import used_media
 from facevoice.features import (
     FeatureSettings,
     MediaError,
@@ -65,8 +69,12 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
         store = store_at(job.output)
         result = read_result(store, digest)
         if result is not None and is_reusable(plan, result) and _shard_exists(store, result):
-            return result
-        result = _write(plan, job, store, digest)
+            if result.media is not None:
+                return result
+            result = _with_media(plan, job, result)
+        else:
+            result = None
+        result = result or _write(plan, job, store, digest)
         write_result(store, digest, result)
     except OSError as error:
         raise BuildError(
@@ -74,6 +82,23 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
             f"{error.strerror}. Fix that and run the same command again; finished shards are kept."
         ) from None
     return result
+
+
+def _with_media(plan: ShardPlan, job: Job, result: ShardResult) -> ShardResult | None:
+    """Adds the media to the result of a version that did not compare contents.
+
+    Nothing is decoded. Returns None if a file cannot be read any more.
+    """
+    trees = {FACE: tree_at(job.faces_root), CLIP: tree_at(job.audio_root)}
+
+    @cache
+    def digest(kind: str, path: str) -> bytes:
+        return content_digest(trees[kind].source(path))
+
+    try:
+        return replace(result, media=used_media(written_pairs(plan, result), digest))
+    except MediaError:
+        return None
 
 
 def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
@@ -94,15 +119,22 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     sessions: dict[str, set[str]] = defaultdict(set)
     rejects: list[Reject] = []
     replaced: dict[str, Replacement] = {}
+    digests: dict[tuple[str, str], bytes] = {}
     size = opened = 0
 
     faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
 
     def decode_face(file: MediaFile) -> NDArray[np.uint8]:
-        return read_face(faces.source(file.path), job.features)
+        source = faces.source(file.path)
+        image = read_face(source, job.features)
+        digests[FACE, file.path] = content_digest(source)
+        return image
 
     def decode_window(window: Window) -> NDArray[np.uint8]:
-        samples = read_window(audio.source(window.path), window.start_samples, job.features)
+        source = audio.source(window.path)
+        samples = read_window(source, window.start_samples, job.features)
+        if (CLIP, window.path) not in digests:  # windows of one clip are in one shard
+            digests[CLIP, window.path] = content_digest(source)
         return spectrogram(samples, job.features)
 
     with store.new_file(digest) as file:
@@ -127,7 +159,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
             prefix = f"{plan.split}-{plan.index:05d}-of-{job.num_shards:05d}"
             name = f"{prefix}-{content.hexdigest()[:12]}.tfrecord"
             store.publish(file, name)
-    return ShardResult(
+    result = ShardResult(
         run_id=job.run_id,
         split=plan.split,
         file=name,
@@ -141,6 +173,8 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
     )
+    media = used_media(written_pairs(plan, result), lambda kind, path: digests[kind, path])
+    return replace(result, media=media)
 
 
 def _is_out_of_reach(reject: Reject, job: Job) -> bool:

@@ -1,0 +1,100 @@
+"""Walks a folder on a disk and follows links, each file once.
+
+Files in real folders come first, under their own paths. Links are then followed in the order of
+their paths, and lead only to files that are not listed yet. So links to media that are listed
+anyway change nothing, and the result does not depend on the order of a listing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RepeatedLink:
+    """A symbolic link to a file or folder that is listed already; `path` is that of the link."""
+
+    path: str
+
+
+def walk(
+    top: str, is_media: Callable[[str], bool]
+) -> Iterator[tuple[str, str] | RepeatedLink | OSError]:
+    """Yields folder and name of all media below a folder, repeated links, and errors.
+
+    Strings, because it takes longer to make millions of `Path` objects than to list the files.
+
+    Args:
+      top: the folder, which may be a link.
+      is_media: returns whether a file of this name is listed.
+    """
+    found = _Walk(is_media)
+    real_top = os.path.realpath(top)
+    yield from found.folder(top, real_top)
+    while found.links:
+        links, found.links = sorted(found.links), []
+        for link in links:
+            target = os.path.realpath(link)
+            if _contains(target, real_top):  # a loop, through which other people are reached
+                yield RepeatedLink(link)
+            elif os.path.isdir(target):  # noqa: PTH112  (Path raises without permission)
+                yield from found.folder(link, target)
+            elif is_media(link.rpartition("/")[2]):
+                yield from found.linked_file(link, target)
+
+
+class _Walk:
+    """What was listed so far, and the links that were not followed yet."""
+
+    def __init__(self, is_media: Callable[[str], bool]) -> None:
+        self.links: list[str] = []
+        self._is_media = is_media
+        self._folders: set[str] = set()  # real paths
+        self._linked_files: set[str] = set()  # real paths
+
+    def folder(self, top: str, real_top: str) -> Iterator[tuple[str, str] | RepeatedLink | OSError]:
+        """Yields the media in the real folders at and below `top`."""
+        if real_top in self._folders:
+            yield RepeatedLink(top)
+            return
+        errors = []
+        folders = [(top, real_top)]  # not recursive: folders may be nested more deeply than calls
+        while folders:
+            folder, real = folders.pop()
+            if real in self._folders:  # it was reached through a link further down
+                continue
+            self._folders.add(real)
+            try:
+                with os.scandir(folder) as found:
+                    entries = list(found)
+            except OSError as error:
+                errors.append(error)
+                continue
+            for entry in entries:
+                if entry.is_symlink():
+                    self.links.append(f"{folder}/{entry.name}")
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append((f"{folder}/{entry.name}", f"{real}/{entry.name}"))
+                elif self._is_media(entry.name) and (
+                    not self._linked_files or f"{real}/{entry.name}" not in self._linked_files
+                ):
+                    yield folder, entry.name
+        yield from errors
+
+    def linked_file(self, link: str, target: str) -> Iterator[tuple[str, str] | RepeatedLink]:
+        """Yields a link to a file, or to nothing, as the file of its own name."""
+        real_folder, _, name = target.rpartition("/")
+        listed = real_folder in self._folders and self._is_media(name)
+        if target in self._linked_files or (listed and os.path.lexists(target) and link != target):
+            yield RepeatedLink(link)
+            return
+        if os.path.lexists(target):
+            self._linked_files.add(target)
+        folder, _, name = link.rpartition("/")
+        yield folder, name
+
+
+def _contains(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
