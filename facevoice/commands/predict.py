@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from facevoice.features.audio import MAX_SECONDS
+from facevoice.features.clips import MAX_SECONDS
 from tfdata.command_line import Parser, fail, local_path, positive_int, run
 from tfdata.storage.files import printable
 from tfdata.text import counted, listed, readable

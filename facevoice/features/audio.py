@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, TypeAlias
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from facevoice.features.m4a import M4aClip, is_m4a
-from facevoice.features.reject_reasons import MediaError, Reason, check_regular
+from facevoice.features.clips import (
+    BLOCK_VALUES,
+    MAX_SECONDS,
+    Chain,
+    Clip,
+    SoundFile,
+    Source,
+    count_samples,
+    open_clip,
+    skip,
+)
+from facevoice.features.m4a import M4aClip
+from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 
 # A shorter clip does not identify a voice, and repeating it would add a hum.
 MIN_SECONDS = 0.25
-MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
 INT16_STEP = 2.0**-15
-# Digital silence or a constant, apart from one step of 16-bit rounding to each side.
-SILENCE_RANGE = 2 * INT16_STEP
-# If a header claims more, the samples are counted instead, up to this length.
-MAX_SECONDS = 4 * 3600
+# Digital silence or a constant, apart from one step of 16-bit rounding to each side. Within so
+# short a time, a slow drift of the offset stays in this range, too.
+SILENCE_RANGE, SILENCE_SECONDS = 2 * INT16_STEP, 0.0025
 # Trimming reads whole clips; this limits their memory (10 minutes at up to 48 kHz).
 MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES = 600, 600 * 48_000
 # Squares of larger samples would overflow in float32.
@@ -35,22 +39,9 @@ MAX_SQUARABLE = 1e18
 RESAMPLING_MARGIN_SECONDS = 0.05
 # MPEG frames depend on earlier ones, so decoding starts this long before the wanted sample.
 MPEG_SETTLING_SECONDS = 1.0
-# Channels cancel each other if the peak of their sum is below this share of the largest peak.
-CANCELLED = 0.1
-BLOCK_VALUES = 1 << 22  # values per read: samples times channels
-
-Clip: TypeAlias = "SoundFile | M4aClip"
-Source = str | os.PathLike[str] | BinaryIO
-
-
-class SoundFile(soundfile.SoundFile):
-    """A SoundFile that does not seek to its own position after a read; FLAC may refuse to."""
-
-    def seekable(self) -> bool:
-        return False
-
-    def can_seek(self) -> bool:
-        return super().seekable()
+# Channels cancel each other if the power of their sum is below this share of the sum of their
+# powers. Two channels of equal level have 1 plus their correlation.
+CANCELLED = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,18 +57,19 @@ class AudioFacts:
 
 
 def probe_audio(source: Source) -> AudioFacts:
-    """Reads the header of a clip; decodes the clip if the header claims more than MAX_SECONDS.
+    """Reads the header of a clip; counts the samples if it does not state their number.
+
+    Streams that follow each other in one file count together. A clip is decoded if its header
+    claims more than MAX_SECONDS.
 
     Raises:
       MediaError: unreadable, sample_rate or too_short.
     """
-    with _open(source) as clip:
-        samples = clip.frames
-        if samples > MAX_SECONDS * clip.samplerate:
-            samples = _skip(clip, MAX_SECONDS * clip.samplerate)
-            if samples == 0:
-                raise MediaError(Reason.TOO_SHORT, "no samples")
-        return AudioFacts(clip.samplerate, samples)
+    with open_clip(source) as clip:
+        samples = clip.frames if isinstance(clip, Chain) else count_samples(clip)
+        if samples == 0:
+            raise MediaError(Reason.TOO_SHORT, "no samples")
+        return AudioFacts(clip.samplerate, min(samples, MAX_SECONDS * clip.samplerate))
 
 
 def read_window(
@@ -86,9 +78,10 @@ def read_window(
     """Reads one window of a clip as mono samples at the target rate.
 
     Only the samples needed are decoded. Channels are averaged; if they cancel each other, as with
-    inverted polarity, the loudest channel is used. If the clip ends within the window, its samples
-    are repeated until the window is full, because silence would reveal the length of the clip to
-    the models. With `trim_silence_db`, positions count from the end of the leading silence.
+    inverted polarity, the loudest channel is used. Silence is judged before resampling. If the clip
+    ends within the window, its samples are repeated until the window is full, because silence would
+    reveal the length of the clip to the models. With `trim_silence_db`,
+    positions count from the end of the leading silence.
 
     Args:
       source: path or open file in a format that libsndfile or `facevoice.features.m4a` reads.
@@ -101,7 +94,11 @@ def read_window(
     Raises:
       MediaError: unreadable, sample_rate, too_short, not_finite or silent.
     """
-    with _open(source) as clip:
+    end_seconds = (start_samples + settings.window_samples) / settings.sample_rate_hz
+    is_trimmed = settings.trim_silence_db is not None
+    with open_clip(
+        source, math.inf if is_trimmed else end_seconds + RESAMPLING_MARGIN_SECONDS
+    ) as clip:
         if settings.trim_silence_db is None:
             samples = _read_span(clip, start_samples, settings)
         else:
@@ -114,52 +111,11 @@ def read_window(
         )
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
-    if float(samples.max()) - float(samples.min()) <= SILENCE_RANGE:
+    if _is_silent(samples, settings.sample_rate_hz):
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
     if len(samples) < settings.window_samples:
         return np.resize(samples, settings.window_samples)  # repeats from the beginning
     return samples
-
-
-@contextmanager
-def _open(source: Source) -> Iterator[Clip]:
-    """Opens a clip; turns errors while it is open into MediaErrors."""
-    check_regular(source)
-    try:
-        with _open_any_format(source) as clip:
-            if clip.format == "RAW":  # libsndfile guesses from the name: .au, .snd, .gsm, .vox
-                raise MediaError(Reason.UNREADABLE, "no header")
-            if not MIN_RATE_HZ <= clip.samplerate <= MAX_RATE_HZ:
-                raise MediaError(Reason.SAMPLE_RATE, f"{clip.samplerate} Hz")
-            if clip.frames <= 0:
-                raise MediaError(Reason.TOO_SHORT, "no samples")
-            yield clip
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        detail = getattr(error, "error_string", None) or getattr(error, "strerror", None)
-        raise MediaError(Reason.UNREADABLE, (detail or str(error)).strip().rstrip(".")) from error
-
-
-def _open_any_format(source: Source) -> Clip:
-    try:
-        return SoundFile(source)
-    except TypeError as error:  # soundfile requires a sample rate for files named .raw
-        raise MediaError(Reason.UNREADABLE, str(error)) from error
-    except soundfile.LibsndfileError as error:
-        if is_m4a(_first_bytes(source)):
-            return M4aClip(source)
-        if "does not exist" in error.error_string:  # also raised for an MP3 without frames
-            raise MediaError(Reason.UNREADABLE, "no audio in it") from error
-        raise
-
-
-def _first_bytes(source: Source) -> bytes:
-    if isinstance(source, str | os.PathLike):
-        with Path(source).open("rb") as file:
-            return file.read(16)
-    source.seek(0)
-    start = source.read(16)
-    source.seek(0)
-    return start
 
 
 def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.float32]:
@@ -178,9 +134,12 @@ def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.
     instant = max(0, (start - margin) // (target_hz // common))
     first = instant * (native_hz // common)
     last = math.ceil((start + length + margin) * native_hz / target_hz)
-    samples = soxr.resample(_read_mono(clip, first, last - first), native_hz, target_hz)
-    skip = start - instant * (target_hz // common)
-    return samples[skip : skip + length]
+    offset = start - instant * (target_hz // common)
+    native = _read_mono(clip, first, last - first)
+    samples = soxr.resample(native, native_hz, target_hz)[offset : offset + length]
+    window = slice(offset * native_hz // target_hz, (offset + length) * native_hz // target_hz)
+    # At the ends of a clip, the resampler makes a constant ring.
+    return np.zeros_like(samples) if _is_silent(native[window], native_hz) else samples
 
 
 def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray[np.float32]:
@@ -191,6 +150,8 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
     samples = _read_mono(clip, 0, round(seconds * clip.samplerate))
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
+    if _is_silent(samples, clip.samplerate):
+        samples = np.zeros_like(samples)  # because resampling a constant makes it ring
     if clip.samplerate != target_hz:
         samples = soxr.resample(samples, clip.samplerate, target_hz)
     peak = _peak(samples)
@@ -202,12 +163,16 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
 
 def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
     """Reads up to `length` mono samples from `first`."""
+    if isinstance(clip, Chain):
+        spans = [_read_mono(*span) for span in clip.overlapping(first, length)]
+        return np.concatenate(spans or [np.zeros(0, np.float32)])
     if first >= min(clip.frames, MAX_SECONDS * clip.samplerate):
         return np.zeros(0, np.float32)
+    length = min(length, clip.frames - first)  # libFLAC fails at tags behind the last sample
     settling = 0
     # Vorbis may be off by a block after a seek: https://github.com/libsndfile/libsndfile/issues/885
     if clip.format == "OGG" or not clip.can_seek():
-        _skip(clip, first)
+        skip(clip, first)
     else:
         if clip.subtype.startswith("MPEG"):
             settling = min(first, round(MPEG_SETTLING_SECONDS * clip.samplerate))
@@ -216,7 +181,7 @@ def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks))[settling:]
 
 
-def _blocks(clip: Clip, samples: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(clip: SoundFile | M4aClip, samples: int) -> Iterator[NDArray[np.float32]]:
     """Yields blocks [samples, channels] of limited size, whatever the header claims."""
     block_samples = max(1, BLOCK_VALUES // clip.channels)
     while samples > 0:
@@ -228,7 +193,7 @@ def _blocks(clip: Clip, samples: int) -> Iterator[NDArray[np.float32]]:
         samples -= wanted
 
 
-def _read_block(clip: Clip, samples: int) -> NDArray[np.float32]:
+def _read_block(clip: SoundFile | M4aClip, samples: int) -> NDArray[np.float32]:
     """Reads the next samples as float32 [samples, channels].
 
     Converting 16-bit samples here gives the same values as libsndfile, at over twice the speed.
@@ -240,11 +205,6 @@ def _read_block(clip: Clip, samples: int) -> NDArray[np.float32]:
     return block
 
 
-def _skip(clip: Clip, samples: int) -> int:
-    """Decodes and discards samples; returns their number."""
-    return sum(len(block) for block in _blocks(clip, samples))
-
-
 def _to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Averages [samples, channels]; returns the loudest channel if they cancel each other."""
     number = channels.shape[1]
@@ -252,9 +212,35 @@ def _to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
         return channels[:, 0]
     with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are rejected later
         mono = channels.mean(axis=1)
-        if _peak(mono) * number < CANCELLED * _peak(channels):
-            return channels[:, np.abs(channels).max(axis=0).argmax()]
+        scale = max(_peak(channels), 1.0)  # squares of floats above 1 might overflow
+        powers = [_power(channels[:, channel] / scale) for channel in range(number)]
+        if _power(mono / scale) * number**2 < CANCELLED * sum(powers):
+            return channels[:, np.argmax(powers)]
     return mono
+
+
+def _power(samples: NDArray[np.float32]) -> float:
+    """Returns the sum of the squares of samples without their offset."""
+    moving = samples - samples.mean()
+    return float(moving @ moving)
+
+
+def _is_silent(samples: NDArray[np.float32], rate_hz: int) -> bool:
+    """Returns whether samples are constant or drift slowly, apart from rounding."""
+    length = math.ceil(SILENCE_SECONDS * rate_hz)
+    if len(samples) <= length:
+        return len(samples) == 0 or _range(samples) <= SILENCE_RANGE
+    at_maximum = max(0, int(samples.argmax()) - length // 2)
+    if _range(samples[at_maximum:][:length]) > SILENCE_RANGE:
+        return False  # the usual case, without a look at the others
+    pieces = np.lib.stride_tricks.sliding_window_view(samples, length)[:: length // 2]
+    return bool((np.ptp(pieces, axis=1) <= SILENCE_RANGE).all()) and (
+        _range(samples[-length:]) <= SILENCE_RANGE
+    )
+
+
+def _range(samples: NDArray[np.float32]) -> float:
+    return float(samples.max()) - float(samples.min())
 
 
 def _peak(samples: NDArray[np.float32]) -> float:

@@ -84,7 +84,8 @@ class M4aClip:
         if self.samplerate <= 0 or self.channels <= 0:
             raise MediaError(Reason.UNREADABLE, "no sampling rate or no channels")
         self._samples_per_tick = (self._track.time_base or 0) * self.samplerate
-        ticks = self._track.duration or 0
+        is_estimated = self._container.format.name == "aac"  # from the bit rate
+        ticks = 0 if is_estimated else self._track.duration or 0
         self.frames = int(ticks * self._samples_per_tick) if ticks > 0 else UNKNOWN_LENGTH
         self._position = 0  # of the first sample of `_rest`
         self._blocks = self._decode()
