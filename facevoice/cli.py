@@ -6,12 +6,12 @@ such as `beam_pipelines`, add theirs in the same way.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points, version
 
 from tfdata.command_line import usage_error
+from tfdata.text import nearest
 
 GROUP = "facevoice.commands"
 # In the order of --help.
@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"facevoice {version('facevoice')}")
         return 0
     if name not in commands:
-        matches = difflib.get_close_matches(name, commands, n=1)
-        hint = f"did you mean {matches[0]}?" if matches else "'facevoice --help' lists them."
+        near = nearest(name, commands)
+        hint = f"did you mean {near}?" if near else "'facevoice --help' lists them."
         return usage_error(f"unknown command {name!r}; {hint}")
     command = commands[name].load()
     return int(command(rest, prog=f"facevoice {name}"))

@@ -1,21 +1,24 @@
 """Parses command lines, runs commands, and prints their errors.
 
-An invalid command line is a one-line error and exit code 2, any other error exit code 1.
+An invalid command line is a one-line error and exit code 2, any other error exit code 1. Ctrl-C is
+exit code 130, SIGTERM 143.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from tfdata.errors import FaceVoiceError
+from tfdata.interrupts import Terminated, raise_terminated
 from tfdata.storage.addresses import check_address, mask_secrets
-from tfdata.storage.files import printable
+from tfdata.text import nearest, printable
 
 T = TypeVar("T", int, float)
 
@@ -23,6 +26,8 @@ T = TypeVar("T", int, float)
 SAMPLE_CORPUS = Path("data/sample_corpus")
 SAMPLE_DATA = Path("data/sample")
 OWN_DATA = Path("data/dataset")
+INTERRUPTED, BROKEN_PIPE = 130, 141  # exit codes
+MAX_INT = 2**31 - 1
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
@@ -39,7 +44,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parses a command line; None is that of the program. Unknown flags are errors."""
-        args, unknown = self.parse_known_args(argv)
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        self._check_names(arguments)
+        args, unknown = self.parse_known_args(arguments)
         if unknown:
             self.refuse(unknown[0])
         return args
@@ -53,9 +60,33 @@ class Parser(argparse.ArgumentParser):
           hint: is added to the message.
         """
         flag = argument.partition("=")[0]
-        near = difflib.get_close_matches(flag, [*self._option_string_actions, *also_known], n=1)
-        suggestion = f"did you mean {near[0]}?" if near else "--help lists the flags."
+        near = nearest(flag, self._option_string_actions) or nearest(flag, also_known)
+        suggestion = f"did you mean {near}?" if near else "--help lists the flags."
         self.error(f"unknown flag {flag}; {suggestion}{hint}")
+
+    def _check_names(self, arguments: Sequence[str]) -> None:
+        """Refuses unknown flags first: a misspelt flag is the reason why a required one is missing.
+
+        argparse takes an argument with a space for a value.
+        """
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        for argument in arguments[:end]:
+            flag = argument.partition("=")[0]
+            if flag.startswith("--") and " " not in argument:
+                if flag not in self._option_string_actions:
+                    self.refuse(argument)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            if near := nearest(str(value), map(str, action.choices or ())):
+                error.message += f"; did you mean {near}?"
+            raise
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(message, file)
+        _flush_output()
 
 
 def run(
@@ -67,29 +98,75 @@ def run(
 ) -> int:
     """Runs the body of a command, prints its errors, and returns the exit code.
 
-    A FaceVoiceError or OSError is a one-line error and exit code 1; Ctrl-C is exit code 130.
+    A FaceVoiceError or OSError is a one-line error and exit code 1; Ctrl-C is exit code 130, and
+    SIGTERM 143. If the reader of the output, such as `head`, ends first, the command ends without
+    a message.
 
     Args:
       command: returns an exit code; None is 0.
       needs_training_packages: the part of the command that needs the extra `[train]`, for the
         message if a package is missing.
-      interrupted: message for Ctrl-C.
+      interrupted: message for Ctrl-C and SIGTERM.
       secrets: values to mask in messages.
     """
+    for stream in (sys.stdout, sys.stderr):  # names may have characters that a terminal lacks
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+    with raise_terminated():
+        try:
+            code = command() or 0
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            _discard_output()
+            return BROKEN_PIPE
+        except (FaceVoiceError, OSError) as error:
+            _flush_output()
+            return fail(_message(error), secrets)
+        except ModuleNotFoundError as error:
+            if not needs_training_packages:
+                raise
+            return fail(
+                f"{error.name} is missing; {needs_training_packages} needs 'make setup', or "
+                f"pip install -e '.[train]'."
+            )
+        except KeyboardInterrupt as interrupt:
+            _flush_output()
+            say(interrupted, file=sys.stderr)
+            return interrupt.exit_code if isinstance(interrupt, Terminated) else INTERRUPTED
+
+
+def say(*lines: str, file: TextIO | None = None) -> None:
+    """Prints lines of text at once; control characters in them, as in names, are escaped.
+
+    Args:
+      lines: without line ends.
+      file: the stream; None is standard output.
+    """
+    print(*map(printable, lines), sep="\n", file=file, flush=True)
+
+
+def _message(error: Exception) -> str:
+    """Returns the text of an error; names the file of an OSError first."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}."
+    return str(error)
+
+
+def _flush_output() -> None:
+    """Writes what is left of standard output; discards it if nobody reads it or the disk is full.
+
+    Otherwise the interpreter would try again at its end, and print a traceback.
+    """
     try:
-        return command() or 0
-    except (FaceVoiceError, OSError) as error:
-        return fail(str(error), secrets)
-    except ModuleNotFoundError as error:
-        if not needs_training_packages:
-            raise
-        return fail(
-            f"{error.name} is missing; {needs_training_packages} needs 'make setup', or "
-            f"pip install -e '.[train]'."
-        )
-    except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
-        return 130
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _discard_output()
+
+
+def _discard_output() -> None:
+    with suppress(OSError, ValueError):  # ValueError: it is closed, or has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def usage_error(message: str) -> int:
@@ -106,7 +183,7 @@ def fail(message: str, secrets: Iterable[str] = ()) -> int:
       secrets: values to mask, such as those of secret flags.
     """
     known = [os.environ[name] for name in SECRET_VARIABLES if name in os.environ]
-    print(f"error: {printable(mask_secrets(message, [*known, *secrets]))}", file=sys.stderr)
+    say(f"error: {mask_secrets(message, [*known, *secrets])}", file=sys.stderr)
     return 1
 
 
@@ -130,13 +207,13 @@ def path_or_address(text: str) -> str:
 
 
 def positive_int(text: str) -> int:
-    """Parses a whole number of 1 or more."""
-    return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
+    """Parses a whole number of 1 or more, of at most 31 bits."""
+    return _whole_number(text, 1)
 
 
 def non_negative_int(text: str) -> int:
-    """Parses a whole number of 0 or more."""
-    return _number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
+    """Parses a whole number of 0 or more, of at most 31 bits."""
+    return _whole_number(text, 0)
 
 
 def seed(text: str) -> int:
@@ -159,6 +236,13 @@ def non_negative_float(text: str) -> float:
 def fraction(text: str) -> float:
     """Parses a number from 0 to 1."""
     return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _whole_number(text: str, lowest: int) -> int:
+    value = _number(text, int, lambda value: value >= lowest, f"a whole number of {lowest} or more")
+    if value > MAX_INT:
+        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of at most {MAX_INT}")
+    return value
 
 
 def _number(text: str, kind: Callable[[str], T], valid: Callable[[T], bool], expected: str) -> T:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
+
+import numpy as np
 
 from tfdata.storage.addresses import check_address
 
 DAMAGE = ("fail", "skip")
 IN_MEMORY = "memory"
+MAX_INT = 2**63 - 1  # of TensorFlow's int64
 ADDRESS = re.compile(r"grpc://[^\s:/@?#]+:\d{1,5}")
 
 
@@ -75,8 +79,19 @@ class ReadOptions:
         }
         for name, lowest in minimum.items():
             value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise ValueError(f"{name} is {value}; use {lowest} or more.")
+            if value is None and name in ("epochs", "take", "parallel_calls"):
+                continue
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise ValueError(f"{name} is {value!r}; use a whole number of {lowest} or more.")
+            if not lowest <= value <= MAX_INT:
+                limit = f"{lowest} or more" if value < lowest else f"at most {MAX_INT}"
+                raise ValueError(f"{name} is {value}; use {limit}.")
+        for name in ("drop_remainder", "augment", "deterministic"):
+            if not isinstance(value := getattr(self, name), bool | np.bool_):
+                raise ValueError(f"{name} is {value!r}; use True or False.")
+        for name, kind in (("cache", str | Path), ("service", str)):
+            if not isinstance(value := getattr(self, name), kind | None):
+                raise ValueError(f"{name} is {value!r}; use a text.")
         if self.host_index >= self.host_count:
             raise ValueError(
                 f"host_index is {self.host_index} of host_count {self.host_count}; count from 0."

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+# Join or separate letters of Persian, Hindi and other scripts.
+_JOINERS = "\u200c\u200d"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -37,6 +42,49 @@ def listed(names: Sequence[str], link: str = "and") -> str:
 def readable(name: str) -> str:
     """Returns an identity as a name, with spaces."""
     return name.replace("_", " ")
+
+
+def printable(text: str) -> str:
+    """Escapes the characters of a text that could change how a terminal shows the rest of it.
+
+    These are control characters, such as line ends and ANSI escapes, and marks of text direction.
+    Letters and spaces of all scripts are kept. Bytes of file names that are not UTF-8 are escaped
+    as such.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_printable_character, text))
+
+
+def _printable_character(character: str) -> str:
+    if (
+        character.isprintable()
+        or character in _JOINERS
+        or unicodedata.category(character) == "Zs"  # spaces
+    ):
+        return character
+    if "\udc80" <= character <= "\udcff":  # of the error handler surrogateescape
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Returns the known name that is spelled most like another; None if none is similar.
+
+    Case, accents, and the characters between words do not count.
+    """
+    spellings: dict[str, str] = {}
+    for each in known:
+        spellings.setdefault(spelling(each), each)
+    found = difflib.get_close_matches(spelling(name), spellings, n=1)
+    return spellings[found[0]] if found else None
+
+
+def spelling(name: str) -> str:
+    """Returns a name without case and accents, and with single spaces between words."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(letters.replace("_", " ").replace("-", " ").split())
 
 
 def interval(share: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Recipe
 from facevoice.training.train_state import Progress
+from tfdata.interrupts import Deferred
 from tfdata.storage.files import replace_file
 
 TRAIN_METRICS, VALIDATION_METRICS = ("loss", "accuracy"), ("val_loss", "val_accuracy")
@@ -22,7 +23,9 @@ MAX_SEED = 2**31
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Saves the state of a run after each epoch and every `checkpoint_steps` steps.
+    """Saves the state of a run after each epoch, every `checkpoint_steps` steps, and if stopped.
+
+    An interrupt (Ctrl-C, SIGTERM) waits for the end of the step, whose state is then saved.
 
     Each epoch is seeded from (seed, epoch), and a checkpoint includes the states of the random
     generators. An interrupted run that resumes therefore ends with the same weights as an
@@ -33,7 +36,13 @@ class CheckpointCallback(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, run_dir: Path, progress: Progress, recipe: Recipe, pairs: int, checkpoint_steps: int
+        self,
+        run_dir: Path,
+        progress: Progress,
+        recipe: Recipe,
+        pairs: int,
+        checkpoint_steps: int,
+        interrupt: Deferred,
     ) -> None:
         """Creates the callback.
 
@@ -43,6 +52,7 @@ class CheckpointCallback(keras.callbacks.Callback):
           recipe: recipe of the model.
           pairs: number of training pairs.
           checkpoint_steps: steps between checkpoints within an epoch.
+          interrupt: the interrupt that waits for the end of a step.
         """
         super().__init__()
         self.progress = progress
@@ -51,6 +61,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._recipe = recipe
         self._pairs = pairs
         self._checkpoint_steps = checkpoint_steps
+        self._interrupt = interrupt
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.monotonic()
@@ -61,12 +72,27 @@ class CheckpointCallback(keras.callbacks.Callback):
             state.assign(self._before.draws[number] if self._before.step else [seed, number << 32])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        step = self._before.step + batch + 1
-        if step % self._checkpoint_steps == 0 and step < self._recipe.steps_per_epoch(self._pairs):
-            draws = [[int(value) for value in state.numpy()] for state in self._generator_states()]
-            means = self._means(logs, step)
-            self.progress = self._before.at_step(step, means, draws, self._seconds())
-            self._checkpoint.save(self.model, self.progress)
+        self._step, self._logs = self._before.step + batch + 1, logs
+        is_last = self._step == self._recipe.steps_per_epoch(self._pairs)
+        if self._interrupt.pending is not None:
+            self._stop()
+        elif self._step % self._checkpoint_steps == 0 and not is_last:
+            self._save_step()
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._interrupt.pending is not None:  # between the last step and the end of the epoch
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._step != self.progress.step:
+            self._save_step()
+        self._interrupt.raise_pending()
+
+    def _save_step(self) -> None:
+        draws = [[int(value) for value in state.numpy()] for state in self._generator_states()]
+        means = self._means(self._logs, self._step)
+        self.progress = self._before.at_step(self._step, means, draws, self._seconds())
+        self._checkpoint.save(self.model, self.progress)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not math.isfinite(logs["loss"] + logs["val_loss"]):
@@ -84,7 +110,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     def _means(self, logs: Any, step: int) -> dict[str, float]:
         """Returns the means of the epoch up to a step, including steps before the run resumed."""
         size = self._recipe.batch_size
-        before, total = self._before.step * size, min(step * size, self._pairs)
+        before, total = (min(count * size, self._pairs) for count in (self._before.step, step))
         sums = {
             name: self._before.means.get(name, 0.0) * before + float(logs[name]) * (total - before)
             for name in TRAIN_METRICS

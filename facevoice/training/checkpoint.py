@@ -2,7 +2,8 @@
 
 RUN/checkpoint/progress.json            progress, written last; names the files below
 RUN/checkpoint/0007-000400.keras        model and optimiser after 7 epochs and 400 steps
-RUN/checkpoint/best-0005.weights.h5     the weights of the best epoch so far
+RUN/checkpoint/0005-000000.keras        model and optimiser after the best epoch so far
+RUN/checkpoint/best-0005.weights.h5     in earlier versions, the weights of that epoch alone
 """
 
 from __future__ import annotations
@@ -50,13 +51,32 @@ class Checkpoint:
     def restore(self, model: keras.Model, progress: Progress) -> None:
         """Restores the weights and the optimiser state of a compiled model of the same recipe.
 
-        The saved model itself cannot be trained further: it has lost the names of the variables
-        without weight decay.
+        Raises:
+          TrainingError: the file is damaged.
+        """
+        self._restore(model, self._model_path(progress))
+
+    def restore_best(self, model: keras.Model, progress: Progress) -> None:
+        """Restores the state after the best epoch; of earlier versions, only the weights.
 
         Raises:
           TrainingError: the file is damaged.
         """
-        path = self._model_path(progress)
+        path = self._best_weights_path(progress)
+        if not path.is_file():
+            self._restore(model, self._best_model_path(progress))
+            return
+        try:
+            load_weights(model, path)
+        except ModelError:
+            raise self._damaged(path) from None
+
+    def _restore(self, model: keras.Model, path: Path) -> None:
+        """Restores a compiled model from a file.
+
+        The saved model itself cannot be trained further: it has lost the names of the variables
+        without weight decay.
+        """
         try:
             saved = load_model(path, compile=True)
             model.set_weights(saved.get_weights())
@@ -67,44 +87,25 @@ class Checkpoint:
         except (AttributeError, ValueError):  # unreadable, or another model
             raise self._damaged(path) from None
 
-    def load_best_weights(self, model: keras.Model, progress: Progress) -> None:
-        """Loads the weights of the best epoch into a model.
-
-        Raises:
-          TrainingError: the file is damaged.
-        """
-        path = self._best_weights_path(progress)
-        try:
-            load_weights(model, path)
-        except ModelError:
-            raise self._damaged(path) from None
-
     def save(self, model: keras.Model, progress: Progress) -> None:
         """Saves the state; the previous checkpoint stays valid until this one is complete.
 
         Raises:
           TrainingError: the directory cannot be written.
         """
-        model_path, best_path = self._model_path(progress), self._best_weights_path(progress)
         try:
             if self._folder.is_symlink():
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(self._folder))
             self._folder.mkdir(exist_ok=True)
-            model_path.unlink(missing_ok=True)  # Keras would write into a hard link
-            model.save(model_path)
-            if progress.best_epoch == progress.epoch and not progress.step:
-                best_path.unlink(missing_ok=True)
-                model.save_weights(best_path)
-            for path in filter(Path.is_file, (model_path, best_path)):
-                _flush(path)
+            save_model(model, self._model_path(progress))
             replace_file(self._progress_path, progress.to_json().encode())
-        except OSError as error:  # the message of HDF5 fills a page
-            reason = os.strerror(error.errno) if error.errno else "the disk may be full"
-            raise TrainingError(
-                f"{self._folder} cannot be written ({reason}); free disk space, and the same "
-                f"command resumes from the previous checkpoint."
-            ) from None
-        self._remove_all_but(model_path, best_path)
+        except OSError as error:
+            raise cannot_be_written(error, self._folder, "the previous checkpoint") from None
+        self._remove_all_but(
+            self._model_path(progress),
+            self._best_model_path(progress),
+            self._best_weights_path(progress),
+        )
 
     def remove(self) -> None:
         """Removes the checkpoint files, and the directory if it has no other files."""
@@ -131,10 +132,34 @@ class Checkpoint:
     def _model_path(self, progress: Progress) -> Path:
         return self._folder / f"{progress.epoch:04d}-{progress.step:06d}.keras"
 
+    def _best_model_path(self, progress: Progress) -> Path:
+        return self._folder / f"{progress.best_epoch:04d}-000000.keras"
+
     def _best_weights_path(self, progress: Progress) -> Path:
         return self._folder / f"best-{progress.best_epoch:04d}.weights.h5"
 
 
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def save_model(model: keras.Model, path: Path) -> None:
+    """Saves a model and its optimiser; a failure leaves no part of the file.
+
+    Raises:
+      OSError: it cannot be written; names the file.
+    """
+    path.unlink(missing_ok=True)  # Keras would write into a hard link
+    try:
+        model.save(path)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    except OSError as error:  # the message of HDF5 fills a page
+        path.unlink(missing_ok=True)
+        code = error.errno or errno.ENOSPC
+        raise OSError(code, os.strerror(code), str(path)) from None
+
+
+def cannot_be_written(error: OSError, folder: Path, resumed: str) -> TrainingError:
+    """Returns the error of a file of a run that cannot be written, such as on a full disk."""
+    path = error.filename or folder
+    return TrainingError(
+        f"{path} cannot be written ({error.strerror}); free disk space, and the same command "
+        f"resumes from {resumed}."
+    )

@@ -21,6 +21,7 @@ from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Execution, Recipe
 from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
+from tfdata.interrupts import Deferred, deferred
 from tfdata.manifest import Manifest
 
 SHUFFLE_BUFFER = 1000
@@ -56,6 +57,8 @@ def fit(
 ) -> TrainedModel:
     """Trains a model, or resumes its training; writes `history.csv` and TensorBoard logs.
 
+    Ctrl-C and SIGTERM end the training after the current step, from which it resumes.
+
     Order, augmentation and dropout depend only on (seed, epoch), and only deterministic operations
     are used. On one machine, a resumed run therefore ends with the same weights as an uninterrupted
     one. Data from a tf.data service have no fixed order, so such runs end with other weights each
@@ -75,6 +78,22 @@ def fit(
         be written or read.
       DatasetError, ModelError: the dataset cannot be read or the model cannot be built.
     """
+    with deferred() as interrupt:
+        return _fit(
+            name, data_dir, manifest, recipe, execution, run_dir, checkpoint_steps, interrupt
+        )
+
+
+def _fit(
+    name: str,
+    data_dir: Path,
+    manifest: Manifest,
+    recipe: Recipe,
+    execution: Execution,
+    run_dir: Path,
+    checkpoint_steps: int,
+    interrupt: Deferred,
+) -> TrainedModel:
     configure_keras(execution)
     checkpoint = Checkpoint(run_dir)
     progress = checkpoint.read_progress() or Progress()
@@ -92,21 +111,21 @@ def fit(
     shuffled = replace(
         in_order, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=recipe.augment
     )
-    checkpoints = CheckpointCallback(run_dir, progress, recipe, pairs, checkpoint_steps)
+    checkpoints = CheckpointCallback(run_dir, progress, recipe, pairs, checkpoint_steps, interrupt)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         checkpoints,
         keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
     ]
 
+    def load(split: str, options: tfdata.ReadOptions) -> tf.data.Dataset:
+        examples = tfdata.load(data_dir, split, modality, options, manifest=manifest)
+        return _one_hot(examples, people)
+
     def fit_until(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
-        train, validation = (
-            _one_hot(tfdata.load(data_dir, split, modality, opts, manifest=manifest), people)
-            for split, opts in (("train", options), ("validation", in_order))
-        )
         model.fit(
-            train,
-            validation_data=validation,
+            load("train", options),
+            validation_data=load("validation", in_order),
             initial_epoch=checkpoints.progress.epoch,
             epochs=last_epoch,
             steps_per_epoch=steps,
@@ -117,7 +136,13 @@ def fit(
 
     steps = recipe.steps_per_epoch(pairs)
     endless = replace(shuffled, epochs=None, service=execution.service)
-    if progress.step:  # first finish the interrupted epoch
+    if progress.step == steps:  # interrupted during the validation
+        validation = model.evaluate(load("validation", in_order), verbose=0, return_dict=True)
+        checkpoints.set_model(model)
+        checkpoints.on_epoch_begin(progress.epoch)
+        logs = {f"val_{name}": value for name, value in validation.items()} | progress.means
+        checkpoints.on_epoch_end(progress.epoch, logs)
+    elif progress.step:  # first finish the interrupted epoch
         skipped = progress.step * recipe.batch_size
         rest = replace(shuffled, epoch=progress.epoch, skip=skipped)
         if execution.service:  # its order is not fixed, so no examples can be skipped
@@ -126,7 +151,7 @@ def fit(
     if not checkpoints.progress.is_done(recipe):
         fit_until(recipe.epochs, replace(endless, epoch=checkpoints.progress.epoch), steps)
     progress = checkpoints.progress
-    checkpoint.load_best_weights(model, progress)
+    checkpoint.restore_best(model, progress)
     return TrainedModel(model, dict(progress.history), progress.best_epoch, progress.seconds)
 
 

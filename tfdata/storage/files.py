@@ -21,6 +21,21 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
+from tfdata.text import printable as printable
+
+# In lower case.
+_CLUTTER = {
+    ".ds_store",
+    ".directory",
+    ".gitattributes",
+    ".gitignore",
+    ".gitkeep",
+    ".keep",
+    ".localized",
+    "desktop.ini",
+    "lost+found",
+    "thumbs.db",
+}
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -90,7 +105,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     A symbolic link of that name is replaced; the file that it points to is not changed.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: it cannot be written; names the file.
     """
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
@@ -100,9 +115,17 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except OSError as error:  # such as a full disk, which names no file
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+    except BaseException:  # such as Ctrl-C
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_clutter(name: str) -> bool:
+    """Returns whether a file is one that file managers, disks and Git leave in any folder."""
+    return name.lower() in _CLUTTER or name.startswith("._")
 
 
 def open_lock(path: str | os.PathLike[str]) -> int:
@@ -138,11 +161,6 @@ def check_no_links(folder: str | os.PathLike[str]) -> None:
             f"inside of an output folder are not followed; remove it",
             path,
         )
-
-
-def printable(name: str) -> str:
-    """Escapes the characters of a file name that are not printable, such as line ends."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _links(folder: str) -> Iterator[str]:
