@@ -20,6 +20,7 @@ from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.errors import TrainingError
 from facevoice.training.train_state import Progress
 from tests.conftest import write_clip, write_face
+from tests.facevoice.reports.metrics import run_metrics
 from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 from tfdata.storage.files import parse_json
@@ -295,7 +296,13 @@ def test_odd_json_of_an_earlier_run_is_not_taken_for_a_run(data_set, tmp_path, c
 def test_metrics_that_are_damaged_are_one_sentence(tmp_path):
     from facevoice.training.run_dir import read_metrics
 
-    for content in (DEEP, *NOT_THE_KIND, '{"model": "cnn_image", "test": 3}'):
+    (tmp_path / "metrics.json").write_text(json.dumps(run_metrics()))
+    assert read_metrics(tmp_path) == run_metrics()
+    test = run_metrics()["test"]
+    odd = [{"seconds": float("nan")}, {"chance": -1}, {"epochs": 10**400}, {"people": True}]
+    odd += [{"test": test | {"by_person": 3}}, {"robustness": 3}]
+    changed = [json.dumps(run_metrics() | change) for change in odd]
+    for content in (DEEP, *NOT_THE_KIND, '{"model": "cnn_image", "test": 3}', *changed):
         (tmp_path / "metrics.json").write_text(content)
         with pytest.raises(TrainingError, match=r"metrics.json is damaged; delete"):
             read_metrics(tmp_path)

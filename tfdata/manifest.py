@@ -125,7 +125,7 @@ class Manifest:
     leakage: Mapping[str, Leak]
     rejects: Mapping[str, Count]
     software: Mapping[str, str]
-    preprocessing_revision: int = 1
+    preprocessing_revision: Count = 1
 
     @property
     def shards(self) -> tuple[Shard, ...]:
@@ -349,5 +349,5 @@ def _check_people(manifest: Manifest) -> None:
                 f"{of_people}"
             )
     for name, leak in manifest.leakage.items():
-        if max(leak.same_video, leak.same_audio) > leak.pairs:
+        if max(asdict(leak).values()) > leak.pairs:
             raise ValueError(f"leakage.{name} counts more shared pairs than pairs")

@@ -18,6 +18,7 @@ import keras
 
 from facevoice.evaluation.runs import METRICS_NAME, SETTINGS_NAME
 from facevoice.inspection.examples import feature_settings
+from facevoice.reports.results import RunMetrics
 from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Execution
@@ -135,6 +136,7 @@ def _check_metrics(metrics: Mapping[str, Any]) -> None:
     for number in numbers:
         if type(number) not in (int, float) or not 0 <= number <= MAX_INT64:
             raise TypeError("a metric is not a number")
+    RunMetrics.from_json(metrics)
     if metrics["model"] not in MODELS:
         raise ValueError("the model is unknown")
 

@@ -66,7 +66,7 @@ def drawn(monkeypatch):
     found, usual = [], Figure.savefig
 
     def savefig(figure, *args, **settings):
-        usual(figure, *args, **settings)
+        usual(figure, *args, **settings | {"dpi": 40})
         texts = figure.findobj(Text)
         assert not any(text.get_parse_math() or text.get_usetex() for text in texts)
         found.append((figure, {text.get_text() for text in texts}))
@@ -78,20 +78,21 @@ def drawn(monkeypatch):
 
 
 def test_names_are_text_in_every_figure(drawn):
-    named = [(figure_name(name, i), FACE, LEVELS) for i, name in enumerate(NAMES)]
+    named = [(figure_name(name, i), FACE, LEVELS) for i, name in enumerate(NAMES[:8])]
     with mpl.rc_context({"text.parse_math": True, "font.family": "serif"}):  # a user's settings
         figures.confusion_matrix(np.eye(len(NAMES), dtype=np.int64), NAMES)
         media_figures.example_grid(named, HZ, 1.0)
-        for name in [*NAMES[:4], *NAMES[6:7], *NAMES[10:11]]:
+        for name in (NAMES[0], NAMES[7]):
             inspection_figures.example_figure(name, 7, name * 3, FACE, LEVELS, HZ, 1.0, -80.0)
     example = Example(FACE, LEVELS, NAMES[0], "v", "k", "f", "a", 0)
     pair = tuple((figure_name(name, 1), example, "caption") for name in NAMES[:2])
     media_figures.confused_pairs([pair], HZ, 1.0)
-    names = {"Joey Bada$$", "Ke$ha $ign", r"$\frac{", "#6", "#7", "Zoë"}
-    (_, matrix), (_, grid), *singles, (_, pairs) = drawn
+    names = {"Joey Bada$$", "Ke$ha $ign", r"$\frac{", "#6", "#7"}
+    matrix, grid, first, second, pairs = (texts for _, texts in drawn)
     assert names <= matrix & grid
+    assert names & first == {"Joey Bada$$"}
+    assert names & second == {"#7"}
     assert names & pairs == {"Joey Bada$$", "Ke$ha $ign"}
-    assert names - {"#6"} <= set.union(*(texts for _, texts in singles))
 
 
 @pytest.mark.parametrize("names", [[LONGEST, "b"], NAMES, [LONGEST + str(i) for i in range(60)]])
@@ -99,7 +100,7 @@ def test_a_confusion_matrix_of_long_names_is_readable(drawn, names):
     png = figures.confusion_matrix(np.eye(len(names), dtype=np.int64), names)
     (axes,) = drawn[0][0].axes
     share = axes.get_position().width
-    assert share * Image.open(io.BytesIO(png)).width > 150
+    assert share * Image.open(io.BytesIO(png)).width * figures.DPI / 40 > 150
     assert share > 0.3
 
 
