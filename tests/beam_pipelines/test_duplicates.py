@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 from collections import defaultdict
+from contextlib import redirect_stdout
+from itertools import permutations
 
 import pytest
 
+from beam_pipelines.corpus.content import FileOf, copies_among
 from beam_pipelines.shards import shard_results
 from facevoice.commands import inspect
 from tests.conftest import write_clip, write_corpus, write_face
 from tests.html_pages import Page
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
+from tfdata.manifest import Duplicates
 
 SPLITS = ("train", "validation", "test")
 
@@ -73,46 +78,63 @@ def copies(tmp_path_factory):
     corpus = write_corpus(tmp_path_factory.mktemp("copies"), people=3, videos=5)
     for i in range(5):
         copy_video(corpus, 0, f"-video0{i}", f"copy_of_{i}")
+    copy_video(corpus, 1, "-video13", "!before_the_original")
     copy_video(corpus, 2, "-video11", "z_of_another_person")
     video = corpus.faces / "Person_1" / "1.6" / "-video12"
     shutil.copy(video / "0000000.jpg", video / "0000001.jpg")
     video = corpus.audio / "id10001" / "-video12"
-    (video / "00000.flac").hardlink_to(video / "00000.wav")
+    (video / "00001.flac").hardlink_to(video / "00000.wav")
+    # Several windows of one clip, and spares that replace a broken face.
+    write_clip(corpus.audio / "id10002" / "-video24" / "00000.wav", 999, seconds=2.0)
+    video = corpus.faces / "Person_2" / "1.6" / "-video24"
+    (video / "0000000.jpg").write_bytes(b"broken")
+    for i in range(8):
+        write_face(video / f"100000{i}.jpg", 1000 + i // 2)
     return corpus
 
 
 @pytest.fixture(scope="module")
-def reported(copies, build, tmp_path_factory):
+def report(copies, build, tmp_path_factory):
+    """The dataset of these copies, and what its build printed."""
     output = tmp_path_factory.mktemp("reported") / "set"
-    assert build(*copies.flags, f"--output={output}") == 0
-    return output
+    with redirect_stdout(io.StringIO()) as printed:
+        assert build(*copies.flags, f"--output={output}") == 0
+    return output, printed.getvalue()
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [[], ["--split_by=pair", "--window_seconds=0.25", "--split_fractions=50,20,30"]],
-    ids=["session", "pair"],
-)
-def test_the_reported_duplicates_are_those_of_hashed_files(copies, build, tmp_path, capsys, flags):
-    output = tmp_path / "set"
-    assert build(*copies.flags, *flags, f"--output={output}") == 0
+def check_report(copies, output, printed):
     counts, leaking = expected_counts(uses_of(copies, output))
     assert counts_in(output) == (counts, leaking)
     assert counts["across_people"] == 4
-    assert counts["across_splits"]
-    assert counts["within_split"]
+    assert counts["across_splits"] > 1
+    assert counts["within_split"] > 1
     assert any(leaking.values())
-    printed = capsys.readouterr().out
     assert "4 files have the content of another file of another person, so a label" in printed
-    files = "files have" if counts["across_splits"] > 1 else "file has"
-    assert f"{counts['across_splits']} {files} the content of another file in" in printed
+    assert f"{counts['across_splits']} files have the content of another file in" in printed
     assert "have a copy of an image or clip of training" in printed
 
 
-def test_an_example_names_two_equal_files_of_two_people(copies, reported, build, capsys):
-    capsys.readouterr()
-    assert build(*copies.flags, f"--output={reported}") == 0
-    line = next(line for line in capsys.readouterr().out.splitlines() if "another person" in line)
+def test_the_reported_duplicates_are_those_of_hashed_files(copies, report):
+    check_report(copies, *report)
+
+
+def test_windows_of_one_clip_in_several_splits_are_no_copies(copies, build, tmp_path, capsys):
+    output = tmp_path / "set"
+    flags = ["--split_by=pair", "--window_seconds=0.25", "--split_fractions=40,30,30"]
+    assert build(*copies.flags, *flags, f"--output={output}") == 0
+    alone = [use for use in uses_of(copies, output).values() if len({u[3] for u in use}) == 1]
+    assert any(len({use[1] for use in uses}) > 1 for uses in alone)
+    check_report(copies, output, capsys.readouterr().out)
+
+
+def test_a_corpus_without_copies_has_no_duplicates(data_set):
+    manifest = json.loads((data_set / "dataset.json").read_text())
+    assert "duplicates" not in manifest
+    assert counts_in(data_set)[1] == {"validation": 0, "test": 0}
+
+
+def test_examples_name_two_equal_files_of_two_people(copies, report):
+    line = next(line for line in report[1].splitlines() if "another person" in line)
     examples = line.partition("wrong: ")[2].removesuffix(", ...").split("), ")
     assert len(examples) == 3
     for example in examples:
@@ -125,11 +147,11 @@ def test_an_example_names_two_equal_files_of_two_people(copies, reported, build,
         assert contents[0].read_bytes() == contents[1].read_bytes()
 
 
-def test_card_and_inspection_state_the_duplicates(copies, reported, capsys):
-    counts, leaking = expected_counts(uses_of(copies, reported))
-    page = Page((reported / "card.html").read_text())
-    capsys.readouterr()
-    assert inspect.main([str(reported)]) == 0
+def test_card_and_inspection_state_the_duplicates(copies, report, capsys):
+    output = report[0]
+    counts, leaking = expected_counts(uses_of(copies, output))
+    page = Page((output / "card.html").read_text())
+    assert inspect.main([str(output)]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for text in (page.text, printed):
         assert "4 files have the content of a file of another person" in text
@@ -138,37 +160,20 @@ def test_card_and_inspection_state_the_duplicates(copies, reported, capsys):
     assert {split: rows[split] for split in leaking} == {s: f"{n}" for s, n in leaking.items()}
 
 
-def test_a_corpus_without_copies_has_no_duplicates(corpus, build, tmp_path, capsys):
-    """Clips of several windows, and windows in several splits, are no copies of themselves."""
-    output = tmp_path / "set"
-    flags = ["--split_by=pair", "--window_seconds=0.25", "--pairing=identity"]
-    assert build(*corpus.flags, *flags, f"--output={output}") == 0
-    clips = [clip for clip in uses_of(corpus, output).values() if clip[0][3].suffix == ".wav"]
-    assert any(len({use[1] for use in clip}) > 1 for clip in clips)
-    manifest = json.loads((output / "dataset.json").read_text())
-    assert "duplicates" not in manifest
-    assert "content" not in capsys.readouterr().out
-
-
-def test_refusing_names_an_example_and_keeps_the_old_dataset(corpus, build, tmp_path, capsys):
-    output = tmp_path / "set"
-    assert build(*corpus.flags, f"--output={output}", "--duplicates=refuse") == 0
-    before = files_of(output)
-    mine = write_corpus(tmp_path / "corpus")
-    for i in range(5):
-        copy_video(mine, 0, f"-video0{i}", f"copy_of_{i}")
-    capsys.readouterr()
-    flags = [*mine.flags, f"--output={output}", "--keep_replaced_hours=0"]
-    assert build(*flags, "--duplicates=refuse") == 1
+def test_refusing_names_an_example_and_keeps_the_old_dataset(
+    copies, data_set, build, tmp_path, capsys
+):
+    output = shutil.copytree(data_set, tmp_path / "set")
+    flags = [f"--output={output}", "--keep_replaced_hours=0", "--duplicates=refuse"]
+    assert build(*copies.flags, *flags) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: ")
+    assert error.startswith("error: 4 files have the content of another file of another person")
     assert error.count("\n") == 1
-    assert "have the content of another file in another split: " in error
-    assert "(Person_0, train)" in error
-    after = files_of(output)
+    assert "(Person_1, " in error
+    assert "(Person_2, " in error
+    assert "--duplicates drop" in error
+    before, after = files_of(data_set), files_of(output)
     assert {name: after[name] for name in before} == before
-    assert build(*flags) == 0  # finished shards are kept
-    assert "there already" in capsys.readouterr().out
 
 
 def test_copies_in_one_split_are_counted_and_not_refused(build, tmp_path, capsys):
@@ -182,10 +187,10 @@ def test_copies_in_one_split_are_counted_and_not_refused(build, tmp_path, capsys
     )
 
 
-def test_dropping_copies_gives_the_dataset_of_a_corpus_without_them(build, tmp_path, capsys):
+def test_dropping_copies_gives_the_shards_of_a_corpus_without_them(
+    data_set, build, tmp_path, capsys
+):
     corpus = write_corpus(tmp_path / "corpus")
-    clean = tmp_path / "clean"
-    assert build(*corpus.flags, f"--output={clean}", "--duplicates=drop") == 0
     for i in range(5):
         copy_video(corpus, 0, f"-video0{i}", f"zz_copy_of_{i}")
     for tree, code in ((corpus.faces, "Person_3"), (corpus.audio, "id10003")):
@@ -193,7 +198,6 @@ def test_dropping_copies_gives_the_dataset_of_a_corpus_without_them(build, tmp_p
         shutil.copytree(first, tree / code)
     with corpus.meta.open("a") as meta:
         meta.write("id10003\tPerson_3\tf\tNowhere\ttest\n")
-    capsys.readouterr()
     output, flags = tmp_path / "set", [*corpus.flags, "--duplicates=drop"]
     assert build(*flags, f"--output={output}", "--dry_run") == 0
     dry = capsys.readouterr().out
@@ -205,47 +209,44 @@ def test_dropping_copies_gives_the_dataset_of_a_corpus_without_them(build, tmp_p
     ]
     for text in (dry, capsys.readouterr().out):
         assert all(line in text for line in lines)
-    shards = {name: data for name, data in files_of(output).items() if ".tfrecord" in name}
-    assert shards == {n: data for n, data in files_of(clean).items() if ".tfrecord" in n}
-    counts = {"across_people": 0, "across_splits": 0, "within_split": 0, "dropped": 60}
-    assert counts_in(output)[0] == counts
+    for shard in load_manifest(data_set).shards:
+        assert (output / shard.file).read_bytes() == (data_set / shard.file).read_bytes()
+    assert len(list(output.glob("*.tfrecord"))) == len(load_manifest(data_set).shards)
+    assert load_manifest(output).duplicates == Duplicates(dropped=60)
     assert load_manifest(output).plan["duplicates"] == "drop"
-    assert "duplicates" in load_manifest(clean).plan
+    assert "duplicates" not in load_manifest(data_set).plan
 
 
-@pytest.mark.parametrize("copy", ["a_first", "z_last"])
-def test_dropping_keeps_the_first_path(build, tmp_path, copy):
-    corpus = write_corpus(tmp_path, people=1, videos=3)
-    copy_video(corpus, 0, "-video01", copy.replace("a_", "-a_"))
-    output = tmp_path / "set"
-    assert build(*corpus.flags, f"--output={output}", "--duplicates=drop") == 0
-    videos = {use[3].parent.name for equal in uses_of(corpus, output).values() for use in equal}
-    kept = "-a_first" if copy == "a_first" else "-video01"
-    assert videos == {"-video00", "-video02", kept}
-    assert counts_in(output)[0]["dropped"] == 4
-
-
-def test_dropping_gives_the_same_dataset_with_worker_processes_and_in_a_second_build(
-    copies, build, tmp_path
-):
-    flags = [*copies.flags, "--duplicates=drop"]
-    assert build(*flags, f"--output={tmp_path / 'one'}") == 0
-    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    assert build(*flags, f"--output={tmp_path / 'two'}", *processes) == 0
-    assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
-    shard = next((tmp_path / "two").glob("train-*.tfrecord"))
+def test_dropping_keeps_the_first_path_and_a_resumed_build_is_equal(copies, build, tmp_path):
+    flags = [*copies.flags, f"--output={tmp_path / 'set'}", "--duplicates=drop"]
+    assert build(*flags) == 0
+    uses = uses_of(copies, tmp_path / "set")
+    assert all(len({use[3] for use in equal}) == 1 for equal in uses.values())
+    videos = {use[3].parent.name for equal in uses.values() for use in equal}
+    assert videos >= {"!before_the_original", "-video00", "-video11"}
+    assert not videos & {"-video13", "copy_of_0", "z_of_another_person"}
+    before = files_of(tmp_path / "set")
+    shard = next((tmp_path / "set").glob("train-*.tfrecord"))
     shard.unlink()
-    assert build(*flags, f"--output={tmp_path / 'two'}") == 0
-    assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
-    counts = counts_in(tmp_path / "one")[0]
-    assert {k: n for k, n in counts.items() if k != "dropped"} == dict.fromkeys(
-        ("across_people", "across_splits", "within_split"), 0
-    )
+    assert build(*flags) == 0
+    assert files_of(tmp_path / "set") == before
+    counts = counts_in(tmp_path / "set")[0]
+    assert {name for name, count in counts.items() if count} == {"dropped"}
+
+
+def test_which_copy_is_kept_does_not_depend_on_the_order():
+    files = [FileOf("b", "Ann", "face"), FileOf("a", "Zoe", "face"), FileOf("c", "Ann", "face")]
+    for order in permutations(files):
+        assert [(c.file.path, c.original.path) for c in copies_among(order)] == [
+            ("b", "a"),
+            ("c", "a"),
+        ]
 
 
 def test_results_without_digests_get_them_and_their_shards_are_kept(
-    copies, reported, build, tmp_path, monkeypatch
+    copies, report, build, tmp_path, monkeypatch
 ):
+    reported = report[0]
     output = shutil.copytree(reported, tmp_path / "set")
     for path in (output / ".build").glob("*.json"):
         fields = json.loads(path.read_text())
@@ -273,7 +274,8 @@ def test_results_without_digests_get_them_and_their_shards_are_kept(
         lambda media: media.clear(),
     ],
 )
-def test_damaged_media_make_a_result_invalid(reported, change):
+def test_damaged_media_make_a_result_invalid(report, change):
+    reported = report[0]
     store = shard_results.store_at(reported)
     path = sorted((reported / ".build").glob("?" * 32 + ".json"))[0]
     assert shard_results.read_result(store, path.stem) is not None
@@ -284,20 +286,3 @@ def test_damaged_media_make_a_result_invalid(reported, change):
         assert shard_results.read_result(store, path.stem) is None
     finally:
         path.write_text(text)
-
-
-def test_replaced_media_are_those_that_are_compared(build, tmp_path):
-    """A spare that took the place of a broken face is compared, and the broken face is not."""
-    corpus = write_corpus(tmp_path, people=1, videos=4, per_video=1)
-    video = corpus.faces / "Person_0" / "1.6" / "-video00"
-    write_face(video / "0000000.jpg", 1)
-    write_clip(corpus.audio / "id10000" / "extra" / "0.wav", 77)
-    for face in sorted(corpus.faces.rglob("*.jpg"))[:2]:
-        shutil.copy(face, face.with_name("9999999.jpg"))
-    for face in sorted(corpus.faces.rglob("0000000.jpg")):
-        face.write_bytes(b"broken")
-    output = tmp_path / "set"
-    flags = ["--max_reject_fraction=1", "--duplicates=report"]
-    assert build(*corpus.flags, *flags, f"--output={output}") == 0
-    counts, leaking = expected_counts(uses_of(corpus, output))
-    assert counts_in(output) == (counts, leaking)
