@@ -101,7 +101,8 @@ def _drop_copies(
             tuple[bytes, tuple[str, str, str]]
         )
         | "Group by content" >> beam.GroupByKey()
-        | "Find copies" >> beam.FlatMap(transforms.find_copies).with_output_types(tuple[str, Copy])
+        | "Find copies"
+        >> beam.FlatMap(transforms.find_copies, job).with_output_types(tuple[str, Copy])
     )
     results = files | "Drop copies" >> beam.Map(
         transforms.drop_copies, beam.pvalue.AsMultiMap(copies)

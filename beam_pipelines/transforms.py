@@ -39,7 +39,7 @@ from beam_pipelines.runners.preflight import check_worker
 from beam_pipelines.shards import output_dir, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
-from facevoice.features import MediaError
+from facevoice.features import MediaError, probe_audio, read_face
 from tfdata.storage.base import Place
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
@@ -71,10 +71,29 @@ def digest_files(files: PersonFiles, job: Job) -> Iterator[tuple[bytes, tuple[st
                 yield digest, (file.path, files.person.identity, kind)
 
 
-def find_copies(group: tuple[bytes, Iterable[tuple[str, str, str]]]) -> Iterator[tuple[str, Copy]]:
-    """Yields the files that are dropped of those with equal content, by identity."""
-    for copy in copies_among(FileOf(*fields) for fields in group[1]):
-        yield copy.file.identity, copy
+def find_copies(
+    group: tuple[bytes, Iterable[tuple[str, str, str]]], job: Job
+) -> Iterator[tuple[str, Copy]]:
+    """Yields the files that are dropped of those with equal content, by identity.
+
+    Broken files, of which many are empty, are no copies: each is rejected later.
+    """
+    copies = list(copies_among(FileOf(*fields) for fields in group[1]))
+    if copies and _is_usable(copies[0].original, job):
+        for copy in copies:
+            yield copy.file.identity, copy
+
+
+def _is_usable(file: FileOf, job: Job) -> bool:
+    """Returns whether an image can be decoded, or the header of a clip be read."""
+    try:
+        if file.kind == FACE:
+            read_face(tree_at(job.faces_root).source(file.path), job.features)
+        else:
+            probe_audio(tree_at(job.audio_root).source(file.path))
+    except MediaError:
+        return False
+    return True
 
 
 def drop_copies(
