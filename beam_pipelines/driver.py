@@ -29,6 +29,7 @@ from beam_pipelines.runners.execution import (
 )
 from beam_pipelines.runners.local_workers import worker_logs
 from beam_pipelines.shards import output_dir
+from beam_pipelines.shards.duplicates import FoundDuplicates, MediaIndex, find_duplicates
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from beam_pipelines.shards.overlap import check_no_overlap
@@ -116,12 +117,13 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     Raises:
       BuildError: there is no pair, or too much is rejected or missing.
     """
-    summary, results, leaks = _read_results(job.output)
+    summary, results, leaks, duplicates = _read_results(job.output)
     rejects = manifest_builder.unique_rejects(summary, results)
     manifest = manifest_builder.build_manifest(
         results,
         summary,
         leaks,
+        duplicates,
         found.people,
         rejects,
         arguments.features,
@@ -135,6 +137,8 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)
+        if arguments.plan.duplicates == "refuse":
+            manifest_builder.check_duplicates(duplicates)
     except BuildError as error:
         path = output_dir.write_rejects(job.output, rejects)
         hint = f" {path} lists them." if rejects else ""
@@ -145,26 +149,31 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
     return [
-        *messages.summary_lines(manifest, summary, missing, kept, seconds),
+        *messages.summary_lines(manifest, summary, duplicates, missing, kept, seconds),
         *messages.replaced_lines(replaced, hours),
     ]
 
 
-def _read_results(output: Place) -> tuple[PlanSummary, list[ShardResult], Leaks]:
-    """Reads what the workers wrote: the plan summary, the result of each shard, the leaks."""
+def _read_results(
+    output: Place,
+) -> tuple[PlanSummary, list[ShardResult], Leaks, FoundDuplicates]:
+    """Reads what the workers wrote: the plan summary, the results of shards, leaks, duplicates."""
     summary, leaks = output_dir.read_plan_summary(output), output_dir.read_leaks(output)
     if summary is None or leaks is None:
         raise BuildError(f"The runner reports success, but there is no plan in {output}.")
-    store = store_at(output)
-    results = [
-        result for digest in summary.shards if (result := read_result(store, digest)) is not None
-    ]
+    store, index = store_at(output), MediaIndex()
+    results = []
+    for digest in summary.shards:
+        result = read_result(store, digest)
+        if result is not None and result.media is not None:
+            index.add(digest, result)
+            results.append(replace(result, media=None))  # the paths would need much memory
     if len(results) < len(summary.shards):
         raise BuildError(
             f"The runner reports success, but {len(summary.shards) - len(results)} shards are "
             f"missing in {output}; run the same command again."
         )
-    return summary, results, leaks
+    return summary, results, leaks, find_duplicates(index, store)
 
 
 def _sha256(file: Path | None) -> str | None:

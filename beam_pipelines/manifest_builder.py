@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.errors import BuildError
-from beam_pipelines.messages import missing_lines
+from beam_pipelines.messages import conflict_lines, missing_lines
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.planning.settings import PlanSettings
+from beam_pipelines.shards.duplicates import FoundDuplicates
 from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.shard_results import ShardResult
 from facevoice.features import FeatureSettings, settings
@@ -25,6 +26,7 @@ def build_manifest(
     results: Sequence[ShardResult],
     summary: PlanSummary,
     leaks: Leaks,
+    duplicates: FoundDuplicates,
     people: Iterable[CorpusPerson],
     rejects: Sequence[Reject],
     features: FeatureSettings,
@@ -68,10 +70,14 @@ def build_manifest(
             clips=sum(person.clips for person in planned),
             audio_seconds=round(sum(person.audio_seconds for person in planned), 3),
         ),
-        leakage=leaks,
+        leakage={
+            split: replace(leak, same_content=duplicates.leaking_pairs[split])
+            for split, leak in leaks.items()
+        },
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
         software=software(),
         preprocessing_revision=settings.PREPROCESSING_REVISION,
+        duplicates=replace(duplicates.counts, dropped=summary.dropped),
     )
 
 
@@ -128,6 +134,19 @@ def check_missing(missing: Mapping[str, int]) -> None:
         )
 
 
+def check_duplicates(duplicates: FoundDuplicates) -> None:
+    """Checks that no content is in several splits or of several people.
+
+    Raises:
+      BuildError: there is such a content.
+    """
+    if lines := conflict_lines(duplicates, max_examples=1):
+        raise BuildError(
+            f"{lines[0]}; --duplicates refuse does not allow that. Remove one of the files, or "
+            f"build with --duplicates drop."
+        )
+
+
 def missing_pairs(summary: PlanSummary, results: Iterable[ShardResult]) -> dict[str, int]:
     """Returns identity to number of pairs that are missing because media are broken."""
     written = Counter[str]()
@@ -142,9 +161,12 @@ def missing_pairs(summary: PlanSummary, results: Iterable[ShardResult]) -> dict[
 def _plan_fields(plan: PlanSettings, split_file_sha256: str | None) -> dict[str, Any]:
     """Returns the settings for the manifest.
 
-    `exclude` is left out, because a dataset should not name people who asked to be removed.
+    `exclude` is left out, because a dataset should not name people who asked to be removed, and
+    `duplicates` unless it changes the dataset.
     """
     fields = {name: value for name, value in asdict(plan).items() if name != "exclude"}
+    if plan.duplicates != "drop":
+        del fields["duplicates"]
     if plan.split_by == "file":
         del fields["split_fractions"]
         fields["split_file_sha256"] = split_file_sha256

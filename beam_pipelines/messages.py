@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.corpus.people import FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
+from beam_pipelines.shards.duplicates import MAX_EXAMPLES, FoundDuplicates
 from beam_pipelines.shards.replaced_shards import ReplacedShards
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
@@ -68,6 +69,7 @@ def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: 
         + (f", of which {len(kept)} are there already" if kept else "")
         + f"; about {to_write / 1e6:.1f} MB to write",
         _rejected(dict(sorted(reasons.items()))),
+        *_dropped_lines(summary),
         *_absent_lines(summary),
         *_few_pairs_lines(pairs, pairs_per_person),
         *missing_lines({name: person.lost for name, person in people.items()}),
@@ -75,13 +77,19 @@ def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: 
 
 
 def summary_lines(
-    manifest: Manifest, summary: PlanSummary, missing: Mapping[str, int], kept: int, seconds: float
+    manifest: Manifest,
+    summary: PlanSummary,
+    duplicates: FoundDuplicates,
+    missing: Mapping[str, int],
+    kept: int,
+    seconds: float,
 ) -> list[str]:
     """Returns the lines after a build: the content of the dataset, and what is missing.
 
     Args:
       manifest: the new dataset's.
       summary: the plan.
+      duplicates: files with equal content.
       missing: identity to number of missing pairs.
       kept: number of shards that an earlier build wrote.
       seconds: duration of the build.
@@ -102,6 +110,8 @@ def summary_lines(
         f"{seconds:.1f} s" + (f"; {kept} of them were there already and are kept" if kept else ""),
         _rejected(manifest.rejects),
         *leakage_lines(manifest.leakage),
+        *duplicate_lines(duplicates),
+        *_dropped_lines(summary),
         *_absent_lines(summary),
         *_list_people(list(manifest.without_pairs), "without pairs, because media are broken"),
     ]
@@ -139,13 +149,54 @@ def leakage_lines(leaks: Mapping[str, Leak]) -> list[str]:
     leaks = {split: leak for split, leak in leaks.items() if leak.pairs}
     if not leaks:
         return []
-    if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
+    if not any(leak.same_video or leak.same_audio or leak.same_content for leak in leaks.values()):
         return [f"no video and no audio sample of {listed(list(leaks), 'or')} is in training"]
-    return [
+    return [_leakage_line(split, leak) for split, leak in leaks.items()]
+
+
+def _leakage_line(split: str, leak: Leak) -> str:
+    line = (
         f"of {leak.pairs} {split} pairs, {_share(leak.same_video, leak)} are of a video that is "
         f"also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
-        for split, leak in leaks.items()
+    )
+    if leak.same_content:
+        line += f"; {_share(leak.same_content, leak)} have a copy of an image or clip of training"
+    return line
+
+
+def duplicate_lines(duplicates: FoundDuplicates) -> list[str]:
+    """Returns a line about each kind of files with equal content."""
+    lines = conflict_lines(duplicates, max_examples=MAX_EXAMPLES)
+    if count := duplicates.counts.within_split:
+        lines.append(_copies(count, "of their person in one split", duplicates, "within_split", 1))
+    return lines
+
+
+def conflict_lines(duplicates: FoundDuplicates, max_examples: int) -> list[str]:
+    """Returns lines about contents of several people, and about contents in several splits."""
+    counts, lines = duplicates.counts, []
+    if counts.across_people:
+        what = "of another person, so a label is wrong"
+        lines.append(_copies(counts.across_people, what, duplicates, "across_people", max_examples))
+    if counts.across_splits:
+        what = "in another split"
+        lines.append(_copies(counts.across_splits, what, duplicates, "across_splits", max_examples))
+    return lines
+
+
+def _copies(
+    count: int, what: str, duplicates: FoundDuplicates, kind: str, max_examples: int
+) -> str:
+    pairs = [
+        " = ".join(f"{file.path} ({file.identity}, {file.split})" for file in example)
+        for example in duplicates.examples[kind][:max_examples]
     ]
+    has = "has" if count == 1 else "have"
+    more = ", ..." if len(pairs) < count else ""
+    return (
+        f"{counted(count, 'file')} {has} the content of another file {what}: "
+        f"{', '.join(map(printable, pairs))}{more}"
+    )
 
 
 def missing_lines(missing: Mapping[str, int]) -> list[str]:
@@ -218,6 +269,17 @@ def _absent_lines(summary: PlanSummary) -> list[str]:
             f"{'it' if len(links) == 1 else 'they'} {verb} to media that are listed already"
         )
     return lines
+
+
+def _dropped_lines(summary: PlanSummary) -> list[str]:
+    if not summary.dropped:
+        return []
+    conflicts = summary.dropped_across_people
+    line = (
+        f"{counted(summary.dropped, 'file')} dropped, because another file has the same content "
+        f"({conflicts} of another person)"
+    )
+    return [line, *_list_people(summary.only_copies, "dropped, because all their media are copies")]
 
 
 def _few_pairs_lines(pairs: Mapping[str, int], pairs_per_person: int) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from operator import itemgetter
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -18,9 +19,11 @@ from apache_beam.transforms import combiners
 
 from beam_pipelines import transforms
 from beam_pipelines.coders import PairBatch
+from beam_pipelines.corpus.content import Copy
 from beam_pipelines.corpus.listing import PersonFiles
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.leakage import sum_leaks
+from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from beam_pipelines.shards.fingerprints import Job, ShardPlan
@@ -53,6 +56,10 @@ def add_planning(
         selected |= "Select people" >> beam.Filter(
             transforms.is_selected, beam.pvalue.AsSingleton(identities)
         )
+    summaries: tuple[PCollection[PlanSummary], ...] = ()
+    if plan.duplicates == "drop":
+        selected, dropped = _drop_copies(selected, job)
+        summaries = (dropped,)
     grid = Grid(job.features.sample_rate_hz, job.features.window_samples, plan.window_overlap)
     planned = selected | "Probe and plan" >> beam.Map(transforms.probe_and_plan, job, plan, grid)
     shards = (
@@ -70,12 +77,42 @@ def add_planning(
             shards | "Summarize shards" >> beam.Map(transforms.summarize_shard, job),
             files | "Summarize files" >> beam.Map(transforms.summarize_files),
             planned | "Summarize people" >> beam.Map(transforms.summarize_person, plan, grid),
+            *summaries,
         )
         | "Flatten summaries" >> beam.Flatten()
         | "Combine summaries" >> beam.CombineGlobally(transforms.combine_summaries)
         | "Write plan summary" >> beam.Map(transforms.write_summary, job.output)
     )
     return shards, planned_shards
+
+
+def _drop_copies(
+    files: PCollection[PersonFiles], job: Job
+) -> tuple[PCollection[PersonFiles], PCollection[PlanSummary]]:
+    """Drops files that have the content of another file; reads all files of the people.
+
+    Returns:
+      The people who have media left, and summaries of what was dropped.
+    """
+    copies = (
+        files
+        | "Digest files"
+        >> beam.FlatMap(transforms.digest_files, job).with_output_types(
+            tuple[bytes, tuple[str, str, str]]
+        )
+        | "Group by content" >> beam.GroupByKey()
+        | "Find copies"
+        >> beam.FlatMap(transforms.find_copies, job).with_output_types(tuple[str, Copy])
+    )
+    results = files | "Drop copies" >> beam.Map(
+        transforms.drop_copies, beam.pvalue.AsMultiMap(copies)
+    )
+    kept = (
+        results
+        | "Get files" >> beam.Map(itemgetter(0)).with_output_types(PersonFiles)
+        | "Require media that are no copies" >> beam.Filter(transforms.has_both_modalities)
+    )
+    return kept, results | "Get dropped" >> beam.Map(itemgetter(1))
 
 
 def add_build(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from apache_beam.metrics.metric import Metrics
 
 from beam_pipelines.coders import PairBatch
+from beam_pipelines.corpus.content import Copy, FileOf, content_digest, copies_among
 from beam_pipelines.corpus.listing import (
     CLIP,
     FACE,
@@ -36,6 +39,7 @@ from beam_pipelines.runners.preflight import check_worker
 from beam_pipelines.shards import output_dir, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
+from facevoice.features import MediaError, probe_audio, read_face
 from tfdata.storage.base import Place
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
@@ -48,6 +52,68 @@ def list_person(person: Person, job: Job) -> PersonFiles:
 
 def has_both_modalities(files: PersonFiles) -> bool:
     return files.has(FACE) and files.has(CLIP)
+
+
+def digest_files(files: PersonFiles, job: Job) -> Iterator[tuple[bytes, tuple[str, str, str]]]:
+    """Yields the digest of the content of each file, and the fields of its FileOf.
+
+    Beam encodes tuples in a third of the bytes of objects. Unreadable files are rejected later.
+    """
+    check_worker(job)
+    for kind, root, found in (
+        (FACE, job.faces_root, files.faces),
+        (CLIP, job.audio_root, files.clips),
+    ):
+        tree = tree_at(root)
+        for file in found:
+            with suppress(MediaError):
+                digest = content_digest(tree.source(file.path))
+                yield digest, (file.path, files.person.identity, kind)
+
+
+def find_copies(
+    group: tuple[bytes, Iterable[tuple[str, str, str]]], job: Job
+) -> Iterator[tuple[str, Copy]]:
+    """Yields the files that are dropped of those with equal content, by identity.
+
+    Broken files, of which many are empty, are no copies: each is rejected later.
+    """
+    copies = list(copies_among(FileOf(*fields) for fields in group[1]))
+    if copies and _is_usable(copies[0].original, job):
+        for copy in copies:
+            yield copy.file.identity, copy
+
+
+def _is_usable(file: FileOf, job: Job) -> bool:
+    """Returns whether an image can be decoded, or the header of a clip be read."""
+    try:
+        if file.kind == FACE:
+            read_face(tree_at(job.faces_root).source(file.path), job.features)
+        else:
+            probe_audio(tree_at(job.audio_root).source(file.path))
+    except MediaError:
+        return False
+    return True
+
+
+def drop_copies(
+    files: PersonFiles, copies_of: Mapping[str, Iterable[Copy]]
+) -> tuple[PersonFiles, PlanSummary]:
+    """Returns a person's files without copies, and how many were dropped."""
+    identity = files.person.identity
+    copies = list(copies_of[identity])
+    dropped = {(copy.file.kind, copy.file.path) for copy in copies}
+    kept = replace(
+        files,
+        faces=tuple(file for file in files.faces if (FACE, file.path) not in dropped),
+        clips=tuple(file for file in files.clips if (CLIP, file.path) not in dropped),
+    )
+    summary = PlanSummary(
+        dropped=len(copies),
+        dropped_across_people=sum(copy.original.identity != identity for copy in copies),
+        only_copies=() if has_both_modalities(kept) else (identity,),
+    )
+    return kept, summary
 
 
 def identity_of(files: PersonFiles) -> str:

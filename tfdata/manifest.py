@@ -81,18 +81,47 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Leak:
-    """Pairs of a split, and how many of them share a video or a clip with the training split."""
+    """Pairs of a split, and how many of them share media with the training split.
+
+    Attributes:
+      pairs: number of pairs.
+      same_video: pairs whose face or window is of a video that is also in training.
+      same_audio: pairs whose window shares samples with a window of training.
+      same_content: pairs whose image or clip has the content of another file that is in training;
+        0 in datasets of versions that did not compare contents.
+    """
 
     pairs: Count
     same_video: Count
     same_audio: Count
+    same_content: Count = 0
 
     def __add__(self, other: Leak) -> Leak:
         return Leak(
             self.pairs + other.pairs,
             self.same_video + other.same_video,
             self.same_audio + other.same_audio,
+            self.same_content + other.same_content,
         )
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Files of a dataset's pairs whose content another file has, too.
+
+    Of files with equal content, all but one are counted, each in one of the first three fields.
+
+    Attributes:
+      across_people: of contents that several people have, so that a label is wrong.
+      across_splits: of contents that several splits have, of one person.
+      within_split: of contents of one person in one split.
+      dropped: files of the corpus that the build left out for the content of another file.
+    """
+
+    across_people: Count = 0
+    across_splits: Count = 0
+    within_split: Count = 0
+    dropped: Count = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,7 @@ class Manifest:
       rejects: reason to number of media files that could not be used.
       software: package to version, of the packages that determine the bytes of records.
       preprocessing_revision: raised when the bytes of records change with equal settings.
+      duplicates: numbers of files with equal content.
     """
 
     features: Mapping[str, Any]
@@ -126,6 +156,7 @@ class Manifest:
     rejects: Mapping[str, Count]
     software: Mapping[str, str]
     preprocessing_revision: Count = 1
+    duplicates: Duplicates = Duplicates()
 
     @property
     def shards(self) -> tuple[Shard, ...]:
@@ -135,9 +166,14 @@ class Manifest:
     def to_json(self) -> str:
         """Returns the text of `dataset.json`; equal datasets have equal texts."""
         fields = asdict(self)
+        # Texts of manifests that were written before these fields existed do not change.
         if self.preprocessing_revision == 1:
-            # Texts of manifests that were written before the field existed do not change.
             del fields["preprocessing_revision"]
+        if self.duplicates == Duplicates():
+            del fields["duplicates"]
+        for leak in fields["leakage"].values():
+            if not leak["same_content"]:
+                del leak["same_content"]
         head = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

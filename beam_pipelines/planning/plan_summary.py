@@ -51,6 +51,9 @@ class PlanSummary:
       rejects: media that are rejected by their names or headers.
       unlisted: number of clips that the split file does not list.
       repeated_links: symbolic links to media that are listed already, which are ignored.
+      dropped: number of files that are left out for the content of another file.
+      dropped_across_people: those of them whose content is that of another person's file.
+      only_copies: identities whose images or clips are all dropped.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -61,6 +64,9 @@ class PlanSummary:
     rejects: tuple[Reject, ...] = ()
     unlisted: int = 0
     repeated_links: tuple[str, ...] = ()
+    dropped: int = 0
+    dropped_across_people: int = 0
+    only_copies: tuple[str, ...] = ()
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -72,6 +78,9 @@ class PlanSummary:
             self.rejects + other.rejects,
             self.unlisted + other.unlisted,
             self.repeated_links + other.repeated_links,
+            self.dropped + other.dropped,
+            self.dropped_across_people + other.dropped_across_people,
+            self.only_copies + other.only_copies,
         )
 
     def to_json(self) -> str:
@@ -91,4 +100,7 @@ class PlanSummary:
             rejects=tuple(Reject(**reject) for reject in fields["rejects"]),
             unlisted=fields["unlisted"],
             repeated_links=tuple(fields["repeated_links"]),
+            dropped=fields["dropped"],
+            dropped_across_people=fields["dropped_across_people"],
+            only_copies=tuple(fields["only_copies"]),
         )

@@ -57,6 +57,12 @@ class PlanSettings:
     num_shards: int = setting(
         8, "number of TFRecord files per split, 1 to 99999; empty ones are not written"
     )
+    duplicates: str = setting(
+        "report",
+        "files with equal content: 'report' counts them; 'refuse' fails if several splits or "
+        "people have one; 'drop' reads all files of the people first and keeps the first of equal "
+        "ones in the order of paths",
+    )
 
     def __post_init__(self) -> None:
         for name in ("pairs_per_person", "num_shards"):
@@ -74,6 +80,10 @@ class PlanSettings:
             )
         if self.split_by not in ("session", "pair", "file"):
             raise ValueError(f"`split_by` is {self.split_by!r}; use 'session', 'pair' or 'file'.")
+        if self.duplicates not in ("report", "refuse", "drop"):
+            raise ValueError(
+                f"`duplicates` is {self.duplicates!r}; use 'report', 'refuse' or 'drop'."
+            )
         fractions = self.split_fractions
         if len(fractions) != len(SPLITS) or not all(0 <= part <= 100 for part in fractions):
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 from facevoice.features import band_centres_hz, column_centres
 from facevoice.inspection.examples import StoredExample, feature_settings, people_text
 from facevoice.inspection.histogram import Histogram
+from facevoice.reports.leakage import duplicates_text, has_leak
 from facevoice.reports.settings_table import format_setting
 from tfdata.manifest import Manifest, Split
 from tfdata.storage.files import printable
@@ -26,7 +27,7 @@ def overview(data_dir: str, manifest: Manifest) -> str:
         ("People", people_text(manifest)),
         ("Preprocessing", _settings(manifest.features)),
         ("Selection", _settings(manifest.plan)),
-        ("Data leakage", _leakage(manifest)),
+        ("Data leakage", _leakage(manifest) + _duplicates(manifest)),
         (
             "Rejected media",
             _pairs({name: f"{count:,}" for name, count in manifest.rejects.items()}) or "none",
@@ -126,13 +127,19 @@ def _leakage(manifest: Manifest) -> str:
     leaks = {name: leak for name, leak in manifest.leakage.items() if leak.pairs}
     if not leaks:
         return "no held-out data"
-    if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
+    if not any(map(has_leak, leaks.values())):
         return f"no video and no audio sample of {listed(list(leaks), 'or')} is in train"
     return "; ".join(
         f"of {counted(leak.pairs, f'{name} pair')}, {leak.same_video:,} are from a video that is "
         f"also in train, and {leak.same_audio:,} share audio samples with train"
+        + (f"; {leak.same_content:,} have a copy of a file of train" if leak.same_content else "")
         for name, leak in leaks.items()
     )
+
+
+def _duplicates(manifest: Manifest) -> str:
+    text = duplicates_text(manifest.duplicates)
+    return f".{text}" if text else ""
 
 
 def _missing(manifest: Manifest) -> str:

@@ -66,7 +66,7 @@ def dataset_card(
         corpus_audio=duration(corpus.audio_seconds),
         mean_clip=duration(corpus.audio_seconds / corpus.clips) if corpus.clips else None,
         window_overlap=manifest.plan.get("window_overlap", 0),
-        leakage=leakage_statement(manifest.leakage),
+        leakage=leakage_statement(manifest.leakage, manifest.duplicates),
         grid=example_grid(examples, settings) if examples else None,
         people=summarize_people(manifest.people),
         counts=list(_count_rows(manifest, settings)),

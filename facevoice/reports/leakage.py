@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfdata.manifest import Leak
+from tfdata.manifest import Duplicates, Leak
 from tfdata.schema import SPLITS
-from tfdata.text import listed
+from tfdata.text import counted, listed
 
 
 @dataclass(frozen=True)
@@ -26,37 +26,70 @@ class LeakageStatement:
     explanation: str
     leaks: Mapping[str, Leak]
 
+    @property
+    def has_copies(self) -> bool:
+        return any(leak.same_content for leak in self.leaks.values())
 
-def leakage_statement(leakage: Mapping[str, Leak]) -> LeakageStatement:
+
+def leakage_statement(
+    leakage: Mapping[str, Leak], duplicates: Duplicates | None = None
+) -> LeakageStatement:
     """Judges the leakage of a dataset."""
+    duplicates = duplicates or Duplicates()
     leaks = {split: leakage[split] for split in SPLITS[1:] if leakage[split].pairs}
     empty = [split for split in SPLITS[1:] if split not in leaks]
     note = f" There are no {listed(empty, 'or')} pairs." if empty else ""
+    note = duplicates_text(duplicates) + note
     if not leaks:
         return LeakageStatement("unknown", "The dataset has no held-out data.", note.strip(), {})
     leaking = [split for split, leak in leaks.items() if has_leak(leak)]
-    if not leaking:
-        verdict = f"No video and no audio sample of {listed(list(leaks), 'or')} is in training."
-        text = "Metrics on these splits are measured on recordings that training has not seen."
-        return LeakageStatement("none", verdict, text + note, leaks)
-    verdict = f"Warning: part of {listed(leaking)} is also in training."
-    text = (
-        "A model can recognize a recording without recognizing the person, so metrics on these "
-        "splits do not carry over to new videos."
+    if leaking:
+        verdict = f"Warning: part of {listed(leaking)} is also in training."
+        text = (
+            "A model can recognize a recording without recognizing the person, so metrics on these "
+            "splits do not carry over to new videos."
+        )
+        return LeakageStatement("some", verdict, text + note, leaks)
+    if duplicates.across_people or duplicates.across_splits:
+        verdict = "Warning: equal files are in several splits or of several people."
+        return LeakageStatement("some", verdict, note.strip(), leaks)
+    verdict = f"No video and no audio sample of {listed(list(leaks), 'or')} is in training."
+    text = "Metrics on these splits are measured on recordings that training has not seen."
+    return LeakageStatement("none", verdict, text + note, leaks)
+
+
+def duplicates_text(duplicates: Duplicates) -> str:
+    """Returns a sentence about each kind of files with equal content, each after a space."""
+    sentences = [
+        (duplicates.across_people, "the content of a file of another person, so a label is wrong"),
+        (duplicates.across_splits, "the content of a file in another split"),
+        (duplicates.within_split, "the content of another file of one person in one split"),
+    ]
+    text = "".join(
+        f" {counted(count, 'file')} {'has' if count == 1 else 'have'} {what}."
+        for count, what in sentences
+        if count
     )
-    return LeakageStatement("some", verdict, text + note, leaks)
+    if count := duplicates.dropped:
+        text += f" The build dropped {counted(count, 'file')} with the content of another file."
+    return text
 
 
 def leakage_sentence(leak: Leak) -> str:
     """Describes the leakage of the test split, for the metrics of runs."""
     if not has_leak(leak):
         return "No video and no audio sample of the test split is in training."
+    copies = (
+        f" {leak.same_content:,} have a copy of an image or clip of training."
+        if leak.same_content
+        else ""
+    )
     return (
         f"Of the {leak.pairs:,} test pairs, {leak.same_video:,} are from a video that is also in "
         f"training and {leak.same_audio:,} share audio samples with training, so test metrics are "
-        f"optimistic."
+        f"optimistic.{copies}"
     )
 
 
 def has_leak(leak: Leak) -> bool:
-    return bool(leak.same_video or leak.same_audio)
+    return bool(leak.same_video or leak.same_audio or leak.same_content)

@@ -20,7 +20,14 @@ _FEATURE_GROUPS = {
     ),
 }
 _PLAN_GROUPS = {
-    "Selection": ("seed", "persons", "pairs_per_person", "pairing", "window_overlap"),
+    "Selection": (
+        "seed",
+        "persons",
+        "pairs_per_person",
+        "pairing",
+        "window_overlap",
+        "duplicates",
+    ),
     "Splits and shards": ("split_by", "split_fractions", "num_shards"),
 }
 _UNITS = {
