@@ -102,7 +102,11 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
             run_pipeline(pipeline, log)
         summary = output_dir.read_plan_summary(scratch_job.output) or PlanSummary()
     if not summary.shards:
-        raise BuildError(messages.no_pairs_message(summary.rejects, job.faces_root, job.audio_root))
+        raise BuildError(
+            messages.no_pairs_message(
+                summary.rejects, summary.ignored, job.faces_root, job.audio_root
+            )
+        )
     existing = existing_shards(job.output, summary.shards)
     people = messages.people_line(found, arguments.plan.persons)
     print(f"Plan of {arguments.output} from {people}:")
@@ -133,7 +137,9 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     missing = manifest_builder.missing_pairs(summary, results)
     try:
         if not manifest.people:
-            raise BuildError(messages.no_pairs_message(rejects, job.faces_root, job.audio_root))
+            raise BuildError(
+                messages.no_pairs_message(rejects, summary.ignored, job.faces_root, job.audio_root)
+            )
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)

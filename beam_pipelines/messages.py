@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from beam_pipelines.corpus.listing import Reject
+from beam_pipelines.corpus.ignored import HIDDEN, Ignored
+from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import MAX_EXAMPLES, FoundDuplicates
 from beam_pipelines.shards.replaced_shards import ReplacedShards
+from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
@@ -69,6 +71,7 @@ def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: 
         + (f", of which {len(kept)} are there already" if kept else "")
         + f"; about {to_write / 1e6:.1f} MB to write",
         _rejected(dict(sorted(reasons.items()))),
+        *ignored_lines(summary.ignored),
         *_dropped_lines(summary),
         *_absent_lines(summary),
         *_few_pairs_lines(pairs, pairs_per_person),
@@ -111,6 +114,7 @@ def summary_lines(
         _rejected(manifest.rejects),
         *leakage_lines(manifest.leakage),
         *duplicate_lines(duplicates),
+        *ignored_lines(summary.ignored),
         *_dropped_lines(summary),
         *_absent_lines(summary),
         *_list_people(list(manifest.without_pairs), "without pairs, because media are broken"),
@@ -213,17 +217,53 @@ def missing_lines(missing: Mapping[str, int]) -> list[str]:
     ]
 
 
-def no_pairs_message(rejects: Sequence[Reject], faces: Place, audio: Place) -> str:
+def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
+    """Returns a line about the files of each tree that are no media by their names."""
+    lines = []
+    for kind, flag, wanted in ((FACE, "--faces", "image"), (CLIP, "--audio", "clip")):
+        if of_kind := [each for each in ignored if each.kind == kind]:
+            total = counted(sum(each.files for each in of_kind), "file")
+            reasons = ", ".join(_ignored_reason(each) for each in of_kind)
+            lines.append(f"{total} of {flag} ignored, not {wanted}s by name: {reasons}")
+    return lines
+
+
+def _ignored_reason(ignored: Ignored) -> str:
+    """Returns a number with its reason, such as "3 .txt" or "20 .mp4 (videos)"."""
+    if ignored.reason == HIDDEN:
+        return f"{ignored.files} hidden"
+    if ignored.reason.endswith("/"):
+        return f"{ignored.files} in {printable(ignored.reason)}"
+    if not ignored.reason:
+        return f"{ignored.files} without extension"
+    is_video = ignored.kind == FACE and ignored.reason in VIDEO_SUFFIXES
+    return f"{ignored.files} {printable(ignored.reason)}" + (" (videos)" if is_video else "")
+
+
+def no_pairs_message(
+    rejects: Sequence[Reject], ignored: Sequence[Ignored], faces: Place, audio: Place
+) -> str:
     """Returns the error of a build without pairs."""
     if not rejects:
+        if _are_swapped(ignored):
+            return f"--faces {faces} has clips and --audio {audio} has images; swap the two flags."
+        found = "; ".join(ignored_lines(ignored))
         return (
             f"No pair could be made: no person has both images below {faces} and clips below "
-            f"{audio}."
+            f"{audio}{f' ({found})' if found else ''}."
         )
     first = rejects[0]
     return (
         f"No pair could be made: {counted(len(rejects), 'media file')} cannot be used, the first "
         f"is {printable(first.path)} ({first.reason}: {first.detail})."
+    )
+
+
+def _are_swapped(ignored: Sequence[Ignored]) -> bool:
+    """Returns whether the tree of faces has clips and the tree of clips has images."""
+    suffixes = {(each.kind, each.reason) for each in ignored}
+    return any((FACE, suffix) in suffixes for suffix in AUDIO_SUFFIXES) and any(
+        (CLIP, suffix) in suffixes for suffix in IMAGE_SUFFIXES
     )
 
 

@@ -161,6 +161,7 @@ def summarize_files(files: PersonFiles) -> PlanSummary:
         without_listed=(identity,) if files.unlisted and not files.has(CLIP) else (),
         unlisted=files.unlisted,
         repeated_links=files.repeated_links,
+        ignored=files.ignored,
     )
 
 

@@ -4,22 +4,26 @@ Two layouts are supported. VoxCeleb: `faces/<name>/1.6/<video>/<frame>.jpg` and
 `wav/<id>/<video>/<number>.wav`, where `vox1_meta.csv` maps ids to names. Plain:
 `<identity>/**/<file>`, with the same identity in both trees. The subdirectories below an identity
 name the video. A file without a subdirectory is a separate video, named after its stem.
+
+A directory such as VoxCeleb's `1.6` is no part of the video's name if it is the only one below an
+identity and the identity's audio has no such directory.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.corpus.trees import Tree, UnlistedFile
+from beam_pipelines.corpus.trees import FileEntry, IgnoredEntries, Tree, UnlistedFile
 from beam_pipelines.corpus.walk import RepeatedLink
 from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 
 # A directory of VoxCeleb's face tree, such as `1.6`: the factor by which the crops were enlarged.
-_CROP_FACTOR = re.compile(r"\d+\.\d+")
+_CROP_FACTOR = re.compile(r"[1-9]\.\d{1,2}")
 
 FACE, CLIP = "face", "clip"
 
@@ -76,6 +80,8 @@ class PersonFiles:
       rejects: files that cannot be used.
       unlisted: number of clips that the split file does not list.
       repeated_links: links to media that are listed already, which are ignored.
+      ignored: files that are no media by their names.
+      crop_folder: the directory of faces that is no part of a video's name, or "".
     """
 
     person: Person
@@ -84,6 +90,8 @@ class PersonFiles:
     rejects: tuple[Reject, ...]
     unlisted: int = 0
     repeated_links: tuple[str, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    crop_folder: str = ""
 
     def has(self, kind: str) -> bool:
         """Returns whether there is a file of this kind, including rejected ones."""
@@ -100,22 +108,34 @@ class PersonMedia:
     clips: tuple[Clip, ...]
     rejects: tuple[Reject, ...]
     unlisted: int = 0
+    crop_folder: str = ""
 
 
 def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles:
     """Lists the files of one person without opening them."""
-    faces, bad_faces, face_links = _list(face_tree, person.face_folder, FACE)
-    clips, bad_clips, clip_links = _list(audio_tree, person.audio_folder, CLIP)
-    listed = clips
+    faces, clips = (
+        _list(tree, folder, kind)
+        for tree, folder, kind in (
+            (face_tree, person.face_folder, FACE),
+            (audio_tree, person.audio_folder, CLIP),
+        )
+    )
+    crop_folder = find_crop_folder(
+        [entry.path for entry in faces.entries], [entry.path for entry in clips.entries]
+    )
+    all_clips = clips.media_files(person.audio_folder)
+    listed = all_clips
     if person.utterances is not None:
-        listed = tuple(clip for clip in clips if person.split_of(clip.path))
+        listed = tuple(clip for clip in all_clips if person.split_of(clip.path))
     return PersonFiles(
         person,
-        faces,
+        faces.media_files(person.face_folder, crop_folder),
         listed,
-        bad_faces + bad_clips,
-        unlisted=len(clips) - len(listed),
-        repeated_links=face_links + clip_links,
+        (*faces.rejects, *clips.rejects),
+        unlisted=len(all_clips) - len(listed),
+        repeated_links=(*faces.links, *clips.links),
+        ignored=(*faces.ignored, *clips.ignored),
+        crop_folder=crop_folder,
     )
 
 
@@ -130,35 +150,64 @@ def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
         else:
             clips.append(Clip(file.path, file.session, file.stamp, facts))
     return PersonMedia(
-        files.person, files.faces, tuple(clips), (*files.rejects, *rejects), files.unlisted
+        files.person,
+        files.faces,
+        tuple(clips),
+        (*files.rejects, *rejects),
+        files.unlisted,
+        files.crop_folder,
     )
 
 
-def session_of(path_below_identity: str, kind: str) -> str:
-    """Returns the video of a file; a first directory such as `1.6` of a face is skipped."""
+def find_crop_folder(faces: list[str], clips: list[str]) -> str:
+    """Returns the directory of faces that is VoxCeleb's crop factor, such as "1.6", or "".
+
+    Args:
+      faces, clips: paths of one person's files, below the person's directories.
+    """
+    below = {path.partition("/")[0] for path in faces if "/" in path}
+    if len(below) != 1 or not _CROP_FACTOR.fullmatch(folder := below.pop()):
+        return ""
+    return "" if any(path.startswith(f"{folder}/") for path in clips) else folder
+
+
+def session_of(path_below_identity: str, crop_folder: str = "") -> str:
+    """Returns the video of a file; `crop_folder` is skipped if another directory follows."""
     *folders, name = (part for part in path_below_identity.split("/") if part not in ("", "."))
-    if kind == FACE and len(folders) > 1 and _CROP_FACTOR.fullmatch(folders[0]):
+    if len(folders) > 1 and folders[0] == crop_folder:
         folders = folders[1:]
     return "/".join(folders) or PurePosixPath(name).stem
 
 
-def _list(
-    tree: Tree, folder: str, kind: str
-) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...], tuple[str, ...]]:
-    """Returns the files of one tree, those that cannot be listed, and repeated links."""
-    suffixes = IMAGE_SUFFIXES if kind == FACE else AUDIO_SUFFIXES
-    files: list[MediaFile] = []
-    rejects: list[Reject] = []
-    links: list[str] = []
-    for found in tree.files(folder, suffixes):
-        if isinstance(found, RepeatedLink):
-            links.append(found.path)
+@dataclass
+class _Listing:
+    """The files of one person in one tree."""
+
+    entries: list[FileEntry]
+    rejects: list[Reject]
+    links: list[str]
+    ignored: list[Ignored]
+
+    def media_files(self, folder: str, crop_folder: str = "") -> tuple[MediaFile, ...]:
+        return tuple(
+            MediaFile(f"{folder}/{entry.path}", session_of(entry.path, crop_folder), entry.stamp)
+            for entry in self.entries
+        )
+
+
+def _list(tree: Tree, folder: str, kind: str) -> _Listing:
+    listing = _Listing([], [], [], [])
+    for found in tree.files(folder, IMAGE_SUFFIXES if kind == FACE else AUDIO_SUFFIXES):
+        if isinstance(found, FileEntry):
+            listing.entries.append(found)
+        elif isinstance(found, RepeatedLink):
+            listing.links.append(found.path)
+        elif isinstance(found, IgnoredEntries):
+            listing.ignored += [Ignored(kind, *count) for count in sorted(found.counts.items())]
         elif isinstance(found, UnlistedFile):
-            rejects.append(Reject(kind, found.path, Reason.UNREADABLE.value, found.reason))
-        else:
-            session = session_of(found.path, kind)
-            files.append(MediaFile(f"{folder}/{found.path}", session, found.stamp))
-    return tuple(files), tuple(rejects), tuple(links)
+            reason = Reason.UNREADABLE.value
+            listing.rejects.append(Reject(kind, found.path, reason, found.reason))
+    return listing
 
 
 def assume_all_valid(media: PersonMedia, sample_rate_hz: int, clip_samples: int) -> PersonMedia:
@@ -172,9 +221,10 @@ def assume_all_valid(media: PersonMedia, sample_rate_hz: int, clip_samples: int)
     facts = AudioFacts(sample_rate_hz, clip_samples)
     for reject in media.rejects:
         folder = person.face_folder if reject.kind == FACE else person.audio_folder
-        session = session_of(reject.path.removeprefix(f"{folder}/"), reject.kind)
+        crop_folder = media.crop_folder if reject.kind == FACE else ""
+        session = session_of(reject.path.removeprefix(f"{folder}/"), crop_folder)
         if reject.kind == FACE:
             faces.append(MediaFile(reject.path, session, ""))
         else:
             clips.append(Clip(reject.path, session, "", facts))
-    return PersonMedia(person, tuple(faces), tuple(clips), (), media.unlisted)
+    return replace(media, faces=tuple(faces), clips=tuple(clips), rejects=())

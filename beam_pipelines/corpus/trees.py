@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
+from beam_pipelines.corpus.ignored import ignored_reason, is_helper_folder, is_hidden_file
 from beam_pipelines.corpus.walk import RepeatedLink, walk
 from beam_pipelines.errors import BuildError
 from facevoice.features import MediaError, Reason
+from facevoice.features.file_types import has_suffix
 from tfdata.storage.base import Address, Place, StorageError
 from tfdata.storage.factory import s3_storage
 from tfdata.storage.files import open_regular
@@ -39,18 +42,28 @@ class UnlistedFile:
     reason: str
 
 
-Listed = FileEntry | UnlistedFile | RepeatedLink
+@dataclass(frozen=True)
+class IgnoredEntries:
+    """Numbers of ignored files, by the reasons of `corpus.ignored.Ignored`."""
+
+    counts: Counter[str]
+
+
+Listed = FileEntry | UnlistedFile | RepeatedLink | IgnoredEntries
 
 
 class Tree(Protocol):
     """A tree of media. A tree in S3 raises BuildError for failed requests, on a disk OSError."""
 
     def folders(self) -> list[str]:
-        """Returns the names of the folders directly below the root, without hidden ones."""
+        """Returns the names of the folders directly below the root, without helper folders."""
         ...
 
     def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
-        """Yields all files below a folder, at any depth, that end in one of the suffixes."""
+        """Yields all files below a folder, at any depth, that end in one of the suffixes.
+
+        The last element is the numbers of other files.
+        """
         ...
 
     def real_path(self, folder: str) -> str:
@@ -79,11 +92,12 @@ class DiskTree:
 
     def folders(self) -> list[str]:
         with os.scandir(self._root) as entries:
-            return [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+            return [e.name for e in entries if e.is_dir() and not is_helper_folder(e.name)]
 
     def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         top = str(self._root / folder)
-        for found in walk(top, partial(_is_media, suffixes=suffixes)):
+        ignored: Counter[str] = Counter()
+        for found in walk(top, partial(_is_media, suffixes=suffixes), ignored):
             if isinstance(found, OSError):
                 yield self._unlisted(found.filename, found.strerror or str(found))
                 continue
@@ -105,6 +119,7 @@ class DiskTree:
                     yield FileEntry(below, f"{status.st_size}:{status.st_mtime_ns}")
                 else:
                     yield self._unlisted(path, "not a regular file")
+        yield IgnoredEntries(ignored)
 
     def real_path(self, folder: str) -> str:
         return os.path.realpath(self._root / folder)
@@ -142,13 +157,20 @@ class S3Tree:
 
     def folders(self) -> list[str]:
         with _as_build_errors():
-            return [name for name in self._storage.folders() if not name.startswith(".")]
+            return [name for name in self._storage.folders() if not is_helper_folder(name)]
 
     def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
+        ignored: Counter[str] = Counter()
         with _as_build_errors():
             for found in self._storage.walk(folder):
-                if _is_media(PurePosixPath(found.path).name, suffixes):
+                *folders, name = found.path.split("/")
+                if helpers := [each for each in folders if is_helper_folder(each)]:
+                    ignored[f"{helpers[0]}/"] += 1
+                elif _is_media(name, suffixes):
                     yield FileEntry(found.path, f"{found.size}:{found.etag}")
+                elif name:  # an object that stands for a folder has none
+                    ignored[ignored_reason(name)] += 1
+        yield IgnoredEntries(ignored)
 
     def real_path(self, folder: str) -> str:
         return folder
@@ -177,4 +199,4 @@ def _as_build_errors() -> Iterator[None]:
 
 
 def _is_media(name: str, suffixes: tuple[str, ...]) -> bool:
-    return name.lower().endswith(suffixes) and not name.startswith(".")
+    return has_suffix(name, suffixes) and not is_hidden_file(name)

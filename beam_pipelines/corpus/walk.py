@@ -8,8 +8,11 @@ anyway change nothing, and the result does not depend on the order of a listing.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from beam_pipelines.corpus.ignored import HIDDEN, ignored_reason, is_helper_folder, is_hidden_file
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class RepeatedLink:
 
 
 def walk(
-    top: str, is_media: Callable[[str], bool]
+    top: str, is_media: Callable[[str], bool], ignored: Counter[str]
 ) -> Iterator[tuple[str, str] | RepeatedLink | OSError]:
     """Yields folder and name of all media below a folder, repeated links, and errors.
 
@@ -29,8 +32,9 @@ def walk(
     Args:
       top: the folder, which may be a link.
       is_media: returns whether a file of this name is listed.
+      ignored: reason to number of ignored files (see `Ignored`), to which this walk adds.
     """
-    found = _Walk(is_media)
+    found = _Walk(is_media, ignored)
     real_top = os.path.realpath(top)
     yield from found.folder(top, real_top)
     while found.links:
@@ -41,15 +45,18 @@ def walk(
                 yield RepeatedLink(link)
             elif os.path.isdir(target):  # noqa: PTH112  (Path raises without permission)
                 yield from found.folder(link, target)
-            elif is_media(link.rpartition("/")[2]):
+            elif is_media(name := link.rpartition("/")[2]):
                 yield from found.linked_file(link, target)
+            else:
+                ignored[ignored_reason(name)] += 1
 
 
 class _Walk:
     """What was listed so far, and the links that were not followed yet."""
 
-    def __init__(self, is_media: Callable[[str], bool]) -> None:
+    def __init__(self, is_media: Callable[[str], bool], ignored: Counter[str]) -> None:
         self.links: list[str] = []
+        self._ignored = ignored
         self._is_media = is_media
         self._folders: set[str] = set()  # real paths
         self._linked_files: set[str] = set()  # real paths
@@ -74,12 +81,18 @@ class _Walk:
                 continue
             for entry in entries:
                 if entry.is_symlink():
-                    self.links.append(f"{folder}/{entry.name}")
+                    if is_helper_folder(entry.name) or is_hidden_file(entry.name):
+                        self._ignored[HIDDEN] += 1
+                    else:
+                        self.links.append(f"{folder}/{entry.name}")
                 elif entry.is_dir(follow_symlinks=False):
-                    folders.append((f"{folder}/{entry.name}", f"{real}/{entry.name}"))
-                elif self._is_media(entry.name) and (
-                    not self._linked_files or f"{real}/{entry.name}" not in self._linked_files
-                ):
+                    if is_helper_folder(entry.name):
+                        self._ignored[f"{entry.name}/"] += _count_files(entry.path)
+                    else:
+                        folders.append((f"{folder}/{entry.name}", f"{real}/{entry.name}"))
+                elif not self._is_media(entry.name):
+                    self._ignored[ignored_reason(entry.name)] += 1
+                elif not self._linked_files or f"{real}/{entry.name}" not in self._linked_files:
                     yield folder, entry.name
         yield from errors
 
@@ -94,6 +107,10 @@ class _Walk:
             self._linked_files.add(target)
         folder, _, name = link.rpartition("/")
         yield folder, name
+
+
+def _count_files(folder: str) -> int:
+    return sum(len(files) for _, _, files in os.walk(folder))
 
 
 def _contains(folder: str, path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
+from beam_pipelines.corpus.ignored import Ignored, merge_ignored
 from beam_pipelines.corpus.listing import Reject
 from tfdata.storage.files import parse_json
 
@@ -54,6 +55,7 @@ class PlanSummary:
       dropped: number of files that are left out for the content of another file.
       dropped_across_people: those of them whose content is that of another person's file.
       only_copies: identities whose images or clips are all dropped.
+      ignored: files that are no media by their names.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class PlanSummary:
     dropped: int = 0
     dropped_across_people: int = 0
     only_copies: tuple[str, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -81,6 +84,7 @@ class PlanSummary:
             self.dropped + other.dropped,
             self.dropped_across_people + other.dropped_across_people,
             self.only_copies + other.only_copies,
+            merge_ignored(self.ignored + other.ignored),
         )
 
     def to_json(self) -> str:
@@ -103,4 +107,5 @@ class PlanSummary:
             dropped=fields["dropped"],
             dropped_across_people=fields["dropped_across_people"],
             only_copies=tuple(fields["only_copies"]),
+            ignored=tuple(Ignored(**each) for each in fields["ignored"]),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beam_pipelines.corpus.people import Person, find_people
-from beam_pipelines.corpus.trees import DiskTree, FileEntry
+from beam_pipelines.corpus.trees import DiskTree, FileEntry, IgnoredEntries
 from beam_pipelines.corpus.walk import RepeatedLink
 from tests.conftest import write_corpus
 from tests.tools import files_of
@@ -24,7 +24,8 @@ def tree(tmp_path):
 
 def listed(root, folder="ann"):
     """The paths of files and the repeated links of a person."""
-    found = list(DiskTree(root).files(folder, (".jpg",)))
+    *found, ignored = DiskTree(root).files(folder, (".jpg",))
+    assert isinstance(ignored, IgnoredEntries)
     files = sorted(entry.path for entry in found if isinstance(entry, FileEntry))
     links = sorted(entry.path for entry in found if isinstance(entry, RepeatedLink))
     assert len(files) + len(links) == len(found)

