@@ -21,6 +21,7 @@ from its arrays, which contain no media:
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import fields
@@ -35,7 +36,7 @@ from facevoice.evaluation.evaluators import Result
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
 from facevoice.reports.evaluation_report import evaluation_report
-from tfdata.storage.files import check_no_links, create_file, replace_file
+from tfdata.storage.files import check_no_links, is_clutter, replace_file
 
 SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
 PICTURE_NAMES = (
@@ -74,7 +75,7 @@ def check_output_dir(folder: Path, *, named: bool) -> None:
     if not folder.is_dir():
         raise EvaluationError(f"{folder} is not a directory; choose another one with --output.")
     expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *PICTURE_NAMES}
-    found = {path.name for path in folder.iterdir()}
+    found = {path.name for path in folder.iterdir() if not is_clutter(path.name)}
     if others := sorted(found - expected):
         raise EvaluationError(
             f"{folder} contains {others[0]}, which is not part of an evaluation; choose another "
@@ -107,8 +108,9 @@ def write_evaluation(
     folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)
-    with create_file(folder / SCORES_NAME) as file:
-        np.savez_compressed(file, **arrays)
+    scores = io.BytesIO()
+    np.savez_compressed(scores, **arrays)
+    replace_file(folder / SCORES_NAME, scores.getvalue())
     for name, png in pictures.items():
         replace_file(folder / name, png)
     html = evaluation_report(metrics, pictures)
