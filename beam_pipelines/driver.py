@@ -35,7 +35,7 @@ from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from beam_pipelines.shards.overlap import check_no_overlap
 from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
 from beam_pipelines.shards.stores import store_at
-from tfdata.command_line import SAMPLE_CORPUS
+from tfdata.command_line import SAMPLE_CORPUS, say
 from tfdata.storage.addresses import secret_values
 from tfdata.storage.base import Place
 
@@ -73,7 +73,7 @@ def build(arguments: Arguments) -> None:
         add_build(pipeline, found.people, job, arguments.plan)
         with output_dir.prepare(job.output):
             people = messages.people_line(found, arguments.plan.persons)
-            print(f"Building {arguments.output} from {people}.", flush=True)
+            say(f"Building {arguments.output} from {people}.")
             with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
                     if is_portable(arguments.runner) and arguments.preflight_seconds:
@@ -84,8 +84,8 @@ def build(arguments: Arguments) -> None:
                         run_pipeline(pipeline, log)
                 lines = _publish(arguments, found, job, started)
     for line in lines:
-        print(f"  {line}")
-    print(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
+        say(f"  {line}")
+    say(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
 
 
 def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
@@ -109,10 +109,10 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
         )
     existing = existing_shards(job.output, summary.shards)
     people = messages.people_line(found, arguments.plan.persons)
-    print(f"Plan of {arguments.output} from {people}:")
+    say(f"Plan of {arguments.output} from {people}:")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
-        print(f"  {line}")
-    print("Nothing was written; run without --dry_run to build.")
+        say(f"  {line}")
+    say("Nothing was written; run without --dry_run to build.")
 
 
 def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float) -> list[str]:
@@ -205,7 +205,7 @@ def _corpus(arguments: Arguments) -> tuple[Place, Place, Path | None]:
     from facevoice.sample_corpus import make_sample_corpus  # takes a second, for scipy.signal
 
     if not SAMPLE_CORPUS.is_dir():
-        print(f"Creating the sample corpus in {SAMPLE_CORPUS}; this takes a minute.", flush=True)
+        say(f"Creating the sample corpus in {SAMPLE_CORPUS}; this takes a minute.")
     with tqdm(desc="People", unit="person", disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:

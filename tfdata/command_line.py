@@ -72,9 +72,9 @@ class Parser(argparse.ArgumentParser):
         end = arguments.index("--") if "--" in arguments else len(arguments)
         for argument in arguments[:end]:
             flag = argument.partition("=")[0]
-            if flag.startswith("--") and " " not in argument:
-                if flag not in self._option_string_actions:
-                    self.refuse(argument)
+            is_flag = flag.startswith("--") and " " not in argument
+            if is_flag and flag not in self._option_string_actions:
+                self.refuse(argument)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfdata.command_line import say
 from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest, Shard, load_manifest, missing_shard
 from tfdata.schema import MANIFEST_NAME
@@ -33,7 +34,7 @@ def local_copy(place: str, copies: Path = COPIES) -> Path:
     name = place.rstrip("/").rpartition("/")[2]
     folder = copies / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if not (folder / MANIFEST_NAME).is_file():
-        print(f"Copying {place} to {folder}.", flush=True)
+        say(f"Copying {place} to {folder}.")
         copy_shards(place, manifest, manifest.shards, folder)
         replace_file(folder / MANIFEST_NAME, text.encode())
     return folder

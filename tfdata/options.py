@@ -83,8 +83,8 @@ class ReadOptions:
                 continue
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}; use a whole number of {lowest} or more.")
-            if not lowest <= value <= MAX_INT:
-                limit = f"{lowest} or more" if value < lowest else f"at most {MAX_INT}"
+            if not lowest <= int(value) <= MAX_INT:
+                limit = f"{lowest} or more" if int(value) < lowest else f"at most {MAX_INT}"
                 raise ValueError(f"{name} is {value}; use {limit}.")
         for name in ("drop_remainder", "augment", "deterministic"):
             if not isinstance(value := getattr(self, name), bool | np.bool_):

@@ -13,6 +13,7 @@ from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest, Shard, check_shard_sizes, is_rebuilt, missing_shard
 from tfdata.record_reader import ShardLoss, salvage_records
 from tfdata.storage.files import create_file
+from tfdata.text import printable
 from tfdata.tfrecord import frame
 from tfdata.validation import CheckResult, RecordCheck, find_faults
 
@@ -58,9 +59,11 @@ def recover_shards(
     if losses:
         records = sum(loss.records for loss in losses.values())
         warnings.warn(
-            f"{records} of {manifest.splits[split].pairs} records of the {split} split in {folder} "
-            f"are damaged and skipped, in {', '.join(losses)}; 'python -m tfdata.verify' lists "
-            f"the damage.",
+            printable(
+                f"{records} of {manifest.splits[split].pairs} records of the {split} split in "
+                f"{folder} are damaged and skipped, in {', '.join(losses)}; 'python -m "
+                f"tfdata.verify' lists the damage."
+            ),
             DamageWarning,
             stacklevel=2,
         )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfdata.command_line import Parser, local_path, run
+from tfdata.command_line import Parser, local_path, run, say
 from tfdata.manifest import Manifest, is_rebuilt, load_manifest
 from tfdata.storage.files import printable, read_json
 from tfdata.text import counted
@@ -44,9 +44,9 @@ def _verify(data_dir: Path) -> int:
     manifest = load_manifest(data_dir, check_shards=False)
     result = _check_shards(data_dir, manifest)
     _print_other_shards(data_dir, manifest)
-    print(_summary(data_dir, manifest, result, time.monotonic() - started))
+    say(_summary(data_dir, manifest, result, time.monotonic() - started))
     if is_rebuilt(data_dir, manifest):
-        print(f"Note: {data_dir} was rebuilt during the check; check the new build too.")
+        say(f"Note: {data_dir} was rebuilt during the check; check the new build too.")
     return int(result.faults > 0)
 
 
@@ -60,7 +60,7 @@ def _check_shards(data_dir: Path, manifest: Manifest) -> CheckResult:
             bar.write(printable(line), sys.stdout)
         more_faults = sum(1 for _ in lines)
     if more_faults:
-        print(f"... and {counted(more_faults, 'other fault')}.")
+        say(f"... and {counted(more_faults, 'other fault')}.")
     return result
 
 
@@ -71,13 +71,13 @@ def _print_other_shards(data_dir: Path, manifest: Manifest) -> None:
     if replaced := others & _replaced(data_dir):
         were = "was" if len(replaced) == 1 else "were"
         shards = counted(len(replaced), "shard")
-        print(f"Note: {shards} of earlier builds, kept for readers, {were} not read.")
+        say(f"Note: {shards} of earlier builds, kept for readers, {were} not read.")
     if unknown := [printable(name) for name in sorted(others - replaced)]:
         first = (
             f"{unknown[0]} and {len(unknown) - 1} more are" if unknown[1:] else f"{unknown[0]} is"
         )
         were = "were" if unknown[1:] else "was"
-        print(f"Note: {first} not part of this dataset and {were} not read.")
+        say(f"Note: {first} not part of this dataset and {were} not read.")
 
 
 def _replaced(data_dir: Path) -> set[str]:

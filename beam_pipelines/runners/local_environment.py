@@ -10,7 +10,6 @@ both.
 from __future__ import annotations
 
 import itertools
-import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.transforms.environments import Environment, python_sdk_capabilities
 
 from beam_pipelines.errors import BuildError
+from beam_pipelines.runners.local_workers import start_worker
 from beam_pipelines.runners.worker_server import pool_server, socket_server
 
 START_SECONDS = 60  # for a worker of a pool to import Beam and connect; it usually takes 3
@@ -67,6 +67,9 @@ class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
     def __init__(self, state: Any, provision_info: Any, server: Any) -> None:
         self._server = server
         self._closing = threading.Event()
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher = threading.Thread(target=self._run, daemon=True)
         super().__init__(state, provision_info, server)
 
     def port_from_worker(self, port: int) -> str:
@@ -74,30 +77,29 @@ class ProcessWorkerHandler(worker_handlers.GrpcWorkerHandler):
         return self._server.url
 
     def start_worker(self) -> None:
-        command = [sys.executable, "-m", "beam_pipelines.runners.sdk_worker"]
-        command += [f"--id={self.worker_id}", f"--provision_endpoint={self._server.url}"]
-        # A child inherits blocked signals. Ctrl-C reaches all processes of a terminal, and the
-        # death of a worker must not be reported as the failure.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            self._process = subprocess.Popen(command)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
     def stop_worker(self) -> None:
-        self._watcher.join()
+        if self._watcher.is_alive():
+            self._watcher.join()
 
     def close(self) -> None:
         self._closing.set()
         # Beam tells only connected workers to end; one that connected later would wait for ever.
         if self.control_conn._state == worker_handlers.BeamFnControlServicer.UNSTARTED_STATE:
-            self._process.kill()
+            with self._starting:
+                if self._process:
+                    self._process.kill()
         super().close()
 
-    def _watch(self) -> None:
-        if self._process.wait() and not self._closing.is_set():
+    def _run(self) -> None:
+        """Starts the process and waits for its end."""
+        command = [sys.executable, "-m", "beam_pipelines.runners.sdk_worker"]
+        command += [f"--id={self.worker_id}", f"--provision_endpoint={self._server.url}"]
+        with self._starting:
+            if not self._closing.is_set():
+                self._process = start_worker(command)
+        if self._process and self._process.wait() and not self._closing.is_set():
             raise BuildError(
                 f"A worker process died (exit code {self._process.returncode}), perhaps out "
                 f"of memory; try fewer workers (--direct_num_workers). The same command resumes "

@@ -7,12 +7,62 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TextIO
 
 from beam_pipelines.errors import BuildError
+from tfdata.interrupts import INTERRUPTING, TERMINATING
 from tfdata.storage.addresses import mask_secrets
+
+STOP_SECONDS = 5.0  # for workers to end by themselves; docker waits twice as long before it kills
+
+
+class WorkerProcesses:
+    """Worker processes of one run, none of which outlives it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._ended = False
+
+    def start(self, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
+        """Starts a worker; returns None if the run has ended.
+
+        Must not be called in the main thread: an interrupt is raised there, and would lose a
+        process that has just been started.
+        """
+        # A child inherits blocked signals. Ctrl-C reaches all processes of a terminal, as SIGTERM
+        # does those of a batch job, and the death of a worker must not be reported as the failure.
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTING)
+        with self._lock:
+            if self._ended:
+                return None
+            process = subprocess.Popen(command)
+            self._processes.append(process)
+            return process
+
+    def end(self, seconds: float) -> None:
+        """Waits some seconds for the workers to end, and kills those that have not."""
+        with self._lock:
+            self._ended = True
+        deadline = time.monotonic() + seconds
+        for process in self._processes:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+_processes = WorkerProcesses()
+
+
+def start_worker(command: Sequence[str]) -> subprocess.Popen[bytes] | None:
+    """Starts a worker process of the present run; see `WorkerProcesses.start`."""
+    return _processes.start(command)
 
 
 def check_importable() -> None:
@@ -89,11 +139,14 @@ def raise_worker_deaths() -> Iterator[None]:
 
     The thread that watches the worker (see `local_environment`) raises the error, and a hook for
     uncaught exceptions of threads interrupts the main thread. Workers that end because of Ctrl-C
-    are no failure.
+    or SIGTERM are no failure. All workers end with the body.
     """
+    global _processes
+    _processes = WorkerProcesses()
     deaths: list[str] = []
-    interrupted = threading.Event()
-    previous_hook, previous_handler = threading.excepthook, signal.getsignal(signal.SIGINT)
+    interrupted, ending = threading.Event(), threading.Event()
+    previous_hook = threading.excepthook
+    previous = {number: signal.getsignal(number) for number in INTERRUPTING}
 
     def hook(args: threading.ExceptHookArgs) -> None:
         if isinstance(args.exc_value, BuildError) and not interrupted.is_set():
@@ -101,12 +154,26 @@ def raise_worker_deaths() -> Iterator[None]:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         previous_hook(args)
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         interrupted.set()
+        ending.set()
+        handler = previous[signal.Signals(number)]
+        if number != signal.SIGINT and callable(handler):
+            handler(number, frame)
         raise KeyboardInterrupt
 
+    def end_workers(processes: WorkerProcesses) -> None:
+        ending.wait()
+        processes.end(STOP_SECONDS)
+
+    # Started here: a handler of a signal cannot start a thread while the main thread starts one.
+    reaper = threading.Thread(target=end_workers, args=(_processes,), daemon=True)
+    reaper.start()
     threading.excepthook = hook
     signal.signal(signal.SIGINT, interrupt)
+    for number in TERMINATING:
+        if callable(previous[number]):
+            signal.signal(number, interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -116,7 +183,10 @@ def raise_worker_deaths() -> Iterator[None]:
             raise
         raise BuildError(deaths[0]) from None
     finally:
-        signal.signal(signal.SIGINT, previous_handler)
+        for number, handler in previous.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        ending.set()
+        reaper.join()
         threading.excepthook = previous_hook
 
 

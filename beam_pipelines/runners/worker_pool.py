@@ -24,7 +24,7 @@ from apache_beam.runners.worker.worker_pool_main import (
 from apache_beam.utils import thread_pool_executor
 
 from beam_pipelines.runners.local_workers import bypass_proxies
-from tfdata.command_line import Parser
+from tfdata.command_line import Parser, fail, say
 
 DEFAULT_PORT = 50000
 
@@ -47,11 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     bypass_proxies()
     worker = Path(sys.executable).with_name("facevoice-worker")
     if not worker.is_file():
-        print(
-            f"error: {worker} is missing; install this project in the same environment.",
-            file=sys.stderr,
-        )
-        return 1
+        return fail(f"{worker} is missing; install this project in the same environment.")
     pool = BeamFnExternalWorkerPoolServicer(use_process=True, container_executable=str(worker))
     server = grpc.server(thread_pool_executor.shared_unbounded_instance())
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
@@ -59,19 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         port = server.add_insecure_port(f"{host}:{arguments.port}")
     except RuntimeError:
-        print(
-            f"error: cannot listen on {host}:{arguments.port}; choose another --port or --address.",
-            file=sys.stderr,
+        return fail(
+            f"cannot listen on {host}:{arguments.port}; choose another --port or --address."
         )
-        return 1
     atexit.register(_stop_workers, pool)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.start()
-    print(f"Waiting for builds at {host}:{port}.", flush=True)
+    say(f"Waiting for builds at {host}:{port}.")
     try:
         server.wait_for_termination()
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        say("Stopped.", file=sys.stderr)
     return 0
 
 

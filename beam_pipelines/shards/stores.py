@@ -18,7 +18,7 @@ from typing import IO, Protocol
 
 from tfdata.storage.base import Address, Place
 from tfdata.storage.factory import writable_storage_at
-from tfdata.storage.files import create_file, open_lock, open_regular
+from tfdata.storage.files import create_file, is_clutter, open_lock, open_regular
 
 WORK_NAME = ".build"
 LOCK_NAME = f"{WORK_NAME}/lock"  # its presence also marks the folder as a build's
@@ -30,7 +30,7 @@ class Store(Protocol):
     poll_seconds: float  # between requests for the progress of a build
 
     def is_empty(self) -> bool:
-        """Returns whether the folder is missing or empty."""
+        """Returns whether the folder is missing or empty, but for clutter such as .DS_Store."""
         ...
 
     def lock(self) -> AbstractContextManager[None]:
@@ -99,7 +99,9 @@ class DiskStore:
         self._folder = folder
 
     def is_empty(self) -> bool:
-        return not self._folder.is_dir() or not any(self._folder.iterdir())
+        return not self._folder.is_dir() or all(
+            is_clutter(path.name) for path in self._folder.iterdir()
+        )
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tfdata.command_line import Parser, fraction, local_path, path_or_address, run
+from tfdata.command_line import Parser, fraction, local_path, path_or_address, run, say
 from tfdata.manifest import is_rebuilt, load_manifest
-from tfdata.schema import SPLITS
+from tfdata.schema import MANIFEST_NAME, SPLITS
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.05
 
@@ -110,20 +110,24 @@ def _evaluate(args: argparse.Namespace) -> int:
         write_threshold,
     )
     from facevoice.evaluation.predictions import predict_splits
+    from facevoice.evaluation.query_files import quiet_decoders
     from facevoice.evaluation.runs import open_run
     from facevoice.evaluation.trials import embed_files, read_trials
     from facevoice.reports.evaluation_text import evaluation_text
+    from facevoice.training.dataset import moved_dataset
     from tfdata.local_copy import local_copy
 
     run = open_run(args.run)
     if warning := run.revision_warning():
-        print(warning, file=sys.stderr)
+        say(warning, file=sys.stderr)
     other = open_run(args.compare) if args.compare else None
     trials = read_trials(args.trials) if args.trials else None
     output = args.output or run.run_dir / f"evaluation-{args.split}"
     check_output_dir(output, named=args.output is not None)
+    if not args.data and not (run.data / MANIFEST_NAME).is_file():
+        raise moved_dataset(args.run, run.data)
     data_dir = local_copy(args.data) if args.data else run.data
-    print(f"Evaluating {run.model} on the {args.split} split of {data_dir}.", flush=True)
+    say(f"Evaluating {run.model} on the {args.split} split of {data_dir}.")
     unknown_dir = local_copy(args.unknown) if args.unknown else None
     # Each manifest is read once, so that a rebuild during the evaluation does not matter.
     manifests = {folder: load_manifest(folder) for folder in (data_dir, unknown_dir) if folder}
@@ -143,7 +147,8 @@ def _evaluate(args: argparse.Namespace) -> int:
         other_known = predict_splits(other, data_dir, manifest, [args.split]).known
         results.append(evaluators.evaluate_comparison(run, known, other, other_known))
     if trials:
-        embeddings = embed_files(run, trials.files, args.media)
+        with quiet_decoders():
+            embeddings = embed_files(run, trials.files, args.media)
         results.append(evaluators.evaluate_trials(run, trials, embeddings))
     if unknown_dir:
         unknown = predict_splits(
@@ -154,13 +159,13 @@ def _evaluate(args: argparse.Namespace) -> int:
         results.append(evaluators.evaluate_open_set(run, known, unknown, rate))
     metrics = write_evaluation(output, run, predictions, results)
 
-    print(evaluation_text(metrics))
+    say(*evaluation_text(metrics).split("\n"))
     if unknown_dir:
-        print(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
-    print(f"The report is {output / 'report.html'}.")
+        say(f"The threshold is in {write_threshold(run, metrics['unknown'])}.")
+    say(f"The report is {output / 'report.html'}.")
     for folder, used in manifests.items():
         if is_rebuilt(folder, used):
-            print(
+            say(
                 f"Note: {folder} was rebuilt during the evaluation, which used the dataset as it "
                 f"was at the start."
             )

@@ -39,7 +39,7 @@ from facevoice.inspection.examples import (
     spread,
     walk_examples,
 )
-from tfdata.command_line import Parser, fail, local_path, path_or_address, run, seed
+from tfdata.command_line import Parser, fail, local_path, path_or_address, run, say, seed
 from tfdata.manifest import Manifest, is_rebuilt, load_manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import is_address
@@ -59,24 +59,25 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m tfdata.inspec
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    try:
-        manifest = load_manifest(args.data_dir)
-        if args.shows == "overview":
-            print(text.overview(args.data_dir, manifest))
-            print("\nUse --person, --key or --index to show examples, --stats to find anomalies.")
-            return 0
-        if is_address(args.data_dir):
-            return fail(f"Examples are read from local disks only; copy {args.data_dir} first.")
-        args.data_dir = Path(args.data_dir)
-        if args.export:
-            _make_export_dir(args.export)
-        show = {"person": _show_person, "stats": _show_stats, "example": _show_example}
-        show[args.shows](args, manifest)
-        if is_rebuilt(args.data_dir, manifest):
-            print(f"\nNote: {args.data_dir} was rebuilt meanwhile; this is the earlier build.")
-    except BrokenPipeError:  # 'head' closed the pipe; the interpreter must not flush into it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    manifest = load_manifest(args.data_dir)
+    if args.shows == "overview":
+        _show(text.overview(args.data_dir, manifest))
+        say("", "Use --person, --key or --index to show examples, --stats to find anomalies.")
+        return 0
+    if is_address(args.data_dir):
+        return fail(f"Examples are read from local disks only; copy {args.data_dir} first.")
+    args.data_dir = Path(args.data_dir)
+    if args.export:
+        _make_export_dir(args.export)
+    show = {"person": _show_person, "stats": _show_stats, "example": _show_example}
+    show[args.shows](args, manifest)
+    if is_rebuilt(args.data_dir, manifest):
+        say("", f"Note: {args.data_dir} was rebuilt meanwhile; this is the earlier build.")
     return 0
+
+
+def _show(lines: str) -> None:
+    say(*lines.split("\n"))
 
 
 def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
@@ -156,9 +157,9 @@ def _show_example(args: argparse.Namespace, manifest: Manifest) -> None:
         example = by_key(_walk(data_dir, manifest, splits), args.key)
     else:
         example = example_at(data_dir, manifest, args.split or "train", args.index or 0)
-    print(text.example(example, manifest))
+    _show(text.example(example, manifest))
     if not args.export:
-        print("\n--export DIR writes its figures, and with --audio DIR its audio.")
+        say("", "--export DIR writes its figures, and with --audio DIR its audio.")
         return
     from facevoice.inspection import export
 
@@ -171,7 +172,7 @@ def _show_example(args: argparse.Namespace, manifest: Manifest) -> None:
     if args.audio:
         message = " " + export.write_sound(args.export, example, manifest, args.audio)
         names.append("voice.wav")
-    print(f"\n{listed(names)} are in {args.export}.{message}")
+    say("", f"{listed(names)} are in {args.export}.{message}")
 
 
 def _show_person(args: argparse.Namespace, manifest: Manifest) -> None:
@@ -185,14 +186,14 @@ def _show_person(args: argparse.Namespace, manifest: Manifest) -> None:
         examples += spread(itertools.islice(theirs, pairs), LISTED)
     if not examples:
         raise NotFoundError(f"{identity} has no {listed(splits, 'or')} pairs.")
-    print(text.person(identity, manifest, splits, examples))
+    _show(text.person(identity, manifest, splits, examples))
     if not args.export:
-        print("\n--export DIR draws these examples; --split and --index show one of them.")
+        say("", "--export DIR draws these examples; --split and --index show one of them.")
         return
     from facevoice.inspection import export
 
     export.write_sheet(args.export, examples, manifest)
-    print(f"\nperson.png is in {args.export}.")
+    say("", f"person.png is in {args.export}.")
 
 
 def _show_stats(args: argparse.Namespace, manifest: Manifest) -> None:
@@ -203,12 +204,12 @@ def _show_stats(args: argparse.Namespace, manifest: Manifest) -> None:
     for example in _walk(args.data_dir, manifest, SPLITS):
         survey.add(example)
     at = partial(example_at, args.data_dir, manifest)
-    print(survey_text(survey, lambda split, index: at(split, index).key))
+    _show(survey_text(survey, lambda split, index: at(split, index).key))
     if args.export:
         from facevoice.inspection import export
 
         export.write_levels(args.export, survey, manifest)
-        print(f"\nstats.png is in {args.export}.")
+        say("", f"stats.png is in {args.export}.")
 
 
 def _walk(data_dir: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[StoredExample]:

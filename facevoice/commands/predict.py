@@ -2,8 +2,9 @@
 
 A model of faces needs --face, a model of voices --audio, and a model of both needs both;
 resnet_fusion accepts a face alone, a voice alone, or both. Each flag takes any number of files.
-With both flags, the first face belongs to the first clip, and so on. Media are preprocessed with
-the feature settings of the run.
+A folder alone stands for all media files below it, and - for standard input. With both flags, the
+first face belongs to the first clip, and so on, and folders are not accepted. Media are
+preprocessed with the feature settings of the run.
 
 --json prints a list with one object per prediction, in the order of the files:
 
@@ -27,12 +28,19 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facevoice.evaluation.query_files import (
+    STDIN,
+    files_below,
+    quiet_decoders,
+    saved_stdin,
+)
 from facevoice.features.clips import MAX_SECONDS
-from tfdata.command_line import Parser, fail, local_path, positive_int, run
-from tfdata.storage.files import printable
+from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
+from tfdata.command_line import Parser, fail, local_path, positive_int, run, say
 from tfdata.text import counted, listed, readable
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
@@ -50,6 +58,14 @@ def main(argv: Sequence[str] | None = None, prog: str = "predict.py") -> int:
         parser.error("no files are given; use --face, --audio, or both.")
     if args.start_seconds is not None and not args.audio:
         parser.error("--start_seconds needs --audio.")
+    paths = [*(args.face or ()), *(args.audio or ())]
+    if paths.count(STDIN) > 1:
+        parser.error("- (standard input) is given more than once; it has one file.")
+    if args.face and args.audio and (folders := [path for path in paths if Path(path).is_dir()]):
+        parser.error(
+            f"{folders[0]} is a folder; with --face and --audio, name files, as the first face "
+            f"belongs to the first clip."
+        )
     if args.face and args.audio and len(args.face) != len(args.audio):
         parser.error(
             f"there are {counted(len(args.face), 'face')} and "
@@ -71,7 +87,7 @@ def _parser(prog: str) -> Parser:
         nargs="+",
         action="extend",
         metavar="FILE",
-        help="face images",
+        help="face images, a folder of them, or - for standard input",
     )
     parser.add_argument(
         "--audio",
@@ -79,7 +95,8 @@ def _parser(prog: str) -> Parser:
         nargs="+",
         action="extend",
         metavar="FILE",
-        help="clips; probabilities are averaged over up to 20 windows of each",
+        help="clips, a folder of them, or - for standard input; probabilities are averaged over up "
+        "to 20 windows of each",
     )
     parser.add_argument(
         "--start_seconds",
@@ -106,20 +123,27 @@ def _predict(args: argparse.Namespace, parser: Parser) -> int:
     run = open_run(args.run)
     _check_media(args, parser, run)
     if warning := run.revision_warning():
-        print(warning, file=sys.stderr)
+        say(warning, file=sys.stderr)
+    _expand_folders(args)
     threshold = read_threshold(run)
     predictions = []
-    for query in _queries(args):
-        prediction = predict(run, query, threshold, args.top)
-        predictions.append(prediction)
-        if prediction.error:
-            fail(prediction.error)
-        elif not args.json:
-            print(_table(prediction, threshold, run), flush=True)
+    with saved_stdin([*(args.face or ()), *(args.audio or ())]) as stdin:
+        for query in _queries(args):
+            with quiet_decoders():
+                prediction = predict(run, _with_stdin(query, stdin), threshold, args.top)
+            error = prediction.error
+            if error and stdin:
+                error = error.replace(stdin, "The file from standard input", 1)
+            prediction = replace(prediction, face=query.face, audio=query.audio, error=error)
+            predictions.append(prediction)
+            if error:
+                fail(error)
+            elif not args.json:
+                say(*_lines(prediction, threshold, run))
     if args.json:
         print(json.dumps([asdict(prediction) for prediction in predictions], indent=1))
     elif threshold is None and any(prediction.people for prediction in predictions):
-        print(
+        say(
             f"Note: no threshold is set, so unknown people are not detected; 'python evaluate.py "
             f"--run {args.run} --unknown DIR' sets one."
         )
@@ -142,15 +166,35 @@ def _check_media(args: argparse.Namespace, parser: Parser, run: Run) -> None:
 def _queries(args: argparse.Namespace) -> Iterator[Query]:
     from facevoice.evaluation.inference import Query
 
-    for face, audio in itertools.zip_longest(args.face or (), args.audio or ()):
+    faces: list[str] = args.face or []
+    clips: list[str] = args.audio or []
+    for face, audio in itertools.zip_longest(faces, clips):
         yield Query(face, audio, args.start_seconds)
 
 
-def _table(prediction: Prediction, threshold: float | None, run: Run) -> str:
-    """Returns the files, the predicted person, and the most probable people, as text."""
+def _expand_folders(args: argparse.Namespace) -> None:
+    """Replaces a folder that is alone by its files, and prints how many other files it has."""
+    for flag, suffixes in (("face", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES)):
+        paths = getattr(args, flag) or ()
+        if len(paths) == 1 and Path(paths[0]).is_dir():
+            files, note = files_below(f"--{flag}", paths[0], suffixes)
+            setattr(args, flag, files)
+            if note:
+                say(note, file=sys.stderr)
+
+
+def _with_stdin(query: Query, stdin: str | None) -> Query:
+    """Returns a query with the file of standard input in place of `-`."""
+    return replace(
+        query,
+        face=stdin if query.face == STDIN else query.face,
+        audio=stdin if query.audio == STDIN else query.audio,
+    )
+
+
+def _lines(prediction: Prediction, threshold: float | None, run: Run) -> list[str]:
+    """Returns the files, the predicted person, and the most probable people, as lines."""
     files = listed([file for file in (prediction.face, prediction.audio) if file is not None])
-    # File names that are not UTF-8 are escaped, so that they can be printed.
-    files = files.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if run.accepts_missing and None in (prediction.face, prediction.audio):
         files += " (voice only)" if prediction.face is None else " (face only)"
     if prediction.answer is not None:
@@ -158,7 +202,7 @@ def _table(prediction: Prediction, threshold: float | None, run: Run) -> str:
     else:
         answer = f"unknown (no probability above {threshold:.3f})"
     people = (f"  {each.probability:6.1%}  {readable(each.name)}" for each in prediction.people)
-    return "\n".join(map(printable, [f"{files}: {answer}", *people]))
+    return [f"{files}: {answer}", *people]
 
 
 def _file(text: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facevoice.training.dataset import open_training_data
+from facevoice.training.dataset import check_not_moved, open_training_data
 from facevoice.training.recipes import OURS, STUDY, Execution
 from tfdata.command_line import (
     OWN_DATA,
@@ -27,6 +27,7 @@ from tfdata.command_line import (
     positive_float,
     positive_int,
     run,
+    say,
     seed,
 )
 from tfdata.errors import DatasetError
@@ -35,6 +36,7 @@ from tfdata.manifest import is_rebuilt
 from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
+from tfdata.text import nearest
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from facevoice.training.trainer import Trainer
@@ -74,8 +76,8 @@ def _parser(prog: str) -> Parser:
         "--output",
         type=local_path,
         metavar="DIR",
-        help="run directory (default: runs/MODEL, or runs/MODEL-2, ... if that is finished; "
-        "runs/all for all models)",
+        help="run directory; an unfinished run in it resumes (default: runs/MODEL, or "
+        "runs/MODEL-2, ... if that has a run with other settings; runs/all for all models)",
     )
     parser.add_argument(
         "--recipe",
@@ -88,7 +90,8 @@ def _parser(prog: str) -> Parser:
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="maximum number of epochs (default: from the recipe)",
+        help="maximum number of epochs; more than a run has extend it, if its learning rate is "
+        "constant (default: from the recipe)",
     )
     parser.add_argument(
         "--batch_size",
@@ -143,12 +146,15 @@ def _parser(prog: str) -> Parser:
 def _train(args: argparse.Namespace, parser: Parser) -> int:
     recipes = STUDY if args.recipe == "study" else OURS
     if args.model not in {*OURS, ALL}:
-        parser.error(f"--model is {args.model!r}; use one of {', '.join([*OURS, ALL])}.")
+        near = nearest(args.model, [*OURS, ALL])
+        hint = f" Did you mean {near}?" if near else ""
+        parser.error(f"--model is {args.model!r}; use one of {', '.join([*OURS, ALL])}.{hint}")
     if args.model not in {*recipes, ALL}:
         parser.error(
             f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
         )
     # Errors of the dataset are reported before TensorFlow is imported, which takes seconds.
+    check_not_moved(args.model, args.output, args.data)
     data = open_training_data(local_copy(args.data) if args.data else _default_data())
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -165,8 +171,7 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
             run_dir = _train_all(trainer, args.output or Path("runs") / ALL)
         else:
             run_dir = trainer.train(args.model, args.output)
-            print(_test_accuracy(run_dir))
-            print(f"The report is {run_dir / 'report.html'}.")
+            say(_test_accuracy(run_dir), f"The report is {run_dir / 'report.html'}.")
     except tf.errors.OpError as error:  # a damaged record, or a full disk under TensorBoard's logs
         data_errors = (
             tf.errors.DataLossError,
@@ -178,7 +183,7 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
             damage = first_damage(data.data_dir, data.manifest)
         return fail(str(damage or f"TensorFlow stopped: {_cause(error.message)}."))
     if is_rebuilt(data.data_dir, data.manifest):
-        print(
+        say(
             f"Note: {data.data_dir} was rebuilt during the training; this run used the dataset as "
             f"it was at the start, see {run_dir / MANIFEST_NAME}."
         )
@@ -201,12 +206,11 @@ def _train_all(trainer: Trainer, output: Path) -> Path:
         raise TrainingError(f"{output} cannot be written: {error.strerror}.") from None
     models = [model for model in trainer.recipes if model != BASELINE]
     for model in models:
-        print(_test_accuracy(trainer.train_if_needed(model, output / model)), flush=True)
+        say(_test_accuracy(trainer.train(model, output / model, output)))
     results = {model: read_metrics(output / model) for model in models}
     page = comparison_page(results, trainer.data.manifest.leakage["test"])
     replace_file(output / "report.html", page.encode())
-    print(comparison_text(results))
-    print(f"The comparison is {output / 'report.html'}.")
+    say(*comparison_text(results).split("\n"), f"The comparison is {output / 'report.html'}.")
     return output / models[-1]
 
 
@@ -243,7 +247,13 @@ def _default_data() -> Path:
         return OWN_DATA
     if not (SAMPLE_DATA / MANIFEST_NAME).is_file():
         # Beam and TensorFlow cannot share a process.
-        command = [sys.executable, "-m", "beam_pipelines.build"]
-        if subprocess.run(command, check=False).returncode:
+        with subprocess.Popen([sys.executable, "-m", "beam_pipelines.build"]) as build:
+            try:
+                build.wait()
+            except KeyboardInterrupt:
+                build.terminate()  # Ctrl-C reaches it as well, SIGTERM does not
+                build.wait()
+                raise
+        if build.returncode:
             raise DatasetError("The sample dataset could not be built; see the error above.")
     return SAMPLE_DATA

@@ -22,6 +22,7 @@ recomputed from the arrays of `scores.npz`, which contain no media:
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import fields
@@ -37,7 +38,7 @@ from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
 from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.evaluation_report import evaluation_report
-from tfdata.storage.files import check_no_links, create_file, replace_file
+from tfdata.storage.files import check_no_links, is_clutter, replace_file
 
 SCORES_NAME, METRICS_NAME, REPORT_NAME = "scores.npz", "metrics.json", "report.html"
 PICTURE_NAMES = (
@@ -76,7 +77,7 @@ def check_output_dir(folder: Path, *, named: bool) -> None:
     if not folder.is_dir():
         raise EvaluationError(f"{folder} is not a directory; choose another one with --output.")
     expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, TRIAL_SCORES_NAME, *PICTURE_NAMES}
-    found = {path.name for path in folder.iterdir()}
+    found = {path.name for path in folder.iterdir() if not is_clutter(path.name)}
     if others := sorted(found - expected):
         raise EvaluationError(
             f"{folder} contains {others[0]}, which is not part of an evaluation; choose another "
@@ -112,8 +113,9 @@ def write_evaluation(
     folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, TRIAL_SCORES_NAME, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)
-    with create_file(folder / SCORES_NAME) as file:
-        np.savez_compressed(file, **arrays)
+    scores = io.BytesIO()
+    np.savez_compressed(scores, **arrays)
+    replace_file(folder / SCORES_NAME, scores.getvalue())
     for name, png in pictures.items():
         replace_file(folder / name, png)
     for name, text in texts.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest, Shard
 from tfdata.schema import SPLITS
 from tfdata.storage.files import printable
-from tfdata.text import counted, listed, readable
+from tfdata.text import counted, listed, nearest, spelling
 
 _MAX_KEYS = 3  # in a sentence
 
@@ -131,26 +130,26 @@ def by_key(examples: Iterable[StoredExample], prefix: str) -> StoredExample:
 def find_person(manifest: Manifest, name: str) -> str:
     """Returns the identity that a name refers to.
 
-    A name may be an identity, an identity with spaces instead of underscores, the id in the meta
-    file, or an unambiguous prefix of one of these. Case is ignored.
+    A name may be an identity, the id in the meta file, or an unambiguous prefix of one of these.
+    Case, accents, and the characters between words are ignored.
 
     Raises:
       NotFoundError: the name is unknown or ambiguous.
     """
     if name in manifest.people:
         return name
-    names: dict[str, str] = {}
+    names: dict[str, set[str]] = {}
     for identity, person in manifest.people.items():
-        for other in (identity, readable(identity), person.meta.get("id", identity)):
-            names.setdefault(other.casefold(), identity)
-    if name.casefold() in names:
-        return names[name.casefold()]
-    matches = {names[other] for other in names if name and other.startswith(name.casefold())}
-    if len(matches) == 1:
-        return matches.pop()
-    near = difflib.get_close_matches(name.casefold(), names, n=1)
+        for other in (identity, person.meta.get("id", identity)):
+            names.setdefault(spelling(other), set()).add(identity)
+    wanted = spelling(name)
+    starting = (names[other] for other in names if wanted and other.startswith(wanted))
+    for matches in (names.get(wanted, set()), set().union(*starting)):
+        if len(matches) == 1:
+            return next(iter(matches))
+    near = nearest(name, names)
     hint = (
-        f"did you mean {printable(names[near[0]])}?"
+        f"did you mean {printable(min(names[near]))}?"
         if near
         else f"the people are {people_text(manifest)}."
     )

@@ -37,7 +37,7 @@ def overview(data_dir: str, manifest: Manifest) -> str:
     ]
     return "\n".join(
         [
-            f"{data_dir}: {counted(pairs, 'pair')} of a face and a voice, of {people}.",
+            f"{printable(data_dir)}: {counted(pairs, 'pair')} of a face and a voice, of {people}.",
             "",
             _splits(manifest),
             "",

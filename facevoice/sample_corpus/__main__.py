@@ -1,7 +1,7 @@
 """Writes the sample corpus: `python -m facevoice.sample_corpus [DIR]`."""
 
 from facevoice.sample_corpus import make_sample_corpus
-from tfdata.command_line import SAMPLE_CORPUS, Parser, local_path
+from tfdata.command_line import SAMPLE_CORPUS, Parser, local_path, say
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         corpus = make_sample_corpus(parser.parse(None).dir)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(f"The sample corpus is in {corpus.meta.parent}.")
+    say(f"The sample corpus is in {corpus.meta.parent}.")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Recipe
 from facevoice.training.train_state import Progress
@@ -104,7 +104,10 @@ class CheckpointCallback(keras.callbacks.Callback):
         figures |= {name: float(logs[name]) for name in VALIDATION_METRICS}
         self.progress = self._before.after_epoch(figures, self._recipe.watch, self._seconds())
         self._checkpoint.save(self.model, self.progress)
-        _write_history(self._history_path, self.progress)
+        try:
+            _write_history(self._history_path, self.progress)
+        except OSError as error:
+            raise cannot_be_written(error, self._history_path, "this epoch") from None
         self.model.stop_training = self.progress.is_done(self._recipe)
 
     def _means(self, logs: Any, step: int) -> dict[str, float]:

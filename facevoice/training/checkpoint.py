@@ -56,7 +56,7 @@ class Checkpoint:
         """
         self._restore(model, self._model_path(progress))
 
-    def restore_best(self, model: keras.Model, progress: Progress) -> None:
+    def load_best_weights(self, model: keras.Model, progress: Progress) -> None:
         """Restores the state after the best epoch; of earlier versions, only the weights.
 
         Raises:
@@ -76,6 +76,9 @@ class Checkpoint:
 
         The saved model itself cannot be trained further: it has lost the names of the variables
         without weight decay.
+
+        Raises:
+          TrainingError: the file is damaged.
         """
         try:
             saved = load_model(path, compile=True)
@@ -106,6 +109,16 @@ class Checkpoint:
             self._best_model_path(progress),
             self._best_weights_path(progress),
         )
+
+    def begin(self, model_path: Path, progress: Progress) -> None:
+        """Makes the model of a finished run the checkpoint after its best epoch.
+
+        Raises:
+          OSError: the directory cannot be written.
+        """
+        self._folder.mkdir(exist_ok=True)
+        replace_file(self._model_path(progress), model_path.read_bytes())
+        replace_file(self._progress_path, progress.to_json().encode())
 
     def remove(self) -> None:
         """Removes the checkpoint files, and the directory if it has no other files."""
@@ -156,9 +169,15 @@ def save_model(model: keras.Model, path: Path) -> None:
         raise OSError(code, os.strerror(code), str(path)) from None
 
 
-def cannot_be_written(error: OSError, folder: Path, resumed: str) -> TrainingError:
-    """Returns the error of a file of a run that cannot be written, such as on a full disk."""
-    path = error.filename or folder
+def cannot_be_written(error: OSError, path: Path, resumed: str) -> TrainingError:
+    """Returns the error of a file of a run that cannot be written, such as on a full disk.
+
+    Args:
+      error: the error.
+      path: the file or its directory, if the error has no name.
+      resumed: where the same command resumes.
+    """
+    path = error.filename or path
     return TrainingError(
         f"{path} cannot be written ({error.strerror}); free disk space, and the same command "
         f"resumes from {resumed}."

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest, load_manifest_with_sha256
-from tfdata.schema import SPLITS
+from tfdata.schema import MANIFEST_NAME, SPLITS
+from tfdata.storage.files import read_json
 from tfdata.text import counted
 
 
@@ -36,6 +37,37 @@ def open_training_data(data_dir: Path) -> TrainingData:
     manifest, digest = load_manifest_with_sha256(data_dir)
     _check_splits(data_dir, manifest)
     return TrainingData(data_dir, manifest, digest)
+
+
+def check_not_moved(model: str, output: Path | None, data: str | None) -> None:
+    """Checks that the dataset of the run that a command would resume is where it was.
+
+    Args:
+      model: model name.
+      output: the run directory, or the directory of several runs; None if none is given.
+      data: the dataset that the command names; None if it names none.
+
+    Raises:
+      DatasetError: it is not, and the command does not say where it is now.
+    """
+    folder = output or Path("runs") / model
+    for run_dir in [folder, *sorted(folder.glob("*/"))]:
+        try:
+            trained_on = Path(read_json(run_dir / "settings.json")["data"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        is_named = data is not None and Path(data).absolute() == trained_on
+        is_needed = data is None and (output or not (run_dir / "metrics.json").exists())
+        if (is_named or is_needed) and not (trained_on / MANIFEST_NAME).is_file():
+            raise moved_dataset(run_dir, trained_on)
+
+
+def moved_dataset(run_dir: Path, data_dir: Path) -> DatasetError:
+    """Returns the error of a run whose dataset is no longer where it was."""
+    return DatasetError(
+        f"The dataset of the run in {run_dir} was in {data_dir}, where there is none now; name "
+        f"where it is now with --data."
+    )
 
 
 def _check_splits(data_dir: Path, manifest: Manifest) -> None:

@@ -140,7 +140,7 @@ def _fit(
         validation = model.evaluate(load("validation", in_order), verbose=0, return_dict=True)
         checkpoints.set_model(model)
         checkpoints.on_epoch_begin(progress.epoch)
-        logs = {f"val_{name}": value for name, value in validation.items()} | progress.means
+        logs = {**progress.means, **{f"val_{name}": x for name, x in validation.items()}}
         checkpoints.on_epoch_end(progress.epoch, logs)
     elif progress.step:  # first finish the interrupted epoch
         skipped = progress.step * recipe.batch_size
@@ -151,7 +151,7 @@ def _fit(
     if not checkpoints.progress.is_done(recipe):
         fit_until(recipe.epochs, replace(endless, epoch=checkpoints.progress.epoch), steps)
     progress = checkpoints.progress
-    checkpoint.restore_best(model, progress)
+    checkpoint.load_best_weights(model, progress)
     return TrainedModel(model, dict(progress.history), progress.best_epoch, progress.seconds)
 
 

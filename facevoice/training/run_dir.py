@@ -1,43 +1,82 @@
-"""Run directories: choosing, locking and resuming them, their settings and metrics."""
+"""Run directories: choosing, locking and resuming them, and their metrics."""
 
 from __future__ import annotations
 
 import fcntl
 import itertools
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from facevoice.evaluation.runs import METRICS_NAME, SETTINGS_NAME
-from facevoice.inspection.examples import feature_settings
 from facevoice.reports.results import RunMetrics
-from facevoice.training.dataset import TrainingData
+from facevoice.training import extension
 from facevoice.training.errors import TrainingError
-from facevoice.training.recipes import Execution
+from facevoice.training.run_settings import (
+    DATASET,
+    EPOCHS,
+    Differences,
+    describe,
+    differences,
+    is_software,
+    read_settings,
+    write_settings,
+)
+from facevoice.training.run_settings import run_settings as run_settings
 from models import MODELS
+from tfdata.command_line import say
 from tfdata.fields import MAX_INT64
 from tfdata.schema import SPLITS
-from tfdata.storage.files import check_no_links, read_json, replace_file
+from tfdata.storage.files import check_no_links, is_clutter, read_json
+from tfdata.text import counted
 
 # A temporary file of an interrupted start.
 _TEMPORARY_FILE = re.compile(rf"{re.escape(SETTINGS_NAME)}(\.[0-9a-f]{{32}})?\.tmp")
-# Packages whose versions can change the results of a run. FaceVoice is not among them: a release
-# must not prevent runs from resuming.
-RECORDED_PACKAGES = ("keras", "numpy", "tensorflow")
+
+
+def find_finished(wanted: Path | None, settings: Mapping[str, Any]) -> Path | None:
+    """Returns the directory of a finished run whose result is that of these settings.
+
+    Versions of packages do not count. Neither does the number of epochs of a run that stopped
+    early.
+
+    Args:
+      wanted: the directory; None searches runs/MODEL, runs/MODEL-2, ...
+      settings: of `run_settings`.
+    """
+    for run_dir in _candidates(wanted, settings):
+        if not run_dir.is_dir():
+            return None
+        saved = read_settings(run_dir)
+        if saved is None or not is_finished(run_dir):
+            continue
+        changed = differences(saved, settings)
+        if is_software(changed):
+            return run_dir
+        if changed.keys() == {EPOCHS}:
+            metrics = read_metrics(run_dir)
+            if extension.stopped_early(metrics, saved, settings[EPOCHS]):
+                return run_dir
+    return None
+
+
+def finished_line(run_dir: Path, settings: Mapping[str, Any]) -> str:
+    """Returns a line about a finished run, for `find_finished`."""
+    changed = differences(read_settings(run_dir) or {}, settings)
+    line = f"{settings['model']} is finished in {run_dir}"
+    if EPOCHS in changed:
+        epochs = counted(read_metrics(run_dir)[EPOCHS], "epoch")
+        return f"{line}; it stopped early after {epochs}, so --epochs changes nothing."
+    return f"{line}, trained with other packages ({describe(changed)})." if changed else f"{line}."
 
 
 def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
-    """Returns a run directory for these settings: an unfinished one to resume, or a new one.
+    """Returns a run directory for these settings: one to resume or to extend, or a new one.
 
-    Finished runs are never overwritten.
+    Results of finished runs are kept, except if only the number of epochs is larger.
 
     Args:
       wanted: the directory; None uses the first suitable one of runs/MODEL, runs/MODEL-2, ...
@@ -47,36 +86,88 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
       TrainingError: the wanted directory has other contents; the dataset of the unfinished run has
         changed; the unfinished run contains a symbolic link; or the directory cannot be written.
     """
-    model = settings["model"]
-    names = itertools.chain([model], (f"{model}-{i}" for i in itertools.count(2)))
-    candidates = iter([wanted]) if wanted else (Path("runs") / name for name in names)
-    for run_dir in candidates:
+    passed: list[tuple[int, str]] = []  # number of differences, and a sentence
+    for run_dir in _candidates(wanted, settings):
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            saved = _read_settings(run_dir)
-            files = [path.name for path in run_dir.iterdir()]
+            saved = read_settings(run_dir)
+            files = [path.name for path in run_dir.iterdir() if not is_clutter(path.name)]
             if saved is None and all(map(_TEMPORARY_FILE.fullmatch, files)):
-                text = json.dumps(settings, indent=1) + "\n"
-                replace_file(run_dir / SETTINGS_NAME, text.encode())
+                write_settings(run_dir, settings)
+                if passed:
+                    say(f"Starting a new run in {run_dir}, because {min(passed)[1]}.")
                 return run_dir
         except OSError as error:
             raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
-        if saved is not None and not is_finished(run_dir):
-            changed = _changed_settings(saved, settings)
-            if not changed:
+        changed: Differences = {}
+        if saved is None:
+            found = next(name for name in files if not _TEMPORARY_FILE.fullmatch(name))
+            difference = f"it contains {found}"
+        else:
+            changed, finished = differences(saved, settings), is_finished(run_dir)
+            reason = None
+            if changed.keys() == {EPOCHS}:
+                reason = _why_not_extended(run_dir, settings, finished)
+            if not reason and (changed.keys() == {EPOCHS} or not (changed or finished)):
                 _check_links(run_dir)
                 return run_dir
-            if changed <= {"manifest_sha256", "preprocessing_revision"}:
+            if not finished and changed.keys() <= DATASET:
                 raise TrainingError(
                     f"The dataset {settings['data']} has changed since the run in {run_dir} "
                     f"started; delete that directory, or choose a new --output."
                 )
+            difference = describe(changed) if changed else "its run is finished"
+            difference += f"; {reason}" if reason else ""
         if wanted:
             raise TrainingError(
-                f"--output {wanted} is not empty and has no unfinished run with these settings; "
-                f"choose a new directory."
+                f"--output {wanted} is not empty and has no unfinished run with these settings "
+                f"({difference}); choose a new directory."
             )
+        passed.append((len(changed), f"{run_dir} has a run with other settings ({difference})"))
     raise AssertionError("unreachable: there is always another name")
+
+
+def adopt_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
+    """Prepares a locked run directory of `open_run_dir` for these settings.
+
+    Extends a run with fewer epochs, and records where the dataset is now.
+
+    Raises:
+      TrainingError: the directory cannot be written.
+    """
+    saved = read_settings(run_dir) or settings
+    adopted = {**saved, "data": settings["data"]}
+    try:
+        if EPOCHS in settings and saved[EPOCHS] != settings[EPOCHS]:
+            adopted[EPOCHS] = settings[EPOCHS]
+            say(
+                f"Continuing the run in {run_dir} with {settings[EPOCHS]} epochs instead of "
+                f"{saved[EPOCHS]}."
+            )
+            if is_finished(run_dir):
+                extension.reopen(run_dir, read_metrics(run_dir))
+        if adopted != saved:
+            write_settings(run_dir, adopted)
+    except OSError as error:
+        path = error.filename or run_dir
+        raise TrainingError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _why_not_extended(run_dir: Path, settings: Mapping[str, Any], finished: bool) -> str | None:
+    """Returns why a run cannot have the epochs of these settings; None if it can."""
+    if finished:
+        return extension.why_not_finished(run_dir, read_metrics(run_dir), settings)
+    return extension.why_not_unfinished(run_dir, settings)
+
+
+def _candidates(wanted: Path | None, settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Yields the wanted directory, or runs/MODEL, runs/MODEL-2, ..."""
+    if wanted:
+        yield wanted
+        return
+    model = settings["model"]
+    yield Path("runs") / model
+    yield from (Path("runs") / f"{model}-{number}" for number in itertools.count(2))
 
 
 @contextmanager
@@ -96,14 +187,6 @@ def lock_run_dir(run_dir: Path) -> Iterator[None]:
         ) from None
     finally:
         os.close(descriptor)
-
-
-def finished_metrics(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the metrics of a finished run with these settings; None if there is none."""
-    saved = _read_settings(run_dir)
-    if not is_finished(run_dir) or saved is None or _changed_settings(saved, settings):
-        return None
-    return read_metrics(run_dir)
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
@@ -146,57 +229,9 @@ def is_finished(run_dir: Path) -> bool:
     return (run_dir / METRICS_NAME).is_file()
 
 
-def run_settings(
-    model: str, data: TrainingData, recipe: Mapping[str, Any], execution: Execution
-) -> dict[str, Any]:
-    """Returns the contents of `settings.json`: everything that the results of a run depend on.
-
-    Raises:
-      DatasetError: the feature settings of the dataset are invalid.
-    """
-    feature_settings(data.manifest)
-    return {
-        "model": model,
-        **recipe,
-        **asdict(execution),
-        "data": str(data.data_dir.absolute()),
-        "manifest_sha256": data.manifest_sha256,
-        "preprocessing_revision": getattr(data.manifest, "preprocessing_revision", 1),
-        "split_by": data.manifest.plan.get("split_by"),
-        "backend": keras.backend.backend(),
-        "software": {name: metadata.version(name) for name in RECORDED_PACKAGES},
-    }
-
-
 def _check_links(run_dir: Path) -> None:
     """Checks that a run to resume, which may come from someone else, has no symbolic links."""
     try:
         check_no_links(run_dir)
     except OSError as error:
         raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
-
-
-def _changed_settings(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
-    """Returns the names of settings that differ, except for the location of the data."""
-    before, now = _comparable(saved), _comparable(settings)
-    return {name for name in now if before.get(name) != now[name]} - {"data", "service"}
-
-
-def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns settings of any release as the current one writes them.
-
-    Earlier releases wrote their own version and no preprocessing revision.
-    """
-    software = settings.get("software")
-    if isinstance(software, dict):
-        software = {name: version for name, version in software.items() if name != "facevoice"}
-    return {"preprocessing_revision": 1, **settings, "software": software}
-
-
-def _read_settings(run_dir: Path) -> dict[str, Any] | None:
-    """Returns the settings of a run; None if there are none that can be read."""
-    try:
-        settings = read_json(run_dir / SETTINGS_NAME)
-    except (FileNotFoundError, ValueError):
-        return None
-    return settings if isinstance(settings, dict) else None

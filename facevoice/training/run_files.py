@@ -24,7 +24,7 @@ from facevoice.reports import figures, media_figures
 from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.figure_text import figure_name, numbered_names
 from facevoice.reports.run_report import run_report
-from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.checkpoint import Checkpoint, save_model
 from facevoice.training.fit import TrainedModel
 from models import MODELS
 from tfdata.manifest import Manifest
@@ -49,8 +49,7 @@ def write_run(
     """
     people = list(manifest.people)
     model = MODELS[settings["model"]]
-    (run_dir / MODEL_NAME).unlink(missing_ok=True)  # Keras would write into a hard link
-    trained.model.save(run_dir / MODEL_NAME)
+    save_model(trained.model, run_dir / MODEL_NAME)
     replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
     run = read_run(run_dir)  # evaluates the model as it was saved
     known = predict_splits(run, data_dir, manifest, ["test"]).known

@@ -11,21 +11,26 @@ from typing import Any
 import keras
 
 from facevoice.evaluation.runs import MODEL_NAME
+from facevoice.training.checkpoint import cannot_be_written
 from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
 from facevoice.training.expert_fusion import calibrate_experts, copy_expert_weights
 from facevoice.training.fit import TrainedModel, configure_keras, fit
 from facevoice.training.recipes import Execution, Experts, Recipe
 from facevoice.training.run_dir import (
-    finished_metrics,
+    adopt_settings,
+    find_finished,
+    finished_line,
     lock_run_dir,
     open_run_dir,
     read_metrics,
-    run_settings,
 )
 from facevoice.training.run_files import write_run
+from facevoice.training.run_settings import run_settings
 from models import Inputs, ModelError, build_model
 from models.loading import load_model
+from tfdata.command_line import say
+from tfdata.text import counted
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,11 @@ class Trainer:
     execution: Execution
 
     def train(self, model: str, output: Path | None, experts_dir: Path | None = None) -> Path:
-        """Trains a model, or resumes its training; returns the run directory.
+        """Trains a model or resumes its training, unless it is finished; returns the run directory.
 
         Args:
           model: model name.
-          output: the run directory; None uses a new one below runs/.
+          output: the run directory; None uses one below runs/.
           experts_dir: directory with the runs of the experts of a fusion model, by model name.
             Missing ones are trained. None uses the run directory.
 
@@ -58,27 +63,27 @@ class Trainer:
         """
         data_dir, manifest = self.data.data_dir, self.data.manifest
         settings = self.settings(model)
+        if finished := find_finished(output, settings):
+            say(finished_line(finished, settings))
+            return finished
         run_dir = open_run_dir(output, settings)
         with lock_run_dir(run_dir):
+            adopt_settings(run_dir, settings)
             recipe = self._recipe(model)
             if isinstance(recipe, Experts):
                 trained = self._fuse_experts(model, recipe, experts_dir or run_dir)
             else:
-                print(
-                    f"Training {model} on {data_dir}: {len(manifest.people)} people, "
-                    f"{manifest.splits['train'].pairs} pairs.",
-                    flush=True,
+                say(
+                    f"Training {model} on {data_dir}: "
+                    f"{counted(len(manifest.people), 'person', 'people')}, "
+                    f"{counted(manifest.splits['train'].pairs, 'pair')}."
                 )
                 trained = fit(model, data_dir, manifest, recipe, self.execution, run_dir)
-            write_run(run_dir, data_dir, manifest, settings, trained)
+            try:
+                write_run(run_dir, data_dir, manifest, settings, trained)
+            except OSError as error:
+                raise cannot_be_written(error, run_dir, "its last checkpoint") from None
         return run_dir
-
-    def train_if_needed(self, model: str, output: Path) -> Path:
-        """Trains a model unless `output` holds a finished run with the same settings."""
-        if finished_metrics(output, self.settings(model)):
-            print(f"{model} is finished in {output}.", flush=True)
-            return output
-        return self.train(model, output, output.parent)
 
     def settings(self, model: str) -> dict[str, Any]:
         """Returns the settings of a run, as in settings.json."""
@@ -91,7 +96,7 @@ class Trainer:
     def _fuse_experts(self, model: str, experts: Experts, experts_dir: Path) -> TrainedModel:
         """Builds the product of two experts, and trains those that are not finished."""
         names = (experts.image, experts.audio)
-        run_dirs = [self.train_if_needed(name, experts_dir / name) for name in names]
+        run_dirs = [self.train(name, experts_dir / name, experts_dir) for name in names]
         started = time.monotonic()
         manifest = self.data.manifest
         trained = [_load_expert(run_dir / MODEL_NAME) for run_dir in run_dirs]
@@ -99,7 +104,7 @@ class Trainer:
         configure_keras(self.execution)
         fusion = build_model(model, inputs, len(manifest.people))
         copy_expert_weights(fusion, *trained)
-        print(f"Calibrating {' and '.join(names)} on the validation split.", flush=True)
+        say(f"Calibrating {' and '.join(names)} on the validation split.")
         calibrate_experts(fusion, self.data.data_dir, manifest)
         seconds = [read_metrics(run_dir)["seconds"] for run_dir in run_dirs]
         return TrainedModel(fusion, {}, 0, sum(seconds) + time.monotonic() - started)
