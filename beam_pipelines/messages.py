@@ -136,8 +136,9 @@ def leakage_lines(leaks: Mapping[str, Leak]) -> list[str]:
     if not any(leak.same_video or leak.same_audio for leak in leaks.values()):
         return [f"no video and no audio sample of {listed(list(leaks), 'or')} is in training"]
     return [
-        f"of {counted(leak.pairs, f'{split} pair')}, {_share(leak.same_video, leak)} are of a video "
-        f"that is also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
+        f"of {counted(leak.pairs, f'{split} pair')}, {_share(leak.same_video, leak)} are of a "
+        f"video that is also in training, and {_share(leak.same_audio, leak)} share audio samples "
+        f"with it"
         for split, leak in leaks.items()
     ]
 

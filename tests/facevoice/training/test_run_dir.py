@@ -53,32 +53,28 @@ def finished(data_set, tmp_path_factory, no_error_analysis):
     return output
 
 
-@pytest.mark.parametrize(
-    ("hook", "number", "code", "step"),
-    [
-        ("on_train_batch_begin", signal.SIGTERM, 143, 3),
-        ("on_test_batch_begin", signal.SIGINT, 130, 5),
-    ],
-)
-def test_a_stopped_training_keeps_the_step(
-    finished, data_set, tmp_path, capsys, monkeypatch, hook, number, code, step
-):
-    left = [8 if hook.startswith("on_train") else 4]  # five steps, three validation steps an epoch
-
-    def stop(callback, batch, logs=None):
-        left[0] -= 1
-        if not left[0]:
-            signal.raise_signal(number)
-
+def test_a_stopped_training_keeps_the_step(finished, data_set, tmp_path, capsys, monkeypatch):
+    """Stopped in the third step of an epoch, and then in the validation after the fifth."""
     run_dir = tmp_path / "run"
     flags = [*FLAGS, "--epochs=4", f"--data={data_set}", f"--output={run_dir}"]
-    monkeypatch.setattr(CheckpointCallback, hook, stop)
-    assert train.main(flags) == code
-    error = capsys.readouterr().err
-    assert error == "Stopped; the same command resumes from the last checkpoint.\n"
-    progress = Progress.from_json((run_dir / "checkpoint" / "progress.json").read_text())
-    assert (progress.epoch, progress.step) == (1, step)
-    monkeypatch.undo()
+    for hook, calls, number, code, step in [
+        ("on_train_batch_begin", 8, signal.SIGTERM, 143, 3),
+        ("on_test_batch_begin", 1, signal.SIGINT, 130, 5),
+    ]:
+        left = [calls]
+
+        def stop(callback, batch, logs=None, left=left, number=number):
+            left[0] -= 1
+            if not left[0]:
+                signal.raise_signal(number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(CheckpointCallback, hook, stop)
+            assert train.main(flags) == code
+        error = capsys.readouterr().err
+        assert error == "Stopped; the same command resumes from the last checkpoint.\n"
+        progress = Progress.from_json((run_dir / "checkpoint" / "progress.json").read_text())
+        assert (progress.epoch, progress.step) == (1, step)
     assert train.main(flags) == 0
     assert_same_run(run_dir, finished)
 
@@ -133,7 +129,9 @@ def test_settings_that_differ_are_named(finished, data_set, tmp_path, capsys, mo
 
     monkeypatch.chdir(tmp_path)
     shutil.copytree(finished, tmp_path / "runs" / "linear_image")
-    assert train.main([*flags[:-1], "--epochs=1", "--seed=7"]) == 0
+    overrides = {"batch_size": 4, "learning_rate": 0.001, "epochs": 1, "seed": 7}
+    trainer = Trainer(open_training_data(data_set), OURS, overrides, Execution())
+    open_run_dir(None, trainer.settings("linear_image"))
     assert (
         "Starting a new run in runs/linear_image-2, because runs/linear_image has a run with other "
         "settings (epochs 1 instead of 4 and seed 7 instead of 0).\n"
@@ -151,13 +149,13 @@ def test_a_cosine_schedule_is_not_extended(data_set, tmp_path, capsys):
     ) in capsys.readouterr().err
 
 
-def test_files_of_file_managers_do_not_count(data_set, finished, tmp_path, build, corpus):
+def test_files_of_file_managers_do_not_count(finished, tmp_path, build, corpus):
     for folder in (tmp_path / "run", tmp_path / "evaluation", tmp_path / "set"):
         folder.mkdir()
         for name in (".DS_Store", ".gitkeep", "Thumbs.db", "desktop.ini", "._x"):
             (folder / name).touch()
-    flags = [*FLAGS, "--epochs=1", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
-    assert train.main(flags) == 0
+    settings = {"model": "linear_image", "manifest_sha256": "0"}
+    assert open_run_dir(tmp_path / "run", settings) == tmp_path / "run"
     flags = [f"--run={finished}", f"--output={tmp_path / 'evaluation'}", "--skip_robustness"]
     assert evaluate.main(flags) == 0
     assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
@@ -186,7 +184,7 @@ def test_a_dataset_that_was_moved_is_named_by_data(finished, data_set, tmp_path,
     assert evaluate.main(given) == 0
 
 
-def test_a_full_disk_is_one_line_and_the_run_resumes(data_set, tmp_path, capsys):
+def test_a_full_disk_is_one_line(data_set, tmp_path, capsys):
     run_dir = tmp_path / "run"
     flags = [*FLAGS, "--epochs=1", f"--data={data_set}", f"--output={run_dir}"]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -201,4 +199,3 @@ def test_a_full_disk_is_one_line_and_the_run_resumes(data_set, tmp_path, capsys)
         f"disk space, and the same command resumes from the previous checkpoint.\n"
     )
     assert not list((run_dir / "checkpoint").iterdir())
-    assert train.main(flags) == 0
