@@ -34,8 +34,8 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
         line += f"; --split_file does not list {found.not_in_split_file} more"
     if found.faces_without_audio or found.audio_without_faces:
         line += (
-            f"; {found.faces_without_audio} directories of faces and {found.audio_without_faces} "
-            f"of audio have no counterpart"
+            f"; {counted(found.faces_without_audio, 'directory', 'directories')} of faces and "
+            f"{found.audio_without_faces} of audio have no counterpart"
         )
     if found.linked:
         line += (
@@ -160,8 +160,8 @@ def leakage_lines(leaks: Mapping[str, Leak]) -> list[str]:
 
 def _leakage_line(split: str, leak: Leak) -> str:
     line = (
-        f"of {leak.pairs} {split} pairs, {_share(leak.same_video, leak)} are of a video that is "
-        f"also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
+        f"of {counted(leak.pairs, f'{split} pair')}, {_share(leak.same_video, leak)} are of a video "
+        f"that is also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
     )
     if leak.same_content:
         line += f"; {_share(leak.same_content, leak)} have a copy of an image or clip of training"
@@ -328,7 +328,7 @@ def _few_pairs_lines(pairs: Mapping[str, int], pairs_per_person: int) -> list[st
         return []
     fewest = min(few, key=pairs.__getitem__)
     return [
-        f"{_people(len(few))} with fewer than {pairs_per_person} pairs, {fewest} fewest "
+        f"{_people(len(few))} with fewer than {counted(pairs_per_person, 'pair')}, {fewest} fewest "
         f"({pairs[fewest]})"
     ]
 

@@ -175,7 +175,7 @@ def _queries(args: argparse.Namespace) -> Iterator[Query]:
 def _expand_folders(args: argparse.Namespace) -> None:
     """Replaces a folder that is alone by its files, and prints how many other files it has."""
     for flag, suffixes in (("face", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES)):
-        paths = getattr(args, flag) or ()
+        paths: list[str] = getattr(args, flag) or []
         if len(paths) == 1 and Path(paths[0]).is_dir():
             files, note = files_below(f"--{flag}", paths[0], suffixes)
             setattr(args, flag, files)

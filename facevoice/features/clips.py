@@ -194,6 +194,9 @@ def _chain(file: BinaryIO, streams: Sequence[Stream]) -> Chain:
 
 def _open_any_format(source: Source) -> SoundFile | M4aClip:
     try:
+        if isinstance(source, str | os.PathLike):
+            # By its descriptor: of a path, libsndfile also opens `._name`, which macOS writes.
+            return SoundFile(os.open(source, os.O_RDONLY | os.O_CLOEXEC), closefd=True)
         return SoundFile(source)
     except TypeError as error:  # soundfile requires a sample rate for files named .raw
         raise MediaError(Reason.UNREADABLE, str(error)) from error

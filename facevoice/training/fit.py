@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
+import os
+import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +20,7 @@ import tensorflow as tf
 
 import tfdata
 from facevoice.training.callbacks import CheckpointCallback
-from facevoice.training.checkpoint import Checkpoint
+from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import Execution, Recipe
 from facevoice.training.train_state import Progress
@@ -26,6 +30,8 @@ from tfdata.manifest import Manifest
 
 SHUFFLE_BUFFER = 1000
 WARM_UP_EPOCHS = 2  # of the cosine schedule
+LOGS_NAME = "tensorboard"
+FULL_BYTES = 4096  # free space of a full disk
 CHECKPOINT_STEPS = 1000  # takes a few minutes on two cores
 
 
@@ -115,7 +121,7 @@ def _fit(
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         checkpoints,
-        keras.callbacks.TensorBoard(str(run_dir / "tensorboard")),
+        keras.callbacks.TensorBoard(str(run_dir / LOGS_NAME)),
     ]
 
     def load(split: str, options: tfdata.ReadOptions) -> tf.data.Dataset:
@@ -123,16 +129,17 @@ def _fit(
         return _one_hot(examples, people)
 
     def fit_until(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
-        model.fit(
-            load("train", options),
-            validation_data=load("validation", in_order),
-            initial_epoch=checkpoints.progress.epoch,
-            epochs=last_epoch,
-            steps_per_epoch=steps,
-            shuffle=False,  # tfdata.load shuffles
-            callbacks=callbacks,
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+        with _named_full_disk(run_dir):
+            model.fit(
+                load("train", options),
+                validation_data=load("validation", in_order),
+                initial_epoch=checkpoints.progress.epoch,
+                epochs=last_epoch,
+                steps_per_epoch=steps,
+                shuffle=False,  # tfdata.load shuffles
+                callbacks=callbacks,
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
 
     steps = recipe.steps_per_epoch(pairs)
     endless = replace(shuffled, epochs=None, service=execution.service)
@@ -153,6 +160,18 @@ def _fit(
     progress = checkpoints.progress
     checkpoint.load_best_weights(model, progress)
     return TrainedModel(model, dict(progress.history), progress.best_epoch, progress.seconds)
+
+
+@contextlib.contextmanager
+def _named_full_disk(run_dir: Path) -> Iterator[None]:
+    """Turns TensorFlow's error into one that names the logs, if they filled the disk."""
+    try:
+        yield
+    except tf.errors.OpError:
+        if shutil.disk_usage(run_dir).free > FULL_BYTES:
+            raise
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run_dir / LOGS_NAME))
+        raise cannot_be_written(full, run_dir, "the previous checkpoint") from None
 
 
 def configure_keras(execution: Execution) -> None:

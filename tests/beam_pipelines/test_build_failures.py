@@ -8,12 +8,15 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from beam_pipelines.runners.local_workers import WorkerProcesses
 from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.output_dir import prepare
 from facevoice.features import FeatureSettings, read_window, spectrogram
@@ -81,6 +84,30 @@ def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path, prog
     assert build.returncode == 130
     assert error == "Stopped. Finished shards are kept; the same command resumes.\n"
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
+def test_sigterm_ends_a_build_and_its_workers(many, tmp_path):
+    """As `docker stop` sends it: to the driver alone."""
+    with start_build(many, tmp_path / "set", *SLOW, "--direct_num_workers=2") as build:
+        while not (workers := workers_of(build.pid)):
+            assert build.poll() is None
+            time.sleep(0.01)
+        os.kill(build.pid, signal.SIGTERM)
+        error = build.communicate(timeout=60)[1]
+    assert build.returncode == 143
+    assert error == "Stopped. Finished shards are kept; the same command resumes.\n"
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+def test_workers_end_with_their_run():
+    processes = WorkerProcesses()
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with ThreadPoolExecutor(1) as other_thread:
+        worker = other_thread.submit(processes.start, sleep).result()
+        processes.end(0)
+        assert worker.returncode == -signal.SIGKILL
+        assert other_thread.submit(processes.start, sleep).result() is None
 
 
 def test_a_second_build_into_a_locked_output_is_refused(corpus, build, capsys, tmp_path):
