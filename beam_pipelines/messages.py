@@ -159,9 +159,10 @@ def leakage_lines(leaks: Mapping[str, Leak]) -> list[str]:
 
 
 def _leakage_line(split: str, leak: Leak) -> str:
+    pairs = counted(leak.pairs, f"{split} pair")
     line = (
-        f"of {counted(leak.pairs, f'{split} pair')}, {_share(leak.same_video, leak)} are of a video "
-        f"that is also in training, and {_share(leak.same_audio, leak)} share audio samples with it"
+        f"of {pairs}, {_share(leak.same_video, leak)} are of a video that is also in training, and "
+        f"{_share(leak.same_audio, leak)} share audio samples with it"
     )
     if leak.same_content:
         line += f"; {_share(leak.same_content, leak)} have a copy of an image or clip of training"

@@ -112,9 +112,10 @@ def shards_of(dataset):
 
 
 def manifest_of(dataset):
-    """The manifest without versions of packages, which may rise."""
+    """Returns the manifest without versions of packages and preprocessing, which may rise."""
     fields = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
     del fields["software"]
+    fields.pop("preprocessing_revision", None)
     return fields
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from facevoice.features.color_profiles import to_srgb
 from facevoice.features.reject_reasons import MediaError, Reason, check_regular
 
 # Photo formats with an unambiguous signature. Pillow reads thirty more: some accept any bytes, and
@@ -154,7 +155,8 @@ def _is_uniform(image: Image.Image, row: int, levels: tuple[int, ...]) -> bool:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Converts an image of any mode to 8-bit RGB."""
+    """Converts an image of any mode to 8-bit RGB, and from its colour profile to sRGB."""
+    image = to_srgb(image)
     if image.mode.startswith("I"):
         image = _scale_integers(image)
     elif image.mode == "F":

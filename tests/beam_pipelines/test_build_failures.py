@@ -215,13 +215,13 @@ def test_a_new_preprocessing_revision_makes_new_shards(
 ):
     output = shutil.copytree(data_set, tmp_path / "set")
     before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
-    monkeypatch.setattr("facevoice.features.settings.PREPROCESSING_REVISION", 2)
+    monkeypatch.setattr("facevoice.features.settings.PREPROCESSING_REVISION", 3)
     assert build(*corpus.flags, f"--output={output}") == 0
     after = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
     assert before.keys() == after.keys()
     assert all(before[name] != after[name] for name in before)
-    assert load_manifest(output).preprocessing_revision == 2
-    assert load_manifest(data_set).preprocessing_revision == 1
+    assert load_manifest(output).preprocessing_revision == 3
+    assert load_manifest(data_set).preprocessing_revision == 2
 
 
 @pytest.mark.parametrize(

@@ -333,12 +333,12 @@ def test_a_run_of_another_preprocessing_revision_gives_one_warning(
     folder, flags = run_of("cnn_image"), ["--face", records[0]["face"]]
     _, expected, errors = ask(folder, *flags)
     assert errors == ""
-    monkeypatch.setattr("facevoice.evaluation.runs.PREPROCESSING_REVISION", 2)
+    monkeypatch.setattr("facevoice.evaluation.runs.PREPROCESSING_REVISION", 3)
     code, answers, errors = ask(folder, *flags)
     assert (code, answers) == (0, expected)
-    warning = f"warning: {folder} was trained on data of preprocessing revision 1, but this version"
+    warning = f"warning: {folder} was trained on data of preprocessing revision 2, but this version"
     assert errors.startswith(warning)
-    assert "has revision 2" in errors
+    assert "has revision 3" in errors
     assert errors.count("\n") == 1
     assert evaluate.main([f"--run={folder}", "--skip_robustness"]) == 0
     printed = capsys.readouterr()

@@ -195,7 +195,7 @@ def test_manifest_sha256_is_the_hash_of_the_file(unfinished):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"preprocessing_revision": 2}, "has changed since the run"),
+        ({"preprocessing_revision": 1}, "has changed since the run"),
         ({"software": {"keras": "2.0"}}, "no unfinished run with these settings"),
         ({"software": None}, "no unfinished run with these settings"),
     ],
