@@ -43,7 +43,22 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
             f"({_first(found.linked, MAX_NAMES)}) left out, because links lead to the directories "
             f"of others"
         )
+    if names := found.not_utf8:
+        line += (
+            f"; {counted(len(names), 'directory', 'directories')} ({_first(names, MAX_NAMES)}) "
+            f"left out, because {'its name is' if len(names) == 1 else 'their names are'} not UTF-8"
+        )
     return line
+
+
+def too_few_people_lines(people: int) -> list[str]:
+    """Returns a warning if a dataset of so many people cannot be used for training."""
+    if people > 1:
+        return []
+    return [
+        "warning: with one person, nothing can be trained, because models identify people; build "
+        "from two or more people to train"
+    ]
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:
@@ -62,6 +77,7 @@ def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: 
     reasons = Counter(reject.reason for reject in summary.rejects)
     pairs = {name: person.pairs for name, person in people.items()}
     return [
+        *too_few_people_lines(sum(person.pairs > 0 for person in planned)),
         f"{_people(len(people))} in {counted(sum(p.videos for p in planned), 'video')}, with "
         f"{counted(sum(p.faces for p in planned), 'image')} and "
         f"{counted(sum(p.clips for p in planned), 'clip')} "
@@ -107,6 +123,7 @@ def summary_lines(
     }
     shards = [shard for split in splits.values() for shard in split.shards]
     lines = [
+        *too_few_people_lines(len(people)),
         f"{_pairs({name: split.pairs for name, split in splits.items()})} of "
         f"{_people(len(people))} in {counted(len(videos), 'video')}",
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
