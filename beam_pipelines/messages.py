@@ -32,10 +32,11 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
     line = _people(count) if persons is None or persons >= count else f"{persons} of {count} people"
     if found.not_in_split_file:
         line += f"; --split_file does not list {found.not_in_split_file} more"
-    if found.faces_without_audio or found.audio_without_faces:
+    if alone := found.faces_without_audio + found.audio_without_faces:
         line += (
-            f"; {found.faces_without_audio} directories of faces and {found.audio_without_faces} "
-            f"of audio have no counterpart"
+            f"; {len(found.faces_without_audio)} directories of faces and "
+            f"{len(found.audio_without_faces)} of audio have no counterpart "
+            f"({_first(alone, MAX_NAMES)})"
         )
     if found.linked:
         line += (

@@ -44,7 +44,7 @@ class FoundPeople:
 
     Attributes:
       people: people with a directory in both trees, by identity.
-      faces_without_audio, audio_without_faces: number of directories without a counterpart.
+      faces_without_audio, audio_without_faces: directories without a counterpart.
       not_in_split_file: number of people that a split file leaves out.
       linked: identities that are left out because their directories are those of another person,
         through symbolic links.
@@ -53,8 +53,8 @@ class FoundPeople:
     """
 
     people: list[Person]
-    faces_without_audio: int
-    audio_without_faces: int
+    faces_without_audio: tuple[str, ...]
+    audio_without_faces: tuple[str, ...]
     not_in_split_file: int = 0
     linked: tuple[str, ...] = ()
     not_utf8: tuple[str, ...] = ()
@@ -122,8 +122,8 @@ def find_people(
         raise BuildError("--exclude leaves nobody; remove a name from it.")
     return FoundPeople(
         sorted((group[0] for group in kept), key=lambda person: person.identity),
-        faces_without_audio=len(face_folders) - len({p.face_folder for p in people}),
-        audio_without_faces=len(audio_folders) - len({p.audio_folder for p in people}),
+        faces_without_audio=_without(face_folders, {p.face_folder for p in people}),
+        audio_without_faces=_without(audio_folders, {p.audio_folder for p in people}),
         linked=tuple(sorted(person.identity for group in kept for person in group[1:])),
         not_utf8=faces.not_utf8 + audio.not_utf8,
     )
@@ -184,6 +184,11 @@ def _list_folders(root: Place, flag: str) -> _Folders:
             )
     not_utf8 = (f"{flag} {name}" for name in names if not _is_utf8(name))
     return _Folders(by_name, tuple(sorted(not_utf8)))
+
+
+def _without(folders: Mapping[str, str], used: set[str]) -> tuple[str, ...]:
+    """Returns the names of the directories that are not used, sorted."""
+    return tuple(sorted(name for name, folder in folders.items() if folder not in used))
 
 
 def _is_utf8(name: str) -> bool:
