@@ -73,7 +73,10 @@ def build(arguments: Arguments) -> None:
         add_build(pipeline, found.people, job, arguments.plan)
         with output_dir.prepare(job.output):
             people = messages.people_line(found, arguments.plan.persons)
-            say(f"Building {arguments.output} from {people}.")
+            say(
+                f"Building {arguments.output} from {people}.",
+                *messages.too_few_people_lines(min(len(found.people), arguments.plan.persons or 2)),
+            )
             with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
                     if is_portable(arguments.runner) and arguments.preflight_seconds:

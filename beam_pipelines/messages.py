@@ -16,7 +16,7 @@ from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
 from tfdata.storage.files import printable
-from tfdata.text import counted, duration, listed
+from tfdata.text import counted, duration, listed, nearest
 
 MAX_NAMES = 5
 
@@ -33,9 +33,10 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
     if found.not_in_split_file:
         line += f"; --split_file does not list {found.not_in_split_file} more"
     if found.faces_without_audio or found.audio_without_faces:
+        faces = counted(len(found.faces_without_audio), "directory", "directories")
         line += (
-            f"; {counted(found.faces_without_audio, 'directory', 'directories')} of faces and "
-            f"{found.audio_without_faces} of audio have no counterpart"
+            f"; {faces} of faces and {len(found.audio_without_faces)} of audio have no counterpart "
+            f"({_first(_without_counterpart(found), MAX_NAMES)})"
         )
     if found.linked:
         line += (
@@ -43,7 +44,35 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
             f"({_first(found.linked, MAX_NAMES)}) left out, because links lead to the directories "
             f"of others"
         )
+    if names := found.not_utf8:
+        line += (
+            f"; {counted(len(names), 'directory', 'directories')} ({_first(names, MAX_NAMES)}) "
+            f"left out, because {'its name is' if len(names) == 1 else 'their names are'} not UTF-8"
+        )
     return line
+
+
+def too_few_people_lines(people: int) -> list[str]:
+    """Returns a warning if a dataset of so many people cannot be used for training."""
+    if people > 1:
+        return []
+    return [
+        "warning: with one person, nothing can be trained, because models identify people; build "
+        "from two or more people to train"
+    ]
+
+
+def _without_counterpart(found: FoundPeople) -> list[str]:
+    """Returns the directories of one tree only; similar names of both trees as one entry."""
+    audio = list(found.audio_without_faces)
+    names = []
+    for face in found.faces_without_audio:
+        if similar := nearest(face, audio):
+            audio.remove(similar)
+            names.append(f"{face} of --faces, did you mean {similar} of --audio?")
+        else:
+            names.append(face)
+    return sorted(names, key=lambda name: "did you mean" not in name) + audio
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:
@@ -62,6 +91,7 @@ def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: 
     reasons = Counter(reject.reason for reject in summary.rejects)
     pairs = {name: person.pairs for name, person in people.items()}
     return [
+        *too_few_people_lines(sum(person.pairs > 0 for person in planned)),
         f"{_people(len(people))} in {counted(sum(p.videos for p in planned), 'video')}, with "
         f"{counted(sum(p.faces for p in planned), 'image')} and "
         f"{counted(sum(p.clips for p in planned), 'clip')} "
@@ -107,6 +137,7 @@ def summary_lines(
     }
     shards = [shard for split in splits.values() for shard in split.shards]
     lines = [
+        *too_few_people_lines(len(people)),
         f"{_pairs({name: split.pairs for name, split in splits.items()})} of "
         f"{_people(len(people))} in {counted(len(videos), 'video')}",
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "

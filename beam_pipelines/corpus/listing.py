@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.tables import normalize
 from beam_pipelines.corpus.trees import FileEntry, IgnoredEntries, Tree, UnlistedFile
 from beam_pipelines.corpus.walk import RepeatedLink
 from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
@@ -172,11 +173,11 @@ def find_crop_folder(faces: list[str], clips: list[str]) -> str:
 
 
 def session_of(path_below_identity: str, crop_folder: str = "") -> str:
-    """Returns the video of a file; `crop_folder` is skipped if another directory follows."""
+    """Returns the video of a file in NFC; `crop_folder` is skipped if another directory follows."""
     *folders, name = (part for part in path_below_identity.split("/") if part not in ("", "."))
     if len(folders) > 1 and folders[0] == crop_folder:
         folders = folders[1:]
-    return "/".join(folders) or PurePosixPath(name).stem
+    return normalize("/".join(folders) or PurePosixPath(name).stem)
 
 
 @dataclass

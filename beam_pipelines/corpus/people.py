@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from beam_pipelines.corpus.meta_file import MetaRow, read_meta
+from beam_pipelines.corpus.tables import normalize
 from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from tfdata.storage.base import Place
+from tfdata.text import nearest
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Person:
       face_folder, audio_folder: directories, relative to the two roots.
       meta: other columns of the metadata file.
       utterances: split of each clip that a split file lists, by its path below `audio_folder`
-        without suffix; None without a split file.
+        in NFC, without suffix; None without a split file.
     """
 
     identity: str
@@ -34,7 +35,7 @@ class Person:
     def split_of(self, clip_path: str) -> str | None:
         """Returns the split of a clip in the split file, by its path below the audio root."""
         path = PurePosixPath(clip_path).relative_to(self.audio_folder)
-        return (self.utterances or {}).get(path.with_suffix("").as_posix())
+        return (self.utterances or {}).get(normalize(path.with_suffix("").as_posix()))
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,33 @@ class FoundPeople:
 
     Attributes:
       people: people with a directory in both trees, by identity.
-      faces_without_audio, audio_without_faces: number of directories without a counterpart.
+      faces_without_audio, audio_without_faces: directories without a counterpart.
       not_in_split_file: number of people that a split file leaves out.
       linked: identities that are left out because their directories are those of another person,
         through symbolic links.
+      not_utf8: directories that are left out because their names are not UTF-8, each after the flag
+        of its tree.
     """
 
     people: list[Person]
-    faces_without_audio: int
-    audio_without_faces: int
+    faces_without_audio: tuple[str, ...]
+    audio_without_faces: tuple[str, ...]
     not_in_split_file: int = 0
     linked: tuple[str, ...] = ()
+    not_utf8: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Folders:
+    """The directories below a root.
+
+    Attributes:
+      by_name: name in NFC to name on disk.
+      not_utf8: names that are not UTF-8, each after the flag of the root.
+    """
+
+    by_name: dict[str, str]
+    not_utf8: tuple[str, ...]
 
 
 def find_people(
@@ -71,17 +88,19 @@ def find_people(
 
     Raises:
       BuildError: a directory or the metadata file is missing or cannot be read, no person is in
-        both trees, or an excluded name is not in the corpus.
+        both trees, two directories of a tree have one name, or an excluded name is not in the
+        corpus.
     """
-    face_folders = _list_folders(faces_root, "--faces")
-    audio_folders = _list_folders(audio_root, "--audio")
-    rows = [(name, name, {}) for name in audio_folders] if meta is None else read_meta(meta)
+    faces, audio = _list_folders(faces_root, "--faces"), _list_folders(audio_root, "--audio")
+    face_folders, audio_folders = faces.by_name, audio.by_name
+    rows = [MetaRow(n, n, {}) for n in audio_folders] if meta is None else read_meta(meta)
     people = []
-    for audio_id, identity, facts in rows:
-        spellings = (identity, identity.rstrip("."), f"{identity}.")
+    for row in rows:
+        name = row.identity
+        spellings = (name, name.rstrip("."), f"{name}.")
         face_folder = next((face_folders[n] for n in spellings if n in face_folders), None)
-        if face_folder and audio_id in audio_folders:
-            people.append(Person(identity, face_folder, audio_folders[audio_id], facts))
+        if face_folder and row.audio_id in audio_folders:
+            people.append(Person(name, face_folder, audio_folders[row.audio_id], row.facts))
     if not people:
         linked = "by equal names" if meta is None else f"by {meta}"
         raise BuildError(
@@ -91,8 +110,10 @@ def find_people(
         )
     known = {name for person in people for name in _names(person)}
     if unknown := sorted(set(exclude) - known):
+        near = [(name, nearest(name, sorted(known))) for name in unknown]
+        hints = [f"{name} (did you mean {known}?)" if known else name for name, known in near]
         raise BuildError(
-            f"--exclude names {', '.join(unknown)}, not found among the {len(people)} people of "
+            f"--exclude names {', '.join(hints)}, not found among the {len(people)} people of "
             f"this corpus; give a name such as {people[0].identity}."
         )
     groups = _group_by_real_folders(people, tree_at(faces_root), tree_at(audio_root))
@@ -101,9 +122,10 @@ def find_people(
         raise BuildError("--exclude leaves nobody; remove a name from it.")
     return FoundPeople(
         sorted((group[0] for group in kept), key=lambda person: person.identity),
-        faces_without_audio=len(face_folders) - len({p.face_folder for p in people}),
-        audio_without_faces=len(audio_folders) - len({p.audio_folder for p in people}),
+        faces_without_audio=_without(face_folders, {p.face_folder for p in people}),
+        audio_without_faces=_without(audio_folders, {p.audio_folder for p in people}),
         linked=tuple(sorted(person.identity for group in kept for person in group[1:])),
+        not_utf8=faces.not_utf8 + audio.not_utf8,
     )
 
 
@@ -143,72 +165,30 @@ def _group_by_real_folders(
 
 def _names(person: Person) -> set[str]:
     """Returns the names that --exclude accepts: identity and audio directory."""
-    return {person.identity, unicodedata.normalize("NFC", person.audio_folder)}
+    return {person.identity, normalize(person.audio_folder)}
 
 
-def read_meta(path: Path) -> list[tuple[str, str, dict[str, str]]]:
-    """Reads a VoxCeleb metadata file.
-
-    Columns are separated by tabs or commas and named `VoxCeleb1 ID` or `VoxCeleb1_ID`; repeated
-    lines count once.
-
-    Returns:
-      (name of the audio directory, identity, other columns) for each person.
-
-    Raises:
-      BuildError: the file cannot be read, lacks a column, or contradicts itself.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"The metadata file {path} cannot be read: {read_error(error)}.") from None
-    lines = text.splitlines()
-    table = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
-    header = [name.strip().replace("_", " ") for name in next(table, [])]
-    ids = [i for i, name in enumerate(header) if name.lower().startswith("voxceleb")]
-    names = [i for i, name in enumerate(header) if name.lower().startswith("vggface")]
-    if not ids or not names:
-        raise BuildError(
-            f"The metadata file {path} begins with {lines[0][:80] if lines else ''!r}; its first "
-            f"line must name the columns, among them 'VoxCeleb1 ID' and 'VGGFace1 ID'."
-        )
-    rows: dict[str, tuple[str, str, dict[str, str]]] = {}
-    ids_of: dict[str, str] = {}
-    for row in table:
-        if len(row) <= max(ids[0], names[0]):
-            continue
-        cells = [unicodedata.normalize("NFC", cell.strip()) for cell in row]
-        code, name = cells[ids[0]], cells[names[0]]
-        facts = {
-            title.lower(): cell
-            for i, (title, cell) in enumerate(zip(header, cells, strict=False))
-            if i not in (ids[0], names[0])
-        }
-        if rows.setdefault(code, (code, name, {"id": code} | facts))[1] != name:
-            raise BuildError(
-                f"The metadata file {path} gives {code} two names; keep one of the lines."
-            )
-        if ids_of.setdefault(name, code) != code:
-            raise BuildError(
-                f"The metadata file {path} gives {name} two ids; keep one of the lines."
-            )
-    return list(rows.values())
-
-
-def read_error(error: OSError | UnicodeDecodeError) -> str:
-    """Returns why a text file cannot be read."""
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
-
-
-def _list_folders(root: Place, flag: str) -> dict[str, str]:
-    """Returns the directories below a root: NFC name to name on disk."""
+def _list_folders(root: Place, flag: str) -> _Folders:
     try:
         names = tree_at(root).folders()
     except OSError as error:
         raise BuildError(f"{flag} {root} cannot be listed: {error.strerror}.") from None
     if not names:
         raise BuildError(f"{flag} {root} has no subdirectories; it needs one per person.")
-    return {unicodedata.normalize("NFC", name): name for name in names if _is_utf8(name)}
+    by_name: dict[str, str] = {}
+    for name in sorted(filter(_is_utf8, names)):
+        if (other := by_name.setdefault(normalize(name), name)) != name:
+            raise BuildError(
+                f"{flag} {root} has two directories of one name in different Unicode forms, "
+                f"{other!a} and {name!a}; move the content of one into the other."
+            )
+    not_utf8 = (f"{flag} {name}" for name in names if not _is_utf8(name))
+    return _Folders(by_name, tuple(sorted(not_utf8)))
+
+
+def _without(folders: Mapping[str, str], used: set[str]) -> tuple[str, ...]:
+    """Returns the names of the directories that are not used, sorted."""
+    return tuple(sorted(name for name, folder in folders.items() if folder not in used))
 
 
 def _is_utf8(name: str) -> bool:

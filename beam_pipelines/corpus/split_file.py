@@ -11,29 +11,41 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from beam_pipelines.corpus.people import Person, read_error
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.tables import MAX_SHOWN, normalize, read_lines
 from beam_pipelines.errors import BuildError
 from tfdata.schema import SPLITS
+from tfdata.text import nearest, spelling
 
 
 def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
     """Returns the people that a split file lists, with the splits of their utterances.
 
     Raises:
-      BuildError: the file cannot be read, has an invalid line, or lists none of the people.
+      BuildError: the file cannot be read, has an invalid line, lists none of the people, or lists
+        one of them in another spelling.
     """
     listed = read_split_file(path)
-    people = list(people)
+    people_of = {normalize(person.audio_folder): person for person in people}
     found = [
-        replace(person, utterances=listed[person.audio_folder])
-        for person in people
-        if person.audio_folder in listed
+        replace(person, utterances=listed[name])
+        for name, person in people_of.items()
+        if name in listed
     ]
+    unknown = {spelling(name): name for name in sorted(listed.keys() - people_of.keys())}
+    for name in sorted(people_of.keys() - listed.keys()):
+        if (misspelt := unknown.get(spelling(name))) is not None:
+            raise BuildError(
+                f"--split_file {path} lists {misspelt!r}, not found in this corpus; did you mean "
+                f"{name}? Its paths must begin with the names of the audio directories."
+            )
     if not found:
+        first = min(listed, default="nobody")
+        near = nearest(first, people_of)
         raise BuildError(
             f"--split_file {path} lists no utterance of this corpus: its paths begin with "
-            f"{min(listed, default='nobody')!r} and the like, but must begin with the names of the "
-            f"audio directories, such as {people[0].audio_folder!r}."
+            f"{first!r} and the like, but must begin with the names of the audio directories, such "
+            f"as {near or min(people_of)!r}."
         )
     return found
 
@@ -44,34 +56,28 @@ def read_split_file(path: Path) -> dict[str, dict[str, str]]:
     Suffixes are ignored, because the same utterances are distributed as .wav, .m4a and .flac.
 
     Returns:
-      audio directory to (path below it, without suffix) to split.
+      audio directory to (path below it, without suffix) to split; names are in NFC.
 
     Raises:
       BuildError: the file cannot be read, has an invalid line, or puts an utterance into two
         splits.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"--split_file {path} cannot be read: {read_error(error)}.") from None
     listed: dict[str, dict[str, str]] = defaultdict(dict)
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        digit, *rest = line.split(maxsplit=1)
+    for line in read_lines(path, f"--split_file {path}"):
+        digit, *rest = line.text.split(maxsplit=1)
         utterance = "".join(rest).strip()
         folder, *below = PurePosixPath(utterance).parts or ("",)
         if digit not in ("1", "2", "3") or not below:
             raise BuildError(
-                f"--split_file {path} has {line[:80]!r} in line {number}; a line has 1, 2 or 3 "
-                f"(train, validation, test), a space, and a path such as "
+                f"--split_file {path} has {line.text[:MAX_SHOWN]!r} in line {line.number}; a line "
+                f"has 1, 2 or 3 (train, validation, test), a space, and a path such as "
                 f"id10003/na8-QEFmj44/00003.wav."
             )
         split = SPLITS[int(digit) - 1]
         key = PurePosixPath(*below).with_suffix("").as_posix()
         if listed[folder].setdefault(key, split) != split:
             raise BuildError(
-                f"--split_file {path} puts {utterance} into two splits (line {number}); "
+                f"--split_file {path} puts {utterance} into two splits (line {line.number}); "
                 f"keep one of the lines."
             )
     return dict(listed)

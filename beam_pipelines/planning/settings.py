@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import unicodedata
 from dataclasses import dataclass
 
+from beam_pipelines.corpus.tables import normalize
 from facevoice.features.settings import setting
 from tfdata.schema import SPLITS
 
@@ -20,7 +20,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = (unicodedata.normalize("NFC", name.strip()) for name in text.split(","))
+    names = (normalize(name.strip()) for name in text.split(","))
     return tuple(name for name in names if name)
 
 
