@@ -25,8 +25,11 @@ def to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if not isinstance(profile, bytes) or not 0 < len(profile) <= MAX_PROFILE_BYTES:
         return image
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode in ("L", "RGB", "P", "PA") and image.has_transparency_data:
+        # Perhaps by a transparent colour, which the conversion would lose.
+        image = image.convert("LA" if image.mode == "L" else "RGBA")
+    elif image.mode == "P":
+        image = image.convert("RGB")
     if image.mode == "LA":
         transform = _transform(profile, "L")
         if transform is None:

@@ -6,6 +6,7 @@ PyAV comes with the extra `facevoice[m4a]` and is imported only for such files.
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ SEEK_BEYOND_SECONDS = 10.0
 # Frames depend on earlier ones, so decoding starts this long before the wanted sample.
 SETTLING_SECONDS = 1.0
 UNKNOWN_LENGTH = 2**62
+MAX_BOXES = 10_000  # looked at on the top level of an MP4 file
 
 
 def is_m4a(start: bytes) -> bool:
@@ -61,11 +63,16 @@ class M4aClip:
             raise MediaError(Reason.UNREADABLE, detail) from error
         self._owned: BinaryIO | None = None
         if isinstance(source, str | os.PathLike):
-            self._owned = Path(source).open("rb")  # noqa: SIM115
+            file: BinaryIO = Path(source).open("rb")  # noqa: SIM115
+            self._owned = file
+        else:
+            file = source
         try:
             with _as_unreadable():
+                if _holds_two_files(file):  # FFmpeg reads the first one
+                    raise MediaError(Reason.UNREADABLE, "another MP4 file follows in the same file")
                 self._container = av.open(
-                    self._owned or source,
+                    file,
                     mode="r",
                     options={"format_whitelist": FORMATS},
                     metadata_errors="replace",
@@ -158,6 +165,25 @@ class M4aClip:
         elif values.dtype.kind == "i":
             values = values * 2.0 ** (1 - 8 * values.dtype.itemsize)
         return values.astype(np.float32, copy=False)
+
+
+def _holds_two_files(file: BinaryIO) -> bool:
+    """Returns whether an MP4 file is followed by another one."""
+    place = files = 0
+    for _ in range(MAX_BOXES):
+        file.seek(place)
+        head = file.read(16)
+        if len(head) < 8:
+            break
+        size, name = struct.unpack(">I4s", head[:8])
+        files += name == b"ftyp"
+        if size == 1:
+            size = int.from_bytes(head[8:], "big")
+        if size < 8 or files > 1:
+            break
+        place += size
+    file.seek(0)
+    return files > 1
 
 
 @contextmanager

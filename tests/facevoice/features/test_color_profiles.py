@@ -96,6 +96,16 @@ def test_other_modes_are_converted_too(mode):
     assert difference.mean() < 0.5
 
 
+def test_a_transparent_colour_stays_transparent():
+    pixels = np.repeat(PIXELS[:, :16], 2, axis=1)
+    pixels[8:24] = (250, 10, 20)
+    profile = matrix_profile("Display P3")
+    file = encoded(pixels, icc_profile=profile, transparency=(250, 10, 20))
+    image = np.asarray(open_image(file))
+    assert (image[8:24] == 255).all()
+    assert abs(image[:8] - expected_srgb(pixels[:8], "Display P3")).mean() < 0.5
+
+
 def test_the_profile_of_srgb_changes_no_byte():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = open_image(encoded(PIXELS, icc_profile=profile))

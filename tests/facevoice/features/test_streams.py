@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -21,6 +22,19 @@ def encoded(samples, kind, rate_hz=RATE_HZ, **settings):
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format=kind, **settings)
     return file.getvalue()
+
+
+def aac(samples, kind):
+    """Samples as an open MP4 file or, of kind 'adts', as raw AAC."""
+    frame = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], "fltp", "mono")
+    frame.sample_rate = RATE_HZ
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as container:
+        stream = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    file.seek(0)
+    return file
 
 
 @pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3"])
@@ -51,6 +65,38 @@ def test_an_offset_alone_is_silent_at_any_rate(rate_hz, offset):
     assert error.value.reason == Reason.SILENT
 
 
+@pytest.mark.parametrize("trim_silence_db", [None, 40.0])
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+def test_a_slow_drift_is_silent_and_a_faint_sound_on_it_is_not(rate_hz, trim_silence_db):
+    settings = FeatureSettings(window_seconds=1.0, trim_silence_db=trim_silence_db)
+    drift = np.linspace(0.01, 0.02, 2 * rate_hz)
+    with pytest.raises(MediaError) as error:
+        read_window(io.BytesIO(encoded(drift, "WAV", rate_hz)), 0, settings)
+    assert error.value.reason == Reason.SILENT
+    hum = drift + 0.002 * np.sin(2 * np.pi * 150 / rate_hz * np.arange(2 * rate_hz))
+    assert read_window(io.BytesIO(encoded(hum, "WAV", rate_hz)), 0, settings).std() > 0.001
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+def test_a_click_in_silence_is_a_sound(rate_hz):
+    click = np.zeros(2 * rate_hz)
+    click[rate_hz // 2] = 0.5
+    assert read_window(io.BytesIO(encoded(click, "WAV", rate_hz)), 0, SETTINGS).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [(1, -1, 0, 0), (1, -1, 1, -1), (0.5, -1), (1, -1, 0.1, 0.1, 0.1, 0.1)],
+    ids=["of four", "two and two", "half", "of six"],
+)
+def test_a_voice_is_kept_if_some_channels_are_inverted(shares):
+    noise = np.random.default_rng(0).normal(0, 0.01, (len(SWEEP), len(shares)))
+    offset = np.linspace(0.05, 0.1, len(shares))  # of the microphones
+    clip = encoded(np.outer(SWEEP, shares) + noise + offset, "WAV")
+    window = read_window(io.BytesIO(clip), 0, SETTINGS)
+    assert abs(np.corrcoef(window, SWEEP[:RATE_HZ])[0, 1]) > 0.95
+
+
 @pytest.mark.parametrize("snr_db", [40, 25, 15])
 def test_a_voice_in_channels_of_opposite_polarity_is_kept(snr_db):
     noise = np.random.default_rng(0).normal(0, SWEEP.std() * 10 ** (-snr_db / 20), (len(SWEEP), 2))
@@ -64,6 +110,92 @@ def test_an_mp3_beside_a_file_of_macos_is_read(tmp_path):
     (tmp_path / "a.mp3").write_bytes(encoded(SWEEP, "MP3"))
     (tmp_path / "._a.mp3").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X" + bytes(4000))
     assert probe_audio(tmp_path / "a.mp3").samples == len(SWEEP)
+
+
+def without_length(kind):
+    """SWEEP as a program writes it to a pipe, without its length in the header."""
+    data = bytearray(encoded(SWEEP, kind))
+    if kind == "WAV":
+        place = data.index(b"data") + 4
+        data[4:8] = b"\xff" * 4
+        data[place : place + 4] = bytes(4)
+    elif kind == "FLAC":  # 36 bits from the middle of byte 21 on
+        data[21:26] = bytes([data[21] & 0xF0, 0, 0, 0, 0])
+    else:  # the first frame has the Xing header
+        data = data[data.index(b"\xff\xf3", 4) :]
+    return bytes(data)
+
+
+def frames_of(rate, count):
+    """`count` silent frames of 1152 samples at 48 kHz, of the bit rate with this index."""
+    size = 144 * (0, 32, 40, 48, 56, 64, 80, 96, 112, 128)[rate] // 48
+    return count * (bytes([0xFF, 0xFB, rate << 4 | 4, 0xC4]) + bytes(size - 4))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3"])
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)])
+def test_samples_of_files_without_a_length_are_counted_and_read(kind, tag):
+    file = io.BytesIO(without_length(kind) + (tag if kind == "MP3" else b""))
+    assert probe_audio(file).samples == pytest.approx(len(SWEEP), abs=2000)  # an MP3 has padding
+    file.seek(0)
+    window = read_window(file, 12_000, SETTINGS)
+    spectrum = abs(np.fft.rfft(window)) * abs(np.fft.rfft(SWEEP[12_000:28_000]))
+    assert spectrum.sum() > 0.8 * (len(window) * window.std() * SWEEP[12_000:28_000].std()) / 2
+
+
+@pytest.mark.parametrize("rates", [(9, 1), (1, 9)], ids=["falling", "rising"])
+def test_an_mp3_of_variable_bit_rate_without_a_xing_header_is_counted(rates):
+    head = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
+    data = head + frames_of(rates[0], 100) + frames_of(rates[1], 300)
+    assert soundfile.info(io.BytesIO(data)).frames != 400 * 1152
+    assert probe_audio(io.BytesIO(data)).samples == 400 * 1152
+    assert probe_audio(io.BytesIO(data + b"TAG" + bytes(125))).samples == 400 * 1152
+    assert probe_audio(io.BytesIO(data[:-10])).samples == 399 * 1152
+
+
+def test_a_truncated_mp3_has_the_length_of_its_frames():
+    data = encoded(SWEEP, "MP3")
+    cut = data[: len(data) * 3 // 5]
+    read = len(soundfile.read(io.BytesIO(cut))[0])
+    assert read - 2000 < probe_audio(io.BytesIO(cut)).samples <= read
+
+
+def test_raw_aac_is_counted():
+    silence_first = np.concatenate([0 * SWEEP, 0 * SWEEP, SWEEP])
+    file = aac(silence_first, "adts")
+    assert probe_audio(file).samples == pytest.approx(len(silence_first), abs=3072)
+
+
+def test_two_mp4_files_in_one_are_rejected():
+    data = aac(SWEEP, "mp4").getvalue()
+    assert probe_audio(io.BytesIO(data)).samples == pytest.approx(len(SWEEP), abs=1024)
+    with pytest.raises(MediaError, match="another MP4 file follows") as error:
+        probe_audio(io.BytesIO(data + data))
+    assert error.value.reason == Reason.UNREADABLE
+
+
+def test_two_wav_files_in_one_are_rejected():
+    with pytest.raises(MediaError) as error:
+        probe_audio(io.BytesIO(2 * encoded(SWEEP, "WAV")))
+    assert error.value.reason == Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3"])
+def test_a_window_may_lie_in_streams_of_different_channels(kind):
+    stereo = encoded(np.stack([SWEEP] * 2, axis=1), kind)
+    joined = io.BytesIO(encoded(SWEEP, kind) + stereo + encoded(SWEEP, kind))
+    alone = [soundfile.read(io.BytesIO(data))[0] for data in (encoded(SWEEP, kind), stereo)]
+    window = read_window(joined, len(alone[0]) - 8000, SETTINGS)
+    expected = np.concatenate([alone[0][-8000:], alone[1][:8000, 0]])
+    np.testing.assert_allclose(window, expected, atol=1e-2)
+
+
+def test_the_first_of_equal_flac_streams_is_read_from_its_own_samples():
+    """libFLAC would find the last sample of the first one in the second one."""
+    one, two = SWEEP, SWEEP[::-1]
+    joined = io.BytesIO(encoded(one, "FLAC") + encoded(two, "FLAC"))
+    window = read_window(joined, 15_000, SETTINGS)
+    np.testing.assert_allclose(window, one[15_000:31_000], atol=2**-15)
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the shared media are not there")
