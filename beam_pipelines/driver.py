@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from beam_pipelines import manifest_builder, messages
 from beam_pipelines.card import card_html
+from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, find_people
 from beam_pipelines.corpus.split_file import apply_split_file
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import add_build, add_planning
@@ -104,6 +106,7 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
         ):
             run_pipeline(pipeline, log)
         summary = output_dir.read_plan_summary(scratch_job.output) or PlanSummary()
+    summary += _outside_of_people(job)
     if not summary.shards:
         raise BuildError(
             messages.no_pairs_message(
@@ -125,6 +128,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
       BuildError: there is no pair, or too much is rejected or missing.
     """
     summary, results, leaks, duplicates = _read_results(job.output)
+    summary += _outside_of_people(job)
     rejects = manifest_builder.unique_rejects(summary, results)
     manifest = manifest_builder.build_manifest(
         results,
@@ -183,6 +187,12 @@ def _read_results(
             f"missing in {output}; run the same command again."
         )
     return summary, results, leaks, find_duplicates(index, store)
+
+
+def _outside_of_people(job: Job) -> PlanSummary:
+    """Returns a plan summary of the files that are in no person's directory."""
+    trees = tree_at(job.faces_root), tree_at(job.audio_root)
+    return PlanSummary(ignored=ignored_at_roots(*trees))
 
 
 def _sha256(file: Path | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from beam_pipelines.corpus.ignored import HIDDEN, Ignored
+from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
@@ -256,7 +256,7 @@ def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
         if of_kind := [each for each in ignored if each.kind == kind]:
             total = counted(sum(each.files for each in of_kind), "file")
             reasons = ", ".join(_ignored_reason(each) for each in of_kind)
-            lines.append(f"{total} of {flag} ignored, not {wanted}s by name: {reasons}")
+            lines.append(f"{total} of {flag} ignored, not {wanted}s by name or place: {reasons}")
     return lines
 
 
@@ -264,6 +264,8 @@ def _ignored_reason(ignored: Ignored) -> str:
     """Returns a number with its reason, such as "3 .txt" or "20 .mp4 (videos)"."""
     if ignored.reason == HIDDEN:
         return f"{ignored.files} hidden"
+    if ignored.reason == OUTSIDE:
+        return f"{ignored.files} outside of the directories of people"
     if ignored.reason.endswith("/"):
         return f"{ignored.files} in {printable(ignored.reason)}"
     if not ignored.reason:

@@ -140,6 +140,16 @@ def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles
     )
 
 
+def ignored_at_roots(face_tree: Tree, audio_tree: Tree) -> tuple[Ignored, ...]:
+    """Returns the files of both trees that are in no person's directory."""
+    return tuple(
+        Ignored(kind, reason, files)
+        for kind, tree in ((FACE, face_tree), (CLIP, audio_tree))
+        for reason, files in sorted(tree.ignored().items())
+        if files
+    )
+
+
 def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
     """Reads the headers of one person's clips."""
     clips, rejects = [], []
