@@ -40,8 +40,8 @@ class Ignored:
 
     Attributes:
       kind: FACE or CLIP, the tree in which they are.
-      reason: HIDDEN, OUTSIDE of the directories of people, an extension such as ".txt" ("" for names
-        without one), or the name of a directory followed by a slash, such as "@eaDir/".
+      reason: HIDDEN, OUTSIDE of the directories of people, an extension such as ".txt" ("" for
+        names without one), or the name of a directory with a slash, such as "@eaDir/".
       files: number of files.
     """
 
