@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.corpus.people import FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
+from beam_pipelines.shards.fingerprints import DETECTOR_PACKAGE, DETECTOR_WEIGHTS
 from beam_pipelines.shards.replaced_shards import ReplacedShards
+from facevoice.features import FeatureSettings
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
@@ -35,6 +37,27 @@ def people_line(found: FoundPeople, persons: int | None) -> str:
             f"of audio have no counterpart"
         )
     return line
+
+
+def detector_line(
+    features: FeatureSettings, requested: str | None, software: Mapping[str, str]
+) -> str:
+    """Returns a line about how faces are cropped, for a dry run.
+
+    Args:
+      features: the settings of the build.
+      requested: the value of --face_detector; None if the corpus decided.
+      software: packages and weights of the build.
+    """
+    name = features.face_detector
+    why = "--face_detector" if requested else "by the corpus; --face_detector selects another"
+    if name == "none":
+        return f"no face detector: the centre of each image is cropped ({why})"
+    versions = ", ".join(
+        f"{package} {software[package]}" for package in (DETECTOR_PACKAGE, DETECTOR_WEIGHTS)
+    )
+    several = "the largest face" if features.several_faces == "largest" else "rejected"
+    return f"face detector {name} ({why}), with {versions}; images of several faces: {several}"
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:

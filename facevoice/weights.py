@@ -22,7 +22,7 @@ from tfdata.command_line import Parser, run
 from tfdata.errors import FaceVoiceError
 from tfdata.storage.files import open_regular, replace_file
 
-ADVICE = "fetch it with 'python -m facevoice.weights' (or 'make weights')"
+ADVICE = "fetch them with 'python -m facevoice.weights' (or 'make weights')"
 
 
 class WeightsError(FaceVoiceError):
@@ -97,17 +97,18 @@ def read_weights(archive: Archive, name: str) -> bytes:
         with open_regular(path) as file:
             content = file.read()
     except OSError as error:
-        raise WeightsError(
-            f"The weights {path} cannot be read ({error.strerror}); {ADVICE}."
-        ) from (None)
+        reason = error.strerror
+        raise WeightsError(f"The weights {path} cannot be read ({reason}); {ADVICE}.") from None
     if _sha256(content) != expected:
         raise WeightsError(f"The weights {path} are damaged (wrong SHA-256); {ADVICE}.")
     return content
 
 
-def weights_digest(archive: Archive) -> str:
-    """Returns a digest of the files of an archive, whether they are there or not."""
-    return _sha256("".join(sorted(archive.files.values())).encode())[:16]
+def weights_digest(archive: Archive) -> str | None:
+    """Returns a digest of the files of an archive, or None unless all are there and whole."""
+    if not is_complete(archive):
+        return None
+    return _sha256("".join(archive.files.values()).encode())[:16]
 
 
 def is_complete(archive: Archive) -> bool:

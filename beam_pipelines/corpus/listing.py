@@ -127,9 +127,14 @@ def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
 def session_of(path_below_identity: str, kind: str) -> str:
     """Returns the video of a file; a first directory such as `1.6` of a face is skipped."""
     *folders, name = (part for part in path_below_identity.split("/") if part not in ("", "."))
-    if kind == FACE and len(folders) > 1 and _CROP_FACTOR.fullmatch(folders[0]):
+    if kind == FACE and len(folders) > 1 and is_crop_level(folders[0]):
         folders = folders[1:]
     return "/".join(folders) or PurePosixPath(name).stem
+
+
+def is_crop_level(folder: str) -> bool:
+    """Returns whether a folder is a level of VoxCeleb's crops, such as `1.6`."""
+    return _CROP_FACTOR.fullmatch(folder) is not None
 
 
 def _list(tree: Tree, folder: str, kind: str) -> tuple[tuple[MediaFile, ...], tuple[Reject, ...]]:

@@ -59,6 +59,11 @@ class Detections:
     points: Floats
     scores: Floats
 
+    def scaled(self, x: float, y: float) -> Detections:
+        """Returns the detections with their coordinates multiplied."""
+        factors = np.array([x, y], np.float32)
+        return Detections(self.boxes * np.tile(factors, 2), self.points * factors, self.scores)
+
     def __len__(self) -> int:
         return len(self.scores)
 
