@@ -35,9 +35,9 @@ from facevoice.weights import BLAZEFACE, read_weights
 from tfdata.errors import FaceVoiceError
 
 # Scores from 0 to 1; docs/features.md shows what is found and what is not at other thresholds.
-MIN_SCORE = 0.5
-CERTAIN_SCORE = 0.75  # of the short-range model; above it, the full-range model need not agree
-CANDIDATE_SCORE = 0.3  # of the full-range model, whose candidates both models must confirm
+MIN_SCORE = 0.5  # of a face
+CERTAIN_SCORE = 0.75  # of the short-range model, for a face that the full-range model need not find
+CANDIDATE_SCORE = 0.3  # of the full-range model, for what both models look at in a close-up
 # A face whose box is a smaller fraction of the longer side is looked at again in a close-up.
 SMALL_FACE = 0.3
 CLOSE_UP = 2.0  # side of a close-up of the short-range model, in sides of the box
@@ -93,7 +93,7 @@ def detect_faces(image: Image.Image, thorough: bool = False) -> Detections:
       DetectorError, WeightsError: as `check_detector`.
     """
     whole = Region.around(np.array([0, 0, *image.size], np.float32), 1.0)
-    found = _confirm(image, _run(SHORT_RANGE, image, whole), CERTAIN_SCORE)
+    found = _confirm(image, _run(SHORT_RANGE, image, whole))
     if len(found) and not thorough:
         return found
     return distinct([found, _search(image, whole)])
@@ -128,27 +128,31 @@ def distinct(found: Sequence[Detections]) -> Detections:
 
 def _search(image: Image.Image, region: Region) -> Detections:
     """Returns the faces that the full-range model finds in a region and both models confirm."""
-    return _confirm(image, _run(FULL_RANGE, image, region, CANDIDATE_SCORE), math.inf)
+    return _confirm(image, _run(FULL_RANGE, image, region, CANDIDATE_SCORE), strict=True)
 
 
-def _confirm(image: Image.Image, candidates: Detections, certain: float) -> Detections:
+def _confirm(image: Image.Image, candidates: Detections, strict: bool = False) -> Detections:
     """Returns the candidates that are faces, as they are seen in a close-up.
 
-    Args:
-      image: the picture.
-      candidates: detections in the picture.
-      certain: score from which a candidate that is not small needs no close-up, and one in a
-        close-up of the short-range model is not confirmed by the full-range model.
+    In a close-up, a face must be certain to the short-range model, or be found by both models. If
+    `strict`, both must be true. A candidate that is certain, and not small, needs no close-up
+    unless `strict`.
     """
     faces = []
     for index, box in enumerate(candidates.boxes):
-        candidate = candidates[[index]]
-        if candidates.scores[index] < certain or _is_small(box, image):
-            candidate = _match(SHORT_RANGE, image, box, CLOSE_UP)
-            if len(candidate) and candidate.scores[0] < certain:
-                confirming = _match(FULL_RANGE, image, candidate.boxes[0], CONFIRMING_CLOSE_UP)
-                candidate = candidate[: len(confirming)]
-        faces.append(candidate)
+        face = candidates[[index]]
+        if strict or face.scores[0] < CERTAIN_SCORE or _is_small(box, image):
+            face = _match(SHORT_RANGE, image, box, CLOSE_UP)
+            if not len(face):
+                continue
+            certain = face.scores[0] >= CERTAIN_SCORE
+            if strict and not certain:
+                continue
+            if (strict or not certain) and not len(
+                _match(FULL_RANGE, image, face.boxes[0], CONFIRMING_CLOSE_UP)
+            ):
+                continue
+        faces.append(face)
     return distinct(faces)
 
 
