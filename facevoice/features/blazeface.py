@@ -14,11 +14,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdata.schema import POINT_NAMES
+
 Floats = NDArray[np.float32]
 
-# The order of a detection's points. Right and left are the person's own: the right eye is on the
-# left side of a picture.
-POINTS = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 SCORE_CLIP = 100.0  # `score_clipping_thresh`, of raw scores
 SUPPRESSION_OVERLAP = 0.3  # `min_suppression_threshold`, intersection over union
 
@@ -51,7 +50,7 @@ class Detections:
 
     Attributes:
       boxes: [faces, 4], left, top, right, bottom.
-      points: [faces, 6, 2], x and y of POINTS.
+      points: [faces, 6, 2], x and y of POINT_NAMES.
       scores: [faces], 0 to 1.
     """
 
@@ -72,7 +71,7 @@ class Detections:
         """Returns the faces of several detections, in their order."""
         none = Detections(
             np.zeros((0, 4), np.float32),
-            np.zeros((0, len(POINTS), 2), np.float32),
+            np.zeros((0, len(POINT_NAMES), 2), np.float32),
             np.zeros(0, np.float32),
         )
         parts = [none, *parts]

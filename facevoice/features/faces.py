@@ -17,10 +17,11 @@ from PIL import Image
 
 from facevoice.features import face_detection
 from facevoice.features.alignment import Similarity, crop_places, fit_similarity, resample
-from facevoice.features.blazeface import POINTS, Detections
+from facevoice.features.blazeface import Detections
 from facevoice.features.image_decoding import open_image, stored_pixels
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
+from tfdata.schema import POINT_NAMES, DetectedFace
 
 MIN_CROP_PX = 16
 # A large JPEG is decoded at a reduced size, with at least this many pixels for each pixel of the
@@ -29,7 +30,7 @@ MIN_CROP_PX = 16
 DECODE_OVERSAMPLING = 3
 # Pixels along the shorter side with which a face is searched, except for small faces.
 SEARCH_PX = 512
-ALIGNED = [POINTS.index(name) for name in ("right_eye", "left_eye", "mouth")]
+ALIGNED = [POINT_NAMES.index(name) for name in ("right_eye", "left_eye", "mouth")]
 # Standard deviation of the luminance, of 255. An image of one colour with camera noise, JPEG
 # artefacts or a speck stays below 3; the lowest contrast of 1,000 real and drawn faces is 17.
 MIN_CONTRAST = 3.0
@@ -45,12 +46,11 @@ class FaceImage:
 
     Attributes:
       pixels: uint8 [image_size, image_size, 3], RGB.
-      detection: the face, in fractions of the width and height of the upright image; None without a
-        face detector.
+      detected: where the face is in the image file; None without a face detector.
     """
 
     pixels: NDArray[np.uint8]
-    detection: Detections | None = None
+    detected: DetectedFace | None = None
 
 
 def read_face(
@@ -75,9 +75,9 @@ def read_face(
 def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings) -> FaceImage:
     """Returns a face image and where the face is in its source; see `read_face`."""
     if settings.face_detector == "none":
-        face, detection = _centred_crop(source, settings), None
+        face, detected = _centred_crop(source, settings), None
     else:
-        face, detection = _aligned_crop(source, settings)
+        face, detected = _aligned_crop(source, settings)
     pixels = np.asarray(face)
     if not _has_contrast(pixels):
         mean, contrast = _luminance_statistics(face)
@@ -85,7 +85,7 @@ def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSet
             raise MediaError(
                 Reason.BLANK, f"luminance is {mean:.0f} of 255, give or take {contrast:.1f}"
             )
-    return FaceImage(pixels, detection)
+    return FaceImage(pixels, detected)
 
 
 def _centred_crop(
@@ -108,8 +108,8 @@ def _centred_crop(
 
 def _aligned_crop(
     source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> tuple[Image.Image, Detections]:
-    """Returns the crop whose eyes and mouth are at `aligned_points`, and the detection.
+) -> tuple[Image.Image, DetectedFace]:
+    """Returns the crop whose eyes and mouth are at `aligned_points`, and where it was found.
 
     A large JPEG is decoded at a reduced size to search the face, and then with as many pixels as
     the crop needs.
@@ -124,7 +124,8 @@ def _aligned_crop(
         image, to_crop = larger, _fit(face, settings)
     _check_side(settings.image_size / to_crop.scale, image)
     crop = resample(image, to_crop, settings.image_size)
-    return crop, face.scaled(1 / image.width, 1 / image.height)
+    found = face.scaled(1 / image.width, 1 / image.height)
+    return crop, DetectedFace(found.boxes[0], found.points[0], float(found.scores[0]))
 
 
 def _find_face(

@@ -14,11 +14,14 @@ from PIL import Image
 from beam_pipelines.build import main
 from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import fingerprints
-from facevoice.features import FeatureSettings, read_face
+from facevoice.features import FeatureSettings, extract_face, read_face
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from tests.conftest import ONE_PROCESS, SMALL, write_clip
 from tests.tools import read_records
+from tfdata import load_manifest
+from tfdata.examples import read_examples
+from tfdata.schema import POINT_NAMES
 
 FLAGS = [flag for flag in SMALL if not flag.startswith("--face_detector")]
 FLAGS += ["--split_fractions=100,0,0"]
@@ -99,6 +102,17 @@ def test_the_manifest_records_the_detector(dataset):
     assert fields["features"]["several_faces"] == "largest"
     assert fields["features"]["aligned_points"] == list(SETTINGS.aligned_points)
     assert {"ai-edge-litert", "blazeface-weights"} <= fields["software"].keys()
+
+
+def test_records_have_box_points_and_score(dataset, corpus):
+    described = manifest(dataset)["record"]["features"]
+    assert described["face_points"]["rows"] == list(POINT_NAMES)
+    opened = load_manifest(dataset)
+    for example in read_examples(dataset, opened, opened.shards):
+        expected = extract_face(corpus / "faces" / example.face_source, SETTINGS).detected
+        np.testing.assert_array_equal(example.face.box, expected.box)
+        np.testing.assert_array_equal(example.face.points, expected.points)
+        assert example.face.score == expected.score
 
 
 def test_photographs_of_several_people_are_rejected_if_asked(corpus, tmp_path):

@@ -27,10 +27,10 @@ from facevoice.features import (
     face_detection,
     read_face,
 )
-from facevoice.features.blazeface import POINTS
 from facevoice.features.face_detection import detect_faces, tiles
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
+from tfdata.schema import POINT_NAMES
 
 ROOT = Path(__file__).parents[3]
 REAL = sorted((ROOT.parent / "shared" / "data" / "voxreal10").glob("unzippedFaces/*/1.6/*/*.jpg"))
@@ -71,10 +71,6 @@ def encoded(picture, kind="PNG", **options):
     return file
 
 
-def pixels_of(detection, size):
-    return detection.scaled(*size)
-
-
 def difference(one, other):
     return np.abs(one.astype(int) - other).mean()
 
@@ -90,13 +86,13 @@ def reason(source, settings=ALIGNED):
 
 
 def test_eyes_and_mouth_of_a_photograph_are_found():
-    found = extract_face(PHOTOGRAPH, ALIGNED).detection.scaled(512, 600)
+    found = extract_face(PHOTOGRAPH, ALIGNED).detected
     for name, place in EYES_AND_MOUTH.items():
-        assert np.hypot(*(found.points[0, POINTS.index(name)] - place)) < 12, name
-    left, top, right, bottom = found.boxes[0]
+        assert np.hypot(*(found.points[POINT_NAMES.index(name)] * (512, 600) - place)) < 12, name
+    left, top, right, bottom = found.box * (512, 600, 512, 600)
     assert 150 < left < 220 < 300 < right < 375
     assert 80 < top < 170 < 255 < bottom < 350
-    assert found.scores[0] > 0.75
+    assert found.score > 0.75
 
 
 def test_the_crop_does_not_depend_on_where_the_face_is():
@@ -112,7 +108,9 @@ def test_the_points_are_at_their_places_in_the_crop():
     picture = scene((640, 480), (3, 200, 400, 100, 15))
     crop = Image.fromarray(read_face(encoded(picture), FeatureSettings(face_detector="blazeface")))
     found = detect_faces(crop).scaled(1 / 128, 1 / 128)
-    places = found.points[0, [POINTS.index(name) for name in ("right_eye", "left_eye", "mouth")]]
+    places = found.points[
+        0, [POINT_NAMES.index(name) for name in ("right_eye", "left_eye", "mouth")]
+    ]
     expected = (np.reshape(ALIGNED.aligned_points, (3, 2)) - 0.5) / ALIGNED.face_crop + 0.5
     np.testing.assert_allclose(places, expected, atol=0.05)
 
@@ -128,8 +126,8 @@ def test_face_crop_widens_the_crop():
 def test_a_small_face_in_a_picture_of_12_megapixels_is_found():
     picture = scene((4000, 3000), (5, 110, 2710, 1930, 0))  # a face of 80 pixels
     for file in (encoded(picture, "JPEG", quality=90),):
-        found = pixels_of(extract_face(file, ALIGNED).detection, picture.size)
-        x, y = found.boxes[0].reshape(2, 2).mean(axis=0)
+        found = extract_face(file, ALIGNED).detected
+        x, y = found.box.reshape(2, 2).mean(axis=0) * picture.size
         assert abs(x - 2760) < 30
         assert abs(y - 1990) < 30
 
@@ -181,7 +179,7 @@ def test_the_orientation_of_a_photograph_is_applied():
     turned = encoded(picture.transpose(Image.Transpose.ROTATE_90), exif=exif)
     found, upright = (extract_face(file, ALIGNED) for file in (turned, encoded(picture)))
     np.testing.assert_array_equal(found.pixels, upright.pixels)
-    np.testing.assert_array_equal(found.detection.boxes, upright.detection.boxes)
+    np.testing.assert_array_equal(found.detected.box, upright.detected.box)
 
 
 def test_threads_give_equal_bytes():
@@ -233,7 +231,7 @@ def test_the_detector_prints_nothing_and_needs_no_tensorflow():
 def test_every_real_crop_has_a_face():
     sample = REAL[::20]
     for path in sample:
-        left, top, right, bottom = extract_face(path, ALIGNED).detection.boxes[0]
+        left, top, right, bottom = extract_face(path, ALIGNED).detected.box
         assert left < 0.5 < right
         assert top < 0.6 < bottom
         assert right - left > 0.4
