@@ -162,6 +162,10 @@ class Manifest:
         head = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "record": describe_record(self.image_shape, self.spectrogram_shape),
+            "record": describe_record(
+                self.image_shape,
+                self.spectrogram_shape,
+                detected_faces=self.features.get("face_detector", "none") != "none",
+            ),
         }
         return json.dumps(head | fields, indent=1, ensure_ascii=False) + "\n"

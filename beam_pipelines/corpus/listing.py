@@ -177,7 +177,7 @@ def find_crop_folder(faces: list[str], clips: list[str]) -> str:
       faces, clips: paths of one person's files, below the person's directories.
     """
     below = {path.partition("/")[0] for path in faces if "/" in path}
-    if len(below) != 1 or not _CROP_FACTOR.fullmatch(folder := below.pop()):
+    if len(below) != 1 or not is_crop_level(folder := below.pop()):
         return ""
     return "" if any(path.startswith(f"{folder}/") for path in clips) else folder
 
@@ -188,6 +188,11 @@ def session_of(path_below_identity: str, crop_folder: str = "") -> str:
     if len(folders) > 1 and folders[0] == crop_folder:
         folders = folders[1:]
     return normalize("/".join(folders) or PurePosixPath(name).stem)
+
+
+def is_crop_level(folder: str) -> bool:
+    """Returns whether a folder may be a level of VoxCeleb's crops, such as `1.6`."""
+    return _CROP_FACTOR.fullmatch(folder) is not None
 
 
 @dataclass
