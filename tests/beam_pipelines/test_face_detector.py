@@ -15,6 +15,7 @@ from beam_pipelines.build import main
 from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import fingerprints
 from facevoice.features import FeatureSettings, extract_face, read_face
+from facevoice.inspection.examples import feature_settings
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from tests.conftest import ONE_PROCESS, SMALL, write_clip
@@ -84,10 +85,12 @@ def rejects(dataset):
 
 
 def test_photographs_are_searched_by_default(dataset, corpus):
+    settings = feature_settings(load_manifest(dataset))  # those that predictions use
+    assert settings.face_detector == "blazeface"
     found = images(dataset)
     assert found
     for source, image in found.items():
-        np.testing.assert_array_equal(image, read_face(corpus / "faces" / source, SETTINGS))
+        np.testing.assert_array_equal(image, read_face(corpus / "faces" / source, settings))
 
 
 def test_a_photograph_without_a_face_is_rejected_and_replaced(dataset):
