@@ -1,4 +1,5 @@
 # make demo        set up, build the sample dataset, train, print the report's path
+# make weights     set up, fetch the weights of the face detectors (once; needs the network)
 # make test        set up, run the tests
 # make test-slow   set up, fetch Flink, run the slow tests (minutes) and the tests on Flink
 # make flink-test  set up, fetch Flink (once; needs the network, Java and Maven), run the tests on it
@@ -14,9 +15,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: setup demo test flink-test test-slow lint bench bench-quick lock clean
+.PHONY: setup weights demo test flink-test test-slow lint bench bench-quick lock clean
 
-setup: .venv/.complete
+setup: .venv/.complete weights
+
+# Does nothing, without the network, where the weights are complete.
+weights: .venv/.complete
+	@$(BIN)/python -m facevoice.weights
 
 .venv/.complete: requirements.lock setup.py
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
@@ -60,7 +65,7 @@ bench-quick: setup
 lock:
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/pip install uv
-	build/lock/bin/uv pip compile setup.py --extra train --extra dev --universal \
+	build/lock/bin/uv pip compile setup.py --extra train --extra faces --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --output-file requirements.lock
 

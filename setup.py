@@ -1,14 +1,16 @@
 """Packaging of FaceVoice. Beam runners install their workers from it: `--setup_file ./setup.py`.
 
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
-reads datasets and trains, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use s3:// URLs,
-`[dev]` tests and lints. requirements.lock pins the versions of all of them.
+reads datasets and trains, `[faces]` detects faces, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets
+Beam use s3:// URLs, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# Runs the face detectors; their weights come with `python -m facevoice.weights`.
+LITERT = ["ai-edge-litert>=2.3,<3", "backports.strenum<1.3"]  # 1.3 is for Python below 3.11
 PYAV = "av>=14,<19"  # 19 dropped Python 3.11
 # Model files may be untrusted, so Keras' safe mode must be sound. 3.15.1 fixes CVE-2025-1550,
 # -8747, -9905, -9906, -12058 and -12060, CVE-2026-0897, -1462, -1669 and -12481
@@ -69,8 +71,19 @@ setup(
             "tensorflow==2.16.2",
             "tensorflow-io==0.37.1",
         ],
+        "faces": LITERT,
         "m4a": [PYAV],
         "s3": [S3],
-        "dev": [PYAV, S3, *S3_SERVER, "import-linter", "mypy", "pytest", "pytest-xdist", "ruff"],
+        "dev": [
+            *LITERT,
+            PYAV,
+            S3,
+            *S3_SERVER,
+            "import-linter",
+            "mypy",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+        ],
     },
 )

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from tqdm import tqdm
 
 from beam_pipelines import manifest_builder, messages
 from beam_pipelines.card import card_html
-from beam_pipelines.corpus.people import FoundPeople, find_people
+from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
+from beam_pipelines.corpus.listing import ignored_at_roots
+from beam_pipelines.corpus.people import FoundPeople, Person, find_people
 from beam_pipelines.corpus.split_file import apply_split_file
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import add_build, add_planning
@@ -53,6 +57,7 @@ def build(arguments: Arguments) -> None:
     if arguments.split_file:
         listed = apply_split_file(found.people, arguments.split_file)
         found = replace(found, people=listed, not_in_split_file=len(found.people) - len(listed))
+    arguments = _with_detector(arguments, faces, found.people)
     job = Job(
         faces_root=_absolute(faces),
         audio_root=_absolute(audio),
@@ -61,7 +66,7 @@ def build(arguments: Arguments) -> None:
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
-        software=software(),
+        software=software(arguments.features.face_detector),
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -91,6 +96,16 @@ def build(arguments: Arguments) -> None:
     say(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
 
 
+def _with_detector(arguments: Arguments, faces: Place, people: Sequence[Person]) -> Arguments:
+    """Returns the arguments with the face detector of the build, after checking that it runs."""
+    name = arguments.face_detector
+    if name is None:
+        name = "none" if arguments.faces is None else default_detector(faces, people)
+    features = replace(arguments.features, face_detector=name)
+    check_detector_settings(features)
+    return replace(arguments, features=features)
+
+
 def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     """Plans in this process, on any runner, and leaves no files."""
     with tempfile.TemporaryDirectory(prefix="facevoice-") as scratch:
@@ -104,6 +119,7 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
         ):
             run_pipeline(pipeline, log)
         summary = output_dir.read_plan_summary(scratch_job.output) or PlanSummary()
+    summary += _outside_of_people(job)
     if not summary.shards:
         raise BuildError(
             messages.no_pairs_message(
@@ -113,6 +129,7 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     existing = existing_shards(job.output, summary.shards)
     people = messages.people_line(found, arguments.plan.persons)
     say(f"Plan of {arguments.output} from {people}:")
+    say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")
@@ -125,6 +142,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
       BuildError: there is no pair, or too much is rejected or missing.
     """
     summary, results, leaks, duplicates = _read_results(job.output)
+    summary += _outside_of_people(job)
     rejects = manifest_builder.unique_rejects(summary, results)
     manifest = manifest_builder.build_manifest(
         results,
@@ -183,6 +201,12 @@ def _read_results(
             f"missing in {output}; run the same command again."
         )
     return summary, results, leaks, find_duplicates(index, store)
+
+
+def _outside_of_people(job: Job) -> PlanSummary:
+    """Returns a plan summary of the files that are in no person's directory."""
+    trees = tree_at(job.faces_root), tree_at(job.audio_root)
+    return PlanSummary(ignored=ignored_at_roots(*trees))
 
 
 def _sha256(file: Path | None) -> str | None:

@@ -42,7 +42,7 @@ def build_manifest(
     missing = missing_pairs(summary, results)
     planned = [summary.people[identity] for identity in with_pairs]
     return Manifest(
-        features=asdict(features),
+        features=features.recorded(),
         plan=_plan_fields(plan, split_file_sha256),
         image_shape=features.image_shape,
         spectrogram_shape=features.spectrogram_shape,
@@ -75,7 +75,7 @@ def build_manifest(
             for split, leak in leaks.items()
         },
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
-        software=software(),
+        software=software(features.face_detector),
         preprocessing_revision=settings.PREPROCESSING_REVISION,
         duplicates=replace(duplicates.counts, dropped=summary.dropped),
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from beam_pipelines.corpus.ignored import HIDDEN, Ignored
+from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import MAX_EXAMPLES, FoundDuplicates
+from beam_pipelines.shards.fingerprints import DETECTOR_PACKAGE, DETECTOR_WEIGHTS
 from beam_pipelines.shards.replaced_shards import ReplacedShards
+from facevoice.features import FeatureSettings
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
@@ -73,6 +75,27 @@ def _without_counterpart(found: FoundPeople) -> list[str]:
         else:
             names.append(face)
     return sorted(names, key=lambda name: "did you mean" not in name) + audio
+
+
+def detector_line(
+    features: FeatureSettings, requested: str | None, software: Mapping[str, str]
+) -> str:
+    """Returns a line about how faces are cropped, for a dry run.
+
+    Args:
+      features: the settings of the build.
+      requested: the value of --face_detector; None if the corpus decided.
+      software: packages and weights of the build.
+    """
+    name = features.face_detector
+    why = "--face_detector" if requested else "by the corpus; --face_detector selects another"
+    if name == "none":
+        return f"no face detector: the centre of each image is cropped ({why})"
+    versions = ", ".join(
+        f"{package} {software[package]}" for package in (DETECTOR_PACKAGE, DETECTOR_WEIGHTS)
+    )
+    several = "the largest face" if features.several_faces == "largest" else "rejected"
+    return f"face detector {name} ({why}), with {versions}; images of several faces: {several}"
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:
@@ -256,7 +279,7 @@ def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
         if of_kind := [each for each in ignored if each.kind == kind]:
             total = counted(sum(each.files for each in of_kind), "file")
             reasons = ", ".join(_ignored_reason(each) for each in of_kind)
-            lines.append(f"{total} of {flag} ignored, not {wanted}s by name: {reasons}")
+            lines.append(f"{total} of {flag} ignored, not {wanted}s by name or place: {reasons}")
     return lines
 
 
@@ -264,6 +287,8 @@ def _ignored_reason(ignored: Ignored) -> str:
     """Returns a number with its reason, such as "3 .txt" or "20 .mp4 (videos)"."""
     if ignored.reason == HIDDEN:
         return f"{ignored.files} hidden"
+    if ignored.reason == OUTSIDE:
+        return f"{ignored.files} outside of the directories of people"
     if ignored.reason.endswith("/"):
         return f"{ignored.files} in {printable(ignored.reason)}"
     if not ignored.reason:

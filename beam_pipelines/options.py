@@ -41,7 +41,11 @@ Apache Beam are accepted. Options that only a remote runner knows follow a bare 
 
 @dataclass(frozen=True)
 class Arguments:
-    """A validated command line; `faces` and `audio` are None for the sample corpus."""
+    """A validated command line.
+
+    `faces` and `audio` are None for the sample corpus, and `face_detector` is None where the corpus
+    decides; until then, that of `features` is 'none'.
+    """
 
     faces: Place | None
     audio: Place | None
@@ -53,6 +57,7 @@ class Arguments:
     max_reject_fraction: float
     keep_replaced_hours: float
     features: FeatureSettings
+    face_detector: str | None
     plan: PlanSettings
     runner: str
     preflight_seconds: int
@@ -134,6 +139,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
     )
     _add_settings(selection, PlanSettings)
     _add_settings(parser.add_argument_group("face images and spectrograms"), FeatureSettings)
+    parser.set_defaults(face_detector=None)  # depends on the corpus
 
     before_dashes, remote_flags = _split_at_bare_dashes(argv)
     found, rest = parser.parse_known_args(before_dashes)
@@ -142,6 +148,8 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         parser.error("only one of --faces and --audio is given; give both or neither.")
     if found.meta and not found.faces:
         parser.error("--meta is given without a corpus; give --faces and --audio too.")
+    face_detector = found.face_detector
+    found.face_detector = face_detector or "none"
     try:
         features, plan = _settings(found, FeatureSettings), _settings(found, PlanSettings)
     except ValueError as error:
@@ -158,6 +166,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         keep_replaced_hours=found.keep_replaced_hours,
         output=_with_flags(found.output, beam_flags) or (OWN_DATA if found.faces else SAMPLE_DATA),
         features=features,
+        face_detector=face_detector,
         plan=plan,
         runner=found.runner,
         preflight_seconds=found.preflight_seconds,
@@ -214,7 +223,7 @@ def _add_settings(group: argparse._ArgumentGroup, settings: type) -> None:
     for field in dataclasses.fields(settings):
         text = field.metadata["help"]
         if field.default not in (None, ()):
-            shown = field.default
+            shown = field.metadata["shown"] or field.default
             if isinstance(shown, tuple):
                 shown = ",".join(f"{value:g}" for value in shown)
             text += f" (default: {shown})"

@@ -26,6 +26,7 @@ SMALL = [
     "--frames=8",
     "--fft_size=256",
     "--num_shards=2",
+    "--face_detector=none",
 ]
 ONE_PROCESS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 

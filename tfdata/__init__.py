@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfdata.errors import DatasetError
-from tfdata.manifest import Manifest, load_manifest
+from tfdata.manifest import Manifest
+from tfdata.manifest_reader import load_manifest
 
 if TYPE_CHECKING:
     from tfdata.loader import load

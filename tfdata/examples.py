@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from tfdata.schema import (
     SESSION,
     SPECTROGRAM,
     WINDOW_START,
+    DetectedFace,
 )
 
 
@@ -42,6 +43,7 @@ class Example:
       face_source: path of the image file below the directory of face images.
       audio_source: path of the clip below the directory of clips.
       window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
+      face: where the face is in its image file; None without a face detector.
     """
 
     image: NDArray[np.uint8]
@@ -52,6 +54,7 @@ class Example:
     face_source: str
     audio_source: str
     window_start_samples: int
+    face: DetectedFace | None = field(default=None, kw_only=True)
 
 
 def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Example:
@@ -70,6 +73,7 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         face_source=_text(record, FACE_SOURCE),
         audio_source=_text(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
+        face=DetectedFace.from_record(record),
     )
 
 

@@ -14,7 +14,8 @@ from tfdata.data_service import distribute
 from tfdata.errors import DatasetError
 from tfdata.labels import label_lookup
 from tfdata.local_copy import copy_shards
-from tfdata.manifest import Manifest, check_shard_sizes, load_manifest
+from tfdata.manifest import Manifest
+from tfdata.manifest_reader import check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import recover_shards
 from tfdata.schema import IDENTITY, IMAGE, KEY, SPECTROGRAM, SPLITS

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tfdata.command_line import say
 from tfdata.errors import DatasetError
-from tfdata.manifest import Manifest, Shard, load_manifest, missing_shard
+from tfdata.manifest import Manifest, Shard
+from tfdata.manifest_reader import load_manifest, missing_shard
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.base import StorageError, is_address
 from tfdata.storage.factory import storage_at

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tfdata.errors import DatasetError
-from tfdata.manifest import Manifest, Shard, missing_shard
+from tfdata.manifest import Manifest, Shard
+from tfdata.manifest_reader import missing_shard
 from tfdata.storage.files import open_regular
 from tfdata.tfrecord import parse_example
 from tfdata.tfrecord_recovery import Fault, Record, scan

@@ -10,7 +10,8 @@ from collections import deque
 from pathlib import Path
 
 from tfdata.errors import DatasetError
-from tfdata.manifest import Manifest, Shard, check_shard_sizes, is_rebuilt, missing_shard
+from tfdata.manifest import Manifest, Shard
+from tfdata.manifest_reader import check_shard_sizes, is_rebuilt, missing_shard
 from tfdata.record_reader import ShardLoss, salvage_records
 from tfdata.storage.files import create_file
 from tfdata.text import printable

@@ -6,6 +6,8 @@ FORMAT_VERSION is raised when an older reader would misread what this module def
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,53 @@ KEY = "key"  # unique in the dataset
 FACE_SOURCE = "face_source"  # path below the directory of face images
 AUDIO_SOURCE = "audio_source"  # path below the directory of clips
 WINDOW_START = "window_start_samples"  # int64, at the sample_rate_hz of the feature settings
+# Only in datasets with a face detector: float32, little-endian, in fractions of the width and the
+# height of the upright image.
+FACE_BOX = "face_box"  # [4]: left, top, right, bottom
+FACE_POINTS = "face_points"  # [6, 2]: x and y of each of POINT_NAMES
+FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
+# Right and left are the person's own: the right eye is on the left side of an image.
+POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedFace:
+    """Where a face detector found a face: FACE_BOX, FACE_POINTS and FACE_SCORE of a record."""
+
+    box: NDArray[np.float32]
+    points: NDArray[np.float32]
+    score: float
+
+    def features(self) -> dict[str, bytes]:
+        """Returns the features of a record."""
+        values = {FACE_BOX: self.box, FACE_POINTS: self.points, FACE_SCORE: self.score}
+        return {name: np.asarray(value, "<f4").tobytes() for name, value in values.items()}
+
+    @staticmethod
+    def from_record(record: Mapping[str, bytes | int]) -> DetectedFace | None:
+        """Returns the detected face of a record, or None if it has none.
+
+        Raises:
+          ValueError: a feature has another size.
+        """
+        if FACE_BOX not in record:
+            return None
+        box, points, score = (
+            _floats(record, name, count)
+            for name, count in ((FACE_BOX, 4), (FACE_POINTS, 2 * len(POINT_NAMES)), (FACE_SCORE, 1))
+        )
+        return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
+
+
+def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray[np.float32]:
+    value = record.get(name)
+    if not isinstance(value, bytes) or len(value) != 4 * count:
+        raise ValueError(f"its {name} is not {count} float32 values")
+    values = np.frombuffer(value, "<f4")
+    if not np.isfinite(values).all():
+        raise ValueError(f"its {name} has values that are not finite")
+    return values
 
 
 def encode_record(
@@ -40,6 +88,7 @@ def encode_record(
     face_source: str,
     audio_source: str,
     window_start_samples: int,
+    face: DetectedFace | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
     return serialize_example(
@@ -52,19 +101,35 @@ def encode_record(
             FACE_SOURCE: face_source.encode(),
             AUDIO_SOURCE: audio_source.encode(),
             WINDOW_START: window_start_samples,
+            **(face.features() if face else {}),
         }
     )
 
 
 def describe_record(
-    image_shape: tuple[int, ...], spectrogram_shape: tuple[int, ...]
+    image_shape: tuple[int, ...], spectrogram_shape: tuple[int, ...], detected_faces: bool = False
 ) -> dict[str, Any]:
-    """Returns a description of a record for the manifest, for readers without this package."""
+    """Returns a description of a record for the manifest, for readers without this package.
+
+    Args:
+      image_shape, spectrogram_shape: shapes of the arrays.
+      detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
+    """
 
     def array(shape: tuple[int, ...]) -> dict[str, Any]:
         return {"dtype": "uint8", "shape": list(shape), "encoding": "raw bytes, row-major"}
 
+    def floats(*shape: int, **facts: Any) -> dict[str, Any]:
+        encoding = "raw bytes, little-endian, row-major"
+        return {"dtype": "float32", "shape": list(shape), "encoding": encoding} | facts
+
     text = {"dtype": "string", "encoding": "UTF-8"}
+    unit = "fractions of the width and height of the upright image"
+    face = {
+        FACE_BOX: floats(4, columns="left, top, right, bottom", unit=unit),
+        FACE_POINTS: floats(len(POINT_NAMES), 2, rows=list(POINT_NAMES), columns="x, y", unit=unit),
+        FACE_SCORE: floats(),
+    }
     return {
         "container": "TFRecord of tf.train.Example",
         "features": {
@@ -77,5 +142,6 @@ def describe_record(
             },
             **dict.fromkeys(TEXTS, text),
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
+            **(face if detected_faces else {}),
         },
     }

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdata.examples import decode_example
-from tfdata.manifest import Manifest, Shard, is_rebuilt, missing_shard
+from tfdata.manifest import Manifest, Shard
+from tfdata.manifest_reader import is_rebuilt, missing_shard
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import open_regular
 from tfdata.tfrecord import parse_example

@@ -31,7 +31,7 @@ HELPER_FOLDERS = frozenset(
     }
 )
 HELPER_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
-HIDDEN = "hidden"
+HIDDEN, OUTSIDE = "hidden", "outside"
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Ignored:
 
     Attributes:
       kind: FACE or CLIP, the tree in which they are.
-      reason: HIDDEN, an extension such as ".txt" ("" for names without one), or the name of a
-        directory followed by a slash, such as "@eaDir/".
+      reason: HIDDEN, OUTSIDE of the directories of people, an extension such as ".txt" ("" for
+        names without one), or the name of a directory with a slash, such as "@eaDir/".
       files: number of files.
     """
 
@@ -65,6 +65,11 @@ def ignored_reason(name: str) -> str:
     if is_hidden_file(name):
         return HIDDEN
     return PurePosixPath(name.partition("?")[0]).suffix.lower()
+
+
+def ignored_at_root(name: str) -> str:
+    """Returns the reason for which a file beside the directories of people is ignored."""
+    return HIDDEN if is_hidden_file(name) else OUTSIDE
 
 
 def merge_ignored(ignored: Iterable[Ignored]) -> tuple[Ignored, ...]:

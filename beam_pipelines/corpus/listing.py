@@ -140,6 +140,16 @@ def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles
     )
 
 
+def ignored_at_roots(face_tree: Tree, audio_tree: Tree) -> tuple[Ignored, ...]:
+    """Returns the files of both trees that are in no person's directory."""
+    return tuple(
+        Ignored(kind, reason, files)
+        for kind, tree in ((FACE, face_tree), (CLIP, audio_tree))
+        for reason, files in sorted(tree.ignored().items())
+        if files
+    )
+
+
 def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
     """Reads the headers of one person's clips."""
     clips, rejects = [], []
@@ -167,7 +177,7 @@ def find_crop_folder(faces: list[str], clips: list[str]) -> str:
       faces, clips: paths of one person's files, below the person's directories.
     """
     below = {path.partition("/")[0] for path in faces if "/" in path}
-    if len(below) != 1 or not _CROP_FACTOR.fullmatch(folder := below.pop()):
+    if len(below) != 1 or not is_crop_level(folder := below.pop()):
         return ""
     return "" if any(path.startswith(f"{folder}/") for path in clips) else folder
 
@@ -178,6 +188,11 @@ def session_of(path_below_identity: str, crop_folder: str = "") -> str:
     if len(folders) > 1 and folders[0] == crop_folder:
         folders = folders[1:]
     return normalize("/".join(folders) or PurePosixPath(name).stem)
+
+
+def is_crop_level(folder: str) -> bool:
+    """Returns whether a folder may be a level of VoxCeleb's crops, such as `1.6`."""
+    return _CROP_FACTOR.fullmatch(folder) is not None
 
 
 @dataclass

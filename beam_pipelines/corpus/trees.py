@@ -16,8 +16,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-from beam_pipelines.corpus.ignored import ignored_reason, is_helper_folder, is_hidden_file
-from beam_pipelines.corpus.walk import RepeatedLink, walk
+from beam_pipelines.corpus.ignored import (
+    ignored_at_root,
+    ignored_reason,
+    is_helper_folder,
+    is_hidden_file,
+)
+from beam_pipelines.corpus.walk import RepeatedLink, count_files, walk
 from beam_pipelines.errors import BuildError
 from facevoice.features import MediaError, Reason
 from facevoice.features.file_types import has_suffix
@@ -59,6 +64,10 @@ class Tree(Protocol):
         """Returns the names of the folders directly below the root, without helper folders."""
         ...
 
+    def ignored(self) -> Counter[str]:
+        """Returns the numbers of files in no folder of `folders`, by the reasons of `Ignored`."""
+        ...
+
     def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         """Yields all files below a folder, at any depth, that end in one of the suffixes.
 
@@ -93,6 +102,16 @@ class DiskTree:
     def folders(self) -> list[str]:
         with os.scandir(self._root) as entries:
             return [e.name for e in entries if e.is_dir() and not is_helper_folder(e.name)]
+
+    def ignored(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        with os.scandir(self._root) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    counts[ignored_at_root(entry.name)] += 1
+                elif is_helper_folder(entry.name):
+                    counts[f"{entry.name}/"] += count_files(entry.path)
+        return counts
 
     def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         top = str(self._root / folder)
@@ -158,6 +177,13 @@ class S3Tree:
     def folders(self) -> list[str]:
         with _as_build_errors():
             return [name for name in self._storage.folders() if not is_helper_folder(name)]
+
+    def ignored(self) -> Counter[str]:
+        with _as_build_errors():
+            counts = Counter(ignored_at_root(name) for name in self._storage.list_files() if name)
+            for folder in filter(is_helper_folder, self._storage.folders()):
+                counts[f"{folder}/"] += sum(1 for _ in self._storage.walk(folder))
+        return counts
 
     def files(self, folder: str, suffixes: tuple[str, ...]) -> Iterator[Listed]:
         ignored: Counter[str] = Counter()

@@ -87,7 +87,7 @@ class _Walk:
                         self.links.append(f"{folder}/{entry.name}")
                 elif entry.is_dir(follow_symlinks=False):
                     if is_helper_folder(entry.name):
-                        self._ignored[f"{entry.name}/"] += _count_files(entry.path)
+                        self._ignored[f"{entry.name}/"] += count_files(entry.path)
                     else:
                         folders.append((f"{folder}/{entry.name}", f"{real}/{entry.name}"))
                 elif not self._is_media(entry.name):
@@ -109,7 +109,8 @@ class _Walk:
         yield folder, name
 
 
-def _count_files(folder: str) -> int:
+def count_files(folder: str) -> int:
+    """Returns the number of files below a folder, without following links."""
     return sum(len(files) for _, _, files in os.walk(folder))
 
 

@@ -157,8 +157,9 @@ def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = Non
     except Exception as error:
         if message := re.search(r"BuildError: (.+?)(?: \[while running|\n|$)", _with_type(error)):
             raise BuildError(message[1]) from None
-        traceback.print_exc(file=log)
-        log.flush()
+        with suppress(OSError):  # the disk may be full
+            traceback.print_exc(file=log)
+            log.flush()
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         if why := _NO_PROGRAM.search(str(error)):
             raise BuildError(

@@ -8,9 +8,11 @@ the pipeline options. A Go program does this in Beam's container images; PyPI ha
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import grpc
 from apache_beam.portability.api import (
@@ -40,7 +42,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.update(_environment(arguments.id, info))
     from apache_beam.runners.worker import sdk_worker_main
 
+    sys.stderr = _Log(sys.stderr.buffer, errors="backslashreplace", line_buffering=True)
     sdk_worker_main.main([])
+
+
+class _Log(io.TextIOWrapper):
+    """Standard error, whose lines are lost if the disk with the log is full.
+
+    Beam prints the traceback of a step before it reports the failure; if that raised an error, the
+    runner would wait for ever.
+    """
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
 
 
 def _provision_info(worker_id: str, endpoint: str) -> beam_provision_api_pb2.ProvisionInfo:

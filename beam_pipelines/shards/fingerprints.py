@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -18,12 +18,15 @@ from beam_pipelines.corpus.listing import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
 from facevoice.features import FeatureSettings, settings
+from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
 from tfdata.schema import FORMAT_VERSION
 from tfdata.storage.base import Place
 
 # Packages that the manifest lists. Their versions can change bytes of a shard, except that of
 # FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.
 PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
+# With a face detector, also its runtime, and the digest of its weights.
+DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,16 @@ def worker_code() -> str:
 
 
 @cache
-def software() -> dict[str, str]:
-    """Returns the versions of those PACKAGES that are installed."""
+def software(face_detector: str = "none") -> dict[str, str]:
+    """Returns the versions of those packages that are installed and determine bytes of a shard.
+
+    Args:
+      face_detector: as in the settings; other than 'none', its runtime and weights are included.
+    """
     versions = {name: _version(name) for name in PACKAGES}
+    if face_detector != "none":
+        versions[DETECTOR_PACKAGE] = _version(DETECTOR_PACKAGE)
+        versions[DETECTOR_WEIGHTS] = weights_digest(BLAZEFACE)
     return {name: version for name, version in versions.items() if version is not None}
 
 
@@ -89,14 +99,15 @@ def check_software(job: Job) -> None:
     Raises:
       BuildError: it has others, which may write other bytes.
     """
-    here = software()
+    here = software(job.features.face_detector)
     if here != job.software:
         differ = ", ".join(
             f"{name} {here.get(name, 'missing')} instead of {job.software.get(name, 'missing')}"
-            for name in PACKAGES
+            for name in (*PACKAGES, DETECTOR_PACKAGE, DETECTOR_WEIGHTS)
             if here.get(name) != job.software.get(name)
         )
-        raise BuildError(f"A worker has other packages than the driver: {differ}.")
+        hint = f"; {ADVICE}" if DETECTOR_WEIGHTS not in here else ""
+        raise BuildError(f"A worker has other packages than the driver: {differ}{hint}.")
     if worker_code() != job.code:
         raise BuildError(
             "A worker has other code of FaceVoice than the driver; install the same there."
@@ -115,7 +126,7 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
         for pair in plan.pairs
     ]
     packages = {name: version for name, version in job.software.items() if name != "facevoice"}
-    parts = [FORMAT_VERSION, settings.PREPROCESSING_REVISION, packages, asdict(job.features)]
+    parts = [FORMAT_VERSION, settings.PREPROCESSING_REVISION, packages, job.features.recorded()]
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 

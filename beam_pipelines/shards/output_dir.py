@@ -43,7 +43,8 @@ from beam_pipelines.shards.file_names import (
 )
 from beam_pipelines.shards.replaced_shards import ReplacedShards, clean_up
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Store, store_at
-from tfdata.manifest import Leak, Manifest, is_manifest
+from tfdata.manifest import Leak, Manifest
+from tfdata.manifest_reader import is_manifest
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.base import Place
 from tfdata.storage.files import check_no_links, create_file, parse_json

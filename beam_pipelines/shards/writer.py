@@ -36,26 +36,28 @@ from beam_pipelines.shards.shard_results import (
 from beam_pipelines.shards.stores import Store, store_at
 from beam_pipelines.shards.used_media import used_media
 from facevoice.features import (
+    FaceImage,
     FeatureSettings,
     MediaError,
     Reason,
-    read_face,
+    extract_face,
     read_window,
     spectrogram,
 )
-from tfdata.schema import encode_record
+from tfdata.schema import POINT_NAMES, DetectedFace, encode_record
 from tfdata.tfrecord import frame
 
 M = TypeVar("M", bound=MediaReference)
+A = TypeVar("A")
 
 
 @dataclass(frozen=True)
-class Decoded(Generic[M]):
-    """A decoded medium, and its index among a pair's own medium and the spares."""
+class Decoded(Generic[M, A]):
+    """What was decoded from a medium, and its index among a pair's own medium and the spares."""
 
     index: int
     medium: M
-    array: NDArray[np.uint8]
+    content: A
 
 
 def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
@@ -105,7 +107,11 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     """Returns the size of a shard within 1 % if no media are broken."""
     image = np.zeros(settings.image_shape, np.uint8)
     levels = np.zeros(settings.spectrogram_shape, np.uint8)
-    record = len(frame(_record(plan.pairs[0], image, levels)))
+    detected = None
+    if settings.face_detector != "none":
+        places = np.zeros((len(POINT_NAMES), 2), np.float32)
+        detected = DetectedFace(places[:2].ravel(), places, 0.0)
+    record = len(frame(_record(plan.pairs[0], FaceImage(image, detected), levels)))
     return record * len(plan.pairs)
 
 
@@ -124,9 +130,9 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
 
     faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
 
-    def decode_face(file: MediaFile) -> NDArray[np.uint8]:
+    def decode_face(file: MediaFile) -> FaceImage:
         source = faces.source(file.path)
-        image = read_face(source, job.features)
+        image = extract_face(source, job.features)
         digests[FACE, file.path] = content_digest(source)
         return image
 
@@ -148,7 +154,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
             if face is None or window is None:
                 continue
             written = replace(pair, face=face.medium, window=window.medium)
-            framed = frame(_record(written, face.array, window.array))
+            framed = frame(_record(written, face.content, window.content))
             file.write(framed)
             content.update(framed)
             size += len(framed)
@@ -186,8 +192,8 @@ def _is_out_of_reach(reject: Reject, job: Job) -> bool:
 
 
 def _first_usable(
-    kind: str, media: Iterable[M], read: Callable[[M], NDArray[np.uint8]], rejects: list[Reject]
-) -> Decoded[M] | None:
+    kind: str, media: Iterable[M], read: Callable[[M], A], rejects: list[Reject]
+) -> Decoded[M, A] | None:
     """Returns the first medium that can be decoded, or None; adds those before it to `rejects`."""
     for index, medium in enumerate(media):
         try:
@@ -197,9 +203,9 @@ def _first_usable(
     return None
 
 
-def _record(pair: Pair, image: NDArray[np.uint8], levels: NDArray[np.uint8]) -> bytes:
+def _record(pair: Pair, face: FaceImage, levels: NDArray[np.uint8]) -> bytes:
     return encode_record(
-        image,
+        face.pixels,
         levels,
         identity=pair.identity,
         session=pair.session,
@@ -207,4 +213,5 @@ def _record(pair: Pair, image: NDArray[np.uint8], levels: NDArray[np.uint8]) -> 
         face_source=pair.face.path,
         audio_source=pair.window.path,
         window_start_samples=pair.window.start_samples,
+        face=face.detected,
     )

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tfdata.command_line import Parser, fraction, local_path, path_or_address, run, say
-from tfdata.manifest import is_rebuilt, load_manifest
+from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import MANIFEST_NAME, SPLITS
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.05

@@ -40,7 +40,8 @@ from facevoice.inspection.examples import (
     walk_examples,
 )
 from tfdata.command_line import Parser, fail, local_path, path_or_address, run, say, seed
-from tfdata.manifest import Manifest, is_rebuilt, load_manifest
+from tfdata.manifest import Manifest
+from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import is_address
 from tfdata.text import listed

@@ -32,7 +32,7 @@ from tfdata.command_line import (
 )
 from tfdata.errors import DatasetError
 from tfdata.local_copy import local_copy
-from tfdata.manifest import is_rebuilt
+from tfdata.manifest_reader import is_rebuilt
 from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file

@@ -33,7 +33,7 @@ from facevoice.evaluation.verification import (
     sample_pairs,
     verification_metrics,
 )
-from facevoice.reports import evaluation_figures, figures
+from facevoice.reports import evaluation_figures
 from facevoice.reports.drawing import DrawFigure
 from facevoice.reports.figure_text import numbered_names
 from tfdata.manifest import Manifest
@@ -119,7 +119,9 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
         )
     }
     if len(run.people) <= MOST_DRAWN:
-        pictures["confusion.png"] = partial(figures.confusion_matrix, confusion, run.people)
+        pictures["confusion.png"] = partial(
+            evaluation_figures.confusion_matrix, confusion, run.people
+        )
     numbered = numbered_names(run.people)
     found = {"identification": metrics, **({"numbered_names": numbered} if numbered else {})}
     return Result(found, {"confusion": confusion}, pictures)

@@ -18,7 +18,8 @@ from facevoice.inspection.examples import feature_settings
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import load_model
 from models.product_of_experts import Evidence
-from tfdata.manifest import Manifest, load_manifest
+from tfdata.manifest import Manifest
+from tfdata.manifest_reader import load_manifest
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json

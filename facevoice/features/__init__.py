@@ -5,7 +5,7 @@ and levels. This package imports neither Beam nor TensorFlow.
 """
 
 from facevoice.features.audio import AudioFacts, probe_audio, read_window
-from facevoice.features.faces import read_face
+from facevoice.features.faces import FaceImage, extract_face, read_face
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 from facevoice.features.spectrogram import (
@@ -17,11 +17,13 @@ from facevoice.features.spectrogram import (
 
 __all__ = [
     "AudioFacts",
+    "FaceImage",
     "FeatureSettings",
     "MediaError",
     "Reason",
     "band_centres_hz",
     "column_centres",
+    "extract_face",
     "levels_to_db",
     "probe_audio",
     "read_face",

@@ -1,24 +1,36 @@
-"""Turns one image file into one square uint8 face image."""
+"""Turns one image file into one square uint8 face image.
+
+Without a face detector, the centre of the image is cropped. With one, the face is cropped by its
+eyes and mouth.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facevoice.features.image_decoding import open_image
+from facevoice.features import face_detection
+from facevoice.features.alignment import Similarity, crop_places, fit_similarity, resample
+from facevoice.features.blazeface import Detections
+from facevoice.features.image_decoding import open_image, stored_pixels
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
+from tfdata.schema import POINT_NAMES, DetectedFace
 
 MIN_CROP_PX = 16
 # A large JPEG is decoded at a reduced size, with at least this many pixels for each pixel of the
 # face image, along each side. With 3, levels differ from a full decode by 0.25 of 255 on average;
 # with 2, by 0.33.
 DECODE_OVERSAMPLING = 3
+# Pixels along the shorter side with which a face is searched, except for small faces.
+SEARCH_PX = 512
+ALIGNED = [POINT_NAMES.index(name) for name in ("right_eye", "left_eye", "mouth")]
 # Standard deviation of the luminance, of 255. An image of one colour with camera noise, JPEG
 # artefacts or a speck stays below 3; the lowest contrast of 1,000 real and drawn faces is 17.
 MIN_CONTRAST = 3.0
@@ -28,37 +40,44 @@ SAMPLE_STEP = 8  # rows and columns between the pixels of the quick contrast che
 POWERS = np.arange(256) ** np.arange(3)[:, None]
 
 
+@dataclass(frozen=True, eq=False)
+class FaceImage:
+    """A face image.
+
+    Attributes:
+      pixels: uint8 [image_size, image_size, 3], RGB.
+      detected: where the face is in the image file; None without a face detector.
+    """
+
+    pixels: NDArray[np.uint8]
+    detected: DetectedFace | None = None
+
+
 def read_face(
     source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
 ) -> NDArray[np.uint8]:
     """Reads one face image: decodes, rotates upright, crops and resizes it.
 
-    The crop is the centred square whose side is `settings.face_crop` times the shorter side of the
-    image. It is cropped and resized in one antialiased (Lanczos) step, so the aspect ratio is kept
-    and the crop is not rounded to whole pixels. Large JPEGs are decoded at a reduced size.
-
     Args:
       source: path or open file.
-      settings: size and crop.
+      settings: size, crop and face detector.
 
     Returns:
       uint8 [image_size, image_size, 3], RGB.
 
     Raises:
-      MediaError: unreadable, too_large, too_small or blank.
+      MediaError: unreadable, too_large, too_small, blank, no_face or several_faces.
+      DetectorError, WeightsError: the face detector cannot run.
     """
-    enough_px = math.ceil(DECODE_OVERSAMPLING * settings.image_size / settings.face_crop)
-    image = open_image(source, enough_px)
-    width, height = image.size
-    side = min(width, height) * settings.face_crop
-    if side < MIN_CROP_PX:
-        raise MediaError(
-            Reason.TOO_SMALL, f"{width} x {height} pixels leave a crop of {side:.0f} pixels"
-        )
-    left, top = (width - side) / 2, (height - side) / 2
-    size = (settings.image_size, settings.image_size)
-    box = (left, top, left + side, top + side)
-    face = image.resize(size, Image.Resampling.LANCZOS, box=box)
+    return extract_face(source, settings).pixels
+
+
+def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings) -> FaceImage:
+    """Returns a face image and where the face is in its source; see `read_face`."""
+    if settings.face_detector == "none":
+        face, detected = _centred_crop(source, settings), None
+    else:
+        face, detected = _aligned_crop(source, settings)
     pixels = np.asarray(face)
     if not _has_contrast(pixels):
         mean, contrast = _luminance_statistics(face)
@@ -66,7 +85,91 @@ def read_face(
             raise MediaError(
                 Reason.BLANK, f"luminance is {mean:.0f} of 255, give or take {contrast:.1f}"
             )
-    return pixels
+    return FaceImage(pixels, detected)
+
+
+def _centred_crop(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> Image.Image:
+    """Returns the centred square whose side is `face_crop` times the shorter side of the image.
+
+    It is cropped and resized in one antialiased (Lanczos) step, so the aspect ratio is kept and the
+    crop is not rounded to whole pixels. Large JPEGs are decoded at a reduced size.
+    """
+    enough_px = math.ceil(DECODE_OVERSAMPLING * settings.image_size / settings.face_crop)
+    image = open_image(source, enough_px)
+    side = min(image.size) * settings.face_crop
+    _check_side(side, image)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    size = (settings.image_size, settings.image_size)
+    box = (left, top, left + side, top + side)
+    return image.resize(size, Image.Resampling.LANCZOS, box=box)
+
+
+def _aligned_crop(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> tuple[Image.Image, DetectedFace]:
+    """Returns the crop whose eyes and mouth are at `aligned_points`, and where it was found.
+
+    A large JPEG is decoded at a reduced size to search the face, and then with as many pixels as
+    the crop needs.
+    """
+    image, face, is_reduced = _find_face(source, settings)
+    to_crop = _fit(face, settings)
+    oversampling = 1 / to_crop.scale
+    if is_reduced and oversampling < DECODE_OVERSAMPLING:
+        enough_px = min(image.size) * DECODE_OVERSAMPLING / oversampling
+        larger = open_image(source, math.ceil(enough_px))
+        face = face.scaled(larger.width / image.width, larger.height / image.height)
+        image, to_crop = larger, _fit(face, settings)
+    _check_side(settings.image_size / to_crop.scale, image)
+    crop = resample(image, to_crop, settings.image_size)
+    found = face.scaled(1 / image.width, 1 / image.height)
+    return crop, DetectedFace(found.boxes[0], found.points[0], float(found.scores[0]))
+
+
+def _find_face(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> tuple[Image.Image, Detections, bool]:
+    """Returns an image, the face to crop in its pixels, and whether the image is reduced."""
+    image = open_image(source, SEARCH_PX)
+    is_reduced = min(image.size) >= SEARCH_PX and math.prod(image.size) < stored_pixels(source)
+    found = face_detection.detect_faces(image, thorough=settings.several_faces == "reject")
+    if not len(found):
+        image = open_image(source) if is_reduced else image
+        is_reduced = False
+        found = face_detection.detect_small_faces(image)
+    return image, _select(found, image, settings), is_reduced
+
+
+def _fit(face: Detections, settings: FeatureSettings) -> Similarity:
+    """Returns the similarity from an image to the crop of a face."""
+    places = crop_places(
+        np.reshape(settings.aligned_points, (3, 2)), settings.face_crop, settings.image_size
+    )
+    try:
+        return fit_similarity(face.points[0, ALIGNED], places)
+    except ValueError as error:
+        raise MediaError(Reason.TOO_SMALL, f"eyes and mouth: {error}") from None
+
+
+def _select(found: Detections, image: Image.Image, settings: FeatureSettings) -> Detections:
+    """Returns the face to crop."""
+    if not len(found):
+        raise MediaError(Reason.NO_FACE, f"no face in {image.width} x {image.height} pixels")
+    if len(found) > 1 and settings.several_faces == "reject":
+        raise MediaError(Reason.SEVERAL_FACES, f"{len(found)} faces")
+    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+    return found[[int(areas.argmax())]]
+
+
+def _check_side(side: float, image: Image.Image) -> None:
+    """Checks that a crop has enough pixels."""
+    if side < MIN_CROP_PX:
+        raise MediaError(
+            Reason.TOO_SMALL,
+            f"{image.width} x {image.height} pixels leave a crop of {side:.0f} pixels",
+        )
 
 
 def _has_contrast(pixels: NDArray[np.uint8]) -> bool:

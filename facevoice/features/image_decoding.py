@@ -54,6 +54,14 @@ def open_image(
         raise MediaError(Reason.UNREADABLE, _one_line(error)) from error
 
 
+def stored_pixels(source: str | os.PathLike[str] | BinaryIO) -> int:
+    """Returns the number of pixels of an image that `open_image` can read, from its header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(source, formats=_formats()) as image:
+            return image.width * image.height
+
+
 def _decode_upright(
     source: str | os.PathLike[str] | BinaryIO, enough_px: int | None
 ) -> Image.Image:

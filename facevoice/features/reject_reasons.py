@@ -22,6 +22,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large", "an image with more pixels or more scans than are decoded"
     TOO_SMALL = "too_small", "an image with too few pixels in the crop"
     BLANK = "blank", "an image of a single colour, apart from noise"
+    NO_FACE = "no_face", "an image in which the face detector finds no face"
+    SEVERAL_FACES = "several_faces", "an image of several faces, with --several_faces reject"
     TOO_SHORT = "too_short", "a clip, or the rest of one, shorter than 0.25 s"
     SAMPLE_RATE = "sample_rate", "a clip with a sample rate outside of 4 to 384 kHz"
     NOT_FINITE = "not_finite", "a clip with NaN or infinite samples"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,36 @@ from numpy.typing import NDArray
 PREPROCESSING_REVISION = 2
 
 
-def setting(default: Any, text: str, parse: Callable[[str], Any] | None = None) -> Any:
-    """Returns a dataclass field that holds its command-line help and parser as metadata."""
-    return field(default=default, metadata={"help": text, "parse": parse or type(default)})
+DETECTORS = ("none", "blazeface")
+# Settings that only matter with a face detector.
+DETECTOR_SETTINGS = ("face_detector", "several_faces", "aligned_points")
+# The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
+# The right eye of a person is on the left side of a picture.
+ALIGNED_POINTS = (0.355, 0.42, 0.645, 0.42, 0.5, 0.74)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"is {text!r}; give six numbers with commas between"
+        ) from None
+
+
+def setting(
+    default: Any, text: str, parse: Callable[[str], Any] | None = None, shown: str | None = None
+) -> Any:
+    """Returns a dataclass field that holds its command-line help and parser as metadata.
+
+    Args:
+      default: default value.
+      text: help text.
+      parse: parser of the flag's text; None is the type of the default.
+      shown: default value in the help text; None is `default`.
+    """
+    metadata = {"help": text, "parse": parse or type(default), "shown": shown}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -33,7 +61,9 @@ class FeatureSettings:
 
     image_size: int = setting(128, "height and width of a face image, in pixels")
     face_crop: float = setting(
-        0.8, "side of the centred square to crop, as a fraction of the shorter side, 0.05 to 1"
+        0.8,
+        "side of the crop, 0.05 to 1: without a face detector, of the centred square as a fraction "
+        "of the image's shorter side; with one, relative to the square of --aligned_points",
     )
     sample_rate_hz: int = setting(16000, "sample rate to resample audio to, in Hz")
     window_seconds: float = setting(3.0, "length of one window of audio, in seconds")
@@ -52,6 +82,19 @@ class FeatureSettings:
     floor_db: float = setting(
         -80.0, "level that is stored as 0, in dB relative to the maximum of the window"
     )
+    face_detector: str = setting(
+        "none",
+        "'blazeface' crops the face by eyes and mouth, 'none' crops the centre of the image",
+        shown="none for the sample corpus and VoxCeleb's crops, otherwise blazeface",
+    )
+    several_faces: str = setting(
+        "largest", "image of several faces: use the 'largest' face, or 'reject' the image"
+    )
+    aligned_points: tuple[float, ...] = setting(
+        ALIGNED_POINTS,
+        "x and y of right eye, left eye and mouth in a crop of --face_crop 1, from 0 to 1",
+        _numbers,
+    )
 
     @property
     def window_samples(self) -> int:
@@ -66,7 +109,18 @@ class FeatureSettings:
     def spectrogram_shape(self) -> tuple[int, int]:
         return (self.bands, self.frames)
 
+    def recorded(self) -> dict[str, Any]:
+        """Returns the settings that a dataset records.
+
+        Without a face detector, those of DETECTOR_SETTINGS are left out: datasets that were built
+        before they existed have the same records.
+        """
+        left_out = DETECTOR_SETTINGS if self.face_detector == "none" else ()
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
+
     def __post_init__(self) -> None:
+        # JSON has lists.
+        object.__setattr__(self, "aligned_points", tuple(self.aligned_points))
         _whole("image_size", self.image_size, 8, 4096)
         _within("face_crop", self.face_crop, 0.05, 1.0)
         _whole("sample_rate_hz", self.sample_rate_hz, 4000, 192000)
@@ -76,6 +130,20 @@ class FeatureSettings:
         _whole("frames", self.frames, 2, 8192)
         _whole("fft_size", self.fft_size, 64, 16384)
         _within("floor_db", self.floor_db, -160.0, -10.0)
+        if self.face_detector not in DETECTORS:
+            raise ValueError(
+                f"`face_detector` is {self.face_detector!r}; use 'none' or 'blazeface'."
+            )
+        if self.several_faces not in ("largest", "reject"):
+            raise ValueError(
+                f"`several_faces` is {self.several_faces!r}; use 'largest' or 'reject'."
+            )
+        if len(self.aligned_points) != 6 or len(set(self.aligned_points)) == 1:
+            raise ValueError(
+                "`aligned_points` needs six numbers, which are the places of three points."
+            )
+        for place in self.aligned_points:
+            _within("aligned_points", place, 0.0, 1.0)
         if self.frequency_scale not in ("log", "mel"):
             raise ValueError(f"`frequency_scale` is {self.frequency_scale!r}; use 'log' or 'mel'.")
         nyquist_hz = self.sample_rate_hz / 2

@@ -12,6 +12,7 @@ from facevoice.inspection.histogram import Histogram
 from facevoice.reports.leakage import duplicates_text, has_leak
 from facevoice.reports.settings_table import format_setting
 from tfdata.manifest import Manifest, Split
+from tfdata.schema import DetectedFace
 from tfdata.storage.files import printable
 from tfdata.text import counted, listed
 
@@ -61,7 +62,7 @@ def example(found: StoredExample, manifest: Manifest) -> str:
         ("Person", _person(found.identity, manifest)),
         ("Place", f"{found.place}: record {found.record} of {found.shard}"),
         ("Video", found.session),
-        ("Face", found.face_source),
+        ("Face", found.face_source + _detected(found.face)),
         ("Voice", f"{found.audio_source}, {start:.3f} to {end:.3f} s{trimmed}"),
         ("Face levels", _statistics(face)),
         (
@@ -166,6 +167,17 @@ def _person(identity: str, manifest: Manifest) -> str:
     found = manifest.people[identity]
     meta = "".join(f", {name} {value}" for name, value in found.meta.items())
     return f"{identity}: label {found.label}{meta}"
+
+
+def _detected(face: DetectedFace | None) -> str:
+    """Describes where a face detector found a face."""
+    if face is None:
+        return ""
+    left, top, right, bottom = face.box.tolist()
+    return (
+        f", found at {left:.1%} to {right:.1%} of the width and {top:.1%} to {bottom:.1%} of the "
+        f"height, score {face.score:.2f}"
+    )
 
 
 def _statistics(values: Histogram) -> str:

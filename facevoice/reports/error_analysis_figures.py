@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, encode_png
 from facevoice.reports.error_analysis_text import CORRUPTIONS, MEDIA, OTHER_MEDIUM, amount_text
-from facevoice.reports.figures import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, encode_png
 from facevoice.reports.results import read_conditions
 
 

@@ -1,4 +1,4 @@
-"""Draws figures of an evaluation as PNG: DET curves and reliability diagrams."""
+"""Draws confusion matrices, DET curves and reliability diagrams as PNG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from facevoice.reports.figures import BLUE, FAINT, ORANGE, STYLE, WIDTH, encode_png
+from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, encode_png
+from facevoice.reports.figure_text import figure_name
 
 _COLOURS = (ORANGE, BLUE)
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
@@ -19,6 +20,40 @@ _LIMITS = (0.0005, 0.9)
 _LONG_LINES: Any = {"agg.path.chunksize": 10_000}
 
 Rates = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
+    """Draws a confusion matrix; shades are shares of a row.
+
+    Args:
+      counts: int64 [classes, classes], rows are true classes, columns predicted ones.
+      names: of the classes, in the order of labels.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labels = [figure_name(name, label) for label, name in enumerate(names)]
+    margin = max(2.6, 2.0 + 0.08 * max(map(len, labels)))  # inches, with the labels
+    size = min(14.0, margin + 0.36 * len(names))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(size, size), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(names)), labels, rotation=90)
+        axes.set_yticks(range(len(names)), labels)
+        axes.set(xlabel="predicted", ylabel="true")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, labelsize=9 if len(names) <= 24 else 7)
+        if len(names) <= 24:
+            for row, column in zip(*np.nonzero(counts), strict=True):
+                axes.text(
+                    column,
+                    row,
+                    str(counts[row, column]),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if shares[row, column] > 0.5 else INK,
+                )
+        return encode_png(figure)
 
 
 def det_curve(curves: Mapping[str, Rates]) -> bytes:

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facevoice.reports import figures
+from facevoice.reports import chart_style
+from facevoice.reports.chart_style import BLUE, INK, ORANGE, WIDTH, encode_png
 from facevoice.reports.figure_text import figure_name, figure_text
-from facevoice.reports.figures import BLUE, INK, ORANGE, WIDTH, encode_png
 from facevoice.reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
 
 Bytes = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def level_histograms(counts: Mapping[str, tuple[Counts, Counts]], floor_db: floa
       counts: split to int64 [256], counts of the values of face images and of spectrograms.
       floor_db: level of the value 0 of a spectrogram, dB.
     """
-    with mpl.rc_context(figures.STYLE):
+    with mpl.rc_context(chart_style.STYLE):
         figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         faces, voices = figure.subplots(2, 1)
         for split, of_both in counts.items():

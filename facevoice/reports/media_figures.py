@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facevoice.reports.axes import frequency_ticks
+from facevoice.reports.chart_style import WIDTH, encode_png
 from facevoice.reports.figure_text import TEXT_STYLE, figure_text
-from facevoice.reports.figures import WIDTH, encode_png
 from facevoice.reports.image_encoding import colour_map
 from tfdata.examples import Example
 

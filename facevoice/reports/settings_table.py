@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 _FEATURE_GROUPS = {
-    "Face images": ("image_size", "face_crop"),
+    "Face images": (
+        "image_size",
+        "face_crop",
+        "face_detector",
+        "several_faces",
+        "aligned_points",
+    ),
     "Audio": ("sample_rate_hz", "window_seconds", "trim_silence_db"),
     "Spectrograms": (
         "bands",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdata.errors import DatasetError
-from tfdata.manifest import Manifest, load_manifest_with_sha256
+from tfdata.manifest import Manifest
+from tfdata.manifest_reader import load_manifest_with_sha256
 from tfdata.schema import MANIFEST_NAME, SPLITS
 from tfdata.storage.files import read_json
 from tfdata.text import counted

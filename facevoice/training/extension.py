@@ -19,7 +19,7 @@ from facevoice.training.run_settings import EPOCHS
 from facevoice.training.train_state import Progress
 from models import ModelError
 from models.loading import load_model
-from tfdata.manifest import load_manifest
+from tfdata.manifest_reader import load_manifest
 from tfdata.text import counted
 
 HISTORY_NAME = "history.csv"

@@ -20,7 +20,7 @@ from facevoice.evaluation.metrics import confusion_matrix, split_metrics
 from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
-from facevoice.reports import figures, media_figures
+from facevoice.reports import evaluation_figures, media_figures, training_figures
 from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.figure_text import figure_name, numbered_names
 from facevoice.reports.run_report import run_report
@@ -74,9 +74,13 @@ def write_run(
         metrics["numbered_names"] = numbered
     draw: dict[str, DrawFigure] = {"samples.png": partial(_samples, data_dir, manifest)}
     if len(people) <= MOST_DRAWN:
-        draw["confusion.png"] = partial(figures.confusion_matrix, confusions["test"], people)
+        draw["confusion.png"] = partial(
+            evaluation_figures.confusion_matrix, confusions["test"], people
+        )
     if trained.history:
-        draw["curves.png"] = partial(figures.learning_curves, trained.history, trained.best_epoch)
+        draw["curves.png"] = partial(
+            training_figures.learning_curves, trained.history, trained.best_epoch
+        )
     for result in analyze_errors(run, data_dir, manifest, "test", known):
         metrics |= result.metrics
         draw |= result.pictures

@@ -202,7 +202,7 @@ def test_a_new_release_with_the_same_preprocessing_keeps_all_shards(
     before = {p.name: p.stat().st_mtime_ns for p in output.glob("*.tfrecord")}
     newer = software() | {"facevoice": "99.0"}
     for module in ("shards.fingerprints", "driver", "manifest_builder"):
-        monkeypatch.setattr(f"beam_pipelines.{module}.software", lambda: newer)
+        monkeypatch.setattr(f"beam_pipelines.{module}.software", lambda *_: newer)
     monkeypatch.setattr("beam_pipelines.shards.fingerprints.worker_code", lambda: "edited")
     monkeypatch.setattr("beam_pipelines.driver.worker_code", lambda: "edited")
     assert build(*corpus.flags, f"--output={output}") == 0
@@ -231,7 +231,7 @@ def test_a_new_preprocessing_revision_makes_new_shards(
 def test_a_worker_with_other_code_or_packages_is_refused(
     corpus, build, tmp_path, capsys, monkeypatch, name, value
 ):
-    monkeypatch.setattr(f"beam_pipelines.shards.fingerprints.{name}", lambda: value)
+    monkeypatch.setattr(f"beam_pipelines.shards.fingerprints.{name}", lambda *_: value)
     assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: A worker has other ")
     assert not (tmp_path / "set" / "dataset.json").exists()

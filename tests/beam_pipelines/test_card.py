@@ -87,7 +87,8 @@ def test_the_page_is_the_same_from_memory_and_disk_and_in_another_process(twenty
     assert html == card_html(folder, load_manifest(folder))
     code = (
         "import hashlib, sys; from pathlib import Path\n"
-        "from beam_pipelines.card import card_html; from tfdata.manifest import load_manifest\n"
+        "from beam_pipelines.card import card_html\n"
+        "from tfdata.manifest_reader import load_manifest\n"
         f"folder = Path({str(folder)!r})\n"
         "html = card_html(folder, load_manifest(folder))\n"
         "assert not {'tensorflow', 'matplotlib', 'apache_beam'} & set(sys.modules)\n"

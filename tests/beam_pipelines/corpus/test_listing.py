@@ -115,10 +115,19 @@ def test_a_build_names_what_it_ignores(build, tmp_path, capsys):
     copy.parent.mkdir()
     shutil.copy(face, copy)
     (face.parent / "interview.mp4").write_bytes(b"x")
+    for name in ("portrait.jpg", "__MACOSX/ann/._0.jpg", ".DS_Store"):
+        (corpus.audio / name).parent.mkdir(parents=True, exist_ok=True)
+        (corpus.audio / name).write_bytes(b"x")
     assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
+    printed = capsys.readouterr().out
     assert (
-        "2 files of --faces ignored, not images by name: 1 in .ipynb_checkpoints/, 1 .mp4 (videos)"
-    ) in capsys.readouterr().out
+        "2 files of --faces ignored, not images by name or place: 1 in .ipynb_checkpoints/, "
+        "1 .mp4 (videos)"
+    ) in printed
+    assert (
+        "3 files of --audio ignored, not clips by name or place: 1 in __MACOSX/, 1 hidden, "
+        "1 outside of the directories of people"
+    ) in printed
     manifest = json.loads((tmp_path / "set/dataset.json").read_text())
     videos = [
         video for split in manifest["splits"].values() for video in split["sessions"].values()
@@ -140,6 +149,6 @@ def test_videos_in_faces_are_named_in_the_error(build, root, tmp_path, capsys):
     (root / "faces/ann/v1/0.jpg").rename(root / "faces/ann/v1/0.mp4")
     flags = [f"--faces={root / 'faces'}", f"--audio={root / 'audio'}"]
     assert build(*flags, f"--output={tmp_path / 'set'}") == 1
-    assert "(1 file of --faces ignored, not images by name: 1 .mp4 (videos))." in (
+    assert "(1 file of --faces ignored, not images by name or place: 1 .mp4 (videos))." in (
         capsys.readouterr().err
     )

@@ -13,6 +13,8 @@ def test_values_are_those_of_the_dataset_format():
         "too_large",
         "too_small",
         "blank",
+        "no_face",
+        "several_faces",
         "too_short",
         "sample_rate",
         "not_finite",

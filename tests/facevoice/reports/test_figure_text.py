@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from facevoice.reports import figures, inspection_figures, media_figures
+from facevoice.reports import chart_style, evaluation_figures, inspection_figures, media_figures
 from facevoice.reports.drawing import draw_figures
 from facevoice.reports.evaluation_report import evaluation_report
 from facevoice.reports.figure_text import figure_name, figure_text, numbered_names
@@ -80,7 +80,7 @@ def drawn(monkeypatch):
 def test_names_are_text_in_every_figure(drawn):
     named = [(figure_name(name, i), FACE, LEVELS) for i, name in enumerate(NAMES[:8])]
     with mpl.rc_context({"text.parse_math": True, "font.family": "serif"}):  # a user's settings
-        figures.confusion_matrix(np.eye(len(NAMES), dtype=np.int64), NAMES)
+        evaluation_figures.confusion_matrix(np.eye(len(NAMES), dtype=np.int64), NAMES)
         media_figures.example_grid(named, HZ, 1.0)
         for name in (NAMES[0], NAMES[7]):
             inspection_figures.example_figure(name, 7, name * 3, FACE, LEVELS, HZ, 1.0, -80.0)
@@ -97,10 +97,10 @@ def test_names_are_text_in_every_figure(drawn):
 
 @pytest.mark.parametrize("names", [[LONGEST, "b"], NAMES, [LONGEST + str(i) for i in range(60)]])
 def test_a_confusion_matrix_of_long_names_is_readable(drawn, names):
-    png = figures.confusion_matrix(np.eye(len(names), dtype=np.int64), names)
+    png = evaluation_figures.confusion_matrix(np.eye(len(names), dtype=np.int64), names)
     (axes,) = drawn[0][0].axes
     share = axes.get_position().width
-    assert share * Image.open(io.BytesIO(png)).width * figures.DPI / 40 > 150
+    assert share * Image.open(io.BytesIO(png)).width * chart_style.DPI / 40 > 150
     assert share > 0.3
 
 

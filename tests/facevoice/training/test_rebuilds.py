@@ -143,7 +143,7 @@ def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):
 def test_a_manifest_is_not_used_with_the_shards_of_another_build(
     folder, rebuild_and_remove, monkeypatch
 ):
-    during(monkeypatch, "tfdata.manifest.check_shard_sizes", rebuild_and_remove)
+    during(monkeypatch, "tfdata.manifest_reader.check_shard_sizes", rebuild_and_remove)
     with pytest.raises(DatasetError, match=REMOVED):
         load_manifest(folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from facevoice.reports import figures, media_figures
+from facevoice.reports import evaluation_figures, media_figures
 from facevoice.training.fit import TrainedModel
 from facevoice.training.run_files import write_run
 from tests.tools import blank_figures, untrained_run
@@ -21,7 +21,7 @@ def test_a_figure_that_fails_does_not_cost_the_run(data_set, tmp_path, monkeypat
     def fail(*args):
         raise ValueError("Expected end of text, found '$'")
 
-    monkeypatch.setattr(figures, "confusion_matrix", fail)
+    monkeypatch.setattr(evaluation_figures, "confusion_matrix", fail)
     monkeypatch.setattr(media_figures, "example_grid", fail)
     trained = TrainedModel(network, {}, 0, 1.0)
     with blank_figures():

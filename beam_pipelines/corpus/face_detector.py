@@ -1,0 +1,83 @@
+"""Selects the face detector of a build by its corpus, and checks that it can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from beam_pipelines.corpus.listing import is_crop_level
+from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.errors import BuildError
+from facevoice.features import FeatureSettings
+from facevoice.features.face_detection import DetectorError, check_detector
+from facevoice.features.settings import DETECTOR_SETTINGS
+from facevoice.weights import WeightsError
+from tfdata.storage.base import Address, Place
+from tfdata.storage.files import printable
+
+EXAMINED_PEOPLE = 20  # the first by identity
+
+
+def default_detector(faces_root: Place, people: Sequence[Person]) -> str:
+    """Returns the face detector for a corpus: 'none' if its images are crops of faces.
+
+    They are if the first directory of a person is a level of VoxCeleb's crops, such as `1.6`. What
+    is installed does not matter. The first EXAMINED_PEOPLE people are examined.
+
+    Raises:
+      BuildError: some people have such a level and others do not.
+    """
+    cropped = {
+        person.face_folder: _has_crop_level(faces_root, person)
+        for person in people[:EXAMINED_PEOPLE]
+    }
+    if len(set(cropped.values())) > 1:
+        with_level, without = (
+            next(folder for folder, found in cropped.items() if found is wanted)
+            for wanted in (True, False)
+        )
+        raise BuildError(
+            f"--faces: {printable(with_level)} has crops of faces, in a directory such as 1.6, and "
+            f"{printable(without)} has other images; give --face_detector blazeface to search "
+            f"faces, or --face_detector none to crop the centre of each image."
+        )
+    return "none" if any(cropped.values()) else "blazeface"
+
+
+def check_detector_settings(features: FeatureSettings) -> None:
+    """Checks that the face detector of a build can run here, or that no setting needs one.
+
+    Raises:
+      BuildError: its runtime or its weights are missing, or a setting would have no effect.
+    """
+    if features.face_detector == "none":
+        for name in DETECTOR_SETTINGS:
+            if getattr(features, name) != getattr(FeatureSettings(), name):
+                raise BuildError(
+                    f"--{name} has no effect without a face detector, and this build has none; "
+                    f"give --face_detector blazeface, or remove --{name}."
+                )
+        return
+    try:
+        check_detector()
+    except (DetectorError, WeightsError) as error:
+        raise BuildError(
+            f"{str(error).removesuffix('.')}, or give --face_detector none, which crops the centre "
+            f"of each image."
+        ) from None
+
+
+def _has_crop_level(faces_root: Place, person: Person) -> bool:
+    folder = _below(faces_root, person.face_folder)
+    try:
+        return any(map(is_crop_level, tree_at(folder).folders()))
+    except OSError:
+        return False  # listing the files names the folder and the reason
+
+
+def _below(root: Place, folder: str) -> Place:
+    if isinstance(root, Path):
+        return root / folder
+    return replace(root, url=f"{root.url}/{folder}") if isinstance(root, Address) else root
