@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
-from beam_pipelines.corpus.people import FoundPeople
+from beam_pipelines.corpus.people import MAX_COMPARED, FoundPeople
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import MAX_EXAMPLES, FoundDuplicates
 from beam_pipelines.shards.fingerprints import DETECTOR_PACKAGE, DETECTOR_WEIGHTS
@@ -68,8 +68,8 @@ def _without_counterpart(found: FoundPeople) -> list[str]:
     """Returns the directories of one tree only; similar names of both trees as one entry."""
     audio = list(found.audio_without_faces)
     names = []
-    for face in found.faces_without_audio:
-        if similar := nearest(face, audio):
+    for position, face in enumerate(found.faces_without_audio):
+        if position < MAX_COMPARED and (similar := nearest(face, audio)):
             audio.remove(similar)
             names.append(f"{face} of --faces, did you mean {similar} of --audio?")
         else:

@@ -13,6 +13,8 @@ from beam_pipelines.errors import BuildError
 from tfdata.storage.base import Place
 from tfdata.text import nearest
 
+MAX_COMPARED = 20  # names for which a similar one is searched; each takes milliseconds
+
 
 @dataclass(frozen=True)
 class Person:
@@ -103,10 +105,22 @@ def find_people(
             people.append(Person(name, face_folder, audio_folders[row.audio_id], row.facts))
     if not people:
         linked = "by equal names" if meta is None else f"by {meta}"
+        similar = (
+            (name, nearest(name, sorted(audio_folders)))
+            for name in sorted(face_folders)[:MAX_COMPARED]
+        )
+        hint = next(
+            (
+                f" (did you mean {audio} of --audio for {face} of --faces?)"
+                for face, audio in similar
+                if audio and meta is None
+            ),
+            "",
+        )
         raise BuildError(
             f"No person has both faces and audio: {faces_root} has {_count_folders(face_folders)}, "
             f"{audio_root} has {_count_folders(audio_folders)}, and {linked} they have no person "
-            f"in common; check --faces, --audio and --meta."
+            f"in common{hint}; check --faces, --audio and --meta."
         )
     known = {name for person in people for name in _names(person)}
     if unknown := sorted(set(exclude) - known):

@@ -59,7 +59,7 @@ class Trainer:
             Missing ones are trained. None uses the run directory.
 
         Raises:
-          TrainingError, ModelError, DatasetError: with a one-line message.
+          TrainingError, DatasetError: with a one-line message.
         """
         data_dir, manifest = self.data.data_dir, self.data.manifest
         settings = self.settings(model)
@@ -78,7 +78,10 @@ class Trainer:
                     f"{counted(len(manifest.people), 'person', 'people')}, "
                     f"{counted(manifest.splits['train'].pairs, 'pair')}."
                 )
-                trained = fit(model, data_dir, manifest, recipe, self.execution, run_dir)
+                try:
+                    trained = fit(model, data_dir, manifest, recipe, self.execution, run_dir)
+                except ModelError as error:
+                    raise TrainingError(str(error)) from None
             try:
                 write_run(run_dir, data_dir, manifest, settings, trained)
             except OSError as error:

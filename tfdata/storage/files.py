@@ -25,6 +25,8 @@ from tfdata.text import printable as printable
 
 # In lower case.
 _CLUTTER = {
+    "$recycle.bin",
+    "@eadir",
     ".ds_store",
     ".directory",
     ".gitattributes",
@@ -34,6 +36,7 @@ _CLUTTER = {
     ".localized",
     "desktop.ini",
     "lost+found",
+    "ehthumbs.db",
     "thumbs.db",
 }
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -124,7 +127,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def is_clutter(name: str) -> bool:
-    """Returns whether a file is one that file managers, disks and Git leave in any folder."""
+    """Returns whether file managers, disks or Git leave a file or directory of this name."""
     return name.lower() in _CLUTTER or name.startswith("._")
 
 

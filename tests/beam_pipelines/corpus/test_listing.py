@@ -152,3 +152,11 @@ def test_videos_in_faces_are_named_in_the_error(build, root, tmp_path, capsys):
     assert "(1 file of --faces ignored, not images by name or place: 1 .mp4 (videos))." in (
         capsys.readouterr().err
     )
+
+
+def test_similar_names_are_suggested_where_no_person_is_in_both_trees(build, root, capsys):
+    (root / "audio/ann").rename(root / "audio/Ann_")
+    (root / "faces/ann").rename(root / "faces/ann x")
+    flags = [f"--faces={root / 'faces'}", f"--audio={root / 'audio'}"]
+    assert build(*flags, f"--output={root / 'set'}") == 1
+    assert "did you mean Ann_ of --audio for ann x of --faces?" in capsys.readouterr().err

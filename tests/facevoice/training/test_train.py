@@ -216,3 +216,11 @@ def test_wilson_interval_against_published_values():
     low, high = wilson_interval(81, 263)
     assert low == pytest.approx(0.2553, abs=5e-5)
     assert high == pytest.approx(0.3662, abs=5e-5)
+
+
+def test_inputs_that_are_too_small_for_a_model_are_a_one_line_error(data_set, tmp_path, capsys):
+    flags = ["--model=cnn_audio", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
+    assert train.main([*flags, "--epochs=1"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: Inputs of 16 x 8 are too small for the pool sizes (2, 2)")
+    assert error.count("\n") == 1
