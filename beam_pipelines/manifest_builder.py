@@ -20,6 +20,7 @@ from beam_pipelines.shards.shard_results import ShardResult
 from facevoice.features import FeatureSettings, settings
 from tfdata.manifest import Corpus, Manifest, Person, Shard, Split
 from tfdata.schema import SPLITS
+from tfdata.text import counted
 
 
 def build_manifest(
@@ -112,10 +113,11 @@ def check_rejects(
         FACE: unlisted_faces + sum(result.opened for result in results),
         CLIP: sum(person.examined for person in summary.people.values()),
     }
-    for kind, plural in ((FACE, "images"), (CLIP, "clips")):
+    for kind, medium in ((FACE, "image"), (CLIP, "clip")):
         if bad[kind] > max_fraction * examined[kind]:
             raise BuildError(
-                f"{bad[kind]} of {examined[kind]} {plural} examined are rejected "
+                f"{bad[kind]} of {counted(examined[kind], medium)} examined "
+                f"{'is' if bad[kind] == 1 else 'are'} rejected "
                 f"({bad[kind] / examined[kind]:.1%}), and --max_reject_fraction allows "
                 f"{max_fraction:.1%}; check the corpus, or allow more. Finished shards are kept."
             )

@@ -67,11 +67,14 @@ def too_few_people_lines(people: int) -> list[str]:
 def _without_counterpart(found: FoundPeople) -> list[str]:
     """Returns the directories of one tree only; similar names of both trees as one entry."""
     audio = list(found.audio_without_faces)
+    meanings = {found.identity_of.get(name, name): name for name in audio}
     names = []
     for position, face in enumerate(found.faces_without_audio):
-        if position < MAX_COMPARED and (similar := nearest(face, audio)):
-            audio.remove(similar)
-            names.append(f"{face} of --faces, did you mean {similar} of --audio?")
+        if position < MAX_COMPARED and (similar := nearest(face, meanings)):
+            folder = meanings.pop(similar)
+            audio.remove(folder)
+            meant = folder if folder == similar else f"{similar}, {folder}"
+            names.append(f"{face} of --faces, did you mean {meant} of --audio?")
         else:
             names.append(face)
     return sorted(names, key=lambda name: "did you mean" not in name) + audio

@@ -5,8 +5,8 @@ Two layouts are supported. VoxCeleb: `faces/<name>/1.6/<video>/<frame>.jpg` and
 `<identity>/**/<file>`, with the same identity in both trees. The subdirectories below an identity
 name the video. A file without a subdirectory is a separate video, named after its stem.
 
-A directory such as VoxCeleb's `1.6` is no part of the video's name if it is the only one below an
-identity and the identity's audio has no such directory.
+A directory such as VoxCeleb's `1.6` is no part of the video's name if it is the only such one below
+an identity and the identity's audio has none.
 """
 
 from __future__ import annotations
@@ -176,10 +176,13 @@ def find_crop_folder(faces: list[str], clips: list[str]) -> str:
     Args:
       faces, clips: paths of one person's files, below the person's directories.
     """
-    below = {path.partition("/")[0] for path in faces if "/" in path}
-    if len(below) != 1 or not is_crop_level(folder := below.pop()):
-        return ""
-    return "" if any(path.startswith(f"{folder}/") for path in clips) else folder
+    levels = _crop_levels(faces)
+    return levels.pop() if len(levels) == 1 and not _crop_levels(clips) else ""
+
+
+def _crop_levels(paths: list[str]) -> set[str]:
+    first = {path.partition("/")[0] for path in paths if "/" in path}
+    return set(filter(is_crop_level, first))
 
 
 def session_of(path_below_identity: str, crop_folder: str = "") -> str:

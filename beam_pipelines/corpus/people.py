@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from beam_pipelines.corpus.meta_file import MetaRow, read_meta
+from beam_pipelines.corpus.swapped_trees import are_swapped
 from beam_pipelines.corpus.tables import normalize
 from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from tfdata.storage.base import Place
-from tfdata.text import nearest
+from tfdata.text import counted, nearest
 
 MAX_COMPARED = 20  # names for which a similar one is searched; each takes milliseconds
 
@@ -52,6 +53,7 @@ class FoundPeople:
         through symbolic links.
       not_utf8: directories that are left out because their names are not UTF-8, each after the flag
         of its tree.
+      identity_of: directory of audio to identity, by the metadata file; empty without one.
     """
 
     people: list[Person]
@@ -60,6 +62,7 @@ class FoundPeople:
     not_in_split_file: int = 0
     linked: tuple[str, ...] = ()
     not_utf8: tuple[str, ...] = ()
+    identity_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,30 +108,35 @@ def find_people(
             people.append(Person(name, face_folder, audio_folders[row.audio_id], row.facts))
     if not people:
         linked = "by equal names" if meta is None else f"by {meta}"
-        similar = (
-            (name, nearest(name, sorted(audio_folders)))
-            for name in sorted(face_folders)[:MAX_COMPARED]
-        )
+        names = sorted(row.identity for row in rows if row.audio_id in audio_folders)
+        similar = ((name, nearest(name, names)) for name in sorted(face_folders)[:MAX_COMPARED])
+        table = "--audio" if meta is None else "--meta"
         hint = next(
             (
-                f" (did you mean {audio} of --audio for {face} of --faces?)"
-                for face, audio in similar
-                if audio and meta is None
+                f" (did you mean {near} of {table} for {face} of --faces?)"
+                for face, near in similar
+                if near
             ),
             "",
+        )
+        advice = (
+            "--faces has clips and --audio has images, so swap the two flags"
+            if are_swapped(tree_at(faces_root), tree_at(audio_root))
+            else "check --faces, --audio and --meta"
         )
         raise BuildError(
             f"No person has both faces and audio: {faces_root} has {_count_folders(face_folders)}, "
             f"{audio_root} has {_count_folders(audio_folders)}, and {linked} they have no person "
-            f"in common{hint}; check --faces, --audio and --meta."
+            f"in common{hint}; {advice}."
         )
     known = {name for person in people for name in _names(person)}
     if unknown := sorted(set(exclude) - known):
         near = [(name, nearest(name, sorted(known))) for name in unknown]
         hints = [f"{name} (did you mean {known}?)" if known else name for name, known in near]
         raise BuildError(
-            f"--exclude names {', '.join(hints)}, not found among the {len(people)} people of "
-            f"this corpus; give a name such as {people[0].identity}."
+            f"--exclude names {', '.join(hints)}, not found among the "
+            f"{counted(len(people), 'person', 'people')} of this corpus; give a name "
+            f"such as {people[0].identity}."
         )
     groups = _group_by_real_folders(people, tree_at(faces_root), tree_at(audio_root))
     kept = [group for group in groups if not any(_names(person) & set(exclude) for person in group)]
@@ -140,6 +148,7 @@ def find_people(
         audio_without_faces=_without(audio_folders, {p.audio_folder for p in people}),
         linked=tuple(sorted(person.identity for group in kept for person in group[1:])),
         not_utf8=faces.not_utf8 + audio.not_utf8,
+        identity_of={row.audio_id: row.identity for row in rows} if meta else {},
     )
 
 
@@ -214,4 +223,5 @@ def _is_utf8(name: str) -> bool:
 
 
 def _count_folders(folders: Mapping[str, str]) -> str:
-    return f"{len(folders)} directories such as {min(folders, default='')!r}"
+    count = counted(len(folders), "directory", "directories")
+    return f"{count} such as {min(folders, default='')!r}"

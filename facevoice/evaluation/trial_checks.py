@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,12 @@ def count_trials(
     Args:
       same: bool [trials], whether both files are listed as of one person.
       first, second: int [trials], indices into `files`.
-      files: paths; two spellings of a path, such as a/b and a/./b, are one file.
+      files: paths; two spellings of a path, such as a/b and a/./b, or two forms of Unicode, are one
+        file.
     """
-    index = {name: i for i, name in enumerate(dict.fromkeys(map(posixpath.normpath, files)))}
-    numbers = np.array([index[posixpath.normpath(file)] for file in files], np.int64)
+    paths = [normalize("NFC", posixpath.normpath(file)) for file in files]
+    index = {name: i for i, name in enumerate(dict.fromkeys(paths))}
+    numbers = np.array([index[path] for path in paths], np.int64)
     first, second = numbers[first], numbers[second]
     unordered = np.minimum(first, second) * len(index) + np.maximum(first, second)
     pairs = len(np.unique(unordered))
@@ -81,6 +84,7 @@ def find_people(files: Sequence[str], known: Mapping[str, str]) -> list[str]:
       files: paths.
       known: names and ids of the people of the training data, to their identities.
     """
+    files = [normalize("NFC", file) for file in files]  # as the names of known people
     parts = [_candidates(*each) for each in zip(files, directories(files), strict=True)]
     patterns = {_pattern(name) for name in known if any(map(str.isdigit, name))}
     places = [_place(each, known, patterns) for each in parts]

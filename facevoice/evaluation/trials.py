@@ -6,6 +6,7 @@ Kaldi. 1 and target are trials of the same person, 0 and nontarget of different 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,7 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
         nonlocal skipped_windows
         progress = tqdm(files, "Embedding", unit="file", leave=False, disable=None)
         for index, file in enumerate(progress):
-            found, errors = _read_arrays(root / file, medium, run.features)
+            found, errors = _read_arrays(locate(root, file), medium, run.features)
             if found:
                 skipped_windows += len(errors)
                 yield from ((index, array) for array in found)
@@ -162,6 +163,13 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
         unreadable={files[index]: reasons[index] for index in sorted(reasons)},
         skipped_windows=skipped_windows,
     )
+
+
+def locate(root: Path, file: str) -> Path:
+    """Returns the path of a listed file, whose name on disk may be in another form of Unicode."""
+    names = (file, *(unicodedata.normalize(form, file) for form in ("NFC", "NFD")))
+    paths = [root / name for name in dict.fromkeys(names)]
+    return next((path for path in paths if path.exists()), paths[0]) if paths[1:] else paths[0]
 
 
 def spread_starts(samples: int, settings: FeatureSettings) -> list[int]:

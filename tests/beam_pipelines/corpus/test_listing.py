@@ -6,11 +6,14 @@ import json
 import shutil
 
 import pytest
+from PIL import Image
 
 from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.listing import CLIP, FACE, find_crop_folder, list_files
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import DiskTree
+from facevoice.features import image_decoding
+from facevoice.features.file_types import IMAGE_SUFFIXES
 from tests.conftest import write_clip, write_corpus, write_face
 
 ANN = Person("ann", "ann", "ann")
@@ -88,6 +91,8 @@ def test_media_are_found_by_what_decoders_read(root, tree, name):
     [
         (["1.6/v/0.jpg", "1.6/w/0.jpg"], ["v/0.wav"], "1.6"),
         (["1.6/v/0.jpg", "portrait.jpg"], ["v/0.wav"], "1.6"),
+        (["1.6/v/0.jpg", "extra/0.jpg"], ["v/0.wav"], "1.6"),
+        (["3.05/v/0.jpg"], ["4.05/v/0.wav"], ""),  # days, of which each tree has another
         (["1.6/v/0.jpg", "1.5/v/0.jpg"], ["v/0.wav"], ""),  # two levels could be two takes
         (["1.6/v/0.jpg"], ["1.6/v/0.wav"], ""),  # it is in both trees
         (["2023.05/v/0.jpg"], ["v/0.wav"], ""),  # a date
@@ -143,6 +148,24 @@ def test_swapped_trees_are_recognised(build, root, tmp_path, capsys):
         f"error: --faces {root / 'audio'} has clips and --audio {root / 'faces'} has images; swap "
         f"the two flags.\n"
     )
+
+
+def test_swapped_trees_of_voxceleb_are_recognised(build, corpus, tmp_path, capsys):
+    flags = [f"--faces={corpus.audio}", f"--audio={corpus.faces}", f"--meta={corpus.meta}"]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 1
+    assert "--faces has clips and --audio has images, so swap the two" in capsys.readouterr().err
+
+
+def test_trees_of_different_people_are_not_called_swapped(build, corpus, root, tmp_path, capsys):
+    flags = [f"--faces={root / 'faces'}", f"--audio={corpus.audio}", f"--meta={corpus.meta}"]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 1
+    assert capsys.readouterr().err.endswith("; check --faces, --audio and --meta.\n")
+
+
+def test_all_extensions_of_the_image_formats_that_are_decoded_are_known():
+    formats = Image.registered_extensions()
+    decoded = {suffix for suffix, name in formats.items() if name in image_decoding.FORMATS}
+    assert decoded <= set(IMAGE_SUFFIXES)
 
 
 def test_videos_in_faces_are_named_in_the_error(build, root, tmp_path, capsys):

@@ -99,6 +99,20 @@ def test_directories_that_are_left_out_are_named(build, tmp_path, capsys):
     assert "0 directories of faces and 1 of audio have no counterpart (Zac Efron)" in said
 
 
+def test_names_of_a_meta_file_are_suggested(corpus, build, tmp_path, capsys):
+    faces = tmp_path / "faces"
+    shutil.copytree(corpus.faces, faces)
+    (faces / "Person_1").rename(faces / "person 1")
+    flags = [f"--faces={faces}", f"--audio={corpus.audio}", f"--meta={corpus.meta}", "--dry_run"]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 0
+    said = capsys.readouterr().out
+    assert "(person 1 of --faces, did you mean Person_1, id10001 of --audio?)" in said
+    for number in (0, 2):
+        (faces / f"Person_{number}").rename(faces / f"person {number}")
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 1
+    assert "did you mean Person_0 of --meta for person 0 of --faces?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["Zac Efron", "zac-efron", "ZAC_EFRON", "Zac_Efrón", "Zac_Effron"])
 def test_the_nearest_name_is_offered_for_an_unknown_one(build, tmp_path, capsys, name):
     flags = write_plain(tmp_path, "Zac_Efron", "Zac_Efron", str)

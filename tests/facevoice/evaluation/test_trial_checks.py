@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from facevoice.evaluation.trial_checks import (
     count_trials,
     find_people,
 )
+from facevoice.evaluation.trials import locate
 
 KNOWN = {"id10001": "Ann", "Ann": "Ann", "id10002": "Bob_B", "Bob_B": "Bob_B"}
 FILES = ["id10001/v/1.wav", "id10001/w/2.wav", "id10270/x/3.wav", "id10271/y/4.wav"]
@@ -20,6 +23,19 @@ PEOPLE = ["Ann", "Ann", "id10270", "id10271"]
 @pytest.mark.parametrize("prefix", ["", "wav/", "/data/vox1/wav/", "./", "../test/wav//"])
 def test_trained_people_are_found_below_any_directories(prefix):
     assert find_people([prefix + file for file in FILES], KNOWN) == PEOPLE
+
+
+def test_people_and_files_may_be_in_either_unicode_form(tmp_path):
+    one, other = (normalize(form, "José/é/1.wav") for form in ("NFC", "NFD"))
+    known = {"José": "José"}
+    assert find_people([other, "Zoe/v/2.wav"], known) == ["José", "Zoe"]
+    same = np.array([True, True])
+    counts = count_trials(same, np.array([0, 1]), np.array([2, 2]), [one, other, "Zoe/v/2.wav"])
+    assert counts.repeated == 1
+    (tmp_path / other).parent.mkdir(parents=True)
+    (tmp_path / other).touch()
+    assert locate(tmp_path, one) == tmp_path / other
+    assert locate(tmp_path, "missing/é.wav") == tmp_path / "missing/é.wav"
 
 
 def test_directories_may_differ():
