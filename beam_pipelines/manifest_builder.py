@@ -9,8 +9,9 @@ from typing import Any
 
 from beam_pipelines.corpus.listing import CLIP, FACE, Reject
 from beam_pipelines.corpus.people import Person as CorpusPerson
+from beam_pipelines.duplicate_messages import conflict_lines
 from beam_pipelines.errors import BuildError
-from beam_pipelines.messages import conflict_lines, missing_lines
+from beam_pipelines.messages import missing_lines
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.planning.settings import PlanSettings

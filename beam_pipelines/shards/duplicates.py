@@ -135,7 +135,7 @@ def _kind(index: MediaIndex, group: Uses) -> str:
 
 def _leaking_pairs(index: MediaIndex, group: Uses) -> Uses:
     """Returns the pairs of validation and test whose file has another name in training."""
-    files = np.array([index.files[use] for use in group])
+    files = np.array([index.files[use] for use in group], np.uint64)
     in_training = np.array([index.splits[use] == 0 for use in group])
     originals = np.unique(files[in_training])
     if not len(originals):

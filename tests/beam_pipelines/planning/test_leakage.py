@@ -79,3 +79,10 @@ def test_leaks_of_people_are_summed_and_printed():
     assert leakage_lines({"test": Leak(3, 0, 0)}) == [
         "no video and no audio sample of test is in training"
     ]
+
+
+def test_copies_of_training_are_no_absence_of_leakage():
+    assert leakage_lines({"test": Leak(4, 0, 0, same_content=3)}) == [
+        "of 4 test pairs, 0 (0%) are of a video that is also in training, and 0 (0%) share audio "
+        "samples with it; 3 (75%) have a copy of an image or clip of training"
+    ]
