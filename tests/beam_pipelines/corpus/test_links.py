@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from functools import partial
+
 import pytest
 
 from beam_pipelines.corpus.people import Person, find_people
@@ -62,6 +66,24 @@ def test_of_several_links_to_one_place_the_first_is_followed(tree):
         ["b/9.jpg", *OWN],
         ["ann/c", "ann/d", "ann/e.jpg", "ann/v1/a.jpg"],
     )
+
+
+def test_the_order_of_a_listing_does_not_matter(tree, monkeypatch):
+    outside = tree.parent / "outside"
+    (outside / "deep").mkdir()
+    (outside / "deep" / "8.jpg").touch()
+    for name, target in (("b", outside), ("a", outside / "deep"), ("c.jpg", outside / "9.jpg")):
+        (tree / "ann" / name).symlink_to(target)
+    usual = os.scandir
+
+    @contextmanager
+    def ordered(path, reverse):
+        with usual(path) as entries:
+            yield sorted(entries, key=lambda entry: entry.name, reverse=reverse)
+
+    for reverse in (False, True):
+        monkeypatch.setattr("os.scandir", partial(ordered, reverse=reverse))
+        assert listed(tree) == (["a/8.jpg", "b/9.jpg", *OWN], ["ann/c.jpg"])
 
 
 def test_links_between_folders_outside_end(tree):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.beam_pipelines.flink import builds
 from tests.beam_pipelines.flink.cluster import running
 from tests.beam_pipelines.flink.hosts import Host
 from tests.beam_pipelines.runners.test_worker_pool import facevoice_pool
-from tests.conftest import SMALL
+from tests.conftest import SMALL, write_corpus
 from tests.tools import files_of
 
 REAL = Path(__file__).parents[4] / "shared/data/voxreal10"
@@ -33,6 +34,20 @@ def test_workers_that_flink_starts_write_the_same_bytes(
     assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
     assert counts(said) == here
     assert "rejected" in said
+
+
+def test_the_same_copies_are_dropped(cluster, build, capsys, tmp_path):
+    corpus = write_corpus(tmp_path)
+    faces = corpus.faces / "Person_0" / "1.6"
+    shutil.copytree(faces / "-video00", faces / "copy")
+    shutil.copytree(faces / "-video01", corpus.faces / "Person_1" / "1.6" / "other")
+    flags = [*corpus.flags, "--duplicates=drop"]
+    assert build(*flags, f"--output={tmp_path / 'here'}") == 0
+    here = counts(capsys.readouterr().out)
+    said = builds.build(cluster, tmp_path / "there", *SMALL, *flags, *builds.by_process())
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+    assert counts(said) == here
+    assert "4 files dropped" in said
 
 
 def test_workers_of_a_pool_write_the_same_bytes(cluster, corpus, data_set, tmp_path):
