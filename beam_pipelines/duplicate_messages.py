@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from beam_pipelines.shards.duplicates import MAX_EXAMPLES, FoundDuplicates
-from tfdata.storage.files import printable
-from tfdata.text import counted
+from tfdata.text import counted, printable
 
 
 def duplicate_lines(duplicates: FoundDuplicates) -> list[str]:

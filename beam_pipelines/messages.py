@@ -18,8 +18,7 @@ from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
-from tfdata.storage.files import printable
-from tfdata.text import counted, duration, listed, nearest
+from tfdata.text import counted, duration, listed, nearest, printable
 
 MAX_NAMES = 5
 

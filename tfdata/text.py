@@ -68,6 +68,11 @@ def _printable_character(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def nfc(name: str) -> str:
+    """Returns a name in Unicode's composed form (NFC), in which names are compared."""
+    return unicodedata.normalize("NFC", name)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name that is spelled most like another; None if none is similar.
 

@@ -23,8 +23,8 @@ from tqdm import tqdm
 from tfdata.command_line import Parser, local_path, run, say
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import is_rebuilt, load_manifest
-from tfdata.storage.files import printable, read_json
-from tfdata.text import counted
+from tfdata.storage.files import read_json
+from tfdata.text import counted, printable
 from tfdata.validation import CheckResult, find_faults
 
 MAX_LINES = 50

@@ -15,7 +15,7 @@ from facevoice.features.face_detection import DetectorError, check_detector
 from facevoice.features.settings import DETECTOR_SETTINGS
 from facevoice.weights import WeightsError
 from tfdata.storage.base import Address, Place
-from tfdata.storage.files import printable
+from tfdata.text import printable
 
 EXAMINED_PEOPLE = 20  # the first by identity
 

@@ -17,11 +17,11 @@ from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.corpus.tables import normalize
 from beam_pipelines.corpus.trees import FileEntry, IgnoredEntries, Tree, UnlistedFile
 from beam_pipelines.corpus.walk import RepeatedLink
 from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
+from tfdata.text import nfc
 
 # A directory of VoxCeleb's face tree, such as `1.6`: the factor by which the crops were enlarged.
 _CROP_FACTOR = re.compile(r"[1-9]\.\d{1,2}")
@@ -190,7 +190,7 @@ def session_of(path_below_identity: str, crop_folder: str = "") -> str:
     *folders, name = (part for part in path_below_identity.split("/") if part not in ("", "."))
     if len(folders) > 1 and folders[0] == crop_folder:
         folders = folders[1:]
-    return normalize("/".join(folders) or PurePosixPath(name).stem)
+    return nfc("/".join(folders) or PurePosixPath(name).stem)
 
 
 def is_crop_level(folder: str) -> bool:

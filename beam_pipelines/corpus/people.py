@@ -8,11 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from beam_pipelines.corpus.meta_file import MetaRow, read_meta
 from beam_pipelines.corpus.swapped_trees import are_swapped
-from beam_pipelines.corpus.tables import normalize
 from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from tfdata.storage.base import Place
-from tfdata.text import counted, nearest
+from tfdata.text import counted, nearest, nfc
 
 MAX_COMPARED = 20  # names for which a similar one is searched; each takes milliseconds
 
@@ -38,7 +37,7 @@ class Person:
     def split_of(self, clip_path: str) -> str | None:
         """Returns the split of a clip in the split file, by its path below the audio root."""
         path = PurePosixPath(clip_path).relative_to(self.audio_folder)
-        return (self.utterances or {}).get(normalize(path.with_suffix("").as_posix()))
+        return (self.utterances or {}).get(nfc(path.with_suffix("").as_posix()))
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def _group_by_real_folders(
 
 def _names(person: Person) -> set[str]:
     """Returns the names that --exclude accepts: identity and audio directory."""
-    return {person.identity, normalize(person.audio_folder)}
+    return {person.identity, nfc(person.audio_folder)}
 
 
 def _list_folders(root: Place, flag: str) -> _Folders:
@@ -200,7 +199,7 @@ def _list_folders(root: Place, flag: str) -> _Folders:
         raise BuildError(f"{flag} {root} has no subdirectories; it needs one per person.")
     by_name: dict[str, str] = {}
     for name in sorted(filter(_is_utf8, names)):
-        if (other := by_name.setdefault(normalize(name), name)) != name:
+        if (other := by_name.setdefault(nfc(name), name)) != name:
             raise BuildError(
                 f"{flag} {root} has two directories of one name in different Unicode forms, "
                 f"{other!a} and {name!a}; move the content of one into the other."

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.corpus.tables import MAX_SHOWN, normalize, read_lines
+from beam_pipelines.corpus.tables import MAX_SHOWN, read_lines
 from beam_pipelines.errors import BuildError
 from tfdata.schema import SPLITS
-from tfdata.text import nearest, spelling
+from tfdata.text import nearest, nfc, spelling
 
 
 def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
@@ -26,7 +26,7 @@ def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
         one of them in another spelling.
     """
     listed = read_split_file(path)
-    people_of = {normalize(person.audio_folder): person for person in people}
+    people_of = {nfc(person.audio_folder): person for person in people}
     found = [
         replace(person, utterances=listed[name])
         for name, person in people_of.items()

@@ -7,12 +7,11 @@ files and directories may be in another form, which depends on the tool that cop
 from __future__ import annotations
 
 import csv
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from beam_pipelines.errors import BuildError
-from tfdata.text import counted
+from tfdata.text import counted, nfc
 
 MAX_SHOWN = 80  # characters of a line in an error
 _SUPPORTED = "\t,"
@@ -50,11 +49,6 @@ class Table:
     rows: list[Row]
 
 
-def normalize(name: str) -> str:
-    """Returns a name in NFC."""
-    return unicodedata.normalize("NFC", name)
-
-
 def read_lines(path: Path, file: str) -> list[Line]:
     """Reads the lines of a text file that are not blank.
 
@@ -76,7 +70,7 @@ def read_lines(path: Path, file: str) -> list[Line]:
             f"{file} cannot be read: it is not UTF-8 text; save it as UTF-8."
         ) from None
     # Not splitlines, which also divides lines at characters that may be in a name.
-    lines = enumerate(normalize(text).split("\n"), 1)
+    lines = enumerate(nfc(text).split("\n"), 1)
     return [Line(number, line) for number, line in lines if line.strip()]
 
 

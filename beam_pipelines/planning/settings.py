@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from beam_pipelines.corpus.tables import normalize
 from facevoice.features.settings import setting
 from tfdata.schema import SPLITS
+from tfdata.text import nfc
 
 
 def _fractions(text: str) -> tuple[float, ...]:
@@ -20,7 +20,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = (normalize(name.strip()) for name in text.split(","))
+    names = (nfc(name.strip()) for name in text.split(","))
     return tuple(name for name in names if name)
 
 

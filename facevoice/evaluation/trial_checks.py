@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import PurePosixPath
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tfdata.text import nfc
 
 Ints = NDArray[np.int64]
 
@@ -50,7 +51,7 @@ def count_trials(
       files: paths; two spellings of a path, such as a/b and a/./b, or two forms of Unicode, are one
         file.
     """
-    paths = [normalize("NFC", posixpath.normpath(file)) for file in files]
+    paths = [nfc(posixpath.normpath(file)) for file in files]
     index = {name: i for i, name in enumerate(dict.fromkeys(paths))}
     numbers = np.array([index[path] for path in paths], np.int64)
     first, second = numbers[first], numbers[second]
@@ -84,7 +85,7 @@ def find_people(files: Sequence[str], known: Mapping[str, str]) -> list[str]:
       files: paths.
       known: names and ids of the people of the training data, to their identities.
     """
-    files = [normalize("NFC", file) for file in files]  # as the names of known people
+    files = [nfc(file) for file in files]  # as the names of known people
     parts = [_candidates(*each) for each in zip(files, directories(files), strict=True)]
     patterns = {_pattern(name) for name in known if any(map(str.isdigit, name))}
     places = [_place(each, known, patterns) for each in parts]

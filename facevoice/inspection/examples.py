@@ -12,8 +12,7 @@ from tfdata.errors import DatasetError, FaceVoiceError
 from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest, Shard
 from tfdata.schema import SPLITS
-from tfdata.storage.files import printable
-from tfdata.text import counted, listed, nearest, spelling
+from tfdata.text import counted, listed, nearest, printable, spelling
 
 _MAX_KEYS = 3  # in a sentence
 

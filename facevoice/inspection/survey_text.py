@@ -8,8 +8,7 @@ from facevoice.inspection.histogram import Histogram
 from facevoice.inspection.survey import DuplicateMedia, Position, Survey
 from facevoice.inspection.text import table
 from tfdata.schema import SPLITS
-from tfdata.storage.files import printable
-from tfdata.text import counted
+from tfdata.text import counted, printable
 
 NO_ANOMALIES = (
     "No anomalies: no blank, black or white faces, no flat or silent voices, no duplicates."

@@ -13,8 +13,7 @@ from facevoice.reports.leakage import duplicates_text, has_leak
 from facevoice.reports.settings_table import format_setting
 from tfdata.manifest import Manifest, Split
 from tfdata.schema import DetectedFace
-from tfdata.storage.files import printable
-from tfdata.text import counted, listed
+from tfdata.text import counted, listed, printable
 
 WIDTH = 100
 _NAME_WIDTH = 16

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 
-from tfdata.storage.files import printable
+from tfdata.text import printable
 
 DrawFigure = Callable[[], bytes]  # returns a PNG image
 

@@ -14,8 +14,7 @@ from facevoice.reports.results import (
     Trials,
     Verification,
 )
-from tfdata.storage.files import printable
-from tfdata.text import counted, listed
+from tfdata.text import counted, listed, printable
 
 Row = tuple[str, str, str]  # name, value, details
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from matplotlib import font_manager
 
-from tfdata.storage.files import printable
-from tfdata.text import readable
+from tfdata.text import nfc, printable, readable
 
 FONT = "DejaVu Sans"  # a part of Matplotlib
 # For all figures, whatever a user's matplotlibrc says: "$" begins no formula.
@@ -55,7 +54,7 @@ def figure_text(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
 
 
 def _name(text: str) -> str:
-    return printable(readable(unicodedata.normalize("NFC", text)))
+    return printable(readable(nfc(text)))
 
 
 def _escaped(character: str) -> str:

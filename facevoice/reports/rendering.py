@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tfdata.storage.files import printable
+from tfdata.text import printable
 
 
 def render(template: str, **context: Any) -> str:

@@ -21,7 +21,7 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from tfdata.text import printable as printable
+from tfdata.text import printable
 
 # In lower case.
 _CLUTTER = {
