@@ -110,9 +110,9 @@ def _evaluate(args: argparse.Namespace) -> int:
         write_threshold,
     )
     from facevoice.evaluation.predictions import predict_splits
-    from facevoice.evaluation.query_files import quiet_decoders
     from facevoice.evaluation.runs import open_run
     from facevoice.evaluation.trials import embed_files, read_trials
+    from facevoice.features.native_output import without_native_stderr
     from facevoice.reports.evaluation_text import evaluation_text
     from facevoice.training.dataset import moved_dataset
     from tfdata.local_copy import local_copy
@@ -147,7 +147,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         other_known = predict_splits(other, data_dir, manifest, [args.split]).known
         results.append(evaluators.evaluate_comparison(run, known, other, other_known))
     if trials:
-        with quiet_decoders():
+        with without_native_stderr():
             embeddings = embed_files(run, trials.files, args.media)
         results.append(evaluators.evaluate_trials(run, trials, embeddings))
     if unknown_dir:

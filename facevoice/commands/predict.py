@@ -35,11 +35,11 @@ from typing import TYPE_CHECKING
 from facevoice.evaluation.query_files import (
     STDIN,
     files_below,
-    quiet_decoders,
     saved_stdin,
 )
 from facevoice.features.clips import MAX_SECONDS
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
+from facevoice.features.native_output import without_native_stderr
 from tfdata.command_line import Parser, fail, local_path, positive_int, run, say
 from tfdata.text import counted, listed, readable
 
@@ -129,7 +129,7 @@ def _predict(args: argparse.Namespace, parser: Parser) -> int:
     predictions = []
     with saved_stdin([*(args.face or ()), *(args.audio or ())]) as stdin:
         for query in _queries(args):
-            with quiet_decoders():
+            with without_native_stderr():
                 prediction = predict(run, _with_stdin(query, stdin), threshold, args.top)
             error = prediction.error
             if error and stdin:

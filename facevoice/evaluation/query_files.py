@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -56,21 +55,3 @@ def saved_stdin(paths: Sequence[str | None]) -> Iterator[str | None]:
         file.write(sys.stdin.buffer.read())
         file.flush()
         yield file.name
-
-
-@contextmanager
-def quiet_decoders() -> Iterator[None]:
-    """Discards what C libraries, such as libmpg123, print to standard error in the body.
-
-    Their errors are reported by the functions that read media, as those of a file.
-    """
-    sys.stderr.flush()
-    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(nowhere)

@@ -10,12 +10,9 @@ makes their points more accurate.
 from __future__ import annotations
 
 import math
-import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +28,7 @@ from facevoice.features.blazeface import (
     decode,
     merge_overlapping,
 )
+from facevoice.features.native_output import without_native_stderr
 from facevoice.weights import BLAZEFACE, read_weights
 from tfdata.errors import FaceVoiceError
 
@@ -220,20 +218,7 @@ def _interpreter(model: Model) -> Any:
                 "(or 'make setup')."
             ) from None
         content = read_weights(BLAZEFACE, model.weights)
-        with _without_stderr():
+        with without_native_stderr():
             found[model] = Interpreter(model_content=content, num_threads=1)
             found[model].allocate_tensors()
     return found[model]
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Discards what C++ code prints: LiteRT reports its CPU kernels, and has no switch for that."""
-    saved = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
