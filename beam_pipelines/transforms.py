@@ -28,6 +28,7 @@ from beam_pipelines.planning.pairing import group_by_session
 from beam_pipelines.planning.plan import (
     Pair,
     count_lost_pairs,
+    group_by_identity,
     group_by_shard,
     plan_person,
     shard_order,
@@ -197,10 +198,7 @@ def write_shard(plan: ShardPlan, job: Job, planned_shards: int) -> Iterator[tupl
     result = writer.write_shard(plan, job)
     count_rejects(result.rejects)
     Metrics.counter("facevoice", "pairs").inc(result.records)
-    pairs_of: dict[str, list[Pair]] = {}
-    for pair in written_pairs(plan, result):
-        pairs_of.setdefault(pair.identity, []).append(pair)
-    for identity, pairs in pairs_of.items():
+    for identity, pairs in group_by_identity(written_pairs(plan, result)).items():
         yield identity, PairBatch(tuple(pairs))
 
 

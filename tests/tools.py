@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -79,6 +80,14 @@ def rendered_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", SAVEFIG)
         yield
+
+
+def wait_for(process, ready, seconds=0.01):
+    """Returns what `ready` finds while a process runs; fails if the process ends before."""
+    while not (found := ready()):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(seconds)
+    return found
 
 
 def start_build(corpus, output, *flags, **settings):

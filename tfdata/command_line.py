@@ -154,7 +154,7 @@ def _message(error: Exception) -> str:
 
 
 def _flush_output() -> None:
-    """Writes what is left of standard output; discards it if nobody reads it or the disk is full.
+    """Flushes standard output; discards its buffer if the reader has ended or the disk is full.
 
     Otherwise the interpreter would try again at its end, and print a traceback.
     """

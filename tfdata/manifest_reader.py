@@ -218,9 +218,9 @@ def _check_people(manifest: Manifest) -> None:
                 raise ValueError(f"{name!r} is missing from the pairs of {identity!r}")
             if person.pairs[name] and not split.sessions.get(identity):
                 raise ValueError(f"the {name} split has pairs but no videos of {identity!r}")
-        if strangers := split.sessions.keys() - manifest.people.keys():
+        if unknown := split.sessions.keys() - manifest.people.keys():
             raise ValueError(
-                f"the {name} split has videos of {min(strangers)!r}, who is not in its people"
+                f"the {name} split has videos of {min(unknown)!r}, who is not in its people"
             )
         of_shards = sum(shard.records for shard in split.shards)
         of_people = sum(person.pairs[name] for person in manifest.people.values())

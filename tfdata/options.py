@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tfdata.fields import MAX_INT64
 from tfdata.storage.addresses import check_address
 
 DAMAGE = ("fail", "skip")
 IN_MEMORY = "memory"
-MAX_INT = 2**63 - 1  # of TensorFlow's int64
 ADDRESS = re.compile(r"grpc://[^\s:/@?#]+:\d{1,5}")
 
 
@@ -83,8 +83,8 @@ class ReadOptions:
                 continue
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}; use a whole number of {lowest} or more.")
-            if not lowest <= int(value) <= MAX_INT:
-                limit = f"{lowest} or more" if int(value) < lowest else f"at most {MAX_INT}"
+            if not lowest <= int(value) <= MAX_INT64:
+                limit = f"{lowest} or more" if int(value) < lowest else f"at most {MAX_INT64}"
                 raise ValueError(f"{name} is {value}; use {limit}.")
         for name in ("drop_remainder", "augment", "deterministic"):
             if not isinstance(value := getattr(self, name), bool | np.bool_):

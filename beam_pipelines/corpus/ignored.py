@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tfdata.storage.files import is_clutter
+
 # In lower case. macOS, Windows, Linux, Synology, QNAP, NetApp, Python, editors.
 HELPER_FOLDERS = frozenset(
     {
@@ -33,7 +35,7 @@ HELPER_FOLDERS = frozenset(
         "node_modules",
     }
 )
-HELPER_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+MACOS_ICON = "icon\r"  # in lower case
 HIDDEN, OUTSIDE = "hidden", "outside"
 
 
@@ -60,7 +62,7 @@ def is_helper_folder(name: str) -> bool:
 
 def is_hidden_file(name: str) -> bool:
     """Returns whether a file is hidden, such as `._0.jpg`, or created by an operating system."""
-    return name.startswith(".") or name.lower() in HELPER_FILES
+    return name.startswith(".") or is_clutter(name) or name.lower() == MACOS_ICON
 
 
 def ignored_reason(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -106,37 +106,8 @@ def find_people(
         if face_folder and row.audio_id in audio_folders:
             people.append(Person(name, face_folder, audio_folders[row.audio_id], row.facts))
     if not people:
-        linked = "by equal names" if meta is None else f"by {meta}"
-        names = sorted(row.identity for row in rows if row.audio_id in audio_folders)
-        similar = ((name, nearest(name, names)) for name in sorted(face_folders)[:MAX_COMPARED])
-        table = "--audio" if meta is None else "--meta"
-        hint = next(
-            (
-                f" (did you mean {near} of {table} for {face} of --faces?)"
-                for face, near in similar
-                if near
-            ),
-            "",
-        )
-        advice = (
-            "--faces has clips and --audio has images, so swap the two flags"
-            if are_swapped(tree_at(faces_root), tree_at(audio_root))
-            else "check --faces, --audio and --meta"
-        )
-        raise BuildError(
-            f"No person has both faces and audio: {faces_root} has {_count_folders(face_folders)}, "
-            f"{audio_root} has {_count_folders(audio_folders)}, and {linked} they have no person "
-            f"in common{hint}; {advice}."
-        )
-    known = {name for person in people for name in _names(person)}
-    if unknown := sorted(set(exclude) - known):
-        near = [(name, nearest(name, sorted(known))) for name in unknown]
-        hints = [f"{name} (did you mean {known}?)" if known else name for name, known in near]
-        raise BuildError(
-            f"--exclude names {', '.join(hints)}, not found among the "
-            f"{counted(len(people), 'person', 'people')} of this corpus; give a name "
-            f"such as {people[0].identity}."
-        )
+        raise _no_common_person(faces_root, audio_root, meta, rows, face_folders, audio_folders)
+    _check_excluded(people, exclude)
     groups = _group_by_real_folders(people, tree_at(faces_root), tree_at(audio_root))
     kept = [group for group in groups if not any(_names(person) & set(exclude) for person in group)]
     if not kept:
@@ -148,6 +119,54 @@ def find_people(
         linked=tuple(sorted(person.identity for group in kept for person in group[1:])),
         not_utf8=faces.not_utf8 + audio.not_utf8,
         identity_of={row.audio_id: row.identity for row in rows} if meta else {},
+    )
+
+
+def _no_common_person(
+    faces_root: Place,
+    audio_root: Place,
+    meta: Path | None,
+    rows: Sequence[MetaRow],
+    face_folders: Mapping[str, str],
+    audio_folders: Mapping[str, str],
+) -> BuildError:
+    """Returns the error of a corpus of which no person is in both trees."""
+    linked = "by equal names" if meta is None else f"by {meta}"
+    names = sorted(row.identity for row in rows if row.audio_id in audio_folders)
+    similar = ((name, nearest(name, names)) for name in sorted(face_folders)[:MAX_COMPARED])
+    table = "--audio" if meta is None else "--meta"
+    hint = next(
+        (
+            f" (did you mean {near} of {table} for {face} of --faces?)"
+            for face, near in similar
+            if near
+        ),
+        "",
+    )
+    advice = (
+        "--faces has clips and --audio has images, so swap the two flags"
+        if are_swapped(tree_at(faces_root), tree_at(audio_root))
+        else "check --faces, --audio and --meta"
+    )
+    return BuildError(
+        f"No person has both faces and audio: {faces_root} has {_count_folders(face_folders)}, "
+        f"{audio_root} has {_count_folders(audio_folders)}, and {linked} they have no person "
+        f"in common{hint}; {advice}."
+    )
+
+
+def _check_excluded(people: Sequence[Person], exclude: Iterable[str]) -> None:
+    """Checks that the names to exclude are in the corpus."""
+    known = {name for person in people for name in _names(person)}
+    unknown = sorted(set(exclude) - known)
+    if not unknown:
+        return
+    similar = [(name, nearest(name, sorted(known))) for name in unknown]
+    hints = [f"{name} (did you mean {near}?)" if near else name for name, near in similar]
+    raise BuildError(
+        f"--exclude names {', '.join(hints)}, not found among the "
+        f"{counted(len(people), 'person', 'people')} of this corpus; give a name "
+        f"such as {people[0].identity}."
     )
 
 

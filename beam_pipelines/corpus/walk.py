@@ -97,7 +97,7 @@ class _Walk:
         yield from errors
 
     def linked_file(self, link: str, target: str) -> Iterator[tuple[str, str] | RepeatedLink]:
-        """Yields a link to a file, or to nothing, as the file of its own name."""
+        """Yields a link to a file under the name of the link; broken links are yielded, too."""
         real_folder, _, name = target.rpartition("/")
         listed = real_folder in self._folders and self._is_media(name)
         if target in self._linked_files or (listed and os.path.lexists(target) and link != target):

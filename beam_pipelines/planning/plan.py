@@ -136,6 +136,14 @@ def group_by_shard(
     return [(shard, tuple(group)) for shard, group in groups.items()]
 
 
+def group_by_identity(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    """Returns the pairs of each identity, in the given order."""
+    groups: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[pair.identity].append(pair)
+    return groups
+
+
 def shard_order(pairs: Iterable[Pair], seed: int) -> list[Pair]:
     """Sorts the pairs of a shard."""
     return sorted(pairs, key=lambda pair: (rank(seed, "order", pair.key), pair.key))

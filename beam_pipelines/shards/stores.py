@@ -198,8 +198,8 @@ class RemoteStore:
     A shard is written to a disk of the worker and uploaded when it is complete: its name has the
     digest of its content, and an object store cannot rename.
 
-    A store has no locks, so it does not keep out a second build. What such a build may have
-    removed is checked before a manifest is written (see `output_dir.publish`).
+    A store has no locks, so two builds may write to it at the same time. `output_dir.publish`
+    therefore checks that no shard was removed before it writes a manifest.
     """
 
     poll_seconds = 5.0  # each request costs money

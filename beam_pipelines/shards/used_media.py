@@ -8,7 +8,7 @@ from typing import Any
 
 from beam_pipelines.corpus.content import DIGEST_BYTES
 from beam_pipelines.corpus.listing import CLIP, FACE
-from beam_pipelines.planning.plan import Pair
+from beam_pipelines.planning.plan import Pair, group_by_identity
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,6 @@ def used_media(pairs: Iterable[Pair], digest: Callable[[str, str], bytes]) -> di
       pairs: the written pairs, with the media that were used.
       digest: returns the digest of a file of a kind, FACE or CLIP, at a path.
     """
-    pairs_of: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        pairs_of.setdefault(pair.identity, []).append(pair)
     return {
         identity: UsedMedia(
             faces=[pair.face.path for pair in written],
@@ -60,5 +57,5 @@ def used_media(pairs: Iterable[Pair], digest: Callable[[str, str], bytes]) -> di
                 for kind, path in ((FACE, pair.face.path), (CLIP, pair.window.path))
             ).hex(),
         )
-        for identity, written in pairs_of.items()
+        for identity, written in group_by_identity(pairs).items()
     }

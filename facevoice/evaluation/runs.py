@@ -189,7 +189,7 @@ def _manifest_attributes(manifest: Manifest) -> dict[str, Any]:
         "meta": {identity: person.meta for identity, person in people.items()},
         "videos": frozenset((person, video) for person in trained for video in trained[person]),
         "features": feature_settings(manifest),
-        "preprocessing_revision": getattr(manifest, "preprocessing_revision", 1),
+        "preprocessing_revision": manifest.preprocessing_revision,
         "image_shape": manifest.image_shape,
         "spectrogram_shape": (*manifest.spectrogram_shape, 1),
     }

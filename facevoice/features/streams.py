@@ -23,7 +23,7 @@ UNKNOWN_SIZE = 0xFFFF_FFFF  # of a WAV file that was written to a pipe
 
 @dataclass(frozen=True)
 class Stream:
-    """A part of a file that a decoder can read as a file of its own.
+    """A part of a file that a decoder reads as a separate file.
 
     Attributes:
       start, end: its place in the file, in bytes. Beyond the end of the file, zeros are read.

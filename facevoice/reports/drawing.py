@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 
-from tfdata.text import printable
+from tfdata.command_line import say
 
 DrawFigure = Callable[[], bytes]  # returns a PNG image
 
@@ -32,4 +32,4 @@ def draw_figures(figures: Mapping[str, DrawFigure]) -> dict[str, bytes]:
 
 
 def _warn(message: str) -> None:
-    print(printable(f"warning: {message}"), file=sys.stderr)
+    say(f"warning: {message}", file=sys.stderr)

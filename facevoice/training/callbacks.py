@@ -18,6 +18,7 @@ from facevoice.training.train_state import Progress
 from tfdata.interrupts import Deferred
 from tfdata.storage.files import replace_file
 
+HISTORY_NAME = "history.csv"
 TRAIN_METRICS, VALIDATION_METRICS = ("loss", "accuracy"), ("val_loss", "val_accuracy")
 MAX_SEED = 2**31
 
@@ -57,7 +58,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         super().__init__()
         self.progress = progress
         self._checkpoint = Checkpoint(run_dir)
-        self._history_path = run_dir / "history.csv"
+        self._history_path = run_dir / HISTORY_NAME
         self._recipe = recipe
         self._pairs = pairs
         self._checkpoint_steps = checkpoint_steps

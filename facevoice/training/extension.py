@@ -14,6 +14,7 @@ from typing import Any
 
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
 from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME
+from facevoice.training.callbacks import HISTORY_NAME
 from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.run_settings import EPOCHS
 from facevoice.training.train_state import Progress
@@ -21,8 +22,6 @@ from models import ModelError
 from models.loading import load_model
 from tfdata.manifest_reader import load_manifest
 from tfdata.text import counted
-
-HISTORY_NAME = "history.csv"
 
 
 def why_not_unfinished(run_dir: Path, settings: Mapping[str, Any]) -> str | None:

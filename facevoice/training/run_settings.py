@@ -44,7 +44,7 @@ def run_settings(
         **asdict(execution),
         "data": str(data.data_dir.absolute()),
         "manifest_sha256": data.manifest_sha256,
-        "preprocessing_revision": getattr(data.manifest, "preprocessing_revision", 1),
+        "preprocessing_revision": data.manifest.preprocessing_revision,
         "split_by": data.manifest.plan.get("split_by"),
         "backend": keras.backend.backend(),
         "software": {name: metadata.version(name) for name in RECORDED_PACKAGES},

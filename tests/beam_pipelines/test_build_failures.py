@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import sys
-import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.output_dir import prepare
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from tests.conftest import write_corpus
-from tests.tools import files_of, kill_a_worker_of, read_records, start_build, workers_of
+from tests.tools import files_of, kill_a_worker_of, read_records, start_build, wait_for, workers_of
 from tfdata import load_manifest
 
 # Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
@@ -40,9 +39,7 @@ def test_a_dying_worker_ends_the_build_with_one_line_and_the_next_build_resumes(
 ):
     output = tmp_path / "set"
     with start_build(many, output, *SLOW, "--direct_num_workers=2") as stopped:
-        while not list(output.glob("*.tfrecord")):
-            assert stopped.poll() is None
-            time.sleep(0.01)
+        wait_for(stopped, lambda: list(output.glob("*.tfrecord")))
         kill_a_worker_of(stopped.pid)
         error = stopped.communicate(timeout=60)[1]
     assert stopped.returncode == 1
@@ -62,9 +59,7 @@ def test_a_dying_worker_ends_the_build_with_one_line_and_the_next_build_resumes(
 def test_ctrl_c_on_the_process_group_is_reported_as_such(many, tmp_path):
     output = tmp_path / "set"
     with start_build(many, output, *SLOW, "--direct_num_workers=2") as build:
-        while not list(output.glob("*.tfrecord")):
-            assert build.poll() is None
-            time.sleep(0.01)
+        wait_for(build, lambda: list(output.glob("*.tfrecord")))
         os.killpg(build.pid, signal.SIGINT)
         error = build.communicate(timeout=60)[1]
     assert build.returncode == 130
@@ -76,9 +71,7 @@ def test_ctrl_c_on_the_process_group_is_reported_as_such(many, tmp_path):
 @pytest.mark.parametrize("program", [b"find_spec", b"sdk_worker"])
 def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path, program):
     with start_build(many, tmp_path / "set", "--direct_num_workers=2") as build:
-        while not (workers := workers_of(build.pid, program)):
-            assert build.poll() is None
-            time.sleep(0.01)
+        workers = wait_for(build, lambda: workers_of(build.pid, program))
         os.killpg(build.pid, signal.SIGINT)
         error = build.communicate(timeout=60)[1]
     assert build.returncode == 130
@@ -90,9 +83,7 @@ def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path, prog
 def test_sigterm_ends_a_build_and_its_workers(many, tmp_path):
     """As `docker stop` sends it: to the driver alone."""
     with start_build(many, tmp_path / "set", *SLOW, "--direct_num_workers=2") as build:
-        while not (workers := workers_of(build.pid)):
-            assert build.poll() is None
-            time.sleep(0.01)
+        workers = wait_for(build, lambda: workers_of(build.pid))
         os.kill(build.pid, signal.SIGTERM)
         error = build.communicate(timeout=60)[1]
     assert build.returncode == 143

@@ -16,7 +16,7 @@ from tfdata.text import nearest, printable
 
 
 def run_code(code, **settings):
-    """Runs the body of a command in a process of its own."""
+    """Runs the body of a command in a separate process."""
     return subprocess.run(
         [
             sys.executable,

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.beam_pipelines.flink.cluster import WORKER, Cluster
 from tests.conftest import SMALL
+from tests.tools import wait_for
 
 SECONDS = 400  # on a busy machine
 # Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
@@ -74,10 +74,8 @@ def beside_progress(error: str) -> str:
 
 
 def wait_for_shards(process: subprocess.Popen[str], output: Path, count: int) -> None:
-    """Waits until a build has written so many; fails with what it says if it ends before."""
-    while len(list(output.glob("*.tfrecord"))) < count:
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
+    """Waits until a build has written a number of shards; fails if it ends before."""
+    wait_for(process, lambda: len(list(output.glob("*.tfrecord"))) >= count)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[str, str, subprocess.Popen[str]]:

@@ -186,5 +186,5 @@ def test_a_pool_listens_on_the_given_address_and_refuses_a_used_port(tmp_path):
             [*command, f"--port={port}"], capture_output=True, text=True, check=False, timeout=60
         )
     assert done.returncode == 1
-    last_line = done.stderr.splitlines()[-1]  # gRPC writes lines of its own before it
+    last_line = done.stderr.splitlines()[-1]  # gRPC writes other lines before it
     assert re.fullmatch(rf"error: cannot listen on 127.0.0.1:{port}; .*", last_line)

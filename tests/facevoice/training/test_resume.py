@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 
 import keras
@@ -25,6 +24,7 @@ from facevoice.training.run_dir import lock_run_dir, open_run_dir, run_settings
 from facevoice.training.train_state import Progress
 from facevoice.training.trainer import Trainer
 from tests.conftest import write_corpus
+from tests.tools import wait_for
 from tfdata import load_manifest
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -51,9 +51,11 @@ def killed(data_set, tmp_path_factory):
     command = [sys.executable, "train.py", *flags, f"--data={data_set}", f"--output={run_dir}"]
     switch = run_dir / "checkpoint" / "progress.json"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while not switch.exists() or Progress.from_json(switch.read_text()).epoch < 2:
-            assert process.poll() is None
-            time.sleep(0.005)
+        wait_for(
+            process,
+            lambda: switch.exists() and Progress.from_json(switch.read_text()).epoch >= 2,
+            seconds=0.005,
+        )
         os.kill(process.pid, signal.SIGKILL)
     assert not (run_dir / "metrics.json").exists()
     return run_dir, flags
