@@ -4,7 +4,8 @@ The build and the prediction call the same functions, so training and inference 
 and levels. This package imports neither Beam nor TensorFlow.
 """
 
-from facevoice.features.audio import AudioFacts, probe_audio, read_window
+from facevoice.features.audio import AudioFacts, probe_audio, read_video_window, read_window
+from facevoice.features.face_tracks import extract_video_face
 from facevoice.features.faces import FaceImage, extract_face, read_face
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
@@ -14,6 +15,7 @@ from facevoice.features.spectrogram import (
     levels_to_db,
     spectrogram,
 )
+from facevoice.features.videos import VideoFacts, probe_video
 
 __all__ = [
     "AudioFacts",
@@ -21,12 +23,16 @@ __all__ = [
     "FeatureSettings",
     "MediaError",
     "Reason",
+    "VideoFacts",
     "band_centres_hz",
     "column_centres",
     "extract_face",
+    "extract_video_face",
     "levels_to_db",
     "probe_audio",
+    "probe_video",
     "read_face",
+    "read_video_window",
     "read_window",
     "spectrogram",
 ]

@@ -95,6 +95,12 @@ class FeatureSettings:
         "x and y of right eye, left eye and mouth in a crop of --face_crop 1, from 0 to 1",
         _numbers,
     )
+    frames_per_second: float | None = setting(
+        None,
+        "frames of a video that are searched for a face, per second of a window, 0.01 to 60; at "
+        "least one in each window (default: 1 with --videos)",
+        float,
+    )
 
     @property
     def window_samples(self) -> int:
@@ -112,10 +118,12 @@ class FeatureSettings:
     def recorded(self) -> dict[str, Any]:
         """Returns the settings that a dataset records.
 
-        Without a face detector, those of DETECTOR_SETTINGS are left out: datasets that were built
-        before they existed have the same records.
+        Without a face detector, those of DETECTOR_SETTINGS are left out, and without videos
+        `frames_per_second`: datasets that were built before they existed have the same records.
         """
         left_out = DETECTOR_SETTINGS if self.face_detector == "none" else ()
+        if self.frames_per_second is None:
+            left_out = (*left_out, "frames_per_second")
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:
@@ -144,6 +152,8 @@ class FeatureSettings:
             )
         for place in self.aligned_points:
             _within("aligned_points", place, 0.0, 1.0)
+        if self.frames_per_second is not None:
+            _within("frames_per_second", self.frames_per_second, 0.01, 60.0)
         if self.frequency_scale not in ("log", "mel"):
             raise ValueError(f"`frequency_scale` is {self.frequency_scale!r}; use 'log' or 'mel'.")
         nyquist_hz = self.sample_rate_hz / 2
