@@ -27,6 +27,7 @@ from tfdata.schema import (
     SPECTROGRAM,
     WINDOW_START,
     DetectedFace,
+    face_time_seconds,
 )
 
 
@@ -44,6 +45,8 @@ class Example:
       audio_source: path of the clip below the directory of clips.
       window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
       face: where the face is in its image file; None without a face detector.
+      face_time_seconds: time of the frame, if face and clip are of a video; both sources are then
+        its path below the directory of videos.
     """
 
     image: NDArray[np.uint8]
@@ -55,6 +58,7 @@ class Example:
     audio_source: str
     window_start_samples: int
     face: DetectedFace | None = field(default=None, kw_only=True)
+    face_time_seconds: float | None = field(default=None, kw_only=True)
 
 
 def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Example:
@@ -74,6 +78,7 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         audio_source=_text(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
+        face_time_seconds=face_time_seconds(record),
     )
 
 

@@ -26,14 +26,18 @@ SPECTROGRAM = "spectrogram"  # uint8 [bands, frames], row 0 is the lowest band
 IDENTITY = "identity"  # the person; the manifest maps it to a label
 SESSION = "session"  # video of the clip, and nearly always of the face image (see `face_source`)
 KEY = "key"  # unique in the dataset
-FACE_SOURCE = "face_source"  # path below the directory of face images
-AUDIO_SOURCE = "audio_source"  # path below the directory of clips
+FACE_SOURCE = "face_source"  # path below the directory of face images, or of videos
+AUDIO_SOURCE = "audio_source"  # path below the directory of clips, or of videos
 WINDOW_START = "window_start_samples"  # int64, at the sample_rate_hz of the feature settings
 # Only in datasets with a face detector: float32, little-endian, in fractions of the width and the
 # height of the upright image.
 FACE_BOX = "face_box"  # [4]: left, top, right, bottom
 FACE_POINTS = "face_points"  # [6, 2]: x and y of each of POINT_NAMES
 FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
+# Only in records whose face and clip are of a video, which both sources name: float32 [],
+# little-endian, seconds from the start of the file. It lies within the window, which counts from
+# there, too.
+FACE_TIME = "face_time_seconds"
 # Right and left are the person's own: the right eye is on the left side of an image.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
@@ -68,6 +72,15 @@ class DetectedFace:
         return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
 
 
+def face_time_seconds(record: Mapping[str, bytes | int]) -> float | None:
+    """Returns the time of the frame that shows the face, or None if it is of an image file.
+
+    Raises:
+      ValueError: the feature has another size.
+    """
+    return float(_floats(record, FACE_TIME, 1)[0]) if FACE_TIME in record else None
+
+
 def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray[np.float32]:
     value = record.get(name)
     if not isinstance(value, bytes) or len(value) != 4 * count:
@@ -89,8 +102,12 @@ def encode_record(
     audio_source: str,
     window_start_samples: int,
     face: DetectedFace | None = None,
+    face_time_seconds: float | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
+    time = {}
+    if face_time_seconds is not None:
+        time[FACE_TIME] = np.array(face_time_seconds, "<f4").tobytes()
     return serialize_example(
         {
             IMAGE: image.tobytes(),
@@ -102,18 +119,23 @@ def encode_record(
             AUDIO_SOURCE: audio_source.encode(),
             WINDOW_START: window_start_samples,
             **(face.features() if face else {}),
+            **time,
         }
     )
 
 
 def describe_record(
-    image_shape: tuple[int, ...], spectrogram_shape: tuple[int, ...], detected_faces: bool = False
+    image_shape: tuple[int, ...],
+    spectrogram_shape: tuple[int, ...],
+    detected_faces: bool = False,
+    videos: bool = False,
 ) -> dict[str, Any]:
     """Returns a description of a record for the manifest, for readers without this package.
 
     Args:
       image_shape, spectrogram_shape: shapes of the arrays.
       detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
+      videos: whether records may have FACE_TIME.
     """
 
     def array(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -143,5 +165,6 @@ def describe_record(
             **dict.fromkeys(TEXTS, text),
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
             **(face if detected_faces else {}),
+            **({FACE_TIME: floats(unit="seconds", records="of videos")} if videos else {}),
         },
     }

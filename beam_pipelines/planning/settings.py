@@ -41,7 +41,9 @@ class PlanSettings:
     pairing: str = setting(
         "session",
         "'session' pairs faces and windows of the same video, and the rest across videos; "
-        "'identity' pairs those of the same person from any videos",
+        "'identity' pairs those of the same person from any videos; 'moment' pairs frames and "
+        "sound of video files at the same time, and images and clips as 'session' does",
+        shown="session; moment with --videos",
     )
     window_overlap: float = setting(
         0.0, "overlap of consecutive windows, as a fraction of a window, 0 to below 1"
@@ -72,8 +74,10 @@ class PlanSettings:
             raise ValueError(f"`persons` is {self.persons}; use 1 or more.")
         if self.num_shards > 99_999:
             raise ValueError(f"`num_shards` is {self.num_shards}; use 99999 or fewer.")
-        if self.pairing not in ("session", "identity"):
-            raise ValueError(f"`pairing` is {self.pairing!r}; use 'session' or 'identity'.")
+        if self.pairing not in ("session", "identity", "moment"):
+            raise ValueError(
+                f"`pairing` is {self.pairing!r}; use 'session', 'identity' or 'moment'."
+            )
         if not 0 <= self.window_overlap < 1:
             raise ValueError(
                 f"`window_overlap` is {self.window_overlap:g}; use 0 or more, and less than 1."

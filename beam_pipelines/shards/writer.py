@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beam_pipelines.corpus.content import content_digest
-from beam_pipelines.corpus.listing import CLIP, FACE, MediaFile, Reject
-from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO, Reject
 from beam_pipelines.errors import BuildError
+from beam_pipelines.planning.moments import FaceSource
 from beam_pipelines.planning.pairing import MediaReference
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
@@ -41,6 +41,8 @@ from facevoice.features import (
     MediaError,
     Reason,
     extract_face,
+    extract_video_face,
+    read_video_window,
     read_window,
     spectrogram,
 )
@@ -91,7 +93,7 @@ def _with_media(plan: ShardPlan, job: Job, result: ShardResult) -> ShardResult |
 
     Nothing is decoded. Returns None if a file cannot be read any more.
     """
-    trees = {FACE: tree_at(job.faces_root), CLIP: tree_at(job.audio_root)}
+    trees = job.trees()
 
     @cache
     def digest(kind: str, path: str) -> bytes:
@@ -111,7 +113,9 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     if settings.face_detector != "none":
         places = np.zeros((len(POINT_NAMES), 2), np.float32)
         detected = DetectedFace(places[:2].ravel(), places, 0.0)
-    record = len(frame(_record(plan.pairs[0], FaceImage(image, detected), levels)))
+    pair = plan.pairs[0]
+    face = FaceImage(image, detected, 0.0 if pair.is_moment else None)
+    record = len(frame(_record(pair, face, levels)))
     return record * len(plan.pairs)
 
 
@@ -126,28 +130,51 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     rejects: list[Reject] = []
     replaced: dict[str, Replacement] = {}
     digests: dict[tuple[str, str], bytes] = {}
-    size = opened = 0
+    size = opened = opened_moments = 0
+    trees = job.trees()
+    rate_hz = job.features.sample_rate_hz
 
-    faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
-
-    def decode_face(file: MediaFile) -> FaceImage:
-        source = faces.source(file.path)
+    def decode_face(medium: FaceSource) -> FaceImage:
+        if isinstance(medium, Window):
+            source = trees[VIDEO].source(medium.path)
+            return extract_video_face(source, medium.start_samples / rate_hz, job.features)
+        source = trees[FACE].source(medium.path)
         image = extract_face(source, job.features)
-        digests[FACE, file.path] = content_digest(source)
+        digests[FACE, medium.path] = content_digest(source)
         return image
 
     def decode_window(window: Window) -> NDArray[np.uint8]:
-        source = audio.source(window.path)
-        samples = read_window(source, window.start_samples, job.features)
-        if (CLIP, window.path) not in digests:  # windows of one clip are in one shard
-            digests[CLIP, window.path] = content_digest(source)
+        kind, read = (VIDEO, read_video_window) if window.is_moment else (CLIP, read_window)
+        source = trees[kind].source(window.path)
+        samples = read(source, window.start_samples, job.features)
+        if (kind, window.path) not in digests:  # windows of one clip are in one shard
+            digests[kind, window.path] = content_digest(source)
         return spectrogram(samples, job.features)
+
+    def decode_moment(moment: Window) -> tuple[NDArray[np.uint8], FaceImage]:
+        try:
+            return decode_window(moment), decode_face(moment)
+        except MediaError as error:
+            start_seconds = moment.start_samples / rate_hz
+            detail = f"window from {start_seconds:.3f} s: {error.detail}"
+            raise MediaError(error.reason, detail) from None
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
-            face = _first_usable(FACE, (pair.face, *pair.spare_faces), decode_face, rejects)
-            window = _first_usable(CLIP, (pair.window, *pair.spare_windows), decode_window, rejects)
-            opened += 1 + (len(pair.spare_faces) if face is None else face.index)
+            if pair.is_moment:
+                moments = (pair.window, *pair.spare_windows)
+                both = _first_usable(MOMENT, moments, decode_moment, rejects)
+                window = face = None
+                if both is not None:
+                    levels, image = both.content
+                    window = Decoded(both.index, both.medium, levels)
+                    face = Decoded[FaceSource, FaceImage](both.index, both.medium, image)
+                opened_moments += 1 + (len(pair.spare_windows) if both is None else both.index)
+            else:
+                face = _first_usable(FACE, (pair.face, *pair.spare_faces), decode_face, rejects)
+                windows = (pair.window, *pair.spare_windows)
+                window = _first_usable(CLIP, windows, decode_window, rejects)
+                opened += 1 + (len(pair.spare_faces) if face is None else face.index)
             used = (face.index if face else None, window.index if window else None)
             if used != (0, 0):
                 replaced[pair.key] = Replacement(spares_digest(pair), *used)
@@ -178,6 +205,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         rejects=rejects,
         out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
+        opened_moments=opened_moments,
     )
     media = used_media(written_pairs(plan, result), lambda kind, path: digests[kind, path])
     return replace(result, media=media)
@@ -187,8 +215,8 @@ def _is_out_of_reach(reject: Reject, job: Job) -> bool:
     """Returns whether the bytes of a file cannot be read: no permission, or an I/O error."""
     if reject.reason != Reason.UNREADABLE:
         return False
-    tree = tree_at(job.faces_root if reject.kind == FACE else job.audio_root)
-    return not tree.is_readable(reject.path)
+    kind = VIDEO if reject.kind == MOMENT else reject.kind
+    return not job.trees()[kind].is_readable(reject.path)
 
 
 def _first_usable(
@@ -209,9 +237,10 @@ def _record(pair: Pair, face: FaceImage, levels: NDArray[np.uint8]) -> bytes:
         levels,
         identity=pair.identity,
         session=pair.session,
-        key=pair.key,
+        key=pair.record_key(face.seconds),
         face_source=pair.face.path,
         audio_source=pair.window.path,
         window_start_samples=pair.window.start_samples,
         face=face.detected,
+        face_time_seconds=face.seconds,
     )
