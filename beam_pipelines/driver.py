@@ -19,11 +19,13 @@ from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
 from beam_pipelines.corpus.split_file import apply_split_file
 from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.corpus.voice_activity import check_voice_activity
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import add_build, add_planning
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.plan_summary import PlanSummary
+from beam_pipelines.planning.windows import Grid
 from beam_pipelines.runners import preflight, progress
 from beam_pipelines.runners.execution import (
     connect_runner,
@@ -66,7 +68,12 @@ def build(arguments: Arguments) -> None:
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
-        software=software(arguments.features.face_detector),
+        software=software(arguments.features.face_detector, arguments.features.voice_activity),
+        window_step_samples=Grid(
+            arguments.features.sample_rate_hz,
+            arguments.features.window_samples,
+            arguments.plan.window_overlap,
+        ).step_samples,
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -103,6 +110,7 @@ def _with_detector(arguments: Arguments, faces: Place, people: Sequence[Person])
         name = "none" if arguments.faces is None else default_detector(faces, people)
     features = replace(arguments.features, face_detector=name)
     check_detector_settings(features)
+    check_voice_activity(features)
     return replace(arguments, features=features)
 
 
@@ -133,6 +141,8 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     for line in people_messages.too_few_people_lines(with_pairs):
         say(line)
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
+    if arguments.features.voice_activity != "none":
+        say(f"  {messages.voice_activity_line(arguments.features, job.software)}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")

@@ -77,7 +77,7 @@ def build_manifest(
             for split, leak in leaks.items()
         },
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
-        software=software(features.face_detector),
+        software=software(features.face_detector, features.voice_activity),
         preprocessing_revision=settings.PREPROCESSING_REVISION,
         duplicates=replace(duplicates.counts, dropped=summary.dropped),
     )

@@ -10,7 +10,11 @@ from beam_pipelines.duplicate_messages import duplicate_lines
 from beam_pipelines.people_messages import count_people, first_names, list_people
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import FoundDuplicates
-from beam_pipelines.shards.fingerprints import DETECTOR_PACKAGE, DETECTOR_WEIGHTS
+from beam_pipelines.shards.fingerprints import (
+    DETECTOR_PACKAGE,
+    DETECTOR_WEIGHTS,
+    VOICE_ACTIVITY_PACKAGE,
+)
 from beam_pipelines.shards.replaced_shards import ReplacedShards
 from facevoice.features import FeatureSettings
 from tfdata.manifest import Leak, Manifest
@@ -37,6 +41,15 @@ def detector_line(
     )
     several = "the largest face" if features.several_faces == "largest" else "rejected"
     return f"face detector {name} ({why}), with {versions}; images of several faces: {several}"
+
+
+def voice_activity_line(features: FeatureSettings, software: Mapping[str, str]) -> str:
+    """Returns a line about voice activity detection, for a dry run."""
+    return (
+        f"voice activity by {features.voice_activity}, with {VOICE_ACTIVITY_PACKAGE} "
+        f"{software[VOICE_ACTIVITY_PACKAGE]}: windows are moved to speech, of which a window has "
+        f"{features.min_speech:.0%} or more"
+    )
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:

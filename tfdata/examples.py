@@ -27,6 +27,7 @@ from tfdata.schema import (
     SPECTROGRAM,
     WINDOW_START,
     DetectedFace,
+    decode_speech_share,
 )
 
 
@@ -44,6 +45,7 @@ class Example:
       audio_source: path of the clip below the directory of clips.
       window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
       face: where the face is in its image file; None without a face detector.
+      speech_share: share of the window that is speech; None without voice activity detection.
     """
 
     image: NDArray[np.uint8]
@@ -55,6 +57,7 @@ class Example:
     audio_source: str
     window_start_samples: int
     face: DetectedFace | None = field(default=None, kw_only=True)
+    speech_share: float | None = field(default=None, kw_only=True)
 
 
 def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Example:
@@ -74,6 +77,7 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         audio_source=_text(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
+        speech_share=decode_speech_share(record),
     )
 
 

@@ -166,6 +166,7 @@ class Manifest:
                 self.image_shape,
                 self.spectrogram_shape,
                 detected_faces=self.features.get("face_detector", "none") != "none",
+                detected_speech=self.features.get("voice_activity", "none") != "none",
             ),
         }
         return json.dumps(head | fields, indent=1, ensure_ascii=False) + "\n"

@@ -34,6 +34,8 @@ WINDOW_START = "window_start_samples"  # int64, at the sample_rate_hz of the fea
 FACE_BOX = "face_box"  # [4]: left, top, right, bottom
 FACE_POINTS = "face_points"  # [6, 2]: x and y of each of POINT_NAMES
 FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
+# Only in datasets with voice activity detection: float32, little-endian.
+SPEECH_SHARE = "speech_share"  # []: share of the window that is speech, 0 to 1
 # Right and left are the person's own: the right eye is on the left side of an image.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
@@ -50,7 +52,7 @@ class DetectedFace:
     def features(self) -> dict[str, bytes]:
         """Returns the features of a record."""
         values = {FACE_BOX: self.box, FACE_POINTS: self.points, FACE_SCORE: self.score}
-        return {name: np.asarray(value, "<f4").tobytes() for name, value in values.items()}
+        return {name: _float_bytes(value) for name, value in values.items()}
 
     @staticmethod
     def from_record(record: Mapping[str, bytes | int]) -> DetectedFace | None:
@@ -78,6 +80,19 @@ def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray
     return values
 
 
+def decode_speech_share(record: Mapping[str, bytes | int]) -> float | None:
+    """Returns the SPEECH_SHARE of a record, or None if it has none.
+
+    Raises:
+      ValueError: it has another size, or is not finite.
+    """
+    return float(_floats(record, SPEECH_SHARE, 1)[0]) if SPEECH_SHARE in record else None
+
+
+def _float_bytes(value: Any) -> bytes:
+    return np.asarray(value, "<f4").tobytes()
+
+
 def encode_record(
     image: NDArray[np.uint8],
     spectrogram: NDArray[np.uint8],
@@ -89,6 +104,7 @@ def encode_record(
     audio_source: str,
     window_start_samples: int,
     face: DetectedFace | None = None,
+    speech_share: float | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
     return serialize_example(
@@ -102,18 +118,23 @@ def encode_record(
             AUDIO_SOURCE: audio_source.encode(),
             WINDOW_START: window_start_samples,
             **(face.features() if face else {}),
+            **({} if speech_share is None else {SPEECH_SHARE: _float_bytes(speech_share)}),
         }
     )
 
 
 def describe_record(
-    image_shape: tuple[int, ...], spectrogram_shape: tuple[int, ...], detected_faces: bool = False
+    image_shape: tuple[int, ...],
+    spectrogram_shape: tuple[int, ...],
+    detected_faces: bool = False,
+    detected_speech: bool = False,
 ) -> dict[str, Any]:
     """Returns a description of a record for the manifest, for readers without this package.
 
     Args:
       image_shape, spectrogram_shape: shapes of the arrays.
       detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
+      detected_speech: whether records have SPEECH_SHARE.
     """
 
     def array(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -143,5 +164,6 @@ def describe_record(
             **dict.fromkeys(TEXTS, text),
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
             **(face if detected_faces else {}),
+            **({SPEECH_SHARE: floats(unit="share of the window")} if detected_speech else {}),
         },
     }

