@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facevoice.features.clips import (
     BLOCK_VALUES,
+    LOSSY_SUBTYPES,
     MAX_SECONDS,
     Chain,
     Clip,
@@ -31,6 +32,9 @@ INT16_STEP = 2.0**-15
 # Digital silence or a constant, apart from one step of 16-bit rounding to each side. Within so
 # short a time, a slow drift of the offset stays in this range, too.
 SILENCE_RANGE, SILENCE_SECONDS = 2 * INT16_STEP, 0.0025
+# Range of the noise that lossy codecs add to a constant, as a fraction of the constant. Vorbis adds
+# the most, 0.018 at 0.01 and above.
+CODEC_NOISE = 0.02
 # Trimming reads whole clips; this limits their memory (10 minutes at up to 48 kHz).
 MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES = 600, 600 * 48_000
 # Squares of larger samples would overflow in float32.
@@ -78,10 +82,11 @@ def read_window(
     """Reads one window of a clip as mono samples at the target rate.
 
     Only the samples needed are decoded. Channels are averaged; if they cancel each other, as with
-    inverted polarity, the loudest channel is used. Silence is judged before resampling. If the clip
-    ends within the window, its samples are repeated until the window is full, because silence would
-    reveal the length of the clip to the models. With `trim_silence_db`,
-    positions count from the end of the leading silence.
+    inverted polarity, the loudest channel is used. Silence is judged before resampling, and after
+    it without the ends of the window, where the resampler rings. If the clip ends within the
+    window, its samples are repeated until the window is full, because silence would reveal the
+    length of the clip to the models. With `trim_silence_db`, positions count from the end of the
+    leading silence.
 
     Args:
       source: path or open file in a format that libsndfile or `facevoice.features.m4a` reads.
@@ -99,6 +104,7 @@ def read_window(
     with open_clip(
         source, math.inf if is_trimmed else end_seconds + RESAMPLING_MARGIN_SECONDS
     ) as clip:
+        is_lossy = clip.subtype in LOSSY_SUBTYPES
         if settings.trim_silence_db is None:
             samples = _read_span(clip, start_samples, settings)
         else:
@@ -111,7 +117,7 @@ def read_window(
         )
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
-    if _is_silent(samples, settings.sample_rate_hz):
+    if _rings_only(samples, settings.sample_rate_hz, is_lossy, is_start=start_samples == 0):
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
     if len(samples) < settings.window_samples:
         return np.resize(samples, settings.window_samples)  # repeats from the beginning
@@ -189,6 +195,8 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
         samples = np.zeros_like(samples)  # because resampling a constant makes it ring
     if clip.samplerate != target_hz:
         samples = soxr.resample(samples, clip.samplerate, target_hz)
+    if _rings_only(samples, target_hz, clip.subtype in LOSSY_SUBTYPES, is_start=True):
+        return np.zeros_like(samples)
     peak = _peak(samples)
     _, (first, last) = librosa.effects.trim(
         samples / peak if peak > MAX_SQUARABLE else samples, top_db=trim_silence_db
@@ -273,18 +281,42 @@ def _power(samples: NDArray[np.float32]) -> float:
     return float(moving @ moving)
 
 
-def _is_silent(samples: NDArray[np.float32], rate_hz: int) -> bool:
-    """Returns whether samples are constant or drift slowly, apart from rounding."""
+def _rings_only(samples: NDArray[np.float32], rate_hz: int, is_lossy: bool, is_start: bool) -> bool:
+    """Returns whether samples are silent but for the ringing at their ends and the codec's noise.
+
+    Args:
+      samples: mono samples at the target rate.
+      rate_hz: the target rate.
+      is_lossy: whether a lossy codec has changed them.
+      is_start: whether a clip starts with them; a codec takes up to MIN_SECONDS to settle.
+    """
+    edge = math.ceil(RESAMPLING_MARGIN_SECONDS * rate_hz)
+    start = math.ceil(MIN_SECONDS * rate_hz) if is_lossy and is_start else edge
+    inner = samples[min(start, len(samples) // 2) : -edge]
+    return _is_silent(inner, rate_hz, CODEC_NOISE if is_lossy else 0.0)
+
+
+def _is_silent(samples: NDArray[np.float32], rate_hz: int, noise: float = 0.0) -> bool:
+    """Returns whether samples are constant or drift slowly, apart from rounding.
+
+    Args:
+      samples: samples of a clip.
+      rate_hz: their sample rate.
+      noise: range of noise that counts as rounding, too, as a fraction of the offset.
+    """
     length = math.ceil(SILENCE_SECONDS * rate_hz)
+    if len(samples) == 0:
+        return True
+    limit = SILENCE_RANGE
+    if noise:
+        limit += noise * abs(float(samples.mean(dtype=np.float64)))
     if len(samples) <= length:
-        return len(samples) == 0 or _range(samples) <= SILENCE_RANGE
+        return _range(samples) <= limit
     at_maximum = max(0, int(samples.argmax()) - length // 2)
-    if _range(samples[at_maximum:][:length]) > SILENCE_RANGE:
+    if _range(samples[at_maximum:][:length]) > limit:
         return False  # the usual case, without a look at the others
     pieces = np.lib.stride_tricks.sliding_window_view(samples, length)[:: length // 2]
-    return bool((np.ptp(pieces, axis=1) <= SILENCE_RANGE).all()) and (
-        _range(samples[-length:]) <= SILENCE_RANGE
-    )
+    return bool((np.ptp(pieces, axis=1) <= limit).all()) and _range(samples[-length:]) <= limit
 
 
 def _range(samples: NDArray[np.float32]) -> float:
