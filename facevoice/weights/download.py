@@ -134,7 +134,7 @@ def _pip_options() -> dict[str, str]:
     done = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False)
     lines = (line.partition("=") for line in done.stdout.splitlines())
     values = {key: ast.literal_eval(value) for key, _, value in lines if value[:1] in "'\""}
-    options = {}
+    options: dict[str, str] = {}
     for section in ("global", "download", ":env:"):
         prefix = f"{section}."
         options |= {
