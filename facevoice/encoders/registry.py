@@ -85,6 +85,8 @@ def _own_encoder(name: str) -> Any:
             f"The encoder {name} cannot be imported ({error}); is its module installed, or in the "
             f"working directory?"
         ) from None
+    if not callable(factory):
+        raise EncoderError(f"The encoder {name} is not a class or a function.")
     encoder = factory()
     if not isinstance(getattr(encoder, "info", None), EncoderInfo):
         raise EncoderError(f"{name} returns {type(encoder).__name__}, which has no `info`.")
