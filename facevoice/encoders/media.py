@@ -18,13 +18,13 @@ from facevoice.encoders.registry import audio_encoder, image_encoder
 from facevoice.features import (
     FeatureSettings,
     MediaError,
+    Reason,
     consecutive_starts,
-    crop_face,
-    extract_face,
+    crop_expected_face,
     probe_audio,
+    read_face,
     read_window,
 )
-from tfdata.schema import DetectedFace
 
 Floats = NDArray[np.float32]
 
@@ -43,20 +43,15 @@ class FaceEmbedding:
 
 
 def embed_face(
-    source: str | os.PathLike[str] | BinaryIO,
-    encoder_name: str,
-    *,
-    detected: DetectedFace | None = None,
-    or_centre: bool = False,
+    source: str | os.PathLike[str] | BinaryIO, encoder_name: str, or_centre: bool = False
 ) -> FaceEmbedding:
     """Returns the embedding of the largest face of an image, aligned as the encoder expects it.
 
     Args:
       source: path or open file.
       encoder_name: an encoder of images.
-      detected: the face to encode, if its place is known.
-      or_centre: where no face is found, encode the centre of the image, which is then one of
-        VoxCeleb's crops.
+      or_centre: where no face is found, take the image for one of VoxCeleb's crops, and encode what
+        is at the mean place of their faces.
 
     Raises:
       MediaError: unreadable, too_large, too_small, blank or, unless `or_centre`, no_face.
@@ -65,11 +60,13 @@ def embed_face(
       WeightsError: the weights are missing or damaged.
     """
     encoder = image_encoder(encoder_name)
-    if detected is not None:
-        pixels = crop_face(source, detected, encoder.features)
-        return FaceEmbedding(_normalised(encoder(pixels), encoder.info))
-    face = extract_face(source, encoder.features, or_centre)
-    return FaceEmbedding(_normalised(encoder(face.pixels), encoder.info), face.detected is None)
+    try:
+        pixels, is_centred = read_face(source, encoder.features), False
+    except MediaError as error:
+        if not or_centre or error.reason != Reason.NO_FACE:
+            raise
+        pixels, is_centred = crop_expected_face(source, encoder.features), True
+    return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
 
 
 def embed_window(samples: Floats, sample_rate_hz: int, encoder_name: str) -> Floats:

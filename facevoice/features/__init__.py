@@ -5,7 +5,7 @@ and levels. This package imports neither Beam nor TensorFlow.
 """
 
 from facevoice.features.audio import AudioFacts, consecutive_starts, probe_audio, read_window
-from facevoice.features.faces import FaceImage, crop_face, extract_face, read_face
+from facevoice.features.faces import FaceImage, crop_expected_face, extract_face, read_face
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 from facevoice.features.spectrogram import (
@@ -24,7 +24,7 @@ __all__ = [
     "band_centres_hz",
     "column_centres",
     "consecutive_starts",
-    "crop_face",
+    "crop_expected_face",
     "extract_face",
     "levels_to_db",
     "probe_audio",

@@ -72,38 +72,12 @@ def read_face(
     return extract_face(source, settings).pixels
 
 
-def extract_face(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings, or_centre: bool = False
-) -> FaceImage:
-    """Returns a face image and where the face is in its source; see `read_face`.
-
-    Args:
-      source: path or open file.
-      settings: size, crop and face detector.
-      or_centre: where no face is found, take the image for one of VoxCeleb's crops, and the face
-        for one at the mean place in them; `detected` is None then.
-    """
+def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings) -> FaceImage:
+    """Returns a face image and where the face is in its source; see `read_face`."""
     if settings.face_detector == "none":
         face, detected = _centred_crop(source, settings), None
     else:
-        face, detected = _aligned_crop(source, settings, or_centre)
-    return FaceImage(_checked_pixels(face), detected)
-
-
-def crop_face(
-    source: str | os.PathLike[str] | BinaryIO, detected: DetectedFace, settings: FeatureSettings
-) -> NDArray[np.uint8]:
-    """Returns the aligned crop of a face whose place is known; see `read_face`."""
-    image = open_image(source, SEARCH_PX)
-    face = Detections(
-        detected.box[None], detected.points[None], np.array([detected.score], np.float32)
-    )
-    crop, _ = _crop(source, image, face.scaled(*image.size), settings)
-    return _checked_pixels(crop)
-
-
-def _checked_pixels(face: Image.Image) -> NDArray[np.uint8]:
-    """Returns the pixels of a face image, after checking that it is not blank."""
+        face, detected = _aligned_crop(source, settings)
     pixels = np.asarray(face)
     if not _has_contrast(pixels):
         mean, contrast = _luminance_statistics(face)
@@ -111,7 +85,7 @@ def _checked_pixels(face: Image.Image) -> NDArray[np.uint8]:
             raise MediaError(
                 Reason.BLANK, f"luminance is {mean:.0f} of 255, give or take {contrast:.1f}"
             )
-    return pixels
+    return FaceImage(pixels, detected)
 
 
 def _centred_crop(
@@ -133,33 +107,17 @@ def _centred_crop(
 
 
 def _aligned_crop(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings, or_centre: bool
-) -> tuple[Image.Image, DetectedFace | None]:
-    """Returns the crop whose eyes and mouth are at `aligned_points`, and where it was found."""
-    image = open_image(source, SEARCH_PX)
-    found = face_detection.detect_faces(image, thorough=settings.several_faces == "reject")
-    if not len(found):
-        image = open_image(source) if _is_reduced(image, source) else image
-        found = face_detection.detect_small_faces(image)
-    if or_centre and not len(found):
-        return _crop(source, image, _face_in_centre(image), settings)[0], None
-    return _crop(source, image, _select(found, image, settings), settings)
-
-
-def _crop(
-    source: str | os.PathLike[str] | BinaryIO,
-    image: Image.Image,
-    face: Detections,
-    settings: FeatureSettings,
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
 ) -> tuple[Image.Image, DetectedFace]:
-    """Returns the crop of a face, and where the face is in fractions of the image.
+    """Returns the crop whose eyes and mouth are at `aligned_points`, and where it was found.
 
-    An image that was decoded at a reduced size is decoded again with as many pixels as the crop
-    needs.
+    A large JPEG is decoded at a reduced size to search the face, and then with as many pixels as
+    the crop needs.
     """
+    image, face, is_reduced = _find_face(source, settings)
     to_crop = _fit(face, settings)
     oversampling = 1 / to_crop.scale
-    if oversampling < DECODE_OVERSAMPLING and _is_reduced(image, source):
+    if is_reduced and oversampling < DECODE_OVERSAMPLING:
         enough_px = min(image.size) * DECODE_OVERSAMPLING / oversampling
         larger = open_image(source, math.ceil(enough_px))
         face = face.scaled(larger.width / image.width, larger.height / image.height)
@@ -170,19 +128,18 @@ def _crop(
     return crop, DetectedFace(found.boxes[0], found.points[0], float(found.scores[0]))
 
 
-def _is_reduced(image: Image.Image, source: str | os.PathLike[str] | BinaryIO) -> bool:
-    """Returns whether an image was decoded at a reduced size."""
-    return min(image.size) >= SEARCH_PX and math.prod(image.size) < stored_pixels(source)
-
-
-def _face_in_centre(image: Image.Image) -> Detections:
-    """Returns a face at the mean place in VoxCeleb's crops, in the centred square of an image."""
-    side = min(image.size)
-    corner = (np.array(image.size) - side) / 2
-    points = np.zeros((1, len(POINT_NAMES), 2), np.float32)
-    points[0, ALIGNED] = corner + side * np.reshape(ALIGNED_POINTS, (3, 2))
-    box = np.concatenate([corner, corner + side])[None].astype(np.float32)
-    return Detections(box, points, np.zeros(1, np.float32))
+def _find_face(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> tuple[Image.Image, Detections, bool]:
+    """Returns an image, the face to crop in its pixels, and whether the image is reduced."""
+    image = open_image(source, SEARCH_PX)
+    is_reduced = min(image.size) >= SEARCH_PX and math.prod(image.size) < stored_pixels(source)
+    found = face_detection.detect_faces(image, thorough=settings.several_faces == "reject")
+    if not len(found):
+        image = open_image(source) if is_reduced else image
+        is_reduced = False
+        found = face_detection.detect_small_faces(image)
+    return image, _select(found, image, settings), is_reduced
 
 
 def _fit(face: Detections, settings: FeatureSettings) -> Similarity:
@@ -213,6 +170,30 @@ def _check_side(side: float, image: Image.Image) -> None:
             Reason.TOO_SMALL,
             f"{image.width} x {image.height} pixels leave a crop of {side:.0f} pixels",
         )
+
+
+def crop_expected_face(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> NDArray[np.uint8]:
+    """Returns the aligned crop of a face at the mean place in VoxCeleb's crops.
+
+    Args:
+      source: path or open file, one of VoxCeleb's crops.
+      settings: size and `aligned_points`.
+
+    Raises:
+      MediaError: unreadable, too_large or too_small.
+    """
+    image = open_image(source)
+    side = min(image.size)
+    corner = (np.array(image.size) - side) / 2
+    points = np.zeros((1, len(POINT_NAMES), 2), np.float32)
+    points[0, ALIGNED] = corner + side * np.reshape(ALIGNED_POINTS, (3, 2))
+    to_crop = _fit(
+        Detections(np.zeros((1, 4), np.float32), points, np.zeros(1, np.float32)), settings
+    )
+    _check_side(settings.image_size / to_crop.scale, image)
+    return np.asarray(resample(image, to_crop, settings.image_size))
 
 
 def _has_contrast(pixels: NDArray[np.uint8]) -> bool:

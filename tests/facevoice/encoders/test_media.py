@@ -14,7 +14,7 @@ from facevoice.encoders import registry
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face, embed_face_file, embed_window
 from facevoice.encoders.registry import EncoderError, audio_encoder, encoder_info, image_encoder
-from facevoice.features import FeatureSettings, MediaError, Reason, extract_face
+from facevoice.features import FeatureSettings, MediaError, Reason
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from facevoice.weights import WeightsError
@@ -46,21 +46,12 @@ def reason(call):
 
 def test_a_face_is_encoded_wherever_it_is():
     here, there = (embed_face(photograph(0, left), "dlib_resnet").embedding for left in (0, 170))
+    assert not embed_face(photograph(0), "dlib_resnet", or_centre=True).is_centred
     assert here.shape == (128,)
     assert here.dtype == np.float32
     assert np.linalg.norm(here) == pytest.approx(1, abs=1e-6)
     other = embed_face(photograph(1), "dlib_resnet").embedding
     assert here @ there > 0.99 > here @ other
-
-
-def test_a_face_whose_place_is_known_has_the_same_embedding():
-    settings = FeatureSettings(image_size=64, face_detector="blazeface")
-    detected = extract_face(photograph(0, 100), settings).detected
-    known = embed_face(photograph(0, 100), "dlib_resnet", detected=detected)
-    found = embed_face(photograph(0, 100), "dlib_resnet")
-    np.testing.assert_allclose(known.embedding, found.embedding, atol=1e-5)
-    assert not known.is_centred
-    assert not found.is_centred
 
 
 def test_the_centre_is_encoded_only_if_asked(tmp_path):
