@@ -1,5 +1,5 @@
 # A worker of a build: this project without TensorFlow, in the versions of requirements.lock.
-# It was not built where it was written; see docs/scaling.md.
+# It was not built where it was written; see docs/how-to/clusters.md.
 #
 #   docker build -t facevoice-worker .
 #

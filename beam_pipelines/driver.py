@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from beam_pipelines import manifest_builder, messages
+from beam_pipelines import corpus_messages, manifest_builder, messages, people_messages
 from beam_pipelines.card import card_html
 from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
 from beam_pipelines.corpus.listing import ignored_at_roots
@@ -77,10 +77,10 @@ def build(arguments: Arguments) -> None:
         pipeline = create_pipeline(arguments.runner, beam_flags)
         add_build(pipeline, found.people, job, arguments.plan)
         with output_dir.prepare(job.output):
-            people = messages.people_line(found, arguments.plan.persons)
+            people = people_messages.people_line(found, arguments.plan.persons)
             say(
                 f"Building {arguments.output} from {people}.",
-                *messages.too_few_people_lines(min(len(found.people), arguments.plan.persons or 2)),
+                *people_messages.too_few_people_lines(_selected(found, arguments)),
             )
             with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
@@ -122,13 +122,16 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     summary += _outside_of_people(job)
     if not summary.shards:
         raise BuildError(
-            messages.no_pairs_message(
+            corpus_messages.no_pairs_message(
                 summary.rejects, summary.ignored, job.faces_root, job.audio_root
             )
         )
     existing = existing_shards(job.output, summary.shards)
-    people = messages.people_line(found, arguments.plan.persons)
+    people = people_messages.people_line(found, arguments.plan.persons)
     say(f"Plan of {arguments.output} from {people}:")
+    with_pairs = sum(person.pairs > 0 for person in summary.people.values())
+    for line in people_messages.too_few_people_lines(with_pairs):
+        say(line)
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
@@ -159,7 +162,9 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     try:
         if not manifest.people:
             raise BuildError(
-                messages.no_pairs_message(rejects, summary.ignored, job.faces_root, job.audio_root)
+                corpus_messages.no_pairs_message(
+                    rejects, summary.ignored, job.faces_root, job.audio_root
+                )
             )
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
@@ -175,10 +180,17 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
+    is_warned = _selected(found, arguments) == 1  # at the start
     return [
+        *(() if is_warned else people_messages.too_few_people_lines(len(manifest.people))),
         *messages.summary_lines(manifest, summary, duplicates, missing, kept, seconds),
         *messages.replaced_lines(replaced, hours),
     ]
+
+
+def _selected(found: FoundPeople, arguments: Arguments) -> int:
+    """Returns the number of people that a build selects."""
+    return min(len(found.people), arguments.plan.persons or len(found.people))
 
 
 def _read_results(
