@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from beam_pipelines import corpus_messages, manifest_builder, messages, people_messages
 from beam_pipelines.card import card_html
+from beam_pipelines.corpus.encoders import check_encoders
 from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
 from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
@@ -66,7 +67,7 @@ def build(arguments: Arguments) -> None:
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
-        software=software(arguments.features.face_detector),
+        software=software(arguments.features),
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -103,6 +104,7 @@ def _with_detector(arguments: Arguments, faces: Place, people: Sequence[Person])
         name = "none" if arguments.faces is None else default_detector(faces, people)
     features = replace(arguments.features, face_detector=name)
     check_detector_settings(features)
+    check_encoders(features)
     return replace(arguments, features=features)
 
 
@@ -133,6 +135,8 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     for line in people_messages.too_few_people_lines(with_pairs):
         say(line)
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
+    for line in messages.encoder_lines(arguments.features):
+        say(f"  {line}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")

@@ -33,6 +33,7 @@ ALIGNED_POINTS = (0.323, 0.313, 0.677, 0.313, 0.5, 0.71)
 class DlibResnet:
     """The encoder; see `facevoice.encoders.base.ImageEncoder`."""
 
+    archive = DLIB_RESNET
     info = EncoderInfo("dlib_resnet", DLIB_RESNET.version, DLIB_RESNET.digest, 128, "image")
     features = FeatureSettings(
         image_size=SIZE, face_crop=1.0, face_detector="blazeface", aligned_points=ALIGNED_POINTS

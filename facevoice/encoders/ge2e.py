@@ -38,6 +38,7 @@ BATCH = 4  # parts that the network reads at once; missing ones are zeros
 class Ge2e:
     """The encoder; see `facevoice.encoders.base.AudioEncoder`."""
 
+    archive = GE2E
     info = EncoderInfo("ge2e", GE2E.version, GE2E.digest, UNITS, "audio")
     sample_rate_hz = SAMPLE_RATE_HZ
 

@@ -9,6 +9,7 @@ from typing import Any
 from facevoice.encoders.base import AudioEncoder, EncoderError, EncoderInfo, ImageEncoder
 from facevoice.encoders.dlib_resnet import DlibResnet
 from facevoice.encoders.ge2e import Ge2e
+from facevoice.weights import weights_digest
 from tfdata.text import listed, nearest
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EncoderInfo",
     "audio_encoder",
     "encoder_info",
+    "encoder_weights",
     "image_encoder",
 ]
 
@@ -37,6 +39,18 @@ def encoder_info(name: str) -> EncoderInfo:
       EncoderError: there is no such encoder.
     """
     return ENCODERS[name].info if name in ENCODERS else _own_encoder(name).info
+
+
+def encoder_weights(name: str) -> str | None:
+    """Returns the digest of an encoder's weights, or None unless they are there and whole.
+
+    Raises:
+      EncoderError: there is no such encoder.
+    """
+    if name in ENCODERS:
+        return weights_digest(ENCODERS[name].archive)
+    info = encoder_info(name)
+    return f"{info.version} {info.digest}"
 
 
 def image_encoder(name: str) -> ImageEncoder:
