@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from beam_pipelines import corpus_messages, manifest_builder, messages, people_messages
 from beam_pipelines.card import card_html
+from beam_pipelines.corpus.encoders import check_encoders
 from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
 from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
@@ -68,7 +69,7 @@ def build(arguments: Arguments) -> None:
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
-        software=software(arguments.features.face_detector, arguments.features.voice_activity),
+        software=software(arguments.features),
         window_step_samples=Grid(
             arguments.features.sample_rate_hz,
             arguments.features.window_samples,
@@ -111,6 +112,7 @@ def _with_detector(arguments: Arguments, faces: Place, people: Sequence[Person])
     features = replace(arguments.features, face_detector=name)
     check_detector_settings(features)
     check_voice_activity(features)
+    check_encoders(features)
     return replace(arguments, features=features)
 
 
@@ -143,6 +145,8 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
     if arguments.features.voice_activity != "none":
         say(f"  {messages.voice_activity_line(arguments.features, job.software)}")
+    for line in messages.encoder_lines(arguments.features):
+        say(f"  {line}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")

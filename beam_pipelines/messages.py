@@ -16,6 +16,7 @@ from beam_pipelines.shards.fingerprints import (
     VOICE_ACTIVITY_PACKAGE,
 )
 from beam_pipelines.shards.replaced_shards import ReplacedShards
+from facevoice.encoders.registry import encoder_info
 from facevoice.features import FeatureSettings
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
@@ -50,6 +51,19 @@ def voice_activity_line(features: FeatureSettings, software: Mapping[str, str]) 
         f"{software[VOICE_ACTIVITY_PACKAGE]}: windows are moved to speech, of which a window has "
         f"{features.min_speech:.0%} or more"
     )
+
+
+def encoder_lines(features: FeatureSettings) -> list[str]:
+    """Returns a line for each encoder of a build, for a dry run."""
+    lines = []
+    for medium, name in (("face", features.face_encoder), ("voice", features.voice_encoder)):
+        if name != "none":
+            info = encoder_info(name)
+            lines.append(
+                f"{medium} encoder {name} {info.version} (weights {info.digest}): embeddings of "
+                f"{info.dimension} numbers"
+            )
+    return lines
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:

@@ -27,6 +27,7 @@ from tfdata.schema import (
     SPECTROGRAM,
     WINDOW_START,
     DetectedFace,
+    Embeddings,
     decode_speech_share,
 )
 
@@ -46,6 +47,7 @@ class Example:
       window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
       face: where the face is in its image file; None without a face detector.
       speech_share: share of the window that is speech; None without voice activity detection.
+      embeddings: of the face and the window, as far as the dataset has them.
     """
 
     image: NDArray[np.uint8]
@@ -58,6 +60,7 @@ class Example:
     window_start_samples: int
     face: DetectedFace | None = field(default=None, kw_only=True)
     speech_share: float | None = field(default=None, kw_only=True)
+    embeddings: Embeddings = field(default_factory=Embeddings, kw_only=True)
 
 
 def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Example:
@@ -78,6 +81,7 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
         speech_share=decode_speech_share(record),
+        embeddings=Embeddings.from_record(record, manifest.embedding_dimensions),
     )
 
 

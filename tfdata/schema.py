@@ -36,6 +36,11 @@ FACE_POINTS = "face_points"  # [6, 2]: x and y of each of POINT_NAMES
 FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
 # Only in datasets with voice activity detection: float32, little-endian.
 SPEECH_SHARE = "speech_share"  # []: share of the window that is speech, 0 to 1
+# Only in datasets with encoders: float32, little-endian, of L2 norm 1.
+IMAGE_EMBEDDING = "image_embedding"  # [dimension]: of the face
+AUDIO_EMBEDDING = "audio_embedding"  # [dimension]: of the window
+# int64: 1 if no face was found, and the centre of the image was encoded instead, otherwise 0.
+IMAGE_EMBEDDING_CENTRED = "image_embedding_centred"
 # Right and left are the person's own: the right eye is on the left side of an image.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
@@ -68,6 +73,47 @@ class DetectedFace:
             for name, count in ((FACE_BOX, 4), (FACE_POINTS, 2 * len(POINT_NAMES)), (FACE_SCORE, 1))
         )
         return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings of a record: IMAGE_EMBEDDING and AUDIO_EMBEDDING, each None without an encoder.
+
+    Attributes:
+      image, audio: float32 [dimension].
+      is_centred: IMAGE_EMBEDDING_CENTRED.
+    """
+
+    image: NDArray[np.float32] | None = None
+    audio: NDArray[np.float32] | None = None
+    is_centred: bool = False
+
+    def features(self) -> dict[str, bytes | int]:
+        """Returns the features of a record."""
+        found: dict[str, bytes | int] = {}
+        if self.image is not None:
+            found[IMAGE_EMBEDDING] = np.asarray(self.image, "<f4").tobytes()
+            found[IMAGE_EMBEDDING_CENTRED] = int(self.is_centred)
+        if self.audio is not None:
+            found[AUDIO_EMBEDDING] = np.asarray(self.audio, "<f4").tobytes()
+        return found
+
+    @staticmethod
+    def from_record(record: Mapping[str, bytes | int], dimensions: Mapping[str, int]) -> Embeddings:
+        """Returns the embeddings of a record.
+
+        Args:
+          record: the features.
+          dimensions: 'image' and 'audio' to the length of the embeddings, of those that it has.
+
+        Raises:
+          ValueError: a feature is missing or has another size.
+        """
+        image, audio = (
+            _floats(record, name, dimensions[modality]) if modality in dimensions else None
+            for modality, name in (("image", IMAGE_EMBEDDING), ("audio", AUDIO_EMBEDDING))
+        )
+        return Embeddings(image, audio, record.get(IMAGE_EMBEDDING_CENTRED) == 1)
 
 
 def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray[np.float32]:
@@ -105,6 +151,7 @@ def encode_record(
     window_start_samples: int,
     face: DetectedFace | None = None,
     speech_share: float | None = None,
+    embeddings: Embeddings | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
     return serialize_example(
@@ -119,6 +166,7 @@ def encode_record(
             WINDOW_START: window_start_samples,
             **(face.features() if face else {}),
             **({} if speech_share is None else {SPEECH_SHARE: _float_bytes(speech_share)}),
+            **(embeddings.features() if embeddings else {}),
         }
     )
 
@@ -128,6 +176,7 @@ def describe_record(
     spectrogram_shape: tuple[int, ...],
     detected_faces: bool = False,
     detected_speech: bool = False,
+    dimensions: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Returns a description of a record for the manifest, for readers without this package.
 
@@ -135,6 +184,7 @@ def describe_record(
       image_shape, spectrogram_shape: shapes of the arrays.
       detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
       detected_speech: whether records have SPEECH_SHARE.
+      dimensions: 'image' and 'audio' to the length of the embeddings, of those that records have.
     """
 
     def array(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -151,6 +201,15 @@ def describe_record(
         FACE_POINTS: floats(len(POINT_NAMES), 2, rows=list(POINT_NAMES), columns="x, y", unit=unit),
         FACE_SCORE: floats(),
     }
+    dimensions, embeddings = dimensions or {}, {}
+    if "image" in dimensions:
+        embeddings[IMAGE_EMBEDDING] = floats(dimensions["image"], norm="L2, 1")
+        embeddings[IMAGE_EMBEDDING_CENTRED] = {
+            "dtype": "int64",
+            "values": "1 if no face was found, and the centre of the image was encoded; else 0",
+        }
+    if "audio" in dimensions:
+        embeddings[AUDIO_EMBEDDING] = floats(dimensions["audio"], norm="L2, 1")
     return {
         "container": "TFRecord of tf.train.Example",
         "features": {
@@ -165,5 +224,6 @@ def describe_record(
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
             **(face if detected_faces else {}),
             **({SPEECH_SHARE: floats(unit="share of the window")} if detected_speech else {}),
+            **embeddings,
         },
     }

@@ -36,6 +36,8 @@ from beam_pipelines.shards.shard_results import (
 from beam_pipelines.shards.speech_windows import SpeechWindows
 from beam_pipelines.shards.stores import Store, store_at
 from beam_pipelines.shards.used_media import used_media
+from facevoice.encoders.media import embed_face, embed_window
+from facevoice.encoders.registry import EncoderError, encoder_info
 from facevoice.features import (
     FaceImage,
     FeatureSettings,
@@ -45,26 +47,13 @@ from facevoice.features import (
     read_window,
     spectrogram,
 )
-from tfdata.schema import POINT_NAMES, DetectedFace, encode_record
+from facevoice.features.face_detection import DetectorError
+from facevoice.weights import WeightsError
+from tfdata.schema import POINT_NAMES, DetectedFace, Embeddings, encode_record
 from tfdata.tfrecord import frame
 
 M = TypeVar("M", bound=MediaReference)
 A = TypeVar("A")
-
-
-@dataclass(frozen=True)
-class ReadWindow:
-    """A window as it was read.
-
-    Attributes:
-      levels: the spectrogram, uint8 [bands, frames].
-      start_samples: its first sample.
-      speech_share: only with voice activity detection.
-    """
-
-    levels: NDArray[np.uint8]
-    start_samples: int
-    speech_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +63,32 @@ class Decoded(Generic[M, A]):
     index: int
     medium: M
     content: A
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedFace:
+    """A face image and, with an encoder, its embedding."""
+
+    image: FaceImage
+    embedding: NDArray[np.float32] | None = None
+    is_centred: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedWindow:
+    """A window as it was read.
+
+    Attributes:
+      levels: the spectrogram, uint8 [bands, frames].
+      start_samples: its first sample.
+      speech_share: only with voice activity detection.
+      embedding: only with an encoder.
+    """
+
+    levels: NDArray[np.uint8]
+    start_samples: int
+    speech_share: float | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
@@ -94,6 +109,8 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
             result = None
         result = result or _write(plan, job, store, digest)
         write_result(store, digest, result)
+    except (DetectorError, EncoderError, WeightsError) as error:
+        raise BuildError(str(error)) from None
     except OSError as error:
         raise BuildError(
             f"The shard {plan.split} {plan.index} cannot be written to {job.output}: "
@@ -127,9 +144,15 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     if settings.face_detector != "none":
         places = np.zeros((len(POINT_NAMES), 2), np.float32)
         detected = DetectedFace(places[:2].ravel(), places, 0.0)
-    window = ReadWindow(levels, 0, None if settings.voice_activity == "none" else 0.0)
-    record = len(frame(_record(plan.pairs[0], FaceImage(image, detected), window)))
+    share = None if settings.voice_activity == "none" else 0.0
+    face = EncodedFace(FaceImage(image, detected), _empty_embedding(settings.face_encoder))
+    window = EncodedWindow(levels, 0, share, _empty_embedding(settings.voice_encoder))
+    record = len(frame(_record(plan.pairs[0], face, window)))
     return record * len(plan.pairs)
+
+
+def _empty_embedding(encoder: str) -> NDArray[np.float32] | None:
+    return None if encoder == "none" else np.zeros(encoder_info(encoder).dimension, np.float32)
 
 
 def _shard_exists(store: Store, result: ShardResult) -> bool:
@@ -143,18 +166,23 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     rejects: list[Reject] = []
     replaced: dict[str, Replacement] = {}
     digests: dict[tuple[str, str], bytes] = {}
-    size = opened = 0
+    size = opened = centred = 0
 
     faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
     speech = SpeechWindows(plan, job) if job.features.voice_activity != "none" else None
 
-    def decode_face(file: MediaFile) -> FaceImage:
+    def decode_face(file: MediaFile) -> EncodedFace:
         source = faces.source(file.path)
-        image = extract_face(source, job.features)
+        image = EncodedFace(extract_face(source, job.features))
+        if job.features.face_encoder != "none":
+            # Without a face detector, the images of a corpus are crops of faces.
+            or_centre = job.features.face_detector == "none"
+            found = embed_face(source, job.features.face_encoder, or_centre)
+            image = replace(image, embedding=found.embedding, is_centred=found.is_centred)
         digests[FACE, file.path] = content_digest(source)
         return image
 
-    def decode_window(window: Window) -> ReadWindow:
+    def decode_window(window: Window) -> EncodedWindow:
         source = audio.source(window.path)
         start, share = window.start_samples, None
         if speech:
@@ -163,7 +191,11 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         samples = read_window(source, start, job.features)
         if (CLIP, window.path) not in digests:  # windows of one clip are in one shard
             digests[CLIP, window.path] = content_digest(source)
-        return ReadWindow(spectrogram(samples, job.features), start, share)
+        embedding = None
+        if job.features.voice_encoder != "none":
+            rate_hz = job.features.sample_rate_hz
+            embedding = embed_window(samples, rate_hz, job.features.voice_encoder)
+        return EncodedWindow(spectrogram(samples, job.features), start, share, embedding)
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
@@ -180,6 +212,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
             file.write(framed)
             content.update(framed)
             size += len(framed)
+            centred += face.content.is_centred
             pairs[written.identity] += 1
             sessions[written.identity] |= {written.session, written.face.session}
         name = None
@@ -200,6 +233,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         rejects=rejects,
         out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
+        centred=centred,
     )
     media = used_media(written_pairs(plan, result), lambda kind, path: digests[kind, path])
     return replace(result, media=media)
@@ -225,9 +259,9 @@ def _first_usable(
     return None
 
 
-def _record(pair: Pair, face: FaceImage, window: ReadWindow) -> bytes:
+def _record(pair: Pair, face: EncodedFace, window: EncodedWindow) -> bytes:
     return encode_record(
-        face.pixels,
+        face.image.pixels,
         window.levels,
         identity=pair.identity,
         session=pair.session,
@@ -235,6 +269,7 @@ def _record(pair: Pair, face: FaceImage, window: ReadWindow) -> bytes:
         face_source=pair.face.path,
         audio_source=pair.window.path,
         window_start_samples=window.start_samples,
-        face=face.detected,
+        face=face.image.detected,
         speech_share=window.speech_share,
+        embeddings=Embeddings(face.embedding, window.embedding, face.is_centred),
     )

@@ -21,13 +21,19 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
 from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
 from facevoice.evaluation.runs import Run
-from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
+from facevoice.features import (
+    MOST_WINDOWS,
+    FeatureSettings,
+    MediaError,
+    consecutive_starts,
+    probe_audio,
+    read_face,
+)
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
-MOST_WINDOWS = 20  # per clip: one minute of windows of 3 s
 
 
 class UnusableError(EvaluationError):
@@ -121,13 +127,6 @@ def model_inputs(run: Run, query: Query) -> dict[str, Bytes]:
     return fill_missing(
         run, {name: np.broadcast_to(x, (count, *x.shape[1:])) for name, x in found.items()}
     )
-
-
-def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
-    """Returns the first samples of consecutive windows, at `settings.sample_rate_hz`."""
-    count = max(1, samples // settings.window_samples)
-    indices = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
-    return [int(index) * settings.window_samples for index in indices]
 
 
 def read_threshold(run: Run) -> float | None:

@@ -23,6 +23,7 @@ DETECTOR_SETTINGS = ("face_detector", "several_faces", "aligned_points")
 VOICE_DETECTORS = ("none", "silero")
 # Settings that only matter with voice activity detection.
 VOICE_ACTIVITY_SETTINGS = ("voice_activity", "min_speech")
+ENCODER_SETTINGS = ("face_encoder", "voice_encoder")
 # The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
 # The right eye of a person is on the left side of a picture.
 ALIGNED_POINTS = (0.355, 0.42, 0.645, 0.42, 0.5, 0.74)
@@ -105,6 +106,17 @@ class FeatureSettings:
         0.5, "with --voice_activity, least share of a window that is speech, 0.01 to 1"
     )
 
+    face_encoder: str = setting(
+        "none",
+        "also store an embedding of the face: 'dlib_resnet', or your own encoder as "
+        "package.module:name",
+    )
+    voice_encoder: str = setting(
+        "none",
+        "also store an embedding of the window of audio: 'ge2e', or your own encoder as "
+        "package.module:name",
+    )
+
     @property
     def window_samples(self) -> int:
         """Returns the length of one window, in samples at `sample_rate_hz`."""
@@ -121,12 +133,13 @@ class FeatureSettings:
     def recorded(self) -> dict[str, Any]:
         """Returns the settings that a dataset records.
 
-        Without a face detector, those of DETECTOR_SETTINGS are left out, and without voice activity
-        detection those of VOICE_ACTIVITY_SETTINGS: datasets that were built before they existed
-        have the same records.
+        Without a face detector, those of DETECTOR_SETTINGS are left out, without voice activity
+        detection those of VOICE_ACTIVITY_SETTINGS, and encoders that are 'none': datasets that were
+        built before they existed have the same records.
         """
-        left_out: tuple[str, ...] = DETECTOR_SETTINGS if self.face_detector == "none" else ()
-        left_out += VOICE_ACTIVITY_SETTINGS if self.voice_activity == "none" else ()
+        left_out = set(DETECTOR_SETTINGS if self.face_detector == "none" else ())
+        left_out |= set(VOICE_ACTIVITY_SETTINGS if self.voice_activity == "none" else ())
+        left_out |= {name for name in ENCODER_SETTINGS if getattr(self, name) == "none"}
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:

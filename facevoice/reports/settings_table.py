@@ -13,6 +13,7 @@ _FEATURE_GROUPS = {
         "face_detector",
         "several_faces",
         "aligned_points",
+        "face_encoder",
     ),
     "Audio": (
         "sample_rate_hz",
@@ -20,6 +21,7 @@ _FEATURE_GROUPS = {
         "trim_silence_db",
         "voice_activity",
         "min_speech",
+        "voice_encoder",
     ),
     "Spectrograms": (
         "bands",
