@@ -39,7 +39,7 @@ setup(
     entry_points={
         "console_scripts": [
             "facevoice=facevoice.cli:main",
-            # For the workers of a cluster: docs/scaling.md.
+            # For the workers of a cluster: docs/how-to/clusters.md.
             "facevoice-worker=beam_pipelines.runners.sdk_worker:main",
             "facevoice-worker-pool=beam_pipelines.runners.worker_pool:main",
         ],

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from beam_pipelines import manifest_builder, messages
+from beam_pipelines import corpus_messages, manifest_builder, messages, people_messages
 from beam_pipelines.card import card_html
+from beam_pipelines.corpus.encoders import check_encoders
 from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
 from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
@@ -66,7 +67,7 @@ def build(arguments: Arguments) -> None:
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
-        software=software(arguments.features.face_detector),
+        software=software(arguments.features),
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -77,10 +78,10 @@ def build(arguments: Arguments) -> None:
         pipeline = create_pipeline(arguments.runner, beam_flags)
         add_build(pipeline, found.people, job, arguments.plan)
         with output_dir.prepare(job.output):
-            people = messages.people_line(found, arguments.plan.persons)
+            people = people_messages.people_line(found, arguments.plan.persons)
             say(
                 f"Building {arguments.output} from {people}.",
-                *messages.too_few_people_lines(min(len(found.people), arguments.plan.persons or 2)),
+                *people_messages.too_few_people_lines(_selected(found, arguments)),
             )
             with output_dir.log_file(job.output) as log:
                 with worker_logs(log, secret_values(arguments.beam_flags)) as terminal:
@@ -103,6 +104,7 @@ def _with_detector(arguments: Arguments, faces: Place, people: Sequence[Person])
         name = "none" if arguments.faces is None else default_detector(faces, people)
     features = replace(arguments.features, face_detector=name)
     check_detector_settings(features)
+    check_encoders(features)
     return replace(arguments, features=features)
 
 
@@ -122,14 +124,19 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     summary += _outside_of_people(job)
     if not summary.shards:
         raise BuildError(
-            messages.no_pairs_message(
+            corpus_messages.no_pairs_message(
                 summary.rejects, summary.ignored, job.faces_root, job.audio_root
             )
         )
     existing = existing_shards(job.output, summary.shards)
-    people = messages.people_line(found, arguments.plan.persons)
+    people = people_messages.people_line(found, arguments.plan.persons)
     say(f"Plan of {arguments.output} from {people}:")
+    with_pairs = sum(person.pairs > 0 for person in summary.people.values())
+    for line in people_messages.too_few_people_lines(with_pairs):
+        say(line)
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
+    for line in messages.encoder_lines(arguments.features):
+        say(f"  {line}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")
@@ -159,7 +166,9 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     try:
         if not manifest.people:
             raise BuildError(
-                messages.no_pairs_message(rejects, summary.ignored, job.faces_root, job.audio_root)
+                corpus_messages.no_pairs_message(
+                    rejects, summary.ignored, job.faces_root, job.audio_root
+                )
             )
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
@@ -175,10 +184,17 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
+    is_warned = _selected(found, arguments) == 1  # at the start
     return [
+        *(() if is_warned else people_messages.too_few_people_lines(len(manifest.people))),
         *messages.summary_lines(manifest, summary, duplicates, missing, kept, seconds),
         *messages.replaced_lines(replaced, hours),
     ]
+
+
+def _selected(found: FoundPeople, arguments: Arguments) -> int:
+    """Returns the number of people that a build selects."""
+    return min(len(found.people), arguments.plan.persons or len(found.people))
 
 
 def _read_results(

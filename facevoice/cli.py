@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 
-from tfdata.command_line import usage_error
+from tfdata.command_line import usage_error, version_text
 from tfdata.text import nearest
 
 GROUP = "facevoice.commands"
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_help(commands))
         return 0
     if name == "--version":
-        print(f"facevoice {version('facevoice')}")
+        print(version_text())
         return 0
     if name not in commands:
         near = nearest(name, commands)

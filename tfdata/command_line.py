@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
 
@@ -32,12 +33,22 @@ SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser without abbreviations, whose errors are one line, without usage."""
+    """An argument parser without abbreviations, whose errors are one line, without usage.
+
+    A parser with --help has --version, too.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(
             allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings
         )
+        if self.add_help:
+            self.add_argument(
+                "--version",
+                action="version",
+                version=version_text(),
+                help="show the version of FaceVoice and exit",
+            )
 
     def error(self, message: str) -> NoReturn:
         self.exit(usage_error(f"{message}{'' if message[-1] in '.?!' else '.'}"))
@@ -87,6 +98,14 @@ class Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(message, file)
         _flush_output()
+
+
+def version_text() -> str:
+    """Returns "facevoice" and the installed version."""
+    try:
+        return f"facevoice {version('facevoice')}"
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "facevoice, not installed"
 
 
 def run(

@@ -27,7 +27,7 @@ def distribute(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
     except OSError as error:
         raise DatasetError(
             f"No tf.data service answers at {address} ({error.strerror or error}); start its "
-            f"dispatcher there, and workers for it (see docs/reading.md)."
+            f"dispatcher there, and workers for it (see docs/how-to/read-datasets.md)."
         ) from None
     service = tf.data.experimental.service
     return dataset.apply(service.distribute(service.ShardingPolicy.DYNAMIC, address))

@@ -27,6 +27,7 @@ from tfdata.schema import (
     SPECTROGRAM,
     WINDOW_START,
     DetectedFace,
+    Embeddings,
 )
 
 
@@ -44,6 +45,7 @@ class Example:
       audio_source: path of the clip below the directory of clips.
       window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
       face: where the face is in its image file; None without a face detector.
+      embeddings: of the face and the window, as far as the dataset has them.
     """
 
     image: NDArray[np.uint8]
@@ -55,6 +57,7 @@ class Example:
     audio_source: str
     window_start_samples: int
     face: DetectedFace | None = field(default=None, kw_only=True)
+    embeddings: Embeddings = field(default_factory=Embeddings, kw_only=True)
 
 
 def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Example:
@@ -74,6 +77,7 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         audio_source=_text(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
+        embeddings=Embeddings.from_record(record, manifest.embedding_dimensions),
     )
 
 

@@ -34,6 +34,11 @@ WINDOW_START = "window_start_samples"  # int64, at the sample_rate_hz of the fea
 FACE_BOX = "face_box"  # [4]: left, top, right, bottom
 FACE_POINTS = "face_points"  # [6, 2]: x and y of each of POINT_NAMES
 FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
+# Only in datasets with encoders: float32, little-endian, of L2 norm 1.
+IMAGE_EMBEDDING = "image_embedding"  # [dimension]: of the face
+AUDIO_EMBEDDING = "audio_embedding"  # [dimension]: of the window
+# int64: 1 if no face was found, and the centre of the image was encoded instead, otherwise 0.
+IMAGE_EMBEDDING_CENTRED = "image_embedding_centred"
 # Right and left are the person's own: the right eye is on the left side of an image.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
@@ -68,6 +73,47 @@ class DetectedFace:
         return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
 
 
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings of a record: IMAGE_EMBEDDING and AUDIO_EMBEDDING, each None without an encoder.
+
+    Attributes:
+      image, audio: float32 [dimension].
+      is_centred: IMAGE_EMBEDDING_CENTRED.
+    """
+
+    image: NDArray[np.float32] | None = None
+    audio: NDArray[np.float32] | None = None
+    is_centred: bool = False
+
+    def features(self) -> dict[str, bytes | int]:
+        """Returns the features of a record."""
+        found: dict[str, bytes | int] = {}
+        if self.image is not None:
+            found[IMAGE_EMBEDDING] = np.asarray(self.image, "<f4").tobytes()
+            found[IMAGE_EMBEDDING_CENTRED] = int(self.is_centred)
+        if self.audio is not None:
+            found[AUDIO_EMBEDDING] = np.asarray(self.audio, "<f4").tobytes()
+        return found
+
+    @staticmethod
+    def from_record(record: Mapping[str, bytes | int], dimensions: Mapping[str, int]) -> Embeddings:
+        """Returns the embeddings of a record.
+
+        Args:
+          record: the features.
+          dimensions: 'image' and 'audio' to the length of the embeddings, of those that it has.
+
+        Raises:
+          ValueError: a feature is missing or has another size.
+        """
+        image, audio = (
+            _floats(record, name, dimensions[modality]) if modality in dimensions else None
+            for modality, name in (("image", IMAGE_EMBEDDING), ("audio", AUDIO_EMBEDDING))
+        )
+        return Embeddings(image, audio, record.get(IMAGE_EMBEDDING_CENTRED) == 1)
+
+
 def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray[np.float32]:
     value = record.get(name)
     if not isinstance(value, bytes) or len(value) != 4 * count:
@@ -89,6 +135,7 @@ def encode_record(
     audio_source: str,
     window_start_samples: int,
     face: DetectedFace | None = None,
+    embeddings: Embeddings | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
     return serialize_example(
@@ -102,18 +149,23 @@ def encode_record(
             AUDIO_SOURCE: audio_source.encode(),
             WINDOW_START: window_start_samples,
             **(face.features() if face else {}),
+            **(embeddings.features() if embeddings else {}),
         }
     )
 
 
 def describe_record(
-    image_shape: tuple[int, ...], spectrogram_shape: tuple[int, ...], detected_faces: bool = False
+    image_shape: tuple[int, ...],
+    spectrogram_shape: tuple[int, ...],
+    detected_faces: bool = False,
+    dimensions: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Returns a description of a record for the manifest, for readers without this package.
 
     Args:
       image_shape, spectrogram_shape: shapes of the arrays.
       detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
+      dimensions: 'image' and 'audio' to the length of the embeddings, of those that records have.
     """
 
     def array(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -130,6 +182,15 @@ def describe_record(
         FACE_POINTS: floats(len(POINT_NAMES), 2, rows=list(POINT_NAMES), columns="x, y", unit=unit),
         FACE_SCORE: floats(),
     }
+    dimensions, embeddings = dimensions or {}, {}
+    if "image" in dimensions:
+        embeddings[IMAGE_EMBEDDING] = floats(dimensions["image"], norm="L2, 1")
+        embeddings[IMAGE_EMBEDDING_CENTRED] = {
+            "dtype": "int64",
+            "values": "1 if no face was found, and the centre of the image was encoded; else 0",
+        }
+    if "audio" in dimensions:
+        embeddings[AUDIO_EMBEDDING] = floats(dimensions["audio"], norm="L2, 1")
     return {
         "container": "TFRecord of tf.train.Example",
         "features": {
@@ -143,5 +204,6 @@ def describe_record(
             **dict.fromkeys(TEXTS, text),
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
             **(face if detected_faces else {}),
+            **embeddings,
         },
     }

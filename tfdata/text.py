@@ -16,6 +16,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def agree(number: int, one: str, many: str) -> str:
+    """Returns the form of a word that agrees with a number: `agree(1, "is", "are")` is "is"."""
+    return one if number == 1 else many
+
+
 def duration(seconds: float) -> str:
     """Returns a duration in suitable units, with about three digits: "1 h 20 min"."""
     if seconds < 60:

@@ -80,7 +80,8 @@ class PersonFiles:
       faces, clips: files that can be used, as far as their names tell.
       rejects: files that cannot be used.
       unlisted: number of clips that the split file does not list.
-      repeated_links: links to media that are listed already, which are ignored.
+      repeated_links: links to media that are listed already, which are ignored, each after the flag
+        of its tree.
       ignored: files that are no media by their names.
       crop_folder: the directory of faces that is no part of a video's name, or "".
     """
@@ -134,7 +135,10 @@ def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles
         listed,
         (*faces.rejects, *clips.rejects),
         unlisted=len(all_clips) - len(listed),
-        repeated_links=(*faces.links, *clips.links),
+        repeated_links=(
+            *(f"--faces {link}" for link in faces.links),
+            *(f"--audio {link}" for link in clips.links),
+        ),
         ignored=(*faces.ignored, *clips.ignored),
         crop_folder=crop_folder,
     )

@@ -48,8 +48,8 @@ class FoundPeople:
       people: people with a directory in both trees, by identity.
       faces_without_audio, audio_without_faces: directories without a counterpart.
       not_in_split_file: number of people that a split file leaves out.
-      linked: identities that are left out because their directories are those of another person,
-        through symbolic links.
+      linked: symbolic links to directories of other people, which are left out: "annie -> ann",
+        after the flag of the tree if they are in one tree only.
       not_utf8: directories that are left out because their names are not UTF-8, each after the flag
         of its tree.
       identity_of: directory of audio to identity, by the metadata file; empty without one.
@@ -92,10 +92,16 @@ def find_people(
 
     Raises:
       BuildError: a directory or the metadata file is missing or cannot be read, no person is in
-        both trees, two directories of a tree have one name, or an excluded name is not in the
-        corpus.
+        both trees, they are swapped, two directories of a tree have one name, or an excluded name
+        is not in the corpus.
     """
     faces, audio = _list_folders(faces_root, "--faces"), _list_folders(audio_root, "--audio")
+    face_tree, audio_tree = tree_at(faces_root), tree_at(audio_root)
+    if are_swapped(face_tree, audio_tree):
+        raise BuildError(
+            f"--faces {faces_root} has clips and --audio {audio_root} has images; swap the two "
+            f"flags."
+        )
     face_folders, audio_folders = faces.by_name, audio.by_name
     rows = [MetaRow(n, n, {}) for n in audio_folders] if meta is None else read_meta(meta)
     people = []
@@ -108,15 +114,18 @@ def find_people(
     if not people:
         raise _no_common_person(faces_root, audio_root, meta, rows, face_folders, audio_folders)
     _check_excluded(people, exclude)
-    groups = _group_by_real_folders(people, tree_at(faces_root), tree_at(audio_root))
+    groups = _group_by_real_folders(people, face_tree, audio_tree)
     kept = [group for group in groups if not any(_names(person) & set(exclude) for person in group)]
     if not kept:
         raise BuildError("--exclude leaves nobody; remove a name from it.")
+    used = [group[0] if group in kept else person for group in groups for person in group]
+    face_links, faces_only = _unused(face_folders, {p.face_folder for p in used}, face_tree)
+    audio_links, audio_only = _unused(audio_folders, {p.audio_folder for p in used}, audio_tree)
     return FoundPeople(
         sorted((group[0] for group in kept), key=lambda person: person.identity),
-        faces_without_audio=_without(face_folders, {p.face_folder for p in people}),
-        audio_without_faces=_without(audio_folders, {p.audio_folder for p in people}),
-        linked=tuple(sorted(person.identity for group in kept for person in group[1:])),
+        faces_without_audio=faces_only,
+        audio_without_faces=audio_only,
+        linked=_linked(face_links, audio_links),
         not_utf8=faces.not_utf8 + audio.not_utf8,
         identity_of={row.audio_id: row.identity for row in rows} if meta else {},
     )
@@ -143,15 +152,10 @@ def _no_common_person(
         ),
         "",
     )
-    advice = (
-        "--faces has clips and --audio has images, so swap the two flags"
-        if are_swapped(tree_at(faces_root), tree_at(audio_root))
-        else "check --faces, --audio and --meta"
-    )
     return BuildError(
         f"No person has both faces and audio: {faces_root} has {_count_folders(face_folders)}, "
         f"{audio_root} has {_count_folders(audio_folders)}, and {linked} they have no person "
-        f"in common{hint}; {advice}."
+        f"in common{hint}; check --faces, --audio and --meta."
     )
 
 
@@ -163,10 +167,12 @@ def _check_excluded(people: Sequence[Person], exclude: Iterable[str]) -> None:
         return
     similar = [(name, nearest(name, sorted(known))) for name in unknown]
     hints = [f"{name} (did you mean {near}?)" if near else name for name, near in similar]
+    example = (
+        "" if any(near for _, near in similar) else f"; give a name such as {people[0].identity}"
+    )
     raise BuildError(
         f"--exclude names {', '.join(hints)}, not found among the "
-        f"{counted(len(people), 'person', 'people')} of this corpus; give a name "
-        f"such as {people[0].identity}."
+        f"{counted(len(people), 'person', 'people')} of this corpus{example}."
     )
 
 
@@ -227,9 +233,28 @@ def _list_folders(root: Place, flag: str) -> _Folders:
     return _Folders(by_name, tuple(sorted(not_utf8)))
 
 
-def _without(folders: Mapping[str, str], used: set[str]) -> tuple[str, ...]:
-    """Returns the names of the directories that are not used, sorted."""
-    return tuple(sorted(name for name, folder in folders.items() if folder not in used))
+def _unused(
+    folders: Mapping[str, str], used: set[str], tree: Tree
+) -> tuple[set[str], tuple[str, ...]]:
+    """Returns the directories that are not used: links to used ones, and names of others, sorted.
+
+    Args:
+      folders: name in NFC to name on disk.
+      used: names on disk.
+      tree: in which they are.
+    """
+    real = {tree.real_path(folder) for folder in used}
+    unused = {name: folder for name, folder in folders.items() if folder not in used}
+    linked = {name for name, folder in unused.items() if tree.real_path(folder) in real}
+    links = tree.links(unused[name] for name in linked)
+    return set(links), tuple(sorted(unused.keys() - linked))
+
+
+def _linked(faces: set[str], audio: set[str]) -> tuple[str, ...]:
+    """Returns the links of both trees, those of one tree after its flag."""
+    one_tree = [f"--faces {link}" for link in faces - audio]
+    one_tree += [f"--audio {link}" for link in audio - faces]
+    return (*sorted(faces & audio), *sorted(one_tree))
 
 
 def _is_utf8(name: str) -> bool:

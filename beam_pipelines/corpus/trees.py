@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +79,10 @@ class Tree(Protocol):
         """Returns the path of a folder without links."""
         ...
 
+    def links(self, folders: Iterable[str]) -> list[str]:
+        """Returns those of the folders that are links, with their targets: "annie -> ann"."""
+        ...
+
     def source(self, path: str) -> Path | BytesIO:
         """Returns what the functions of `features` read a file from."""
         ...
@@ -143,6 +147,12 @@ class DiskTree:
     def real_path(self, folder: str) -> str:
         return os.path.realpath(self._root / folder)
 
+    def links(self, folders: Iterable[str]) -> list[str]:
+        paths = {folder: self._root / folder for folder in folders}
+        return [
+            f"{folder} -> {path.readlink()}" for folder, path in paths.items() if path.is_symlink()
+        ]
+
     def source(self, path: str) -> Path:
         return self._root / path
 
@@ -200,6 +210,9 @@ class S3Tree:
 
     def real_path(self, folder: str) -> str:
         return folder
+
+    def links(self, folders: Iterable[str]) -> list[str]:
+        return []
 
     def source(self, path: str) -> BytesIO:
         with _as_build_errors():

@@ -51,7 +51,8 @@ class PlanSummary:
         clips, but none that the split file lists.
       rejects: media that are rejected by their names or headers.
       unlisted: number of clips that the split file does not list.
-      repeated_links: symbolic links to media that are listed already, which are ignored.
+      repeated_links: symbolic links to media that are listed already, which are ignored, each after
+        the flag of its tree.
       dropped: number of files that are left out for the content of another file.
       dropped_across_people: those of them whose content is that of another person's file.
       only_copies: identities whose images or clips are all dropped.

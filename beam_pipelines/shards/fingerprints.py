@@ -17,6 +17,7 @@ import tfdata
 from beam_pipelines.corpus.listing import Clip, MediaFile
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
+from facevoice.encoders.registry import EncoderError, encoder_weights
 from facevoice.features import FeatureSettings, settings
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
 from tfdata.schema import FORMAT_VERSION
@@ -25,7 +26,7 @@ from tfdata.storage.base import Place
 # Packages that the manifest lists. Their versions can change bytes of a shard, except that of
 # FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.
 PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
-# With a face detector, also its runtime, and the digest of its weights.
+# With a face detector or an encoder, also its runtime, and the digest of its weights.
 DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
 
 
@@ -73,17 +74,29 @@ def worker_code() -> str:
 
 
 @cache
-def software(face_detector: str = "none") -> dict[str, str]:
+def software(features: FeatureSettings | None = None) -> dict[str, str]:
     """Returns the versions of those packages that are installed and determine bytes of a shard.
 
     Args:
-      face_detector: as in the settings; other than 'none', its runtime and weights are included.
+      features: with a face detector or an encoder, its runtime and weights are included.
+
+    Raises:
+      EncoderError: there is no such encoder.
     """
+    features = features or FeatureSettings()
     versions = {name: _version(name) for name in PACKAGES}
-    if face_detector != "none":
+    encoders = [name for name in (features.face_encoder, features.voice_encoder) if name != "none"]
+    if encoders or features.face_detector != "none":
         versions[DETECTOR_PACKAGE] = _version(DETECTOR_PACKAGE)
+    if features.face_encoder != "none" or features.face_detector != "none":
         versions[DETECTOR_WEIGHTS] = weights_digest(BLAZEFACE)
+    versions |= {weights_name(name): encoder_weights(name) for name in encoders}
     return {name: version for name, version in versions.items() if version is not None}
+
+
+def weights_name(encoder: str) -> str:
+    """Returns the name of an encoder's weights in `software`."""
+    return f"{encoder}-weights"
 
 
 def _version(package: str) -> str | None:
@@ -99,14 +112,18 @@ def check_software(job: Job) -> None:
     Raises:
       BuildError: it has others, which may write other bytes.
     """
-    here = software(job.features.face_detector)
+    try:
+        here = software(job.features)
+    except EncoderError as error:
+        raise BuildError(f"On a worker: {error}") from None
     if here != job.software:
         differ = ", ".join(
             f"{name} {here.get(name, 'missing')} instead of {job.software.get(name, 'missing')}"
-            for name in (*PACKAGES, DETECTOR_PACKAGE, DETECTOR_WEIGHTS)
+            for name in sorted({*here, *job.software})
             if here.get(name) != job.software.get(name)
         )
-        hint = f"; {ADVICE}" if DETECTOR_WEIGHTS not in here else ""
+        missing = any(name.endswith("-weights") for name in job.software.keys() - here.keys())
+        hint = f"; {ADVICE}" if missing else ""
         raise BuildError(f"A worker has other packages than the driver: {differ}{hint}.")
     if worker_code() != job.code:
         raise BuildError(

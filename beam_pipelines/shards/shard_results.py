@@ -53,6 +53,7 @@ class ShardResult:
       replaced: key to Replacement, of pairs with broken media.
       media: identity to the media of its records; None in results of versions that did not compare
         contents.
+      centred: number of records with the embedding of an image's centre, as no face was found.
     """
 
     run_id: str
@@ -68,6 +69,7 @@ class ShardResult:
     out_of_reach: bool
     replaced: dict[str, Replacement]
     media: dict[str, UsedMedia] | None = None
+    centred: int = 0
 
 
 def written_pairs(plan: ShardPlan, result: ShardResult) -> Iterator[Pair]:
@@ -138,7 +140,7 @@ def read_result(store: Store, digest: str) -> ShardResult | None:
 
 def _is_valid(result: ShardResult) -> bool:
     """Returns whether fields have the types that summaries rely on, and the name is a shard's."""
-    numbers = (result.records, result.bytes, result.opened, *result.pairs.values())
+    numbers = (result.records, result.bytes, result.opened, result.centred, *result.pairs.values())
     return (
         all(isinstance(number, int) for number in numbers)
         and all(isinstance(videos, list) for videos in result.sessions.values())

@@ -35,6 +35,8 @@ from beam_pipelines.shards.shard_results import (
 )
 from beam_pipelines.shards.stores import Store, store_at
 from beam_pipelines.shards.used_media import used_media
+from facevoice.encoders.media import embed_face, embed_window
+from facevoice.encoders.registry import EncoderError, encoder_info
 from facevoice.features import (
     FaceImage,
     FeatureSettings,
@@ -44,7 +46,9 @@ from facevoice.features import (
     read_window,
     spectrogram,
 )
-from tfdata.schema import POINT_NAMES, DetectedFace, encode_record
+from facevoice.features.face_detection import DetectorError
+from facevoice.weights import WeightsError
+from tfdata.schema import POINT_NAMES, DetectedFace, Embeddings, encode_record
 from tfdata.tfrecord import frame
 
 M = TypeVar("M", bound=MediaReference)
@@ -58,6 +62,23 @@ class Decoded(Generic[M, A]):
     index: int
     medium: M
     content: A
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedFace:
+    """A face image and, with an encoder, its embedding."""
+
+    image: FaceImage
+    embedding: NDArray[np.float32] | None = None
+    is_centred: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedWindow:
+    """The levels of a spectrogram and, with an encoder, the embedding of its window."""
+
+    levels: NDArray[np.uint8]
+    embedding: NDArray[np.float32] | None = None
 
 
 def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
@@ -78,6 +99,8 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
             result = None
         result = result or _write(plan, job, store, digest)
         write_result(store, digest, result)
+    except (DetectorError, EncoderError, WeightsError) as error:
+        raise BuildError(str(error)) from None
     except OSError as error:
         raise BuildError(
             f"The shard {plan.split} {plan.index} cannot be written to {job.output}: "
@@ -111,8 +134,14 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     if settings.face_detector != "none":
         places = np.zeros((len(POINT_NAMES), 2), np.float32)
         detected = DetectedFace(places[:2].ravel(), places, 0.0)
-    record = len(frame(_record(plan.pairs[0], FaceImage(image, detected), levels)))
+    face = EncodedFace(FaceImage(image, detected), _empty_embedding(settings.face_encoder))
+    window = EncodedWindow(levels, _empty_embedding(settings.voice_encoder))
+    record = len(frame(_record(plan.pairs[0], face, window)))
     return record * len(plan.pairs)
+
+
+def _empty_embedding(encoder: str) -> NDArray[np.float32] | None:
+    return None if encoder == "none" else np.zeros(encoder_info(encoder).dimension, np.float32)
 
 
 def _shard_exists(store: Store, result: ShardResult) -> bool:
@@ -126,22 +155,31 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     rejects: list[Reject] = []
     replaced: dict[str, Replacement] = {}
     digests: dict[tuple[str, str], bytes] = {}
-    size = opened = 0
+    size = opened = centred = 0
 
     faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
 
-    def decode_face(file: MediaFile) -> FaceImage:
+    def decode_face(file: MediaFile) -> EncodedFace:
         source = faces.source(file.path)
-        image = extract_face(source, job.features)
+        image = EncodedFace(extract_face(source, job.features))
+        if job.features.face_encoder != "none":
+            # Without a face detector, the images of a corpus are crops of faces.
+            or_centre = job.features.face_detector == "none"
+            found = embed_face(source, job.features.face_encoder, or_centre)
+            image = replace(image, embedding=found.embedding, is_centred=found.is_centred)
         digests[FACE, file.path] = content_digest(source)
         return image
 
-    def decode_window(window: Window) -> NDArray[np.uint8]:
+    def decode_window(window: Window) -> EncodedWindow:
         source = audio.source(window.path)
         samples = read_window(source, window.start_samples, job.features)
         if (CLIP, window.path) not in digests:  # windows of one clip are in one shard
             digests[CLIP, window.path] = content_digest(source)
-        return spectrogram(samples, job.features)
+        embedding = None
+        if job.features.voice_encoder != "none":
+            rate_hz = job.features.sample_rate_hz
+            embedding = embed_window(samples, rate_hz, job.features.voice_encoder)
+        return EncodedWindow(spectrogram(samples, job.features), embedding)
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
@@ -158,6 +196,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
             file.write(framed)
             content.update(framed)
             size += len(framed)
+            centred += face.content.is_centred
             pairs[written.identity] += 1
             sessions[written.identity] |= {written.session, written.face.session}
         name = None
@@ -178,6 +217,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         rejects=rejects,
         out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
+        centred=centred,
     )
     media = used_media(written_pairs(plan, result), lambda kind, path: digests[kind, path])
     return replace(result, media=media)
@@ -203,15 +243,16 @@ def _first_usable(
     return None
 
 
-def _record(pair: Pair, face: FaceImage, levels: NDArray[np.uint8]) -> bytes:
+def _record(pair: Pair, face: EncodedFace, window: EncodedWindow) -> bytes:
     return encode_record(
-        face.pixels,
-        levels,
+        face.image.pixels,
+        window.levels,
         identity=pair.identity,
         session=pair.session,
         key=pair.key,
         face_source=pair.face.path,
         audio_source=pair.window.path,
         window_start_samples=pair.window.start_samples,
-        face=face.detected,
+        face=face.image.detected,
+        embeddings=Embeddings(face.embedding, window.embedding, face.is_centred),
     )

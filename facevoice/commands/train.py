@@ -11,12 +11,13 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facevoice.training.dataset import check_not_moved, open_training_data
-from facevoice.training.recipes import OURS, STUDY, Execution
+from facevoice.training.dataset import check_not_moved, moved_dataset, open_training_data
+from facevoice.training.recipes import OURS, STUDY, Execution, Experts, Recipe
+from facevoice.training.saved_settings import read_saved_settings
 from tfdata.command_line import (
     OWN_DATA,
     SAMPLE_DATA,
@@ -59,11 +60,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
 
 def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=__doc__)
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--model",
-        required=True,
         metavar="NAME",
         help=f"model to train: {', '.join(OURS)}, or '{ALL}' for all but {BASELINE}",
+    )
+    what.add_argument(
+        "--settings",
+        type=local_path,
+        metavar="FILE",
+        help="settings.json of a run to repeat: its model, recipe and dataset; other flags replace "
+        "single settings",
     )
     parser.add_argument(
         "--data",
@@ -82,9 +90,8 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "--recipe",
         choices=("ours", "study"),
-        default="ours",
         help="hyperparameters for flags that are not given: ours or the study's "
-        "(default: %(default)s)",
+        "(default: ours, or those of --settings)",
     )
     parser.add_argument(
         "--epochs",
@@ -114,9 +121,8 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "--seed",
         type=seed,
-        default=0,
         metavar="N",
-        help="random seed of weights, dropout and order (default: %(default)s)",
+        help="random seed of weights, dropout and order (default: 0, or that of --settings)",
     )
     parser.add_argument(
         "--mixed_precision",
@@ -129,9 +135,8 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "--strategy",
         choices=("none", "mirrored"),
-        default="none",
         help="distribution strategy; 'mirrored' trains on all GPUs of this machine "
-        "(default: %(default)s)",
+        "(default: none, or that of --settings)",
     )
     parser.add_argument(
         "--service",
@@ -145,14 +150,16 @@ def _parser(prog: str) -> Parser:
 
 def _train(args: argparse.Namespace, parser: Parser) -> int:
     recipes = STUDY if args.recipe == "study" else OURS
-    if args.model not in {*OURS, ALL}:
-        near = nearest(args.model, [*OURS, ALL])
-        hint = f" Did you mean {near}?" if near else ""
-        parser.error(f"--model is {args.model!r}; use one of {', '.join([*OURS, ALL])}.{hint}")
-    if args.model not in {*recipes, ALL}:
-        parser.error(
-            f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
-        )
+    saved = None
+    if args.settings:
+        if args.recipe:
+            parser.error("--recipe and --settings cannot be combined; remove one of them.")
+        saved = read_saved_settings(args.settings)
+        args.model, recipes = saved.model, saved.recipes
+        if not args.data and not (Path(saved.data) / MANIFEST_NAME).is_file():
+            raise moved_dataset(args.settings.parent, Path(saved.data))
+        args.data = args.data or saved.data
+    _check_model(args, parser, recipes)
     # Errors of the dataset are reported before TensorFlow is imported, which takes seconds.
     check_not_moved(args.model, args.output, args.data)
     data = open_training_data(local_copy(args.data) if args.data else _default_data())
@@ -160,12 +167,21 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
+    from facevoice.training.run_settings import describe, differences
     from facevoice.training.trainer import Trainer
     from tfdata.recovery import first_damage
 
     overrides = {name: getattr(args, name) for name in OVERRIDES if getattr(args, name) is not None}
-    execution = Execution(args.mixed_precision, args.jit_compile, args.strategy, args.service)
+    before = saved.execution if saved else Execution()
+    execution = Execution(
+        args.mixed_precision or before.mixed_precision,
+        args.jit_compile or before.jit_compile,
+        args.strategy or before.strategy,
+        args.service,
+    )
     trainer = Trainer(data, recipes, overrides, execution)
+    if saved and (changed := differences(saved.content, trainer.settings(args.model))):
+        say(f"Unlike {args.settings}, this run has {describe(changed)}.")
     try:
         if args.model == ALL:
             run_dir = _train_all(trainer, args.output or Path("runs") / ALL)
@@ -188,6 +204,20 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
             f"it was at the start, see {run_dir / MANIFEST_NAME}."
         )
     return 0
+
+
+def _check_model(
+    args: argparse.Namespace, parser: Parser, recipes: Mapping[str, Recipe | Experts]
+) -> None:
+    """Exits with a one-line error if there is no recipe for the model."""
+    if args.model not in {*OURS, ALL}:
+        near = nearest(args.model, [*OURS, ALL])
+        hint = f" Did you mean {near}?" if near else ""
+        parser.error(f"--model is {args.model!r}; use one of {', '.join([*OURS, ALL])}.{hint}")
+    if args.model not in {*recipes, ALL}:
+        parser.error(
+            f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
+        )
 
 
 def _train_all(trainer: Trainer, output: Path) -> Path:

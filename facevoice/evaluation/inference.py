@@ -2,7 +2,7 @@
 
 Media are read by the same functions as in the build. A face image is one example. A clip is cut
 into consecutive windows from its start, as by a build without overlap; of a clip with more than
-MOST_WINDOWS windows, that many are used, spread evenly. A clip shorter than a window is repeated
+20 windows, that many are used, spread evenly. A clip shorter than a window is repeated
 until the window is full. The prediction is the mean of the probabilities of the windows. Windows
 without usable sound are skipped if other windows of the clip are usable.
 """
@@ -20,13 +20,18 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
 from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
 from facevoice.evaluation.runs import Run
-from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
+from facevoice.features import (
+    FeatureSettings,
+    MediaError,
+    consecutive_starts,
+    probe_audio,
+    read_face,
+)
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
-MOST_WINDOWS = 20  # per clip: one minute of windows of 3 s
 
 
 class UnusableError(EvaluationError):
@@ -120,13 +125,6 @@ def model_inputs(run: Run, query: Query) -> dict[str, Bytes]:
     return fill_missing(
         run, {name: np.broadcast_to(x, (count, *x.shape[1:])) for name, x in found.items()}
     )
-
-
-def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
-    """Returns the first samples of consecutive windows, at `settings.sample_rate_hz`."""
-    count = max(1, samples // settings.window_samples)
-    indices = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
-    return [int(index) * settings.window_samples for index in indices]
 
 
 def read_threshold(run: Run) -> float | None:

@@ -4,8 +4,8 @@ The build and the prediction call the same functions, so training and inference 
 and levels. This package imports neither Beam nor TensorFlow.
 """
 
-from facevoice.features.audio import AudioFacts, probe_audio, read_window
-from facevoice.features.faces import FaceImage, extract_face, read_face
+from facevoice.features.audio import AudioFacts, consecutive_starts, probe_audio, read_window
+from facevoice.features.faces import FaceImage, crop_expected_face, extract_face, read_face
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 from facevoice.features.spectrogram import (
@@ -23,6 +23,8 @@ __all__ = [
     "Reason",
     "band_centres_hz",
     "column_centres",
+    "consecutive_starts",
+    "crop_expected_face",
     "extract_face",
     "levels_to_db",
     "probe_audio",

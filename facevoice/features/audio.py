@@ -39,6 +39,7 @@ MAX_SQUARABLE = 1e18
 RESAMPLING_MARGIN_SECONDS = 0.05
 # MPEG frames depend on earlier ones, so decoding starts this long before the wanted sample.
 MPEG_SETTLING_SECONDS = 1.0
+MOST_WINDOWS = 20  # of a whole clip: one minute of windows of 3 s
 # Channels cancel each other if the power of their sum is below this share of the sum of their
 # powers. Two channels of equal level have 1 plus their correlation.
 CANCELLED = 0.5
@@ -70,6 +71,16 @@ def probe_audio(source: Source) -> AudioFacts:
         if samples == 0:
             raise MediaError(Reason.TOO_SHORT, "no samples")
         return AudioFacts(clip.samplerate, min(samples, MAX_SECONDS * clip.samplerate))
+
+
+def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
+    """Returns the first samples of the windows of a whole clip, at `settings.sample_rate_hz`.
+
+    They are consecutive. Of more than MOST_WINDOWS, that many are taken, spread evenly.
+    """
+    count = max(1, samples // settings.window_samples)
+    indices = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
+    return [int(index) * settings.window_samples for index in indices]
 
 
 def read_window(

@@ -20,7 +20,7 @@ from facevoice.features.alignment import Similarity, crop_places, fit_similarity
 from facevoice.features.blazeface import Detections
 from facevoice.features.image_decoding import open_image, stored_pixels
 from facevoice.features.reject_reasons import MediaError, Reason
-from facevoice.features.settings import FeatureSettings
+from facevoice.features.settings import ALIGNED_POINTS, FeatureSettings
 from tfdata.schema import POINT_NAMES, DetectedFace
 
 MIN_CROP_PX = 16
@@ -170,6 +170,30 @@ def _check_side(side: float, image: Image.Image) -> None:
             Reason.TOO_SMALL,
             f"{image.width} x {image.height} pixels leave a crop of {side:.0f} pixels",
         )
+
+
+def crop_expected_face(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> NDArray[np.uint8]:
+    """Returns the aligned crop of a face at the mean place in VoxCeleb's crops.
+
+    Args:
+      source: path or open file, one of VoxCeleb's crops.
+      settings: size and `aligned_points`.
+
+    Raises:
+      MediaError: unreadable, too_large or too_small.
+    """
+    image = open_image(source)
+    side = min(image.size)
+    corner = (np.array(image.size) - side) / 2
+    points = np.zeros((1, len(POINT_NAMES), 2), np.float32)
+    points[0, ALIGNED] = corner + side * np.reshape(ALIGNED_POINTS, (3, 2))
+    to_crop = _fit(
+        Detections(np.zeros((1, 4), np.float32), points, np.zeros(1, np.float32)), settings
+    )
+    _check_side(settings.image_size / to_crop.scale, image)
+    return np.asarray(resample(image, to_crop, settings.image_size))
 
 
 def _has_contrast(pixels: NDArray[np.uint8]) -> bool:

@@ -20,6 +20,7 @@ PREPROCESSING_REVISION = 2
 DETECTORS = ("none", "blazeface")
 # Settings that only matter with a face detector.
 DETECTOR_SETTINGS = ("face_detector", "several_faces", "aligned_points")
+ENCODER_SETTINGS = ("face_encoder", "voice_encoder")
 # The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
 # The right eye of a person is on the left side of a picture.
 ALIGNED_POINTS = (0.355, 0.42, 0.645, 0.42, 0.5, 0.74)
@@ -96,6 +97,17 @@ class FeatureSettings:
         _numbers,
     )
 
+    face_encoder: str = setting(
+        "none",
+        "also store an embedding of the face: 'dlib_resnet', or your own encoder as "
+        "package.module:name",
+    )
+    voice_encoder: str = setting(
+        "none",
+        "also store an embedding of the window of audio: 'ge2e', or your own encoder as "
+        "package.module:name",
+    )
+
     @property
     def window_samples(self) -> int:
         """Returns the length of one window, in samples at `sample_rate_hz`."""
@@ -112,10 +124,11 @@ class FeatureSettings:
     def recorded(self) -> dict[str, Any]:
         """Returns the settings that a dataset records.
 
-        Without a face detector, those of DETECTOR_SETTINGS are left out: datasets that were built
-        before they existed have the same records.
+        Without a face detector, those of DETECTOR_SETTINGS are left out, and encoders that are
+        'none': datasets that were built before they existed have the same records.
         """
-        left_out = DETECTOR_SETTINGS if self.face_detector == "none" else ()
+        left_out = set(DETECTOR_SETTINGS if self.face_detector == "none" else ())
+        left_out |= {name for name in ENCODER_SETTINGS if getattr(self, name) == "none"}
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:

@@ -91,7 +91,7 @@ _RESIDUAL = Recipe(
     augment=True,
 )
 
-# Chosen on a video-disjoint validation split; see docs/models.md.
+# Chosen on a video-disjoint validation split; see docs/explanation/models.md.
 OURS: Mapping[str, Recipe | Experts] = {
     "cnn_image": Recipe(epochs=25, min_steps=900, patience=10),
     "cnn_audio": Recipe(learning_rate=3e-4, epochs=30, min_steps=600, patience=10),

@@ -74,14 +74,8 @@ def test_a_missing_path_is_in_the_error(corpus, build, capsys, tmp_path, flag):
     assert str(tmp_path / "nowhere") in error
 
 
-def test_the_error_of_swapped_trees_has_a_name_of_each_tree(corpus, build, capsys):
-    error = error_line(
-        build,
-        capsys,
-        f"--faces={corpus.audio}",
-        f"--audio={corpus.faces}",
-        f"--meta={corpus.meta}",
-    )
+def test_the_error_of_unrelated_trees_has_a_name_of_each_tree(corpus, build, capsys):
+    error = error_line(build, capsys, f"--faces={corpus.faces}", f"--audio={corpus.audio}")
     assert "'id10000'" in error
     assert "'Person_0'" in error
 

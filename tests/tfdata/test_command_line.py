@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -28,6 +29,13 @@ def run_code(code, **settings):
         timeout=60,
         **settings,
     )
+
+
+def test_a_parser_has_the_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        Parser(prog="any.py").parse(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"facevoice {version('facevoice')}\n"
 
 
 @pytest.mark.parametrize(

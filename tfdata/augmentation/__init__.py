@@ -1,4 +1,4 @@
-"""Augments batches of training examples. docs/models.md gives reasons for the choices."""
+"""Augments batches of training examples; docs/explanation/models.md gives the reasons."""
 
 from __future__ import annotations
 

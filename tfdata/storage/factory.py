@@ -7,7 +7,7 @@
 | gs, hdfs and others | `TensorFlowStorage` | `BeamStorage` |
 
 Clients are imported when they are first needed: boto3 is an extra, TensorFlow and Beam are large.
-docs/reading.md has the measurements behind this choice.
+docs/how-to/remote-storage.md has the measurements behind this choice.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import pytest
 from beam_pipelines.corpus.people import Person, find_people
 from beam_pipelines.corpus.trees import DiskTree, FileEntry, IgnoredEntries
 from beam_pipelines.corpus.walk import RepeatedLink
+from beam_pipelines.people_messages import people_line
 from tests.conftest import write_corpus
 from tests.tools import files_of
-from tfdata import load_manifest
 
 
 @pytest.fixture
@@ -109,30 +109,71 @@ def test_links_change_no_byte_of_a_dataset_and_are_named(corpus, data_set, build
     assert build(*linked.flags, f"--output={output}") == 0
     assert files_of(output) == files_of(data_set)
     assert (
-        "3 symbolic links (Person_0/1.6/-best, Person_0/1.6/-video01/copy.jpg, id10001/a) ignored, "
-        "because they lead to media that are listed already"
+        "3 symbolic links (--audio id10001/a, --faces Person_0/1.6/-best, --faces "
+        "Person_0/1.6/-video01/copy.jpg) ignored, because they lead to media that are "
+        "listed already"
     ) in capsys.readouterr().out
 
 
-def test_two_people_of_one_folder_are_one_person(build, tmp_path, capsys):
-    corpus = write_corpus(tmp_path, people=2)
-    for root in (corpus.faces, corpus.audio):
-        for found in root.iterdir():
-            found.rename(root / f"p{found.name[-1]}")
-        (root / "a_link").symlink_to("p0")
-    roots = [f"--faces={corpus.faces}", f"--audio={corpus.audio}"]
-    output = tmp_path / "set"
-    assert build(*roots, f"--output={output}") == 0
-    assert set(load_manifest(output).people) == {"p0", "p1"}
-    assert "1 more person (a_link) left out, because links lead to" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("excluded", ["p0", "a_link"])
-def test_to_exclude_a_person_excludes_their_links(tmp_path, excluded):
+@pytest.fixture
+def two_people(tmp_path):
+    """The roots of p0 and p1, who have empty directories."""
     for root in ("faces", "audio"):
         for person in ("p0", "p1"):
             (tmp_path / root / person).mkdir(parents=True)
-        (tmp_path / root / "a_link").symlink_to("p0")
-    found = find_people(tmp_path / "faces", tmp_path / "audio", None, (excluded,))
-    assert found.people == [Person("p1", "p1", "p1", {})]
+    return tmp_path / "faces", tmp_path / "audio"
+
+
+P0, P1 = Person("p0", "p0", "p0", {}), Person("p1", "p1", "p1", {})
+
+
+@pytest.mark.parametrize(
+    ("in_faces", "in_audio", "linked", "audio_only", "said"),
+    [
+        ("link", "link", ("a -> p0",), (), "1 symbolic link to the directory of another person"),
+        ("link", None, ("--faces a -> p0",), (), "left out (--faces a -> p0)"),
+        (None, "link", ("--audio a -> p0",), (), "left out (--audio a -> p0)"),
+        ("link", "folder", ("--faces a -> p0",), ("a",), "1 directory of audio has no counterpart"),
+    ],
+)
+def test_a_linked_person_is_left_out_and_named(
+    two_people, in_faces, in_audio, linked, audio_only, said
+):
+    for root, kind in zip(two_people, (in_faces, in_audio), strict=True):
+        if kind == "link":
+            (root / "a").symlink_to("p0")
+        elif kind == "folder":
+            (root / "a").mkdir()
+    found = find_people(*two_people, None)
+    assert found.people == [P0, P1]
+    assert (found.linked, found.faces_without_audio) == (linked, ())
+    assert found.audio_without_faces == audio_only
+    assert said in people_line(found, None)
+
+
+def test_a_person_is_linked_by_names_of_a_meta_file(two_people, tmp_path):
+    faces, audio = two_people
+    (faces / "Another").symlink_to(faces / "p0")
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("id1", "id2"):
+        (audio / name).symlink_to(tmp_path / "elsewhere")
+    meta = tmp_path / "meta.csv"
+    meta.write_text("VoxCeleb1 ID,VGGFace1 ID\nid1,p0\nid2,Another\np1,p1\n")
+    found = find_people(faces, audio, meta)
+    assert found.people == [
+        Person("p0", "p0", "id1", {"id": "id1"}),
+        Person("p1", "p1", "p1", {"id": "p1"}),
+    ]
+    assert found.linked == (
+        f"--audio id2 -> {tmp_path / 'elsewhere'}",
+        f"--faces Another -> {faces / 'p0'}",
+    )
+
+
+@pytest.mark.parametrize("excluded", ["p0", "a_link"])
+def test_to_exclude_a_person_excludes_their_links(two_people, excluded):
+    for root in two_people:
+        (root / "a_link").symlink_to("p0")
+    found = find_people(*two_people, None, (excluded,))
+    assert found.people == [P1]
     assert found.linked == ()

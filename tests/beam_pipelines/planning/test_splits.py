@@ -199,7 +199,7 @@ def test_the_settings_of_the_study_are_one_command(build, tmp_path, capsys):
     for number, video in enumerate(sorted(corpus.faces.glob("*/*/*"))):
         for item in range(9):
             write_face(video / f"more{item}.jpg", 100 * number + item)
-    documented = (Path(__file__).parents[3] / "docs" / "data-set.md").read_text()
+    documented = (Path(__file__).parents[3] / "docs" / "explanation" / "splits.md").read_text()
     command = documented.partition("## The study's recipe")[2].split("```")[1]
     recipe = shlex.split(command.partition("data/study")[2].replace("\\\n", " "))
     assert build(*corpus.flags, *recipe, f"--output={output}") == 0

@@ -1,0 +1,88 @@
+"""Formats what a build prints about the files of a corpus. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
+from beam_pipelines.corpus.listing import CLIP, FACE, Reject
+from beam_pipelines.people_messages import first_names, list_people
+from beam_pipelines.planning.plan_summary import PlanSummary
+from facevoice.features.file_types import VIDEO_SUFFIXES
+from tfdata.storage.base import Place
+from tfdata.text import agree, counted, printable
+
+
+def left_out_lines(summary: PlanSummary) -> list[str]:
+    """Returns lines about the media and people of a corpus that a build does not use."""
+    return [*ignored_lines(summary.ignored), *_dropped_lines(summary), *_absent_lines(summary)]
+
+
+def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
+    """Returns a line about the files of each tree that are no media by their names."""
+    lines = []
+    for kind, flag, wanted in ((FACE, "--faces", "image"), (CLIP, "--audio", "clip")):
+        if of_kind := [each for each in ignored if each.kind == kind]:
+            total = counted(sum(each.files for each in of_kind), "file")
+            reasons = ", ".join(_ignored_reason(each) for each in of_kind)
+            lines.append(f"{total} of {flag} ignored, not {wanted}s by name or place: {reasons}")
+    return lines
+
+
+def _ignored_reason(ignored: Ignored) -> str:
+    """Returns a number with its reason, such as "3 .txt" or "20 .mp4 (videos)"."""
+    if ignored.reason == HIDDEN:
+        return f"{ignored.files} hidden"
+    if ignored.reason == OUTSIDE:
+        return f"{ignored.files} outside of the directories of people"
+    if ignored.reason.endswith("/"):
+        return f"{ignored.files} in {printable(ignored.reason)}"
+    if not ignored.reason:
+        return f"{ignored.files} without extension"
+    is_video = ignored.kind == FACE and ignored.reason in VIDEO_SUFFIXES
+    return f"{ignored.files} {printable(ignored.reason)}" + (" (videos)" if is_video else "")
+
+
+def no_pairs_message(
+    rejects: Sequence[Reject], ignored: Sequence[Ignored], faces: Place, audio: Place
+) -> str:
+    """Returns the error of a build without pairs."""
+    if not rejects:
+        found = "; ".join(ignored_lines(ignored))
+        return (
+            f"No pair could be made: no person has both images below {faces} and clips below "
+            f"{audio}{f' ({found})' if found else ''}."
+        )
+    first = rejects[0]
+    return (
+        f"No pair could be made: {counted(len(rejects), 'media file')} cannot be used, the first "
+        f"is {printable(first.path)} ({first.reason}: {first.detail})."
+    )
+
+
+def _absent_lines(summary: PlanSummary) -> list[str]:
+    lines = list_people(summary.without_faces, "without images")
+    lines += list_people(summary.without_clips, "without clips")
+    lines += list_people(summary.without_listed, "without a clip that --split_file lists")
+    if summary.unlisted:
+        lines.append(
+            f"{counted(summary.unlisted, 'clip')} left out, because --split_file does not list "
+            f"{agree(summary.unlisted, 'it', 'them')}"
+        )
+    if links := sorted(summary.repeated_links):
+        lines.append(
+            f"{counted(len(links), 'symbolic link')} ({first_names(links)}) ignored, because "
+            f"{agree(len(links), 'it leads', 'they lead')} to media that are listed already"
+        )
+    return lines
+
+
+def _dropped_lines(summary: PlanSummary) -> list[str]:
+    if not summary.dropped:
+        return []
+    conflicts = summary.dropped_across_people
+    line = (
+        f"{counted(summary.dropped, 'file')} dropped, because another file has the same content "
+        f"({conflicts} of another person)"
+    )
+    return [line, *list_people(summary.only_copies, "dropped, because all their media are copies")]

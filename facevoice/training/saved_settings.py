@@ -1,0 +1,104 @@
+"""Reads the settings of a run, to repeat it: `train.py --settings RUN/settings.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from facevoice.training.errors import TrainingError
+from facevoice.training.recipes import OURS, Execution, Experts, Recipe
+from tfdata.fields import from_fields
+from tfdata.storage.files import read_json
+
+_CHOICES = {
+    "optimizer": ("adam", "adamw", "sgd"),
+    "schedule": ("constant", "cosine"),
+    "watch": ("val_loss", "accuracy"),
+    "strategy": ("none", "mirrored"),
+}
+
+
+@dataclass(frozen=True)
+class SavedSettings:
+    """The settings of a run.
+
+    Attributes:
+      model: model name.
+      recipes: model name to recipe, of the model and of its experts.
+      execution: how steps were computed. The tf.data service is left out.
+      data: directory of the dataset.
+      content: the parsed file.
+    """
+
+    model: str
+    recipes: Mapping[str, Recipe | Experts]
+    execution: Execution
+    data: str
+    content: Mapping[str, Any]
+
+
+def read_saved_settings(path: Path) -> SavedSettings:
+    """Reads `settings.json` of a run of this or an earlier release.
+
+    Raises:
+      TrainingError: the file cannot be read, or is not the settings of a run.
+    """
+    try:
+        content = read_json(path)
+        model = content["model"]
+        if model not in OURS:
+            raise ValueError(f"there is no model {model!r}")
+        own = OURS[model]
+        recipes: dict[str, Recipe | Experts] = {}
+        if isinstance(own, Experts):
+            recipes[model] = own
+            for name in (own.image, own.audio):
+                recipes[name] = _recipe(content["experts"][name])
+        else:
+            recipes[model] = _recipe(content)
+        execution = from_fields(Execution, {**_only(Execution, content), "service": None})
+        if execution.strategy not in _CHOICES["strategy"]:
+            raise ValueError(f"strategy is {execution.strategy!r}")
+        return SavedSettings(model, recipes, execution, str(content["data"]), content)
+    except KeyError as error:
+        reason = f"it has no {error.args[0]}"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error)
+    raise TrainingError(
+        f"--settings {path} cannot be used ({reason}); give the settings.json of a run."
+    )
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    """Builds a recipe from the settings of a run.
+
+    Raises:
+      TypeError, ValueError: a value has another type or is out of range.
+    """
+    recipe = from_fields(Recipe, _only(Recipe, values))
+    for name in ("optimizer", "schedule", "watch"):
+        if (value := getattr(recipe, name)) not in _CHOICES[name]:
+            raise ValueError(f"{name} is {value!r}")
+    positive = {
+        "learning_rate": recipe.learning_rate,
+        "batch_size": recipe.batch_size,
+        "epochs": recipe.epochs,
+        "patience": 1 if recipe.patience is None else recipe.patience,
+    }
+    for name, value in positive.items():
+        if value <= 0:
+            raise ValueError(f"{name} is {value}")
+    if not (0 <= recipe.label_smoothing < 1 and recipe.weight_decay >= 0 and recipe.min_steps >= 0):
+        raise ValueError("label_smoothing, weight_decay or min_steps is out of range")
+    if not 0 <= recipe.seed < 2**32:
+        raise ValueError(f"seed is {recipe.seed}")
+    return recipe
+
+
+def _only(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a dataclass; the rest of a run's settings is of other ones."""
+    return {field.name: values[field.name] for field in fields(kind) if field.name in values}
