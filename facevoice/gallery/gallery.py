@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.encoders.registry import EncoderInfo
+from facevoice.encoders.base import EncoderInfo
 from tfdata.errors import FaceVoiceError
 from tfdata.text import nearest, nfc
 

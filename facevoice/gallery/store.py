@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.encoders.registry import EncoderInfo
+from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import MODALITIES, Gallery, GalleryError, Sample, Samples, check_name
 from tfdata.fields import from_fields
 from tfdata.storage.files import is_clutter, open_regular, parse_json, replace_file

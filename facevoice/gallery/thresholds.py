@@ -25,7 +25,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.encoders.registry import EncoderInfo
+from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import Gallery, GalleryError
 from facevoice.gallery.search import Floats, Impostors, PersonScores, Search
 from tfdata.text import counted, listed

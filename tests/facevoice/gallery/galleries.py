@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facevoice.encoders.registry import EncoderInfo
+from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, Sample, Samples
 
 ENCODERS = {
