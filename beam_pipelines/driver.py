@@ -14,15 +14,18 @@ from tqdm import tqdm
 
 from beam_pipelines import corpus_messages, manifest_builder, messages, people_messages
 from beam_pipelines.card import card_html
+from beam_pipelines.corpus.encoders import check_encoders
 from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
 from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
 from beam_pipelines.corpus.split_file import apply_split_file
+from beam_pipelines.corpus.voice_activity import check_voice_activity
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import add_build, add_planning
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.plan_summary import PlanSummary
+from beam_pipelines.planning.windows import Grid
 from beam_pipelines.runners import preflight, progress
 from beam_pipelines.runners.execution import (
     connect_runner,
@@ -69,7 +72,12 @@ def build(arguments: Arguments) -> None:
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
-        software=software(arguments.features.face_detector),
+        software=software(arguments.features),
+        window_step_samples=Grid(
+            arguments.features.sample_rate_hz,
+            arguments.features.window_samples,
+            arguments.plan.window_overlap,
+        ).step_samples,
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -108,6 +116,8 @@ def _with_detector(
         name = "none" if arguments.is_sample_corpus else default_detector(faces, people)
     features = replace(arguments.features, face_detector=name)
     check_detector_settings(features)
+    check_voice_activity(features)
+    check_encoders(features)
     return replace(arguments, features=features)
 
 
@@ -136,6 +146,10 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     for line in people_messages.too_few_people_lines(with_pairs):
         say(line)
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
+    if arguments.features.voice_activity != "none":
+        say(f"  {messages.voice_activity_line(arguments.features, job.software)}")
+    for line in messages.encoder_lines(arguments.features):
+        say(f"  {line}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")

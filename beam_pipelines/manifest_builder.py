@@ -18,8 +18,9 @@ from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.duplicates import FoundDuplicates
 from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.shard_results import ShardResult
+from facevoice.encoders.registry import encoder_info
 from facevoice.features import FeatureSettings, settings
-from tfdata.manifest import Corpus, Manifest, Person, Shard, Split
+from tfdata.manifest import Corpus, Encoder, Manifest, Person, Shard, Split
 from tfdata.schema import SPLITS
 from tfdata.text import counted
 
@@ -78,10 +79,27 @@ def build_manifest(
             for split, leak in leaks.items()
         },
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
-        software=software(features.face_detector),
+        software=software(features),
         preprocessing_revision=settings.PREPROCESSING_REVISION,
         duplicates=replace(duplicates.counts, dropped=summary.dropped),
+        encoders=_encoders(features, sum(result.centred for result in results)),
     )
+
+
+def _encoders(features: FeatureSettings, centred: int) -> dict[str, Encoder]:
+    """Returns the encoders of a dataset by modality; `centred` is that of the face encoder."""
+    names = {"image": features.face_encoder, "audio": features.voice_encoder}
+    infos = {key: encoder_info(name) for key, name in names.items() if name != "none"}
+    return {
+        modality: Encoder(
+            name=names[modality],
+            version=info.version,
+            digest=info.digest,
+            dimension=info.dimension,
+            centred=centred if modality == "image" else 0,
+        )
+        for modality, info in infos.items()
+    }
 
 
 def unique_rejects(summary: PlanSummary, results: Iterable[ShardResult]) -> list[Reject]:

@@ -10,8 +10,13 @@ from beam_pipelines.duplicate_messages import duplicate_lines
 from beam_pipelines.people_messages import count_people, first_names, list_people
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import FoundDuplicates
-from beam_pipelines.shards.fingerprints import DETECTOR_PACKAGE, DETECTOR_WEIGHTS
+from beam_pipelines.shards.fingerprints import (
+    DETECTOR_PACKAGE,
+    DETECTOR_WEIGHTS,
+    VOICE_ACTIVITY_PACKAGE,
+)
 from beam_pipelines.shards.replaced_shards import ReplacedShards
+from facevoice.encoders.registry import encoder_info
 from facevoice.features import FeatureSettings
 from tfdata.manifest import Leak, Manifest
 from tfdata.schema import SPLITS
@@ -37,6 +42,28 @@ def detector_line(
     )
     several = "the largest face" if features.several_faces == "largest" else "rejected"
     return f"face detector {name} ({why}), with {versions}; images of several faces: {several}"
+
+
+def voice_activity_line(features: FeatureSettings, software: Mapping[str, str]) -> str:
+    """Returns a line about voice activity detection, for a dry run."""
+    return (
+        f"voice activity by {features.voice_activity}, with {VOICE_ACTIVITY_PACKAGE} "
+        f"{software[VOICE_ACTIVITY_PACKAGE]}: windows are moved to speech, of which a window has "
+        f"{features.min_speech:.0%} or more"
+    )
+
+
+def encoder_lines(features: FeatureSettings) -> list[str]:
+    """Returns a line for each encoder of a build, for a dry run."""
+    lines = []
+    for medium, name in (("face", features.face_encoder), ("voice", features.voice_encoder)):
+        if name != "none":
+            info = encoder_info(name)
+            lines.append(
+                f"{medium} encoder {name} {info.version} (weights {info.digest}): embeddings of "
+                f"{info.dimension} numbers"
+            )
+    return lines
 
 
 def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: int) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from tfdata.fields import MAX_INT64, Count, Range
@@ -111,6 +111,26 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
+class Encoder:
+    """The pretrained encoder of a dataset's embeddings.
+
+    Attributes:
+      name: in the registry, or `package.module:name`.
+      version: of the package that its weights come from.
+      digest: of its weights.
+      dimension: length of an embedding.
+      centred: number of records in which no face was found, so that the centre of the image was
+        encoded; 0 for audio.
+    """
+
+    name: str
+    version: str
+    digest: str
+    dimension: Annotated[int, Range(1, MAX_INT64)]
+    centred: Count = 0
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The content of `dataset.json`. New fields are added at the end, with defaults.
 
@@ -128,6 +148,7 @@ class Manifest:
       software: package to version, of the packages that determine the bytes of records.
       preprocessing_revision: raised when the bytes of records change with equal settings.
       duplicates: numbers of files with equal content.
+      encoders: 'image' and 'audio' to the encoder of the records' embeddings; empty without.
     """
 
     features: Mapping[str, Any]
@@ -143,6 +164,12 @@ class Manifest:
     software: Mapping[str, str]
     preprocessing_revision: Count = 1
     duplicates: Duplicates = Duplicates()
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
+
+    @property
+    def embedding_dimensions(self) -> dict[str, int]:
+        """'image' and 'audio' to the length of the embeddings, of those that records have."""
+        return {modality: encoder.dimension for modality, encoder in self.encoders.items()}
 
     @property
     def shards(self) -> tuple[Shard, ...]:
@@ -159,6 +186,8 @@ class Manifest:
             del fields["duplicates"]
         if not self.corpus.video_files:
             del fields["corpus"]["video_files"]
+        if not self.encoders:
+            del fields["encoders"]
         for leak in fields["leakage"].values():
             if not leak["same_content"]:
                 del leak["same_content"]
@@ -170,6 +199,8 @@ class Manifest:
                 self.spectrogram_shape,
                 detected_faces=self.features.get("face_detector", "none") != "none",
                 videos="frames_per_second" in self.features,
+                detected_speech=self.features.get("voice_activity", "none") != "none",
+                dimensions=self.embedding_dimensions,
             ),
         }
         return json.dumps(head | fields, indent=1, ensure_ascii=False) + "\n"

@@ -38,6 +38,13 @@ FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
 # little-endian, seconds from the start of the file. It lies within the window, which counts from
 # there, too.
 FACE_TIME = "face_time_seconds"
+# Only in datasets with voice activity detection: float32, little-endian.
+SPEECH_SHARE = "speech_share"  # []: share of the window that is speech, 0 to 1
+# Only in datasets with encoders: float32, little-endian, of L2 norm 1.
+IMAGE_EMBEDDING = "image_embedding"  # [dimension]: of the face
+AUDIO_EMBEDDING = "audio_embedding"  # [dimension]: of the window
+# int64: 1 if no face was found, and the centre of the image was encoded instead, otherwise 0.
+IMAGE_EMBEDDING_CENTRED = "image_embedding_centred"
 # Right and left are the person's own: the right eye is on the left side of an image.
 POINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 TEXTS = (IDENTITY, SESSION, KEY, FACE_SOURCE, AUDIO_SOURCE)
@@ -54,7 +61,7 @@ class DetectedFace:
     def features(self) -> dict[str, bytes]:
         """Returns the features of a record."""
         values = {FACE_BOX: self.box, FACE_POINTS: self.points, FACE_SCORE: self.score}
-        return {name: np.asarray(value, "<f4").tobytes() for name, value in values.items()}
+        return {name: _float_bytes(value) for name, value in values.items()}
 
     @staticmethod
     def from_record(record: Mapping[str, bytes | int]) -> DetectedFace | None:
@@ -72,13 +79,54 @@ class DetectedFace:
         return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
 
 
-def face_time_seconds(record: Mapping[str, bytes | int]) -> float | None:
+def decode_face_time(record: Mapping[str, bytes | int]) -> float | None:
     """Returns the time of the frame that shows the face, or None if it is of an image file.
 
     Raises:
       ValueError: the feature has another size.
     """
     return float(_floats(record, FACE_TIME, 1)[0]) if FACE_TIME in record else None
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings of a record: IMAGE_EMBEDDING and AUDIO_EMBEDDING, each None without an encoder.
+
+    Attributes:
+      image, audio: float32 [dimension].
+      is_centred: IMAGE_EMBEDDING_CENTRED.
+    """
+
+    image: NDArray[np.float32] | None = None
+    audio: NDArray[np.float32] | None = None
+    is_centred: bool = False
+
+    def features(self) -> dict[str, bytes | int]:
+        """Returns the features of a record."""
+        found: dict[str, bytes | int] = {}
+        if self.image is not None:
+            found[IMAGE_EMBEDDING] = np.asarray(self.image, "<f4").tobytes()
+            found[IMAGE_EMBEDDING_CENTRED] = int(self.is_centred)
+        if self.audio is not None:
+            found[AUDIO_EMBEDDING] = np.asarray(self.audio, "<f4").tobytes()
+        return found
+
+    @staticmethod
+    def from_record(record: Mapping[str, bytes | int], dimensions: Mapping[str, int]) -> Embeddings:
+        """Returns the embeddings of a record.
+
+        Args:
+          record: the features.
+          dimensions: 'image' and 'audio' to the length of the embeddings, of those that it has.
+
+        Raises:
+          ValueError: a feature is missing or has another size.
+        """
+        image, audio = (
+            _floats(record, name, dimensions[modality]) if modality in dimensions else None
+            for modality, name in (("image", IMAGE_EMBEDDING), ("audio", AUDIO_EMBEDDING))
+        )
+        return Embeddings(image, audio, record.get(IMAGE_EMBEDDING_CENTRED) == 1)
 
 
 def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray[np.float32]:
@@ -89,6 +137,19 @@ def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray
     if not np.isfinite(values).all():
         raise ValueError(f"its {name} has values that are not finite")
     return values
+
+
+def decode_speech_share(record: Mapping[str, bytes | int]) -> float | None:
+    """Returns the SPEECH_SHARE of a record, or None if it has none.
+
+    Raises:
+      ValueError: it has another size, or is not finite.
+    """
+    return float(_floats(record, SPEECH_SHARE, 1)[0]) if SPEECH_SHARE in record else None
+
+
+def _float_bytes(value: Any) -> bytes:
+    return np.asarray(value, "<f4").tobytes()
 
 
 def encode_record(
@@ -103,11 +164,10 @@ def encode_record(
     window_start_samples: int,
     face: DetectedFace | None = None,
     face_time_seconds: float | None = None,
+    speech_share: float | None = None,
+    embeddings: Embeddings | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
-    time = {}
-    if face_time_seconds is not None:
-        time[FACE_TIME] = np.array(face_time_seconds, "<f4").tobytes()
     return serialize_example(
         {
             IMAGE: image.tobytes(),
@@ -119,7 +179,9 @@ def encode_record(
             AUDIO_SOURCE: audio_source.encode(),
             WINDOW_START: window_start_samples,
             **(face.features() if face else {}),
-            **time,
+            **({} if face_time_seconds is None else {FACE_TIME: _float_bytes(face_time_seconds)}),
+            **({} if speech_share is None else {SPEECH_SHARE: _float_bytes(speech_share)}),
+            **(embeddings.features() if embeddings else {}),
         }
     )
 
@@ -129,6 +191,8 @@ def describe_record(
     spectrogram_shape: tuple[int, ...],
     detected_faces: bool = False,
     videos: bool = False,
+    detected_speech: bool = False,
+    dimensions: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Returns a description of a record for the manifest, for readers without this package.
 
@@ -136,6 +200,8 @@ def describe_record(
       image_shape, spectrogram_shape: shapes of the arrays.
       detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
       videos: whether records may have FACE_TIME.
+      detected_speech: whether records have SPEECH_SHARE.
+      dimensions: 'image' and 'audio' to the length of the embeddings, of those that records have.
     """
 
     def array(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -152,6 +218,15 @@ def describe_record(
         FACE_POINTS: floats(len(POINT_NAMES), 2, rows=list(POINT_NAMES), columns="x, y", unit=unit),
         FACE_SCORE: floats(),
     }
+    dimensions, embeddings = dimensions or {}, {}
+    if "image" in dimensions:
+        embeddings[IMAGE_EMBEDDING] = floats(dimensions["image"], norm="L2, 1")
+        embeddings[IMAGE_EMBEDDING_CENTRED] = {
+            "dtype": "int64",
+            "values": "1 if no face was found, and the centre of the image was encoded; else 0",
+        }
+    if "audio" in dimensions:
+        embeddings[AUDIO_EMBEDDING] = floats(dimensions["audio"], norm="L2, 1")
     return {
         "container": "TFRecord of tf.train.Example",
         "features": {
@@ -166,5 +241,7 @@ def describe_record(
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
             **(face if detected_faces else {}),
             **({FACE_TIME: floats(unit="seconds", records="of videos")} if videos else {}),
+            **({SPEECH_SHARE: floats(unit="share of the window")} if detected_speech else {}),
+            **embeddings,
         },
     }

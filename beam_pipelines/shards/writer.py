@@ -24,6 +24,7 @@ from beam_pipelines.planning.moments import FaceSource
 from beam_pipelines.planning.pairing import MediaReference
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
+from beam_pipelines.shards.decoding import EncodedFace, EncodedWindow, MediaDecoder
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest, spares_digest
 from beam_pipelines.shards.shard_results import (
     Replacement,
@@ -35,18 +36,11 @@ from beam_pipelines.shards.shard_results import (
 )
 from beam_pipelines.shards.stores import Store, store_at
 from beam_pipelines.shards.used_media import used_media
-from facevoice.features import (
-    FaceImage,
-    FeatureSettings,
-    MediaError,
-    Reason,
-    extract_face,
-    extract_video_face,
-    read_video_window,
-    read_window,
-    spectrogram,
-)
-from tfdata.schema import POINT_NAMES, DetectedFace, encode_record
+from facevoice.encoders.registry import EncoderError, encoder_info
+from facevoice.features import FaceImage, FeatureSettings, MediaError, Reason
+from facevoice.features.face_detection import DetectorError
+from facevoice.weights import WeightsError
+from tfdata.schema import POINT_NAMES, DetectedFace, Embeddings, encode_record
 from tfdata.tfrecord import frame
 
 M = TypeVar("M", bound=MediaReference)
@@ -80,6 +74,8 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
             result = None
         result = result or _write(plan, job, store, digest)
         write_result(store, digest, result)
+    except (DetectorError, EncoderError, WeightsError) as error:
+        raise BuildError(str(error)) from None
     except OSError as error:
         raise BuildError(
             f"The shard {plan.split} {plan.index} cannot be written to {job.output}: "
@@ -113,10 +109,17 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     if settings.face_detector != "none":
         places = np.zeros((len(POINT_NAMES), 2), np.float32)
         detected = DetectedFace(places[:2].ravel(), places, 0.0)
+    share = None if settings.voice_activity == "none" else 0.0
     pair = plan.pairs[0]
-    face = FaceImage(image, detected, 0.0 if pair.is_moment else None)
-    record = len(frame(_record(pair, face, levels)))
+    seconds = 0.0 if pair.is_moment else None
+    face = EncodedFace(FaceImage(image, detected, seconds), _empty_embedding(settings.face_encoder))
+    window = EncodedWindow(levels, 0, share, _empty_embedding(settings.voice_encoder))
+    record = len(frame(_record(pair, face, window)))
     return record * len(plan.pairs)
+
+
+def _empty_embedding(encoder: str) -> NDArray[np.float32] | None:
+    return None if encoder == "none" else np.zeros(encoder_info(encoder).dimension, np.float32)
 
 
 def _shard_exists(store: Store, result: ShardResult) -> bool:
@@ -129,51 +132,24 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     sessions: dict[str, set[str]] = defaultdict(set)
     rejects: list[Reject] = []
     replaced: dict[str, Replacement] = {}
-    digests: dict[tuple[str, str], bytes] = {}
-    size = opened = opened_moments = 0
-    trees = job.trees()
-    rate_hz = job.features.sample_rate_hz
-
-    def decode_face(medium: FaceSource) -> FaceImage:
-        if isinstance(medium, Window):
-            source = trees[VIDEO].source(medium.path)
-            return extract_video_face(source, medium.start_samples / rate_hz, job.features)
-        source = trees[FACE].source(medium.path)
-        image = extract_face(source, job.features)
-        digests[FACE, medium.path] = content_digest(source)
-        return image
-
-    def decode_window(window: Window) -> NDArray[np.uint8]:
-        kind, read = (VIDEO, read_video_window) if window.is_moment else (CLIP, read_window)
-        source = trees[kind].source(window.path)
-        samples = read(source, window.start_samples, job.features)
-        if (kind, window.path) not in digests:  # windows of one clip are in one shard
-            digests[kind, window.path] = content_digest(source)
-        return spectrogram(samples, job.features)
-
-    def decode_moment(moment: Window) -> tuple[NDArray[np.uint8], FaceImage]:
-        try:
-            return decode_window(moment), decode_face(moment)
-        except MediaError as error:
-            start_seconds = moment.start_samples / rate_hz
-            detail = f"window from {start_seconds:.3f} s: {error.detail}"
-            raise MediaError(error.reason, detail) from None
+    size = opened = opened_moments = centred = 0
+    decoder = MediaDecoder(plan, job)
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
+            face: Decoded[FaceSource, EncodedFace] | None = None
+            window: Decoded[Window, EncodedWindow] | None = None
+            windows = (pair.window, *pair.spare_windows)
             if pair.is_moment:
-                moments = (pair.window, *pair.spare_windows)
-                both = _first_usable(MOMENT, moments, decode_moment, rejects)
-                window = face = None
+                both = _first_usable(MOMENT, windows, decoder.decode_moment, rejects)
                 if both is not None:
-                    levels, image = both.content
-                    window = Decoded(both.index, both.medium, levels)
-                    face = Decoded[FaceSource, FaceImage](both.index, both.medium, image)
+                    face = Decoded(both.index, both.medium, both.content[0])
+                    window = Decoded(both.index, both.medium, both.content[1])
                 opened_moments += 1 + (len(pair.spare_windows) if both is None else both.index)
             else:
-                face = _first_usable(FACE, (pair.face, *pair.spare_faces), decode_face, rejects)
-                windows = (pair.window, *pair.spare_windows)
-                window = _first_usable(CLIP, windows, decode_window, rejects)
+                faces = (pair.face, *pair.spare_faces)
+                face = _first_usable(FACE, faces, decoder.decode_face, rejects)
+                window = _first_usable(CLIP, windows, decoder.decode_window, rejects)
                 opened += 1 + (len(pair.spare_faces) if face is None else face.index)
             used = (face.index if face else None, window.index if window else None)
             if used != (0, 0):
@@ -185,6 +161,7 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
             file.write(framed)
             content.update(framed)
             size += len(framed)
+            centred += face.content.is_centred
             pairs[written.identity] += 1
             sessions[written.identity] |= {written.session, written.face.session}
         name = None
@@ -206,7 +183,9 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
         opened_moments=opened_moments,
+        centred=centred,
     )
+    digests = decoder.digests
     media = used_media(written_pairs(plan, result), lambda kind, path: digests[kind, path])
     return replace(result, media=media)
 
@@ -231,16 +210,18 @@ def _first_usable(
     return None
 
 
-def _record(pair: Pair, face: FaceImage, levels: NDArray[np.uint8]) -> bytes:
+def _record(pair: Pair, face: EncodedFace, window: EncodedWindow) -> bytes:
     return encode_record(
-        face.pixels,
-        levels,
+        face.image.pixels,
+        window.levels,
         identity=pair.identity,
         session=pair.session,
-        key=pair.record_key(face.seconds),
+        key=pair.record_key(face.image.seconds),
         face_source=pair.face.path,
         audio_source=pair.window.path,
-        window_start_samples=pair.window.start_samples,
-        face=face.detected,
-        face_time_seconds=face.seconds,
+        window_start_samples=window.start_samples,
+        face=face.image.detected,
+        face_time_seconds=face.image.seconds,
+        speech_share=window.speech_share,
+        embeddings=Embeddings(face.embedding, window.embedding, face.is_centred),
     )

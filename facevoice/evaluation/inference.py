@@ -4,7 +4,8 @@ Media are read by the same functions as in the build. A face image is one exampl
 into consecutive windows from its start, as by a build without overlap; of a clip with more than
 MOST_WINDOWS windows, that many are used, spread evenly. A clip shorter than a window is repeated
 until the window is full. The prediction is the mean of the probabilities of the windows. Windows
-without usable sound are skipped if other windows of the clip are usable.
+without usable sound are skipped if other windows of the clip are usable. If the dataset was built
+with voice activity detection, only windows with speech are used.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
-from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
+from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
 from facevoice.evaluation.runs import Run
-from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
+from facevoice.features import (
+    MOST_WINDOWS,
+    FeatureSettings,
+    MediaError,
+    consecutive_starts,
+    probe_audio,
+    read_face,
+)
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
-MOST_WINDOWS = 20  # per clip: one minute of windows of 3 s
 
 
 class UnusableError(EvaluationError):
@@ -122,13 +129,6 @@ def model_inputs(run: Run, query: Query) -> dict[str, Bytes]:
     )
 
 
-def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
-    """Returns the first samples of consecutive windows, at `settings.sample_rate_hz`."""
-    count = max(1, samples // settings.window_samples)
-    indices = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
-    return [int(index) * settings.window_samples for index in indices]
-
-
 def read_threshold(run: Run) -> float | None:
     """Returns the threshold that the largest probability of a known person must exceed.
 
@@ -161,7 +161,9 @@ def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) 
     Raises:
       MediaError: no window can be used; the error is that of the first.
     """
-    if start_seconds is None:
+    if start_seconds is None and settings.voice_activity != "none":
+        starts = speech_starts(path, MOST_WINDOWS, settings)
+    elif start_seconds is None:
         starts = consecutive_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     else:
         starts = [round(start_seconds * settings.sample_rate_hz)]

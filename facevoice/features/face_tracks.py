@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from facevoice.features import blazeface
 from facevoice.features.blazeface import Detections
@@ -31,10 +32,26 @@ CANDIDATES = 3
 Tracks = list[list[int]]  # index of the face in each frame
 
 
+@dataclass(frozen=True, eq=False)
+class VideoFace:
+    """The face of a window: its image, the frame, and where it was detected in the frame."""
+
+    image: FaceImage
+    frame: Image.Image
+    detected: Detections | None
+
+
 def extract_video_face(
     source: str | os.PathLike[str] | BinaryIO, start_seconds: float, settings: FeatureSettings
 ) -> FaceImage:
-    """Returns the face image of one window of a video.
+    """Returns the face image of one window of a video; see `find_video_face`."""
+    return find_video_face(source, start_seconds, settings).image
+
+
+def find_video_face(
+    source: str | os.PathLike[str] | BinaryIO, start_seconds: float, settings: FeatureSettings
+) -> VideoFace:
+    """Returns the face of one window of a video.
 
     Frames are sampled at `frames_per_second` (see `video_frames`). Of those nearest to the middle
     of the window, the first from the middle outwards is used that has enough pixels and is not
@@ -75,16 +92,17 @@ def extract_video_face(
         raise MediaError(Reason.NO_VIDEO, "no pictures in the middle of the window")
     error: MediaError | None = None
     for cell in candidates:
-        image = frames[cell].image
+        picture = frames[cell].image
+        detected = following.face(cell) if following else None
         try:
-            if following is None:
-                face = crop_centre(image, settings)
+            if detected is None:
+                image = crop_centre(picture, settings)
             else:
-                face = crop_face(image, following.face(cell), settings)
+                image = crop_face(picture, detected, settings)
         except MediaError as failed:
             error = error or failed
         else:
-            return replace(face, seconds=frames[cell].seconds)
+            return VideoFace(replace(image, seconds=frames[cell].seconds), picture, detected)
     assert error is not None
     raise error
 

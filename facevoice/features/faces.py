@@ -20,7 +20,7 @@ from facevoice.features.alignment import Similarity, crop_places, fit_similarity
 from facevoice.features.blazeface import Detections
 from facevoice.features.image_decoding import open_image, stored_pixels
 from facevoice.features.reject_reasons import MediaError, Reason
-from facevoice.features.settings import FeatureSettings
+from facevoice.features.settings import ALIGNED_POINTS, FeatureSettings
 from tfdata.schema import POINT_NAMES, DetectedFace
 
 MIN_CROP_PX = 16
@@ -128,6 +128,12 @@ def find_faces(image: Image.Image, settings: FeatureSettings) -> Detections:
     return found if len(found) else face_detection.detect_small_faces(image)
 
 
+def largest_face(found: Detections) -> Detections:
+    """Returns the one of some faces with the largest box."""
+    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+    return found[[int(areas.argmax())]]
+
+
 def _extract_detected(
     source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
 ) -> FaceImage:
@@ -193,8 +199,7 @@ def _select(found: Detections, image: Image.Image, settings: FeatureSettings) ->
         raise MediaError(Reason.NO_FACE, f"no face in {image.width} x {image.height} pixels")
     if len(found) > 1 and settings.several_faces == "reject":
         raise MediaError(Reason.SEVERAL_FACES, f"{len(found)} faces")
-    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
-    return found[[int(areas.argmax())]]
+    return largest_face(found)
 
 
 def _check_side(side: float, image: Image.Image) -> None:
@@ -204,6 +209,34 @@ def _check_side(side: float, image: Image.Image) -> None:
             Reason.TOO_SMALL,
             f"{image.width} x {image.height} pixels leave a crop of {side:.0f} pixels",
         )
+
+
+def crop_expected_face(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> NDArray[np.uint8]:
+    """Returns the aligned crop of a face at the mean place in VoxCeleb's crops.
+
+    Args:
+      source: path or open file, one of VoxCeleb's crops.
+      settings: size and `aligned_points`.
+
+    Raises:
+      MediaError: unreadable, too_large or too_small.
+    """
+    return crop_expected_place(open_image(source), settings)
+
+
+def crop_expected_place(image: Image.Image, settings: FeatureSettings) -> NDArray[np.uint8]:
+    """Returns what `crop_expected_face` does, of a decoded picture."""
+    side = min(image.size)
+    corner = (np.array(image.size) - side) / 2
+    points = np.zeros((1, len(POINT_NAMES), 2), np.float32)
+    points[0, ALIGNED] = corner + side * np.reshape(ALIGNED_POINTS, (3, 2))
+    to_crop = _fit(
+        Detections(np.zeros((1, 4), np.float32), points, np.zeros(1, np.float32)), settings
+    )
+    _check_side(settings.image_size / to_crop.scale, image)
+    return np.asarray(resample(image, to_crop, settings.image_size))
 
 
 def _has_contrast(pixels: NDArray[np.uint8]) -> bool:

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     SAMPLE_RATE = "sample_rate", "a clip with a sample rate outside of 4 to 384 kHz"
     NOT_FINITE = "not_finite", "a clip with NaN or infinite samples"
     SILENT = "silent", "a clip without sound: silence or a constant, apart from rounding"
+    NO_SPEECH = "no_speech", "a clip without another window of enough speech, with --voice_activity"
 
     def __new__(cls, value: str, description: str) -> Reason:
         """Creates a member that is equal to its value."""

@@ -20,6 +20,10 @@ PREPROCESSING_REVISION = 2
 DETECTORS = ("none", "blazeface")
 # Settings that only matter with a face detector.
 DETECTOR_SETTINGS = ("face_detector", "several_faces", "aligned_points")
+VOICE_DETECTORS = ("none", "silero")
+# Settings that only matter with voice activity detection.
+VOICE_ACTIVITY_SETTINGS = ("voice_activity", "min_speech")
+ENCODER_SETTINGS = ("face_encoder", "voice_encoder")
 # The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
 # The right eye of a person is on the left side of a picture.
 ALIGNED_POINTS = (0.355, 0.42, 0.645, 0.42, 0.5, 0.74)
@@ -101,6 +105,23 @@ class FeatureSettings:
         "least one in each window (default: 1 with --videos)",
         float,
     )
+    voice_activity: str = setting(
+        "none", "'silero' moves windows to speech, 'none' cuts them one after the other"
+    )
+    min_speech: float = setting(
+        0.5, "with --voice_activity, least share of a window that is speech, 0.01 to 1"
+    )
+
+    face_encoder: str = setting(
+        "none",
+        "also store an embedding of the face: 'dlib_resnet', or your own encoder as "
+        "package.module:name",
+    )
+    voice_encoder: str = setting(
+        "none",
+        "also store an embedding of the window of audio: 'ge2e', or your own encoder as "
+        "package.module:name",
+    )
 
     @property
     def window_samples(self) -> int:
@@ -118,12 +139,15 @@ class FeatureSettings:
     def recorded(self) -> dict[str, Any]:
         """Returns the settings that a dataset records.
 
-        Without a face detector, those of DETECTOR_SETTINGS are left out, and without videos
-        `frames_per_second`: datasets that were built before they existed have the same records.
+        Without a face detector, those of DETECTOR_SETTINGS are left out, without voice activity
+        detection those of VOICE_ACTIVITY_SETTINGS, without videos `frames_per_second`, and encoders
+        that are 'none': datasets that were built before they existed have the same records.
         """
-        left_out = DETECTOR_SETTINGS if self.face_detector == "none" else ()
+        left_out = set(DETECTOR_SETTINGS if self.face_detector == "none" else ())
+        left_out |= set(VOICE_ACTIVITY_SETTINGS if self.voice_activity == "none" else ())
+        left_out |= {name for name in ENCODER_SETTINGS if getattr(self, name) == "none"}
         if self.frames_per_second is None:
-            left_out = (*left_out, "frames_per_second")
+            left_out.add("frames_per_second")
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:
@@ -142,6 +166,11 @@ class FeatureSettings:
             raise ValueError(
                 f"`face_detector` is {self.face_detector!r}; use 'none' or 'blazeface'."
             )
+        if self.voice_activity not in VOICE_DETECTORS:
+            raise ValueError(
+                f"`voice_activity` is {self.voice_activity!r}; use 'none' or 'silero'."
+            )
+        _within("min_speech", self.min_speech, 0.01, 1.0)
         if self.several_faces not in ("largest", "reject"):
             raise ValueError(
                 f"`several_faces` is {self.several_faces!r}; use 'largest' or 'reject'."

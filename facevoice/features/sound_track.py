@@ -15,6 +15,7 @@ SETTLING_SECONDS = 1.0
 # Timestamps are rounded and jitter. A larger step between them is a gap, which is silent, or an
 # overlap, of which the samples that come later are dropped.
 MAX_JITTER_SECONDS = 0.1
+LOSSLESS = ("pcm", "flac", "alac", "wavpack")  # beginnings of FFmpeg's names of codecs
 
 
 class SoundTrack:
@@ -25,6 +26,8 @@ class SoundTrack:
         self._track = video.audio
         self.samplerate: int = video.audio.codec_context.sample_rate
         self.channels: int = video.audio.codec_context.channels
+        is_lossless = video.audio.codec_context.name.startswith(LOSSLESS)
+        self.subtype = "LOSSLESS" if is_lossless else ""  # as of libsndfile's formats
 
     def read_span(self, first: int, length: int) -> NDArray[np.float32]:
         """Returns up to `length` samples from `first`: float32 [samples, channels].

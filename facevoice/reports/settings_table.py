@@ -13,8 +13,16 @@ _FEATURE_GROUPS = {
         "face_detector",
         "several_faces",
         "aligned_points",
+        "face_encoder",
     ),
-    "Audio": ("sample_rate_hz", "window_seconds", "trim_silence_db"),
+    "Audio": (
+        "sample_rate_hz",
+        "window_seconds",
+        "trim_silence_db",
+        "voice_activity",
+        "min_speech",
+        "voice_encoder",
+    ),
     "Spectrograms": (
         "bands",
         "frames",

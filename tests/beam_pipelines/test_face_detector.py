@@ -183,7 +183,7 @@ def test_a_setting_without_effect_is_an_error(corpus, tmp_path, capsys):
 
 
 def test_a_worker_needs_the_weights_of_the_driver(monkeypatch, tmp_path):
-    software = dict(fingerprints.software("blazeface"))
+    software = dict(fingerprints.software(SETTINGS))
     job = fingerprints.Job(
         tmp_path, tmp_path, tmp_path, SETTINGS, 1, "", fingerprints.worker_code(), software
     )

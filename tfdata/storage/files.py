@@ -17,6 +17,7 @@ import stat
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
@@ -93,19 +94,29 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def create_file(path: str | os.PathLike[str]) -> BufferedRandom:
+def create_file(path: str | os.PathLike[str], mode: int = 0o666) -> BufferedRandom:
     """Creates a file and opens it for writing and reading.
+
+    Args:
+      path: of the file.
+      mode: its permissions, of which the umask removes some.
 
     Raises:
       OSError: it cannot be created, or the name exists, even as a dangling link.
     """
-    return Path(path).open("x+b")  # O_CREAT | O_EXCL, which follows no link
+    # O_CREAT | O_EXCL, which follows no link.
+    return open(path, "x+b", opener=partial(os.open, mode=mode))
 
 
-def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
+def replace_file(path: str | os.PathLike[str], content: bytes, mode: int = 0o666) -> None:
     """Writes a file atomically: readers see the old or the new content.
 
     A symbolic link of that name is replaced; the file that it points to is not changed.
+
+    Args:
+      path: of the file.
+      content: the new content.
+      mode: permissions of the new file, of which the umask removes some.
 
     Raises:
       OSError: it cannot be written; names the file.
@@ -113,7 +124,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with create_file(temporary) as file:
+        with create_file(temporary, mode) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -18,10 +18,11 @@ from beam_pipelines.corpus.listing import Clip
 from beam_pipelines.planning.windows import Grid, cut_windows
 from facevoice.commands import evaluate, predict
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.inference import MOST_WINDOWS, Query, consecutive_starts, model_inputs
+from facevoice.evaluation.inference import Query, model_inputs
 from facevoice.evaluation.runs import open_run
 from facevoice.evaluation.trials import embed_files
-from facevoice.features import AudioFacts, FeatureSettings
+from facevoice.features import AudioFacts, FeatureSettings, consecutive_starts
+from facevoice.features.audio import MOST_WINDOWS
 from facevoice.training.expert_fusion import copy_expert_weights
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records, untrained_run

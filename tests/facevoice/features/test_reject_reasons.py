@@ -22,6 +22,7 @@ def test_values_are_those_of_the_dataset_format():
         "sample_rate",
         "not_finite",
         "silent",
+        "no_speech",
     ]
 
 

@@ -1,0 +1,1 @@
+"""Galleries of enrolled people: identification without training."""
