@@ -19,10 +19,21 @@ from beam_pipelines.shards.duplicates import FoundDuplicates
 from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.shard_results import ShardResult
 from facevoice.encoders.registry import encoder_info
-from facevoice.features import FeatureSettings, settings
+from facevoice.features import FeatureSettings, Reason, settings
 from tfdata.manifest import Corpus, Encoder, Manifest, Person, Shard, Split
 from tfdata.schema import SPLITS
 from tfdata.text import counted
+
+# Reasons that say what a moment of a video shows, and not that its file is broken.
+UNSUITABLE_CONTENT = (
+    Reason.BLANK,
+    Reason.NO_FACE,
+    Reason.SEVERAL_FACES,
+    Reason.NO_TRACK,
+    Reason.TOO_SMALL,
+    Reason.SILENT,
+    Reason.NO_SPEECH,
+)
 
 
 def build_manifest(
@@ -127,12 +138,17 @@ def check_rejects(
     """Checks the fractions of the examined images, clips, videos and moments that are rejected.
 
     Examined are clips and videos whose headers were read, images and moments that were opened, and
-    files that could not be listed.
+    files that could not be listed. A moment whose content is unsuitable does not count as rejected:
+    videos show and say other things, too.
 
     Raises:
       BuildError: a fraction is above `max_fraction`.
     """
-    bad = Counter(reject.kind for reject in rejects)
+    bad = Counter(
+        reject.kind
+        for reject in rejects
+        if reject.kind != MOMENT or reject.reason not in UNSUITABLE_CONTENT
+    )
     unlisted_faces = sum(reject.kind == FACE for reject in summary.rejects)
     people = summary.people.values()
     examined = {

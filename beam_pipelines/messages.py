@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from beam_pipelines.corpus_messages import left_out_lines
 from beam_pipelines.duplicate_messages import duplicate_lines
 from beam_pipelines.people_messages import count_people, first_names, list_people
-from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
+from beam_pipelines.planning.plan_summary import PlannedPerson, PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import FoundDuplicates
 from beam_pipelines.shards.fingerprints import (
     DETECTOR_PACKAGE,
@@ -83,14 +83,12 @@ def plan_lines(summary: PlanSummary, existing: Iterable[str], pairs_per_person: 
     pairs = {name: person.pairs for name, person in people.items()}
     return [
         f"{count_people(len(people))} in {counted(sum(p.videos for p in planned), 'video')}, with "
-        f"{counted(sum(p.faces for p in planned), 'image')} and "
-        f"{counted(sum(p.clips for p in planned), 'clip')} "
-        f"({duration(sum(p.audio_seconds for p in planned))})",
+        f"{_media(planned)} ({duration(sum(p.audio_seconds for p in planned))})",
         _pairs(_pairs_by_split(shards)),
         f"{counted(len(shards), 'shard')} ({_each(files)})"
         + (f", of which {len(kept)} {agree(len(kept), 'is', 'are')} there already" if kept else "")
         + f"; about {to_write / 1e6:.1f} MB to write",
-        _rejected(dict(sorted(reasons.items()))),
+        _rejected(dict(sorted(reasons.items())), with_moments=False),
         *left_out_lines(summary),
         *_few_pairs_lines(pairs, pairs_per_person),
         *missing_lines({name: person.lost for name, person in people.items()}),
@@ -130,7 +128,7 @@ def summary_lines(
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
         f"{seconds:.1f} s"
         + (f"; {kept} of them {agree(kept, 'was', 'were')} there already" if kept else ""),
-        _rejected(manifest.rejects),
+        _rejected(manifest.rejects, with_moments=manifest.corpus.video_files > 0),
         *leakage_lines(manifest.leakage),
         *duplicate_lines(duplicates),
         *left_out_lines(summary),
@@ -221,9 +219,24 @@ def _each(by_split: Mapping[str, int]) -> str:
     return ", ".join(f"{by_split[split]} {split}" for split in SPLITS)
 
 
-def _rejected(by_reason: Mapping[str, int]) -> str:
+def _media(people: Collection[PlannedPerson]) -> str:
+    """Returns the numbers of media: "2 images and 1 clip", with videos those of which are any."""
+    counts = {
+        "image": sum(person.faces for person in people),
+        "clip": sum(person.clips for person in people),
+        "video file": sum(person.video_files for person in people),
+    }
+    has_videos = counts["video file"] > 0
+    shown = [noun for noun in counts if (counts[noun] if has_videos else noun != "video file")]
+    return listed([counted(counts[noun], noun) for noun in shown])
+
+
+def _rejected(by_reason: Mapping[str, int], with_moments: bool) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason.items())
-    total = counted(sum(by_reason.values()), "media file")
+    nouns = ("media file", "media files")
+    if with_moments:
+        nouns = ("media file or moment", "media files or moments")
+    total = counted(sum(by_reason.values()), *nouns)
     return f"{total} rejected" + (f" ({reasons})" if reasons else "")
 
 

@@ -208,7 +208,8 @@ def _apply_video_defaults(found: argparse.Namespace, parser: Parser) -> None:
             "--trim_silence_db would move the sound of --videos away from the frames; remove it."
         )
     found.pairing = "moment"
-    found.frames_per_second = found.frames_per_second or 1.0
+    if found.frames_per_second is None:
+        found.frames_per_second = 1.0
 
 
 def place(text: str) -> Place:

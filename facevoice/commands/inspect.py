@@ -128,7 +128,7 @@ def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
         "--audio",
         type=local_path,
         metavar="DIR",
-        help="audio directory of the build, to export the audio of the example",
+        help="directory of clips or of videos of the build, to export the audio of the example",
     )
     args = parser.parse(argv)
     args.shows = "overview"

@@ -102,9 +102,16 @@ def find_video_face(
         except MediaError as failed:
             error = error or failed
         else:
-            return VideoFace(replace(image, seconds=frames[cell].seconds), picture, detected)
+            seconds = as_stored(frames[cell].seconds, start_seconds)
+            return VideoFace(replace(image, seconds=seconds), picture, detected)
     assert error is not None
     raise error
+
+
+def as_stored(seconds: float, start_seconds: float) -> float:
+    """Rounds a time to float32, as records store it, but not below the start of its window."""
+    stored = np.float32(seconds)
+    return float(stored if stored >= start_seconds else np.nextafter(stored, np.float32(np.inf)))
 
 
 def from_the_middle(count: int) -> list[int]:

@@ -10,7 +10,13 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from facevoice.features import MediaError, band_centres_hz, read_window, spectrogram
+from facevoice.features import (
+    MediaError,
+    band_centres_hz,
+    read_video_window,
+    read_window,
+    spectrogram,
+)
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
 from facevoice.inspection.survey import Survey
 from tfdata.manifest import Manifest
@@ -54,7 +60,8 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
       folder: output directory.
       example: the example.
       manifest: of the dataset.
-      audio: directory of the clips that the dataset was built from.
+      audio: directory of the clips that the dataset was built from; for a moment of a video, of the
+        videos.
 
     Returns:
       A sentence that says whether the samples give the stored spectrogram.
@@ -69,7 +76,8 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
         )
     settings = feature_settings(manifest)
     try:
-        window = read_window(clip, example.window_start_samples, settings)
+        read = read_window if example.face_time_seconds is None else read_video_window
+        window = read(clip, example.window_start_samples, settings)
     except MediaError as error:
         raise NotFoundError(f"{clip} cannot be used: {error}.") from None
     # Floats are neither rounded nor clipped.

@@ -62,7 +62,7 @@ def example(found: StoredExample, manifest: Manifest) -> str:
         ("Person", _person(found.identity, manifest)),
         ("Place", f"{found.place}: record {found.record} of {found.shard}"),
         ("Video", found.session),
-        ("Face", found.face_source + _detected(found.face)),
+        ("Face", found.face_source + _frame(found) + _detected(found.face)),
         ("Voice", f"{found.audio_source}, {start:.3f} to {end:.3f} s{trimmed}{speech}"),
         ("Face levels", _statistics(face)),
         (
@@ -167,6 +167,12 @@ def _person(identity: str, manifest: Manifest) -> str:
     found = manifest.people[identity]
     meta = "".join(f", {name} {value}" for name, value in found.meta.items())
     return f"{identity}: label {found.label}{meta}"
+
+
+def _frame(found: StoredExample) -> str:
+    """Returns the time of the frame of a video."""
+    seconds = found.face_time_seconds
+    return "" if seconds is None else f", frame at {seconds:.3f} s"
 
 
 def _detected(face: DetectedFace | None) -> str:

@@ -47,11 +47,14 @@ def dataset_card(
     """
     pairs = sum(split.pairs for split in manifest.splits.values())
     corpus = manifest.corpus
-    media = (
+    media = [
         counted(corpus.videos, "video"),
         counted(corpus.faces, "face image"),
         counted(corpus.clips, "clip"),
-    )
+    ]
+    if corpus.video_files:
+        media.append(counted(corpus.video_files, "video file"))
+    files = corpus.clips + corpus.video_files
     return render(
         "card.html",
         manifest=manifest,
@@ -64,7 +67,7 @@ def dataset_card(
         paired_audio=duration(pairs * settings.window_seconds),
         corpus_media=listed(media),
         corpus_audio=duration(corpus.audio_seconds),
-        mean_clip=duration(corpus.audio_seconds / corpus.clips) if corpus.clips else None,
+        mean_clip=duration(corpus.audio_seconds / files) if files else None,
         window_overlap=manifest.plan.get("window_overlap", 0),
         leakage=leakage_statement(manifest.leakage, manifest.duplicates),
         grid=example_grid(examples, settings) if examples else None,

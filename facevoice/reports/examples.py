@@ -18,12 +18,13 @@ _MIN_SMOOTH_PIXELS = 64
 
 @dataclass(frozen=True)
 class ExampleView:
-    """An example as the card shows it; images are data URLs."""
+    """An example as the card shows it; images are data URLs. `frame_seconds` is "" for images."""
 
     name: str
     split: str
     session: str
     start_seconds: str
+    frame_seconds: str
     face: str
     face_is_coarse: bool
     spectrogram: str
@@ -55,11 +56,13 @@ def example_grid(examples: Sequence[tuple[str, Example]], settings: FeatureSetti
 
 def _view(split: str, example: Example, settings: FeatureSettings) -> ExampleView:
     start_seconds = example.window_start_samples / settings.sample_rate_hz
+    frame = example.face_time_seconds
     return ExampleView(
         name=readable(example.identity),
         split=split,
         session=example.session,
         start_seconds=f"{round(start_seconds, 2):g}",
+        frame_seconds="" if frame is None else f"{round(frame, 2):g}",
         face=png_data_url(face_png(example.image)),
         face_is_coarse=example.image.shape[0] < _MIN_SMOOTH_PIXELS,
         spectrogram=png_data_url(spectrogram_png(example.spectrogram)),

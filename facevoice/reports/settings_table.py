@@ -13,6 +13,7 @@ _FEATURE_GROUPS = {
         "face_detector",
         "several_faces",
         "aligned_points",
+        "frames_per_second",
         "face_encoder",
     ),
     "Audio": (

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from facevoice.features import FeatureSettings, MediaError, extract_video_face
-from facevoice.features.face_tracks import follow, from_the_middle
+from facevoice.features.face_tracks import as_stored, follow, from_the_middle
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from tests.videos import write_video
@@ -96,6 +96,12 @@ def test_candidates_are_ordered_from_the_middle():
     assert from_the_middle(2) == [0, 1]
     assert from_the_middle(3) == [1, 0, 2]
     assert from_the_middle(8) == [3, 4, 2]
+
+
+def test_the_stored_time_is_in_the_window():
+    assert as_stored(2.2, 2.0) == np.float32(2.2)
+    assert np.float32(3599.1) < 3599.1
+    assert 3599.1 <= as_stored(3599.1, 3599.1) < 3599.101
 
 
 def test_without_a_detector_the_frame_in_the_middle_is_used(tmp_path):
