@@ -1,5 +1,5 @@
 # make demo        set up, build the sample dataset, train, print the report's path
-# make weights     set up, fetch the weights of the face detectors (once; needs the network)
+# make weights     set up, fetch weights of face detectors and encoders (once; needs the network)
 # make test        set up, run the tests
 # make test-slow   set up, fetch Flink, run the slow tests (minutes) and the tests on Flink
 # make flink-test  set up, fetch Flink (once; needs the network, Java and Maven), run the tests on it

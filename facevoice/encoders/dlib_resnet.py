@@ -26,7 +26,7 @@ MEANS, DIVISOR = np.array([122.782, 117.001, 104.298], np.float32), np.float32(2
 STRIDES = (1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 2, 1, 1, 2)
 # The network was trained on dlib's face chips (150 pixels, padding 0.25), which are aligned by five
 # other points. These are the mean places of BlazeFace's eyes and mouth in such chips, on 499 faces
-# (docs/encoders.md).
+# (docs/reference/encoders.md).
 ALIGNED_POINTS = (0.323, 0.313, 0.677, 0.313, 0.5, 0.71)
 
 
