@@ -13,6 +13,7 @@ from facevoice import cli
 from tfdata.command_line import Parser
 
 COMMANDS = ["build", "train", "evaluate", "predict", "inspect", "check"]
+COMMANDS += ["enroll", "identify", "verify", "forget", "gallery"]
 
 
 def run_python(code):
