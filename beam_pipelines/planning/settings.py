@@ -44,7 +44,9 @@ class PlanSettings:
     pairing: str = setting(
         "session",
         "'session' pairs faces and windows of the same video, and the rest across videos; "
-        "'identity' pairs those of the same person from any videos",
+        "'identity' pairs those of the same person from any videos; 'moment' pairs frames and "
+        "sound of video files at the same time, and images and clips as 'session' does",
+        shown="session; moment with --videos",
     )
     window_overlap: float = setting(
         0.0, "overlap of consecutive windows, as a fraction of a window, 0 to below 1"
@@ -75,7 +77,7 @@ class PlanSettings:
             check_whole("persons", self.persons, 1)
         if not isinstance(self.exclude, tuple) or not all(isinstance(n, str) for n in self.exclude):
             raise ValueError(f"`exclude` is {self.exclude!r}; give a tuple of names.")
-        check_choice("pairing", self.pairing, ("session", "identity"))
+        check_choice("pairing", self.pairing, ("session", "identity", "moment"))
         check_number("window_overlap", self.window_overlap, 0.0, 1.0)
         if self.window_overlap == 1:
             raise ValueError("`window_overlap` is 1; use 0 or more, and less than 1.")

@@ -14,9 +14,11 @@ from typing import Any
 import beam_pipelines
 import facevoice
 import tfdata
-from beam_pipelines.corpus.listing import Clip, MediaFile
+from beam_pipelines.corpus.listing import CLIP, FACE, VIDEO, Clip, MediaFile, Video
+from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
+from beam_pipelines.planning.windows import Window
 from facevoice.encoders.registry import EncoderError, encoder_weights
 from facevoice.features import FeatureSettings, settings
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
@@ -37,7 +39,7 @@ class Job:
     """What all shards of a build have in common.
 
     Attributes:
-      faces_root, audio_root: roots of the corpus.
+      faces_root, audio_root: roots of the corpus; both None with videos only.
       output: directory or URL of the dataset.
       features: settings of the feature extraction.
       num_shards: shards per split.
@@ -46,10 +48,11 @@ class Job:
       software: `software` of the driver, likewise.
       window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
         voice activity detection.
+      videos_root: root of the videos; None without videos.
     """
 
-    faces_root: Place
-    audio_root: Place
+    faces_root: Place | None
+    audio_root: Place | None
     output: Place
     features: FeatureSettings
     num_shards: int
@@ -57,6 +60,17 @@ class Job:
     code: str
     software: Mapping[str, str]
     window_step_samples: int = 0
+    videos_root: Place | None = None
+
+    @property
+    def roots(self) -> dict[str, Place]:
+        """FACE, CLIP and VIDEO to the roots of the corpus, as far as it has them."""
+        roots = {FACE: self.faces_root, CLIP: self.audio_root, VIDEO: self.videos_root}
+        return {kind: root for kind, root in roots.items() if root is not None}
+
+    def trees(self) -> dict[str, Tree]:
+        """Returns FACE, CLIP and VIDEO to the trees of the corpus, as far as it has them."""
+        return {kind: tree_at(root) for kind, root in self.roots.items()}
 
 
 @dataclass(frozen=True)
@@ -160,13 +174,19 @@ def spares_digest(pair: Pair) -> str:
     """Returns a digest of a pair's spares, which are used if its own media are broken."""
     return _digest(
         [
-            [[face.path, *_facts(face)] for face in pair.spare_faces],
+            [_face_source(face) for face in pair.spare_faces],
             [[w.path, w.start_samples, *_facts(w.clip)] for w in pair.spare_windows],
         ]
     )
 
 
-def _facts(file: MediaFile | Clip) -> list[str]:
+def _face_source(face: MediaFile | Window) -> list[str | int]:
+    if isinstance(face, Window):
+        return [face.path, face.start_samples, *_facts(face.clip)]
+    return [face.path, *_facts(face)]
+
+
+def _facts(file: MediaFile | Clip | Video | Window) -> list[str]:
     return [file.session, file.stamp]
 
 

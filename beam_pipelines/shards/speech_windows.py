@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from beam_pipelines.corpus.trees import tree_at
+import numpy as np
+from numpy.typing import NDArray
+
+from beam_pipelines.corpus.listing import CLIP
 from beam_pipelines.planning.windows import Window
 from beam_pipelines.shards.fingerprints import Job, ShardPlan
 from facevoice.features import MediaError, Reason
-from facevoice.features.voice_activity import SpeechWindow, find_windows
+from facevoice.features.voice_activity import SpeechWindow, find_windows, speech_share
 
 
 class SpeechWindows:
@@ -24,6 +27,8 @@ class SpeechWindows:
         # A clip is heard once for all of its windows in the shard; spares may need a second time.
         self._wanted: dict[str, int] = defaultdict(int)
         for pair in plan.pairs:
+            if pair.is_moment:
+                continue
             path = pair.window.path
             self._wanted[path] = max(self._wanted[path], self._number(pair.window) + 1)
 
@@ -36,7 +41,7 @@ class SpeechWindows:
         path, number = window.path, self._number(window)
         if path not in self._found or self._wanted[path] <= number:
             self._wanted[path] = max(self._wanted[path], number + 1)
-            source = tree_at(self._job.audio_root).source(path)
+            source = self._job.trees()[CLIP].source(path)
             features, step = self._job.features, self._job.window_step_samples
             self._found[path] = find_windows(source, features, step, self._wanted[path])
         found = self._found[path]
@@ -47,6 +52,17 @@ class SpeechWindows:
                 f"and window {number + 1} was planned",
             )
         return found[number]
+
+    def check(self, samples: NDArray[np.float32]) -> float:
+        """Returns the share of a moment of a video that is speech; moments are not moved.
+
+        Raises:
+          MediaError: no_speech.
+        """
+        share = speech_share(samples, self._job.features)
+        if share < self._job.features.min_speech:
+            raise MediaError(Reason.NO_SPEECH, f"{share:.0%} of it is speech")
+        return share
 
     def _number(self, window: Window) -> int:
         return window.start_samples // self._job.window_step_samples

@@ -9,8 +9,10 @@ from facevoice.features.audio import (
     AudioFacts,
     consecutive_starts,
     probe_audio,
+    read_video_window,
     read_window,
 )
+from facevoice.features.face_tracks import VideoFace, extract_video_face, find_video_face
 from facevoice.features.faces import FaceImage, crop_expected_face, extract_face, read_face
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
@@ -20,6 +22,7 @@ from facevoice.features.spectrogram import (
     levels_to_db,
     spectrogram,
 )
+from facevoice.features.videos import VideoFacts, probe_video
 
 __all__ = [
     "MOST_WINDOWS",
@@ -28,14 +31,20 @@ __all__ = [
     "FeatureSettings",
     "MediaError",
     "Reason",
+    "VideoFace",
+    "VideoFacts",
     "band_centres_hz",
     "column_centres",
     "consecutive_starts",
     "crop_expected_face",
     "extract_face",
+    "extract_video_face",
+    "find_video_face",
     "levels_to_db",
     "probe_audio",
+    "probe_video",
     "read_face",
+    "read_video_window",
     "read_window",
     "spectrogram",
 ]

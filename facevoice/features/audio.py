@@ -25,6 +25,8 @@ from facevoice.features.clips import (
 from facevoice.features.m4a import M4aClip
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
+from facevoice.features.sound_track import SoundTrack
+from facevoice.features.videos import open_video
 
 # A shorter clip does not identify a voice, and repeating it would add a hum.
 MIN_SECONDS = 0.25
@@ -115,12 +117,42 @@ def read_window(
     with open_clip(
         source, math.inf if is_trimmed else end_seconds + RESAMPLING_MARGIN_SECONDS
     ) as clip:
-        is_lossy = clip.subtype in LOSSY_SUBTYPES
-        if settings.trim_silence_db is None:
-            samples = _read_span(clip, start_samples, settings)
-        else:
-            samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
-            samples = samples[start_samples : start_samples + settings.window_samples]
+        return _window_of(clip, start_samples, settings)
+
+
+def read_video_window(
+    source: Source, start_samples: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
+    """Reads one window of a video's sound as mono samples at the target rate.
+
+    Channels, silence and short windows are treated as by `read_window`.
+
+    Args:
+      source: path or open file.
+      start_samples: first sample from the start of the file, at `settings.sample_rate_hz`.
+      settings: sample rate and window length. Silence is not trimmed.
+
+    Returns:
+      float32 [window_samples].
+
+    Raises:
+      MediaError: unreadable, no_audio, no_video, sample_rate, too_short, not_finite or silent.
+      VideoSupportError: PyAV is missing.
+    """
+    with open_video(source) as video:
+        return _window_of(SoundTrack(video), start_samples, settings)
+
+
+def _window_of(
+    clip: Clip | SoundTrack, start_samples: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
+    """Returns one window of an open clip; see `read_window`."""
+    is_lossy = clip.subtype in LOSSY_SUBTYPES
+    if settings.trim_silence_db is None:
+        samples = _read_span(clip, start_samples, settings)
+    else:
+        samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
+        samples = samples[start_samples : start_samples + settings.window_samples]
     if len(samples) < int(MIN_SECONDS * settings.sample_rate_hz):
         raise MediaError(
             Reason.TOO_SHORT,
@@ -170,7 +202,9 @@ def read_blocks(
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.float32]:
+def _read_span(
+    clip: Clip | SoundTrack, start: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
     """Reads up to one window from `start`, in samples of the target rate."""
     native_hz, target_hz, length = (
         clip.samplerate,
@@ -194,7 +228,9 @@ def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.
     return np.zeros_like(samples) if _is_silent(native[window], native_hz) else samples
 
 
-def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray[np.float32]:
+def _read_trimmed(
+    clip: Clip | SoundTrack, trim_silence_db: float, target_hz: int
+) -> NDArray[np.float32]:
     """Reads a whole clip without its leading and trailing silence."""
     import librosa  # needs 200 MB in a worker, so it is imported only for trimming
 
@@ -215,11 +251,13 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
     return samples[first:last]
 
 
-def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
+def _read_mono(clip: Clip | SoundTrack, first: int, length: int) -> NDArray[np.float32]:
     """Reads up to `length` mono samples from `first`."""
     if isinstance(clip, Chain):
         spans = [_read_mono(*span) for span in clip.overlapping(first, length)]
         return np.concatenate(spans or [np.zeros(0, np.float32)])
+    if isinstance(clip, SoundTrack):
+        return _to_mono(clip.read_span(first, length))
     if first >= min(clip.frames, MAX_SECONDS * clip.samplerate):
         return np.zeros(0, np.float32)
     length = min(length, clip.frames - first)  # libFLAC fails at tags behind the last sample

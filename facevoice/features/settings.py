@@ -103,6 +103,12 @@ class FeatureSettings:
         "x and y of right eye, left eye and mouth in a crop of --face_crop 1, from 0 to 1",
         _numbers,
     )
+    frames_per_second: float | None = setting(
+        None,
+        "frames of a video that are searched for a face, per second of a window, 0.01 to 60; at "
+        "least one in each window (default: 1 with --videos)",
+        float,
+    )
     voice_activity: str = setting(
         "none", "'silero' moves windows to speech, 'none' cuts them one after the other"
     )
@@ -138,12 +144,14 @@ class FeatureSettings:
         """Returns the settings that a dataset records.
 
         Without a face detector, those of DETECTOR_SETTINGS are left out, without voice activity
-        detection those of VOICE_ACTIVITY_SETTINGS, and encoders that are 'none': datasets that were
-        built before they existed have the same records.
+        detection those of VOICE_ACTIVITY_SETTINGS, without videos `frames_per_second`, and encoders
+        that are 'none': datasets that were built before they existed have the same records.
         """
         left_out = set(DETECTOR_SETTINGS if self.face_detector == "none" else ())
         left_out |= set(VOICE_ACTIVITY_SETTINGS if self.voice_activity == "none" else ())
         left_out |= {name for name in ENCODER_SETTINGS if getattr(self, name) == "none"}
+        if self.frames_per_second is None:
+            left_out.add("frames_per_second")
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:
@@ -169,6 +177,8 @@ class FeatureSettings:
             )
         for place in places:
             check_number("aligned_points", place, 0.0, 1.0)
+        if self.frames_per_second is not None:
+            check_number("frames_per_second", self.frames_per_second, 0.01, 60.0)
         check_choice("frequency_scale", self.frequency_scale, ("log", "mel"))
         nyquist_hz = self.sample_rate_hz / 2
         lowest_hz = 0.0 if self.frequency_scale == "mel" else 1.0

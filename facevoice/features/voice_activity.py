@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from facevoice.features.audio import read_blocks
@@ -102,6 +103,23 @@ def find_windows(
             if len(found) == count:
                 break
     return found
+
+
+def speech_share(samples: Floats, settings: FeatureSettings) -> float:
+    """Returns the share of one window that is speech, heard by itself.
+
+    Args:
+      samples: float32 [window_samples], at `settings.sample_rate_hz`.
+      settings: sample rate.
+
+    Raises:
+      VoiceActivityError: the detector is missing.
+    """
+    heard = soxr.resample(samples, settings.sample_rate_hz, DETECTOR_RATE_HZ)
+    _detector().reset()
+    padded = np.pad(heard, (0, -len(heard) % FRAME_SAMPLES))
+    is_speech = speech_probabilities(padded) >= MIN_PROBABILITY
+    return float(np.float32(is_speech.mean()))
 
 
 def first_window(
