@@ -14,6 +14,7 @@ _FEATURE_GROUPS = {
         "several_faces",
         "aligned_points",
         "face_encoder",
+        "frames_per_second",
     ),
     "Audio": (
         "sample_rate_hz",

@@ -19,7 +19,7 @@ from beam_pipelines.planning.settings import PlanSettings
         ("num_shards", 100_000, "`num_shards` is 100000; use a whole number from 1 to 99999."),
         ("window_overlap", "0", "`window_overlap` is '0'; use a number from 0 to 1."),
         ("window_overlap", 1, "`window_overlap` is 1; use 0 or more, and less than 1."),
-        ("pairing", None, "`pairing` is None; use 'session' or 'identity'."),
+        ("pairing", None, "`pairing` is None; use 'session', 'identity' or 'moment'."),
         ("split_by", "file ", "`split_by` is 'file '; use 'session', 'pair' or 'file'."),
         ("split_fractions", "80,10,10", "`split_fractions` is '80,10,10'; give a tuple."),
         (
