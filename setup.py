@@ -47,10 +47,15 @@ setup(
         "facevoice.commands": [
             "build=beam_pipelines.build:main_and_exit",
             "check=tfdata.verify:main",
+            "enroll=facevoice.commands.enroll:main",
             "evaluate=facevoice.commands.evaluate:main",
+            "forget=facevoice.commands.forget:main",
+            "gallery=facevoice.commands.gallery:main",
+            "identify=facevoice.commands.identify:main",
             "inspect=facevoice.commands.inspect:main",
             "predict=facevoice.commands.predict:main",
             "train=facevoice.commands.train:main",
+            "verify=facevoice.commands.verify:main",
         ],
     },
     install_requires=[

@@ -126,8 +126,7 @@ def summary_lines(
         f"{_pairs({name: split.pairs for name, split in splits.items()})} of "
         f"{count_people(len(people))} in {counted(len(videos), 'video')}",
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
-        f"{seconds:.1f} s"
-        + (f"; {kept} of them {agree(kept, 'was', 'were')} there already" if kept else ""),
+        f"{seconds:.1f} s{_kept(kept)}",
         _rejected(manifest.rejects, with_moments=manifest.corpus.video_files > 0),
         *leakage_lines(manifest.leakage),
         *duplicate_lines(duplicates),
@@ -143,6 +142,13 @@ def summary_lines(
             )
     pairs_per_person = manifest.plan["pairs_per_person"]
     return lines + _few_pairs_lines(totals, pairs_per_person) + missing_lines(missing)
+
+
+def _kept(shards: int) -> str:
+    if not shards:
+        return ""
+    were = agree(shards, "was there already and is", "were there already and are")
+    return f"; {shards} of them {were} kept"
 
 
 def replaced_lines(replaced: ReplacedShards, hours: float) -> list[str]:

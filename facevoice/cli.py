@@ -22,6 +22,11 @@ SUMMARIES = {
     "predict": "identify the person of a face image or a clip",
     "inspect": "show the contents of a dataset",
     "check": "check every record of a dataset",
+    "enroll": "add people to a gallery, without training",
+    "identify": "find the people of a gallery in face images and clips",
+    "verify": "compare the face images and clips of two people",
+    "forget": "remove a person from a gallery",
+    "gallery": "list a gallery, with duplicates and outliers",
 }
 
 
@@ -40,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(version_text())
         return 0
     if name not in commands:
-        near = nearest(name, commands)
+        near = nearest(name, [*commands, "--help", "--version"])
         hint = f"did you mean {near}?" if near else "'facevoice --help' lists them."
         return usage_error(f"unknown command {name!r}; {hint}")
     command = commands[name].load()

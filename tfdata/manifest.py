@@ -176,6 +176,17 @@ class Manifest:
         """The shards of all splits."""
         return tuple(shard for split in self.splits.values() for shard in split.shards)
 
+    def describe_record(self) -> dict[str, Any]:
+        """Returns the description of a record, for readers without this package."""
+        return describe_record(
+            self.image_shape,
+            self.spectrogram_shape,
+            detected_faces=self.features.get("face_detector", "none") != "none",
+            videos="frames_per_second" in self.features,
+            detected_speech=self.features.get("voice_activity", "none") != "none",
+            dimensions=self.embedding_dimensions,
+        )
+
     def to_json(self) -> str:
         """Returns the text of `dataset.json`; equal datasets have equal texts."""
         fields = asdict(self)
@@ -194,13 +205,6 @@ class Manifest:
         head = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "record": describe_record(
-                self.image_shape,
-                self.spectrogram_shape,
-                detected_faces=self.features.get("face_detector", "none") != "none",
-                videos="frames_per_second" in self.features,
-                detected_speech=self.features.get("voice_activity", "none") != "none",
-                dimensions=self.embedding_dimensions,
-            ),
+            "record": self.describe_record(),
         }
         return json.dumps(head | fields, indent=1, ensure_ascii=False) + "\n"

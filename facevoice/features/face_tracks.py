@@ -111,7 +111,9 @@ def find_video_face(
 def as_stored(seconds: float, start_seconds: float) -> float:
     """Rounds a time to float32, as records store it, but not below the start of its window."""
     stored = np.float32(seconds)
-    return float(stored if stored >= start_seconds else np.nextafter(stored, np.float32(np.inf)))
+    # As floats: NumPy would compare the two as float32.
+    is_within = float(stored) >= start_seconds
+    return float(stored if is_within else np.nextafter(stored, np.float32(np.inf)))
 
 
 def from_the_middle(count: int) -> list[int]:

@@ -21,6 +21,7 @@ from tfdata.text import nearest, nfc
 
 IMAGE, AUDIO = "image", "audio"  # as in EncoderInfo.modality
 MODALITIES = (IMAGE, AUDIO)
+FLAGS = {IMAGE: "--face", AUDIO: "--audio"}
 MAX_NAME = 200  # characters
 
 

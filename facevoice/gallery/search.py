@@ -1,8 +1,8 @@
 """Scores the people of a gallery for a query: an embedding of a face, of a voice, or both.
 
 The score of a person for one embedding is the mean of its cosines with the person's samples of that
-modality. This is one product with the mean of the samples, and its expectation does not depend on
-how many samples a person has, unlike the cosine with a normalised mean.
+modality. This is one product with the mean of the samples. Its expectation does not depend on how
+many samples a person has, unlike the cosine with a normalised mean or the highest cosine.
 
 For a face and a voice, each score is first expressed in standard deviations above the mean score of
 other people (z-normalisation), because cosines of different encoders have different ranges. The
@@ -14,22 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.gallery.gallery import Gallery, Samples
+from facevoice.gallery.impostors import Impostors
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Impostors:
-    """Mean and standard deviation of the scores of samples for other people."""
-
-    mean: float
-    std: float
 
 
 class PersonScores:

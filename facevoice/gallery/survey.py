@@ -1,9 +1,8 @@
 """Finds likely mistakes in a gallery: people under two names, and samples of the wrong person.
 
 Duplicates are two names with a pair of samples that are more similar than samples of different
-people are: scores of different people are taken as normally distributed, and the threshold is the
-score that any of the compared pairs of samples would exceed with probability RATE. The mean and the
-standard deviation are those of the gallery.
+people are: the threshold is the score that any of the compared pairs of samples would exceed with
+probability RATE, by the mean and the standard deviation of the gallery's scores (see `impostors`).
 
 Outliers are samples that are nearer to another person than to the other samples of their own.
 """
@@ -13,12 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.gallery.gallery import Samples
+from facevoice.gallery.impostors import Impostors
 from facevoice.gallery.search import PersonScores
 
 RATE = 0.01
@@ -116,8 +115,7 @@ def _unlikely_score(samples: Samples, person: NDArray[np.int64], pairs: int) -> 
     """
     mean, square = _pair_moments(samples.embeddings.astype(np.float64), person, pairs)
     std = math.sqrt(max(0.0, square - mean**2))
-    single = -math.expm1(math.log1p(-RATE) / pairs)
-    return mean - std * NormalDist().inv_cdf(single)
+    return Impostors(mean, std).exceeded_with(RATE, pairs) if std else mean
 
 
 def _pair_moments(

@@ -10,30 +10,28 @@ without a single false accept, the rate is at most `rate` with 95 % confidence (
 Hanley & Lippman-Hand, 1983). Samples of one person are not independent, so that is a lower bound on
 what is needed.
 
-A smaller gallery uses the default of the encoder: scores of different people are taken as normally
-distributed with the mean and standard deviation in ENCODER_IMPOSTORS, and independent between the
-people of the gallery.
+A smaller gallery uses the default of the encoder: the distribution of the scores of different
+people in `impostors.ENCODER_IMPOSTORS`, and as many independent comparisons as the gallery has
+people.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import Gallery, GalleryError
-from facevoice.gallery.search import Floats, Impostors, PersonScores, Search
+from facevoice.gallery.impostors import ENCODER_IMPOSTORS, Impostors, fused
+from facevoice.gallery.search import Floats, PersonScores, Search
 from tfdata.text import counted, listed
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.01
 MIN_PEOPLE = 10
 MAX_QUERIES = 2000  # samples that are compared with all people, spread evenly over the gallery
-ENCODER_IMPOSTORS: dict[str, Impostors] = {}
 _UNKNOWN_ENCODER = Impostors(0, 1)  # leaves scores as they are
 
 
@@ -71,13 +69,13 @@ def calibrate(
     if missing := [each for each in modalities if each not in gallery.samples]:
         raise GalleryError(f"The gallery has no samples of {' or '.join(missing)}.")
     encoders = [gallery.samples[each].encoder for each in modalities]
-    search = Search(gallery, modalities, _defaults(encoders))
+    search = default_search(gallery, modalities)
     rows = _query_rows(gallery, modalities)
     people = min(len(set(gallery.samples[each].names)) for each in modalities)
     if people < MIN_PEOPLE or len(rows) < needed:
         few = (
             f"the gallery has {counted(len(rows), 'impostor score')} of "
-            f"{counted(people, 'person', 'people')}, and {needed} of {MIN_PEOPLE} are needed"
+            f"{counted(people, 'person', 'people')}, and {needed} of {MIN_PEOPLE} people are needed"
         )
         return search, default_threshold(encoders, false_accept_rate, len(search.names), few)
     if len(modalities) > 1:
@@ -90,6 +88,13 @@ def calibrate(
     return search, Threshold(value, false_accept_rate, len(scores), f"from {source} of the gallery")
 
 
+def default_search(gallery: Gallery, modalities: tuple[str, ...]) -> Search:
+    """Returns the search of a gallery with the default distributions of its encoders."""
+    names = {each: gallery.samples[each].encoder.name for each in modalities}
+    defaults = {each: ENCODER_IMPOSTORS.get(names[each], _UNKNOWN_ENCODER) for each in modalities}
+    return Search(gallery, modalities, defaults)
+
+
 def default_threshold(
     encoders: list[EncoderInfo], false_accept_rate: float, people: int, reason: str
 ) -> Threshold:
@@ -99,20 +104,17 @@ def default_threshold(
       encoders: of the modalities of the queries.
       false_accept_rate: above 0, at most 1.
       people: how many people a query is compared with; 1 for verification.
-      reason: why the default is used, a clause.
+      reason: why the default is used, a clause; may be empty.
     """
     names = [each.name for each in encoders]
     if unknown := [name for name in names if name not in ENCODER_IMPOSTORS]:
-        source = f"{listed(unknown)} has no default threshold, and {reason}"
+        source = f"{listed(unknown)} has no default threshold{f', and {reason}' if reason else ''}"
         return Threshold(None, false_accept_rate, 0, source)
-    # The rate of one comparison, so that `people` independent ones have the requested rate.
-    single = -math.expm1(math.log1p(-false_accept_rate) / people) if false_accept_rate < 1 else 1
-    deviations = -NormalDist().inv_cdf(single) if single < 1 else -math.inf
-    if len(encoders) == 1:
-        impostors = ENCODER_IMPOSTORS[names[0]]
-        deviations = impostors.mean + impostors.std * deviations
-    source = f"the default of {listed(names)}, as {reason}"
-    return Threshold(deviations, false_accept_rate, 0, source)
+    impostors = [ENCODER_IMPOSTORS[name] for name in names]
+    distribution = impostors[0] if len(impostors) == 1 else fused(impostors)
+    value = distribution.exceeded_with(false_accept_rate, people)
+    source = f"the default of {listed(names)}{f', as {reason}' if reason else ''}"
+    return Threshold(value, false_accept_rate, 0, source)
 
 
 def quantile_threshold(scores: Floats, rate: float) -> float:
@@ -173,7 +175,3 @@ def _query_rows(gallery: Gallery, modalities: tuple[str, ...]) -> NDArray[np.int
         for group in zip(first, *(each.get(name, []) for each in rows[1:]), strict=False)
     ]
     return np.array(found, np.int64).reshape(-1, len(modalities))
-
-
-def _defaults(encoders: list[EncoderInfo]) -> Mapping[str, Impostors]:
-    return {each.modality: ENCODER_IMPOSTORS.get(each.name, _UNKNOWN_ENCODER) for each in encoders}

@@ -13,8 +13,8 @@ _FEATURE_GROUPS = {
         "face_detector",
         "several_faces",
         "aligned_points",
-        "frames_per_second",
         "face_encoder",
+        "frames_per_second",
     ),
     "Audio": (
         "sample_rate_hz",

@@ -233,14 +233,14 @@ def test_a_disk_that_is_full_while_publishing_leaves_the_old_dataset_unchanged(
     corpus, data_set, build, tmp_path, capsys, monkeypatch, step
 ):
     output = shutil.copytree(data_set, tmp_path / "set")
-    usual, name = Path.open, ("rejects.jsonl", "card.html", "dataset.json")[step]
+    usual, name = open, ("rejects.jsonl", "card.html", "dataset.json")[step]
 
     def full_disk(path, mode="r", *others, **settings):
-        if "x" in mode and path.name.startswith(f"{name}."):
+        if "x" in mode and Path(path).name.startswith(f"{name}."):
             raise OSError(errno.ENOSPC, "No space left on device")
         return usual(path, mode, *others, **settings)
 
-    monkeypatch.setattr(Path, "open", full_disk)
+    monkeypatch.setattr("builtins.open", full_disk)
     flags = [*corpus.flags, "--image_size=20", "--keep_replaced_hours=0", f"--output={output}"]
     assert build(*flags) == 1
     assert "No space left on device" in capsys.readouterr().err

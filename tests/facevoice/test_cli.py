@@ -13,6 +13,7 @@ from facevoice import cli
 from tfdata.command_line import Parser
 
 COMMANDS = ["build", "train", "evaluate", "predict", "inspect", "check"]
+COMMANDS += ["enroll", "identify", "verify", "forget", "gallery"]
 
 
 def run_python(code):
@@ -49,7 +50,7 @@ def test_version(capsys):
         ("trian", "did you mean train?"),
         ("evaluation", "did you mean evaluate?"),
         ("zzz", "'facevoice --help' lists them."),
-        ("--versoin", "'facevoice --help' lists them."),
+        ("--versoin", "did you mean --version?"),
         ("a\nb", "'facevoice --help' lists them."),
     ],
 )

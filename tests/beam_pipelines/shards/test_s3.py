@@ -246,7 +246,7 @@ def test_a_build_that_is_denied_access_midway_keeps_the_old_dataset(
     assert len(found) == len(before) + 1
     troubled(lambda *_: None)
     assert build_small(changed, "--frames=9", "--keep_replaced_hours=0") == 0
-    assert "1 of them were there already" in capsys.readouterr().out
+    assert "1 of them was there already" in capsys.readouterr().out
     assert not objects("changed").keys() & {n for n in before if n.endswith(".tfrecord")}
 
 
