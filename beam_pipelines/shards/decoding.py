@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from facevoice.features import (
     read_window,
     spectrogram,
 )
+from facevoice.features.videos import open_video
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,55 +71,58 @@ class MediaDecoder:
         is_moved = job.features.voice_activity != "none"
         self._speech = SpeechWindows(plan, job) if is_moved else None
 
-    def decode_face(self, medium: FaceSource) -> EncodedFace:
-        """Returns the face of an image file, or of a moment of a video."""
-        if isinstance(medium, Window):
-            return self._decode_frame(medium)
-        source = self._trees[FACE].source(medium.path)
+    def decode_face(self, file: FaceSource) -> EncodedFace:
+        """Returns the face of an image file."""
+        source = self._trees[FACE].source(file.path)
         face = EncodedFace(extract_face(source, self._features))
         if self._features.face_encoder != "none":
             found = embed_face(source, self._features.face_encoder, self._or_centre)
             face = replace(face, embedding=found.embedding, is_centred=found.is_centred)
-        self.digests[FACE, medium.path] = content_digest(source)
+        self.digests[FACE, file.path] = content_digest(source)
         return face
 
     def decode_window(self, window: Window) -> EncodedWindow:
-        """Returns a window of a clip, or the sound of a moment of a video."""
-        kind, read = (VIDEO, read_video_window) if window.is_moment else (CLIP, read_window)
-        source = self._trees[kind].source(window.path)
+        """Returns a window of a clip."""
+        source = self._trees[CLIP].source(window.path)
         start, share = window.start_samples, None
-        if self._speech and not window.is_moment:
+        if self._speech:
             found = self._speech.find(window)
             start, share = found.start_samples, found.speech_share
-        samples = read(source, start, self._features)
-        if self._speech and window.is_moment:
-            share = self._speech.check(samples)
-        if (kind, window.path) not in self.digests:  # windows of one clip are in one shard
-            self.digests[kind, window.path] = content_digest(source)
+        samples = read_window(source, start, self._features)
+        self._add_digest(CLIP, window.path, source)
+        return self._encode(samples, start, share)
+
+    def decode_moment(self, moment: Window) -> tuple[EncodedFace, EncodedWindow]:
+        """Returns face and sound of a moment of a video; the sound first, which takes less time."""
+        source, start = self._trees[VIDEO].source(moment.path), moment.start_samples
+        start_seconds = start / self._features.sample_rate_hz
+        try:
+            with open_video(source) as video:
+                samples = read_video_window(video, start, self._features)
+                share = self._speech.check(samples) if self._speech else None
+                found = find_video_face(video, start_seconds, self._features)
+            face = EncodedFace(found.image)
+            if self._features.face_encoder != "none":
+                embedded = embed_frame(found, self._features.face_encoder, self._or_centre)
+                face = EncodedFace(found.image, embedded.embedding, embedded.is_centred)
+        except MediaError as error:
+            detail = f"window from {start_seconds:.3f} s: {error.detail}"
+            raise MediaError(error.reason, detail) from None
+        self._add_digest(VIDEO, moment.path, source)
+        return face, self._encode(samples, start, share)
+
+    def _add_digest(self, kind: str, path: str, source: Path | BytesIO) -> None:
+        if (kind, path) not in self.digests:  # windows of one file are in one shard
+            self.digests[kind, path] = content_digest(source)
+
+    def _encode(
+        self, samples: NDArray[np.float32], start: int, share: float | None
+    ) -> EncodedWindow:
         embedding = None
         if self._features.voice_encoder != "none":
             rate_hz = self._features.sample_rate_hz
             embedding = embed_window(samples, rate_hz, self._features.voice_encoder)
         return EncodedWindow(spectrogram(samples, self._features), start, share, embedding)
-
-    def decode_moment(self, moment: Window) -> tuple[EncodedFace, EncodedWindow]:
-        """Returns face and sound of a moment of a video; the sound first, which takes less time."""
-        try:
-            window = self.decode_window(moment)
-            return self.decode_face(moment), window
-        except MediaError as error:
-            start_seconds = moment.start_samples / self._features.sample_rate_hz
-            detail = f"window from {start_seconds:.3f} s: {error.detail}"
-            raise MediaError(error.reason, detail) from None
-
-    def _decode_frame(self, moment: Window) -> EncodedFace:
-        source = self._trees[VIDEO].source(moment.path)
-        start_seconds = moment.start_samples / self._features.sample_rate_hz
-        found = find_video_face(source, start_seconds, self._features)
-        if self._features.face_encoder == "none":
-            return EncodedFace(found.image)
-        embedded = embed_frame(found, self._features.face_encoder, self._or_centre)
-        return EncodedFace(found.image, embedded.embedding, embedded.is_centred)
 
     @property
     def _or_centre(self) -> bool:

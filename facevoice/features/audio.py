@@ -26,7 +26,7 @@ from facevoice.features.m4a import M4aClip
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 from facevoice.features.sound_track import SoundTrack
-from facevoice.features.videos import open_video
+from facevoice.features.videos import VideoSource, open_video
 
 # A shorter clip does not identify a voice, and repeating it would add a hum.
 MIN_SECONDS = 0.25
@@ -121,14 +121,14 @@ def read_window(
 
 
 def read_video_window(
-    source: Source, start_samples: int, settings: FeatureSettings
+    source: VideoSource, start_samples: int, settings: FeatureSettings
 ) -> NDArray[np.float32]:
     """Reads one window of a video's sound as mono samples at the target rate.
 
     Channels, silence and short windows are treated as by `read_window`.
 
     Args:
-      source: path or open file.
+      source: path, open file or open video.
       start_samples: first sample from the start of the file, at `settings.sample_rate_hz`.
       settings: sample rate and window length. Silence is not trimmed.
 

@@ -8,10 +8,8 @@ the same place is not noticed.
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from facevoice.features.faces import FaceImage, crop_centre, crop_face, find_fac
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 from facevoice.features.video_frames import Frame, cell_edges, sample_frames
+from facevoice.features.videos import VideoSource
 
 # Intersection over union. Boxes of equal size may be two thirds of their side apart.
 MIN_OVERLAP = 0.2
@@ -42,14 +41,14 @@ class VideoFace:
 
 
 def extract_video_face(
-    source: str | os.PathLike[str] | BinaryIO, start_seconds: float, settings: FeatureSettings
+    source: VideoSource, start_seconds: float, settings: FeatureSettings
 ) -> FaceImage:
     """Returns the face image of one window of a video; see `find_video_face`."""
     return find_video_face(source, start_seconds, settings).image
 
 
 def find_video_face(
-    source: str | os.PathLike[str] | BinaryIO, start_seconds: float, settings: FeatureSettings
+    source: VideoSource, start_seconds: float, settings: FeatureSettings
 ) -> VideoFace:
     """Returns the face of one window of a video.
 
@@ -59,7 +58,7 @@ def find_video_face(
     tracks, that of the largest boxes is used. Without one, the centre of the frame is cropped.
 
     Args:
-      source: path or open file.
+      source: path, open file or open video.
       start_seconds: start of the window, from the start of the file.
       settings: length of the window, frames per second, size, crop and face detector.
 

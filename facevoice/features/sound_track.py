@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.features.m4a import frame_samples
-from facevoice.features.videos import OpenVideo
+from facevoice.features.videos import OpenVideo, as_media_errors
 
 # Frames depend on earlier ones, so decoding starts this long before the wanted sample.
 SETTLING_SECONDS = 1.0
@@ -36,15 +36,16 @@ class SoundTrack:
         """
         samples = np.zeros((length, self.channels), np.float32)
         end = 0
-        for start, block in self._blocks(first):
-            start -= first
-            stop = start + len(block)
-            if stop > 0:
-                to, part = max(start, 0), block[max(-start, 0) :]
-                samples[to : to + len(part)] = part[: max(length - to, 0)]
-                end = max(end, stop)
-            if end >= length:
-                break
+        with as_media_errors():
+            for start, block in self._blocks(first):
+                start -= first
+                stop = start + len(block)
+                if stop > 0:
+                    to, part = max(start, 0), block[max(-start, 0) :]
+                    samples[to : to + len(part)] = part[: max(length - to, 0)]
+                    end = max(end, stop)
+                if end >= length:
+                    break
         return samples[: min(end, length)]
 
     def _blocks(self, first: int) -> Iterator[tuple[int, NDArray[np.float32]]]:

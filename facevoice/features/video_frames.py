@@ -9,11 +9,10 @@ first shown within the window.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from PIL import Image
 
 from facevoice.features.image_decoding import MAX_PIXELS
 from facevoice.features.reject_reasons import MediaError, Reason
-from facevoice.features.videos import OpenVideo, open_video
+from facevoice.features.videos import OpenVideo, VideoSource, as_media_errors, open_video
 
 HD_HEIGHT_PX = 720  # from which a video is in the colours of BT.709 if it does not say
 ITU709, UNSPECIFIED_MATRIX, PQ = 1, 2, 16  # of ITU-T H.273: matrix and transfer characteristics
@@ -46,23 +45,22 @@ def cell_edges(
 
 
 def sample_frames(
-    source: str | os.PathLike[str] | BinaryIO, edges: NDArray[np.float64]
+    source: VideoSource, edges: NDArray[np.float64]
 ) -> Generator[Frame | None, None, None]:
     """Yields the frame of each cell of a window, in order; None where the video has no pictures.
 
     Args:
-      source: path or open file.
+      source: path, open file or open video.
       edges: of the cells; see `cell_edges`.
 
     Raises:
       MediaError: as `open_video`, or the pictures are damaged.
       VideoSupportError: PyAV is missing.
     """
-    with open_video(source) as video:
+    with open_video(source) as video, as_media_errors():
         to_picture = _Converter(video.pictures)
         key_times = _key_times(video, edges)
-        if key_times is not None:
-            video.pictures.codec_context.skip_frame = "NONKEY"
+        video.pictures.codec_context.skip_frame = "DEFAULT" if key_times is None else "NONKEY"
         times = (edges[:-1] + edges[1:]) / 2 if key_times is None else key_times
         for seconds, frame in _shown_at(video, times):
             if frame is None:

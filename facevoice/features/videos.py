@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -76,6 +76,9 @@ class OpenVideo:
         self.container.seek(0, stream=self.pictures)
 
 
+VideoSource = str | os.PathLike[str] | BinaryIO | OpenVideo
+
+
 def check_video_support() -> None:
     """Checks that PyAV is installed.
 
@@ -91,8 +94,8 @@ def check_video_support() -> None:
 
 
 @contextmanager
-def open_video(source: str | os.PathLike[str] | BinaryIO) -> Iterator[OpenVideo]:
-    """Opens a video; turns errors while it is open into MediaErrors.
+def open_video(source: VideoSource) -> Iterator[OpenVideo]:
+    """Opens a video, unless it is open already, and closes it in the end.
 
     Of several audio or video tracks, the one that the file marks as default is used, or else the
     first. Pictures of covers are no video tracks.
@@ -101,28 +104,34 @@ def open_video(source: str | os.PathLike[str] | BinaryIO) -> Iterator[OpenVideo]
       MediaError: unreadable, no_audio, no_video, too_large or sample_rate.
       VideoSupportError: PyAV is missing.
     """
+    if isinstance(source, OpenVideo):
+        yield source
+        return
     check_video_support()
     check_regular(source)
-    with as_unreadable(), _without_misleading_errors():
-        if isinstance(source, str | os.PathLike):
-            with Path(source).open("rb") as file, _open_file(file) as opened:
-                yield opened
-        else:
-            with _open_file(source) as opened:
-                yield opened
+    with ExitStack() as stack:
+        with as_media_errors():
+            if isinstance(source, str | os.PathLike):
+                source = stack.enter_context(Path(source).open("rb"))
+            video = stack.enter_context(_open_file(source))
+        yield video
 
 
 @contextmanager
-def _without_misleading_errors() -> Iterator[None]:
-    """Names what EPERM and EINVAL of FFmpeg mean: a decoder gave up, or a file is empty."""
+def as_media_errors() -> Iterator[None]:
+    """Turns any error of FFmpeg, or of reading the file, into a MediaError.
+
+    EPERM and EINVAL of FFmpeg mean that a decoder gave up, or that a file is empty.
+    """
     from av.error import FFmpegError
 
-    try:
-        yield
-    except FFmpegError as error:
-        if error.errno not in (errno.EPERM, errno.EINVAL):
-            raise
-        raise MediaError(Reason.UNREADABLE, "empty or damaged") from error
+    with as_unreadable():
+        try:
+            yield
+        except FFmpegError as error:
+            if error.errno not in (errno.EPERM, errno.EINVAL):
+                raise
+            raise MediaError(Reason.UNREADABLE, "empty or damaged") from error
 
 
 @contextmanager
@@ -169,7 +178,7 @@ def _check_tracks(pictures: Any, audio: Any) -> None:
         raise MediaError(Reason.UNREADABLE, "a sound track without channels")
 
 
-def probe_video(source: str | os.PathLike[str] | BinaryIO) -> VideoFacts:
+def probe_video(source: VideoSource) -> VideoFacts:
     """Reads the header of a video; counts the packets if it does not state how long the tracks are.
 
     Nothing is decoded, except for what FFmpeg needs to learn the format of a track.
@@ -178,7 +187,7 @@ def probe_video(source: str | os.PathLike[str] | BinaryIO) -> VideoFacts:
       MediaError: as `open_video`, or too_short or no_video for a track without frames.
       VideoSupportError: PyAV is missing.
     """
-    with open_video(source) as video:
+    with open_video(source) as video, as_media_errors():
         tracks = (video.audio, video.pictures)
         ends = [_stated_end(track, video) for track in tracks]
         starts = [video.seconds(track.start_time or 0, track) for track in tracks]
