@@ -14,7 +14,7 @@ from facevoice.features.videos import OpenVideo, as_media_errors
 SETTLING_SECONDS = 1.0
 # Timestamps are rounded and jitter. A larger step between them is a gap, which is silent, or an
 # overlap, of which the samples that come later are dropped.
-MAX_JITTER_SECONDS = 0.1
+MAX_JITTER_SECONDS = 0.02
 LOSSLESS = ("pcm", "flac", "alac", "wavpack")  # beginnings of FFmpeg's names of codecs
 
 
@@ -51,12 +51,13 @@ class SoundTrack:
     def _blocks(self, first: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yields decoded blocks in order, without overlap, and their first samples."""
         self._video.seek(first / self.samplerate - SETTLING_SECONDS, self._track)
+        clock = self._video.clock(self._track)
         expected: int | None = None
         for frame in self._video.container.decode(self._track):
             if frame.pts is None:
                 continue
             block = frame_samples(frame, self.samplerate, self.channels)
-            start = round(self._video.seconds(frame.pts, self._track) * self.samplerate)
+            start = round(clock(frame.pts) * self.samplerate)
             if expected is not None:
                 if abs(start - expected) <= MAX_JITTER_SECONDS * self.samplerate:
                     start = expected

@@ -77,17 +77,18 @@ def _key_times(video: OpenVideo, edges: NDArray[np.float64]) -> NDArray[np.float
     Packets are read and not decoded.
     """
     found: list[list[float]] = [[] for _ in edges[1:]]
+    clock = video.clock(video.pictures)
     video.seek(float(edges[0]), video.pictures)
     for packet in video.container.demux(video.pictures):
         if packet.dts is None or packet.pts is None:
             continue
         # No later packet is shown before this one is decoded.
-        decoded = video.seconds(packet.dts, video.pictures)
+        decoded = clock(packet.dts)
         if any(not keys and decoded >= end for keys, end in zip(found, edges[1:], strict=True)):
             return None
         if decoded >= edges[-1]:
             break
-        seconds = video.seconds(packet.pts, video.pictures)
+        seconds = clock(packet.pts)
         if packet.is_keyframe and edges[0] <= seconds < edges[-1]:
             found[int(np.searchsorted(edges, seconds, "right")) - 1].append(seconds)
     if not all(found):
@@ -104,21 +105,18 @@ def _key_times(video: OpenVideo, edges: NDArray[np.float64]) -> NDArray[np.float
 def _shown_at(video: OpenVideo, times: NDArray[np.float64]) -> Iterator[tuple[float, Any | None]]:
     """Yields the start and the frame that is shown at each time; a frame of None where none is."""
     rest = times.tolist()
+    tick = float(video.pictures.time_base)
     start, end, shown = -math.inf, -math.inf, None
     for seconds, frame in _decode_from(video, rest[0]):
-        while rest and rest[0] < seconds - _half_tick(video):
+        while rest and rest[0] < seconds - tick / 2:
             yield (start, shown) if shown is not None else (rest[0], None)
             rest.pop(0)
         if not rest:
             return
-        duration = float((frame.duration or 0) * video.pictures.time_base) or seconds - start
+        duration = (frame.duration or 0) * tick or seconds - start
         start, end, shown = seconds, seconds + duration, frame
     for time in rest:
         yield (start, shown) if time < end else (time, None)
-
-
-def _half_tick(video: OpenVideo) -> float:
-    return float(video.pictures.time_base) / 2
 
 
 def _decode_from(video: OpenVideo, first_seconds: float) -> Iterator[tuple[float, Any]]:
@@ -128,8 +126,9 @@ def _decode_from(video: OpenVideo, first_seconds: float) -> Iterator[tuple[float
     """
     video.seek(first_seconds, video.pictures)
     is_checked = False
+    half_tick = float(video.pictures.time_base) / 2
     for frame in _decode(video):
-        if not is_checked and frame[0] > first_seconds + _half_tick(video):
+        if not is_checked and frame[0] > first_seconds + half_tick:
             break
         is_checked = True
         yield frame
@@ -139,9 +138,10 @@ def _decode_from(video: OpenVideo, first_seconds: float) -> Iterator[tuple[float
 
 
 def _decode(video: OpenVideo) -> Iterator[tuple[float, Any]]:
+    clock = video.clock(video.pictures)
     for frame in video.container.decode(video.pictures):
         if frame.pts is not None:
-            yield video.seconds(frame.pts, video.pictures), frame
+            yield clock(frame.pts), frame
 
 
 class _Converter:
