@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
+from PIL import Image
 
 from beam_pipelines.build import main
 from beam_pipelines.options import parse
-from facevoice.features import FeatureSettings, spectrogram
+from facevoice.encoders.base import EncoderInfo
+from facevoice.encoders.media import embed_frame
+from facevoice.features import FeatureSettings, find_video_face, spectrogram
 from facevoice.inspection.examples import feature_settings
+from facevoice.sample_corpus.channels import clip_wav
+from facevoice.sample_corpus.faces import face_jpeg
+from facevoice.sample_corpus.people import PEOPLE
 from tests.conftest import SMALL, write_clip, write_face
 from tests.tools import files_of, start_build
 from tests.videos import COLOURS, TONES_HZ, colour_at, tone_at, write_video
@@ -120,6 +128,53 @@ def test_each_video_is_in_one_split_and_nothing_leaks(dataset):
     for leak in manifest.leakage.values():
         assert leak.same_video == leak.same_audio == leak.same_content == 0
     assert manifest.duplicates.within_split == 0
+
+
+class MeanColour:
+    """An encoder of one's own."""
+
+    info = EncoderInfo("mean colour", "1", "0", 3, "image")
+    features = FeatureSettings(image_size=32, face_detector="blazeface")
+
+    def __call__(self, image):
+        return image.mean(axis=(0, 1))
+
+
+def test_faces_are_tracked_and_encoded_and_moments_without_speech_rejected(build, tmp_path):
+    face = Image.open(io.BytesIO(face_jpeg(PEOPLE[0].face, 0, 0, 0))).resize((120, 120))
+    other = Image.open(io.BytesIO(face_jpeg(PEOPLE[1].face, 1, 0, 0))).resize((80, 80))
+    picture = Image.new("RGB", (320, 240), (110, 120, 125))
+    picture.paste(face, (180, 90))
+    picture.paste(other, (10, 10))
+    voice = soundfile.read(io.BytesIO(clip_wav(PEOPLE[0].voice, 0, 0, 0)), dtype="float32")[0]
+    noise = np.random.default_rng(0).normal(0, 0.02, 2 * RATE_HZ).astype(np.float32)
+    sound = np.concatenate([voice[: 2 * RATE_HZ], noise])
+    write_video(
+        tmp_path / "videos" / "Ann" / "talk.mp4",
+        4.0,
+        frames_per_second=2,
+        picture_at=lambda _: np.asarray(picture),
+        sound_at=lambda times: sound[: len(times)],
+    )
+    flags = [f"--videos={tmp_path / 'videos'}", "--face_detector=blazeface", "--window_seconds=1"]
+    flags += ["--voice_activity=silero", f"--face_encoder={__name__}:MeanColour"]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 0
+    found = examples(tmp_path / "set")
+    assert sorted(example.window_start_samples for example in found) == [0, RATE_HZ]
+    settings = feature_settings(load_manifest(tmp_path / "set"))
+    for example in found:
+        assert example.speech_share >= 0.5
+        assert example.face.box[0] > 0.5  # the larger face
+        start_seconds = example.window_start_samples / RATE_HZ
+        source = tmp_path / "videos" / example.face_source
+        face = find_video_face(source, start_seconds, settings)
+        np.testing.assert_array_equal(example.image, face.image.pixels)
+        expected = embed_frame(face, f"{__name__}:MeanColour")
+        np.testing.assert_array_equal(example.embeddings.image, expected.embedding)
+    reasons = {
+        reject["detail"].partition(":")[0]: reject["reason"] for reject in rejects(tmp_path / "set")
+    }
+    assert reasons == dict.fromkeys(["window from 2.000 s", "window from 3.000 s"], "no_speech")
 
 
 @pytest.mark.slow
