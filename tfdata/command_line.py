@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
 
 from tfdata.errors import FaceVoiceError
-from tfdata.interrupts import Terminated, raise_terminated
+from tfdata.interrupts import Terminated, ignore_at_exit, raise_terminated
 from tfdata.storage.addresses import check_address, mask_secrets
 from tfdata.text import nearest, printable
 
@@ -125,34 +125,37 @@ def run(
       command: returns an exit code; None is 0.
       needs_training_packages: the part of the command that needs the extra `[train]`, for the
         message if a package is missing.
-      interrupted: message for Ctrl-C and SIGTERM.
+      interrupted: message for Ctrl-C and SIGTERM; the argument of a KeyboardInterrupt replaces it.
       secrets: values to mask in messages.
     """
     for stream in (sys.stdout, sys.stderr):  # names may have characters that a terminal lacks
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
-    with raise_terminated():
-        try:
-            code = command() or 0
-            sys.stdout.flush()
-            return code
-        except BrokenPipeError:
-            _discard_output()
-            return BROKEN_PIPE
-        except (FaceVoiceError, OSError) as error:
-            _flush_output()
-            return fail(_message(error), secrets)
-        except ModuleNotFoundError as error:
-            if not needs_training_packages:
-                raise
-            return fail(
-                f"{error.name} is missing; {needs_training_packages} needs 'make setup', or "
-                f"pip install -e '.[train]'."
-            )
-        except KeyboardInterrupt as interrupt:
-            _flush_output()
-            say(interrupted, file=sys.stderr)
-            return interrupt.exit_code if isinstance(interrupt, Terminated) else INTERRUPTED
+    try:
+        with raise_terminated():
+            try:
+                code = command() or 0
+                sys.stdout.flush()
+                return code
+            except BrokenPipeError:
+                _discard_output()
+                return BROKEN_PIPE
+            except (FaceVoiceError, OSError) as error:
+                _flush_output()
+                return fail(_message(error), secrets)
+            except ModuleNotFoundError as error:
+                if not needs_training_packages:
+                    raise
+                return fail(
+                    f"{error.name} is missing; {needs_training_packages} needs 'make setup', or "
+                    f"pip install -e '.[train]'."
+                )
+    except KeyboardInterrupt as interrupt:
+        _flush_output()
+        say(*(interrupt.args or [interrupted]), file=sys.stderr)
+        return interrupt.exit_code if isinstance(interrupt, Terminated) else INTERRUPTED
+    finally:
+        ignore_at_exit()
 
 
 def say(*lines: str, file: TextIO | None = None) -> None:

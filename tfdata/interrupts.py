@@ -6,6 +6,7 @@ default, SIGTERM ends a process without a word, and does nothing to process 1 of
 
 from __future__ import annotations
 
+import atexit
 import signal
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,21 @@ def raise_terminated() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def ignore_at_exit() -> None:
+    """Ignores Ctrl-C, SIGTERM and SIGHUP while the interpreter ends.
+
+    A command that has ended would otherwise be killed without a message, or with a traceback of a
+    library, while libraries such as TensorFlow are unloaded.
+    """
+    atexit.unregister(_ignore)
+    atexit.register(_ignore)  # the last function that is registered runs first
+
+
+def _ignore() -> None:
+    for number in INTERRUPTING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

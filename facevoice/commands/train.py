@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     return run(
         lambda: _train(args, parser),
         needs_training_packages="training",
-        interrupted="Stopped; the same command resumes from the last checkpoint.",
+        interrupted="Stopped; run the same command again to continue.",
     )
 
 

@@ -65,6 +65,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._interrupt = interrupt
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._interrupt.raise_pending()  # the last epoch is saved; Keras prints the next one's name
         self._started = time.monotonic()
         self._before = self.progress
         seed = epoch_seed(self._recipe.seed, epoch)

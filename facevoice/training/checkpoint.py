@@ -34,6 +34,10 @@ class Checkpoint:
     def __init__(self, run_dir: Path) -> None:
         self._folder = run_dir / "checkpoint"
 
+    def exists(self) -> bool:
+        """Returns whether there is a checkpoint."""
+        return self._progress_path.is_file()
+
     def read_progress(self) -> Progress | None:
         """Returns the progress of the run; None if there is no checkpoint.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import keras
 
 from facevoice.evaluation.runs import MODEL_NAME
-from facevoice.training.checkpoint import cannot_be_written
+from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
 from facevoice.training.expert_fusion import calibrate_experts, copy_expert_weights
@@ -21,6 +22,7 @@ from facevoice.training.run_dir import (
     adopt_settings,
     find_finished,
     finished_line,
+    is_finished,
     lock_run_dir,
     open_run_dir,
     read_metrics,
@@ -67,7 +69,7 @@ class Trainer:
             say(finished_line(finished, settings))
             return finished
         run_dir = open_run_dir(output, settings)
-        with lock_run_dir(run_dir):
+        with lock_run_dir(run_dir), _what_is_kept(run_dir):
             adopt_settings(run_dir, settings)
             recipe = self._recipe(model)
             if isinstance(recipe, Experts):
@@ -120,6 +122,21 @@ class Trainer:
         if "epochs" in self.overrides:
             return recipe
         return recipe.for_pairs(self.data.manifest.splits["train"].pairs)
+
+
+@contextmanager
+def _what_is_kept(run_dir: Path) -> Iterator[None]:
+    """Adds to an interrupt a sentence about where the same command resumes."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        sentence = "Stopped before the first checkpoint; the same command starts again."
+        if Checkpoint(run_dir).exists():
+            sentence = "Stopped; the same command resumes from the last checkpoint."
+        if is_finished(run_dir):
+            sentence = f"Stopped; the run in {run_dir} is finished."
+        interrupt.args = interrupt.args or (sentence,)
+        raise
 
 
 def _load_expert(path: Path) -> keras.Model:

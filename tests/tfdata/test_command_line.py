@@ -51,6 +51,22 @@ def test_a_signal_ends_a_command_with_one_sentence(capsys, number, code):
     assert signal.getsignal(number) is before
 
 
+def test_a_signal_after_the_end_of_a_command_changes_nothing():
+    """Libraries take a second to be unloaded; functions of atexit run in reverse order."""
+    kill = "[os.kill(os.getpid(), number) for number in (signal.SIGINT, signal.SIGTERM, 1)]"
+    code = f"import atexit\natexit.register(lambda: {kill})\nsys.exit(run(lambda: print('Done.')))"
+    done = run_code(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Done.\n", "")
+
+
+def test_an_interrupt_brings_its_own_sentence(capsys):
+    def command():
+        raise KeyboardInterrupt("Stopped; one file is written.")
+
+    assert run(command) == 130
+    assert capsys.readouterr().err == "Stopped; one file is written.\n"
+
+
 def test_an_ignored_signal_stays_ignored():
     code = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nbody = lambda: os.kill(os.getpid(), 1)"
     done = run_code(f"{code}\nsys.exit(run(body))")

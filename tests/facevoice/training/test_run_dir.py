@@ -54,16 +54,23 @@ def finished(data_set, tmp_path_factory, no_error_analysis):
 
 
 def test_a_stopped_training_keeps_the_step(finished, data_set, tmp_path, capsys, monkeypatch):
-    """Stopped in the third step of an epoch, and then in the validation after the fifth."""
+    """Stopped in the third step of an epoch, and then in the validation after the fifth.
+
+    Before and between, it is stopped before the first step, when there is nothing new to save.
+    """
     run_dir = tmp_path / "run"
     flags = [*FLAGS, "--epochs=4", f"--data={data_set}", f"--output={run_dir}"]
-    for hook, calls, number, code, step in [
-        ("on_train_batch_begin", 8, signal.SIGTERM, 143, 3),
-        ("on_test_batch_begin", 1, signal.SIGINT, 130, 5),
+    nothing = "Stopped before the first checkpoint; the same command starts again.\n"
+    resumes = "Stopped; the same command resumes from the last checkpoint.\n"
+    for hook, calls, number, code, kept, sentence in [
+        ("on_train_begin", 1, signal.SIGINT, 130, None, nothing),
+        ("on_train_batch_begin", 8, signal.SIGTERM, 143, (1, 3), resumes),
+        ("on_train_begin", 1, signal.SIGTERM, 143, (1, 3), resumes),
+        ("on_test_batch_begin", 1, signal.SIGINT, 130, (1, 5), resumes),
     ]:
         left = [calls]
 
-        def stop(callback, batch, logs=None, left=left, number=number):
+        def stop(callback, *_, left=left, number=number, **__):
             left[0] -= 1
             if not left[0]:
                 signal.raise_signal(number)
@@ -71,10 +78,14 @@ def test_a_stopped_training_keeps_the_step(finished, data_set, tmp_path, capsys,
         with monkeypatch.context() as patch:
             patch.setattr(CheckpointCallback, hook, stop)
             assert train.main(flags) == code
-        error = capsys.readouterr().err
-        assert error == "Stopped; the same command resumes from the last checkpoint.\n"
-        progress = Progress.from_json((run_dir / "checkpoint" / "progress.json").read_text())
-        assert (progress.epoch, progress.step) == (1, step)
+        printed = capsys.readouterr()
+        assert printed.err == sentence
+        assert ("Epoch" in printed.out) == (hook != "on_train_begin")
+        checkpoint = run_dir / "checkpoint" / "progress.json"
+        assert checkpoint.exists() == (kept is not None)
+        if kept:
+            progress = Progress.from_json(checkpoint.read_text())
+            assert (progress.epoch, progress.step) == kept
     assert train.main(flags) == 0
     assert_same_run(run_dir, finished)
 
