@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(version_text())
         return 0
     if name not in commands:
-        near = nearest(name, commands)
+        near = nearest(name, [*commands, "--help", "--version"])
         hint = f"did you mean {near}?" if near else "'facevoice --help' lists them."
         return usage_error(f"unknown command {name!r}; {hint}")
     command = commands[name].load()

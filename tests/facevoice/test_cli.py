@@ -50,7 +50,7 @@ def test_version(capsys):
         ("trian", "did you mean train?"),
         ("evaluation", "did you mean evaluate?"),
         ("zzz", "'facevoice --help' lists them."),
-        ("--versoin", "'facevoice --help' lists them."),
+        ("--versoin", "did you mean --version?"),
         ("a\nb", "'facevoice --help' lists them."),
     ],
 )
