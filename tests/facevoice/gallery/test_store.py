@@ -226,8 +226,11 @@ def set_value(*path):
         (set_value("people", "person 00001", {}), "has no samples"),
         (set_value("people", "person 00001", "image", []), "has no samples"),
         (set_value("people", "A", {"image": []}), "not sorted"),
-        (set_value("people", "person 00001", "image", 0, "media", 3), "media is 3, not a text"),
-        (set_value("people", 3), "people is 3"),
+        (set_value("people", "person 00001", "image", 0, "media", 3), "sample whose values are not texts"),
+        (set_value("people", "person 00001", 3), "person 00001 is not an object"),
+        (set_value("people", "person 00001", "image", "x"), "samples without"),
+        (set_value("people", "person 00001", "image", 0, {"media": "x"}), "samples without"),
+        (set_value("people", 3), "people is not an object"),
     ],
 )
 def test_an_index_that_was_tampered_with_is_one_line(folder, change, message):
