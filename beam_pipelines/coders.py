@@ -45,8 +45,8 @@ class ReferenceCoder(Coder):
     def estimate_size(self, value: Any) -> int:
         """Returns a rough size, which Beam wants for its metrics; encoding would take longer."""
         is_listing = isinstance(value, PersonFiles)
-        count = len(value.faces) + len(value.clips) if is_listing else len(value.pairs)
-        return ENCODED_BYTES * count
+        media = (value.faces, value.clips, value.videos) if is_listing else (value.pairs,)
+        return ENCODED_BYTES * sum(map(len, media))
 
     def is_deterministic(self) -> bool:
         return False  # such elements are values of shuffles, never keys

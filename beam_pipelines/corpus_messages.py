@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
-from beam_pipelines.corpus.listing import CLIP, FACE, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, FLAGS, VIDEO, Reject
 from beam_pipelines.people_messages import first_names, list_people
 from beam_pipelines.planning.plan_summary import PlanSummary
 from facevoice.features.file_types import VIDEO_SUFFIXES
 from tfdata.storage.base import Place
-from tfdata.text import agree, counted, printable
+from tfdata.text import agree, counted, listed, printable
+
+WANTED = {FACE: "images", CLIP: "clips", VIDEO: "videos"}
 
 
 def left_out_lines(summary: PlanSummary) -> list[str]:
@@ -21,11 +23,13 @@ def left_out_lines(summary: PlanSummary) -> list[str]:
 def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
     """Returns a line about the files of each tree that are no media by their names."""
     lines = []
-    for kind, flag, wanted in ((FACE, "--faces", "image"), (CLIP, "--audio", "clip")):
+    for kind, flag in FLAGS.items():
         if of_kind := [each for each in ignored if each.kind == kind]:
             total = counted(sum(each.files for each in of_kind), "file")
             reasons = ", ".join(_ignored_reason(each) for each in of_kind)
-            lines.append(f"{total} of {flag} ignored, not {wanted}s by name or place: {reasons}")
+            lines.append(
+                f"{total} of {flag} ignored, not {WANTED[kind]} by name or place: {reasons}"
+            )
     return lines
 
 
@@ -39,19 +43,31 @@ def _ignored_reason(ignored: Ignored) -> str:
         return f"{ignored.files} in {printable(ignored.reason)}"
     if not ignored.reason:
         return f"{ignored.files} without extension"
-    is_video = ignored.kind == FACE and ignored.reason in VIDEO_SUFFIXES
-    return f"{ignored.files} {printable(ignored.reason)}" + (" (videos)" if is_video else "")
+    note = ""
+    if ignored.reason in VIDEO_SUFFIXES and ignored.kind != CLIP:
+        note = " (videos)" if ignored.kind == FACE else " (videos of other formats)"
+    return f"{ignored.files} {printable(ignored.reason)}{note}"
 
 
 def no_pairs_message(
-    rejects: Sequence[Reject], ignored: Sequence[Ignored], faces: Place, audio: Place
+    rejects: Sequence[Reject], ignored: Sequence[Ignored], roots: Mapping[str, Place]
 ) -> str:
-    """Returns the error of a build without pairs."""
+    """Returns the error of a build without pairs.
+
+    Args:
+      rejects, ignored: files that were not used.
+      roots: FACE, CLIP and VIDEO to the roots of the corpus, as far as it has them.
+    """
     if not rejects:
         found = "; ".join(ignored_lines(ignored))
+        media = []
+        if FACE in roots:
+            media.append(f"both images below {roots[FACE]} and clips below {roots[CLIP]}")
+        if VIDEO in roots:
+            media.append(f"videos below {roots[VIDEO]}")
         return (
-            f"No pair could be made: no person has both images below {faces} and clips below "
-            f"{audio}{f' ({found})' if found else ''}."
+            f"No pair could be made: no person has {listed(media, 'or')}"
+            f"{f' ({found})' if found else ''}."
         )
     first = rejects[0]
     return (
@@ -63,6 +79,7 @@ def no_pairs_message(
 def _absent_lines(summary: PlanSummary) -> list[str]:
     lines = list_people(summary.without_faces, "without images")
     lines += list_people(summary.without_clips, "without clips")
+    lines += list_people(summary.without_videos, "without videos")
     lines += list_people(summary.without_listed, "without a clip that --split_file lists")
     if summary.unlisted:
         lines.append(

@@ -19,12 +19,13 @@ from beam_pipelines.corpus.face_detector import check_detector_settings, default
 from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
 from beam_pipelines.corpus.split_file import apply_split_file
-from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.corpus.voice_activity import check_voice_activity
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import add_build, add_planning
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.plan_summary import PlanSummary
+from beam_pipelines.planning.windows import Grid
 from beam_pipelines.runners import preflight, progress
 from beam_pipelines.runners.execution import (
     connect_runner,
@@ -40,6 +41,7 @@ from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from beam_pipelines.shards.overlap import check_no_overlap
 from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
 from beam_pipelines.shards.stores import store_at
+from facevoice.features.videos import check_video_support
 from tfdata.command_line import SAMPLE_CORPUS, say
 from tfdata.storage.addresses import secret_values
 from tfdata.storage.base import Place
@@ -54,20 +56,28 @@ def build(arguments: Arguments) -> None:
     started = time.monotonic()
     _check_no_overlap(arguments)
     faces, audio, meta = _corpus(arguments)
-    found = find_people(faces, audio, meta, arguments.plan.exclude)
+    found = find_people(faces, audio, meta, arguments.plan.exclude, arguments.videos)
     if arguments.split_file:
         listed = apply_split_file(found.people, arguments.split_file)
         found = replace(found, people=listed, not_in_split_file=len(found.people) - len(listed))
     arguments = _with_detector(arguments, faces, found.people)
+    if arguments.videos is not None:
+        check_video_support()
     job = Job(
-        faces_root=_absolute(faces),
-        audio_root=_absolute(audio),
+        faces_root=faces and _absolute(faces),
+        audio_root=audio and _absolute(audio),
+        videos_root=arguments.videos and _absolute(arguments.videos),
         output=_absolute(arguments.output),
         features=arguments.features,
         num_shards=arguments.plan.num_shards,
         run_id=uuid.uuid4().hex,
         code=worker_code(),
         software=software(arguments.features),
+        window_step_samples=Grid(
+            arguments.features.sample_rate_hz,
+            arguments.features.window_samples,
+            arguments.plan.window_overlap,
+        ).step_samples,
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -97,13 +107,16 @@ def build(arguments: Arguments) -> None:
     say(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
 
 
-def _with_detector(arguments: Arguments, faces: Place, people: Sequence[Person]) -> Arguments:
+def _with_detector(
+    arguments: Arguments, faces: Place | None, people: Sequence[Person]
+) -> Arguments:
     """Returns the arguments with the face detector of the build, after checking that it runs."""
     name = arguments.face_detector
     if name is None:
-        name = "none" if arguments.faces is None else default_detector(faces, people)
+        name = "none" if arguments.is_sample_corpus else default_detector(faces, people)
     features = replace(arguments.features, face_detector=name)
     check_detector_settings(features)
+    check_voice_activity(features)
     check_encoders(features)
     return replace(arguments, features=features)
 
@@ -124,9 +137,7 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     summary += _outside_of_people(job)
     if not summary.shards:
         raise BuildError(
-            corpus_messages.no_pairs_message(
-                summary.rejects, summary.ignored, job.faces_root, job.audio_root
-            )
+            corpus_messages.no_pairs_message(summary.rejects, summary.ignored, job.roots)
         )
     existing = existing_shards(job.output, summary.shards)
     people = people_messages.people_line(found, arguments.plan.persons)
@@ -135,6 +146,8 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     for line in people_messages.too_few_people_lines(with_pairs):
         say(line)
     say(f"  {messages.detector_line(arguments.features, arguments.face_detector, job.software)}")
+    if arguments.features.voice_activity != "none":
+        say(f"  {messages.voice_activity_line(arguments.features, job.software)}")
     for line in messages.encoder_lines(arguments.features):
         say(f"  {line}")
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
@@ -165,11 +178,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     missing = manifest_builder.missing_pairs(summary, results)
     try:
         if not manifest.people:
-            raise BuildError(
-                corpus_messages.no_pairs_message(
-                    rejects, summary.ignored, job.faces_root, job.audio_root
-                )
-            )
+            raise BuildError(corpus_messages.no_pairs_message(rejects, summary.ignored, job.roots))
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)
@@ -221,8 +230,7 @@ def _read_results(
 
 def _outside_of_people(job: Job) -> PlanSummary:
     """Returns a plan summary of the files that are in no person's directory."""
-    trees = tree_at(job.faces_root), tree_at(job.audio_root)
-    return PlanSummary(ignored=ignored_at_roots(*trees))
+    return PlanSummary(ignored=ignored_at_roots(job.trees()))
 
 
 def _sha256(file: Path | None) -> str | None:
@@ -231,19 +239,23 @@ def _sha256(file: Path | None) -> str | None:
 
 def _check_no_overlap(arguments: Arguments) -> None:
     """Checks that output and corpus are apart, before the sample corpus is created."""
-    corpus: dict[str, Place] = {"the sample corpus": SAMPLE_CORPUS}
-    if arguments.faces is not None and arguments.audio is not None:
-        corpus = {"--faces": arguments.faces, "--audio": arguments.audio}
-    check_no_overlap(arguments.output, corpus)
+    roots = {
+        "the sample corpus": SAMPLE_CORPUS if arguments.is_sample_corpus else None,
+        "--faces": arguments.faces,
+        "--audio": arguments.audio,
+        "--videos": arguments.videos,
+    }
+    given = {name: root for name, root in roots.items() if root is not None}
+    check_no_overlap(arguments.output, given)
 
 
 def _absolute(place: Place) -> Place:
     return place.absolute() if isinstance(place, Path) else place
 
 
-def _corpus(arguments: Arguments) -> tuple[Place, Place, Path | None]:
+def _corpus(arguments: Arguments) -> tuple[Place | None, Place | None, Path | None]:
     """Returns faces, audio and metadata file of the corpus; creates the sample corpus if needed."""
-    if arguments.faces is not None and arguments.audio is not None:
+    if not arguments.is_sample_corpus:
         return arguments.faces, arguments.audio, arguments.meta
     from facevoice.sample_corpus import make_sample_corpus  # takes a second, for scipy.signal
 

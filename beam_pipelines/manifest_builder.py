@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from beam_pipelines.corpus.listing import CLIP, FACE, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO, Reject
 from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.duplicate_messages import conflict_lines
 from beam_pipelines.errors import BuildError
@@ -72,6 +72,7 @@ def build_manifest(
             faces=sum(person.faces for person in planned),
             clips=sum(person.clips for person in planned),
             audio_seconds=round(sum(person.audio_seconds for person in planned), 3),
+            video_files=sum(person.video_files for person in planned),
         ),
         leakage={
             split: replace(leak, same_content=duplicates.leaking_pairs[split])
@@ -102,40 +103,50 @@ def _encoders(features: FeatureSettings, centred: int) -> dict[str, Encoder]:
 
 
 def unique_rejects(summary: PlanSummary, results: Iterable[ShardResult]) -> list[Reject]:
-    """Returns each rejected media file once, by path.
+    """Returns each rejected media file and each rejected moment once, by path.
 
     If the windows of a clip fail for different reasons, the first in sorted order is kept.
     """
     found = {*summary.rejects, *(reject for result in results for reject in result.rejects)}
     ordered = sorted(found, key=lambda r: (r.path, r.kind, r.reason, r.detail), reverse=True)
-    first = {(reject.path, reject.kind): reject for reject in ordered}
-    return sorted(first.values(), key=lambda reject: (reject.path, reject.kind))
+    first = {_file_or_moment(reject): reject for reject in ordered}
+    return sorted(first.values(), key=_file_or_moment)
+
+
+def _file_or_moment(reject: Reject) -> tuple[str, str, str]:
+    """Returns what a reject is about; the detail of a moment names its window."""
+    return reject.path, reject.kind, reject.detail if reject.kind == MOMENT else ""
 
 
 def check_rejects(
     rejects: Sequence[Reject],
     summary: PlanSummary,
-    results: Iterable[ShardResult],
+    results: Sequence[ShardResult],
     max_fraction: float,
 ) -> None:
-    """Checks the fractions of the examined images and clips that are rejected.
+    """Checks the fractions of the examined images, clips, videos and moments that are rejected.
 
-    Examined are clips whose headers were read, images that were opened, and files that could not
-    be listed.
+    Examined are clips and videos whose headers were read, images and moments that were opened, and
+    files that could not be listed.
 
     Raises:
       BuildError: a fraction is above `max_fraction`.
     """
     bad = Counter(reject.kind for reject in rejects)
     unlisted_faces = sum(reject.kind == FACE for reject in summary.rejects)
+    people = summary.people.values()
     examined = {
         FACE: unlisted_faces + sum(result.opened for result in results),
-        CLIP: sum(person.examined for person in summary.people.values()),
+        CLIP: sum(person.examined for person in people),
+        VIDEO: bad[VIDEO] + sum(person.video_files for person in people),
+        MOMENT: sum(result.opened_moments for result in results),
     }
-    for kind, medium in ((FACE, "image"), (CLIP, "clip")):
+    media = {FACE: "image", CLIP: "clip", VIDEO: "video file", MOMENT: "moment"}
+    for kind, medium in media.items():
         if bad[kind] > max_fraction * examined[kind]:
+            of_videos = " of videos" if kind == MOMENT else ""
             raise BuildError(
-                f"{bad[kind]} of {counted(examined[kind], medium)} examined "
+                f"{bad[kind]} of {counted(examined[kind], medium)}{of_videos} examined "
                 f"{'is' if bad[kind] == 1 else 'are'} rejected "
                 f"({bad[kind] / examined[kind]:.1%}), and --max_reject_fraction allows "
                 f"{max_fraction:.1%}; check the corpus, or allow more. Finished shards are kept."

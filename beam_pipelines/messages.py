@@ -10,7 +10,11 @@ from beam_pipelines.duplicate_messages import duplicate_lines
 from beam_pipelines.people_messages import count_people, first_names, list_people
 from beam_pipelines.planning.plan_summary import PlannedShard, PlanSummary
 from beam_pipelines.shards.duplicates import FoundDuplicates
-from beam_pipelines.shards.fingerprints import DETECTOR_PACKAGE, DETECTOR_WEIGHTS
+from beam_pipelines.shards.fingerprints import (
+    DETECTOR_PACKAGE,
+    DETECTOR_WEIGHTS,
+    VOICE_ACTIVITY_PACKAGE,
+)
 from beam_pipelines.shards.replaced_shards import ReplacedShards
 from facevoice.encoders.registry import encoder_info
 from facevoice.features import FeatureSettings
@@ -38,6 +42,15 @@ def detector_line(
     )
     several = "the largest face" if features.several_faces == "largest" else "rejected"
     return f"face detector {name} ({why}), with {versions}; images of several faces: {several}"
+
+
+def voice_activity_line(features: FeatureSettings, software: Mapping[str, str]) -> str:
+    """Returns a line about voice activity detection, for a dry run."""
+    return (
+        f"voice activity by {features.voice_activity}, with {VOICE_ACTIVITY_PACKAGE} "
+        f"{software[VOICE_ACTIVITY_PACKAGE]}: windows are moved to speech, of which a window has "
+        f"{features.min_speech:.0%} or more"
+    )
 
 
 def encoder_lines(features: FeatureSettings) -> list[str]:
@@ -115,8 +128,7 @@ def summary_lines(
         f"{_pairs({name: split.pairs for name, split in splits.items()})} of "
         f"{count_people(len(people))} in {counted(len(videos), 'video')}",
         f"{counted(len(shards), 'shard')}, {sum(shard.bytes for shard in shards) / 1e6:.1f} MB, in "
-        f"{seconds:.1f} s"
-        + (f"; {kept} of them {agree(kept, 'was', 'were')} there already" if kept else ""),
+        f"{seconds:.1f} s{_kept(kept)}",
         _rejected(manifest.rejects),
         *leakage_lines(manifest.leakage),
         *duplicate_lines(duplicates),
@@ -132,6 +144,13 @@ def summary_lines(
             )
     pairs_per_person = manifest.plan["pairs_per_person"]
     return lines + _few_pairs_lines(totals, pairs_per_person) + missing_lines(missing)
+
+
+def _kept(shards: int) -> str:
+    if not shards:
+        return ""
+    were = agree(shards, "was there already and is", "were there already and are")
+    return f"; {shards} of them {were} kept"
 
 
 def replaced_lines(replaced: ReplacedShards, hours: float) -> list[str]:

@@ -33,8 +33,9 @@ from tfdata.storage.base import Address, Place
 
 _DESCRIPTION = """Build a dataset of paired face images and spectrograms.
 
-Without --faces and --audio, a small sample corpus is created once and used. All pipeline options of
-Apache Beam are accepted. Options that only a remote runner knows follow a bare --:
+Without --faces and --audio, or --videos, a small sample corpus is created once and used. All
+pipeline options of Apache Beam are accepted. Options that only a remote runner knows follow a
+bare --:
   python -m beam_pipelines.build --runner FlinkRunner ... -- --checkpointing_interval=60000
 """
 
@@ -43,12 +44,13 @@ Apache Beam are accepted. Options that only a remote runner knows follow a bare 
 class Arguments:
     """A validated command line.
 
-    `faces` and `audio` are None for the sample corpus, and `face_detector` is None where the corpus
-    decides; until then, that of `features` is 'none'.
+    `faces` and `audio` are None for the sample corpus and for videos alone, and `face_detector` is
+    None where the corpus decides; until then, that of `features` is 'none'.
     """
 
     faces: Place | None
     audio: Place | None
+    videos: Place | None
     meta: Path | None
     split_file: Path | None
     output: Place
@@ -62,6 +64,10 @@ class Arguments:
     runner: str
     preflight_seconds: int
     beam_flags: tuple[str, ...]
+
+    @property
+    def is_sample_corpus(self) -> bool:
+        return self.faces is None and self.videos is None
 
 
 def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> Arguments:
@@ -81,6 +87,13 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         metavar="DIR",
         help="directory or s3:// URL with one subdirectory of clips per person "
         "(default: the sample corpus)",
+    )
+    corpus.add_argument(
+        "--videos",
+        type=local_path,
+        metavar="DIR",
+        help="directory with one subdirectory of videos per person: MP4, MOV, MKV or WebM, whose "
+        "frames and sound are paired by moments; alone or with --faces and --audio (default: none)",
     )
     corpus.add_argument(
         "--meta",
@@ -107,8 +120,8 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         type=fraction,
         default=0.5,
         metavar="X",
-        help="fail if more than this fraction of the examined images or clips is rejected, 0 to 1 "
-        "(default: %(default)s)",
+        help="fail if more than this fraction of the examined images, clips, videos or moments of "
+        "videos is rejected, 0 to 1 (default: %(default)s)",
     )
     corpus.add_argument(
         "--keep_replaced_hours",
@@ -139,7 +152,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
     )
     _add_settings(selection, PlanSettings)
     _add_settings(parser.add_argument_group("face images and spectrograms"), FeatureSettings)
-    parser.set_defaults(face_detector=None)  # depends on the corpus
+    parser.set_defaults(face_detector=None, pairing=None)  # depend on the corpus
 
     before_dashes, remote_flags = _split_at_bare_dashes(argv)
     found, rest = parser.parse_known_args(before_dashes)
@@ -148,6 +161,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         parser.error("only one of --faces and --audio is given; give both or neither.")
     if found.meta and not found.faces:
         parser.error("--meta is given without a corpus; give --faces and --audio too.")
+    _apply_video_defaults(found, parser)
     face_detector = found.face_detector
     found.face_detector = face_detector or "none"
     try:
@@ -158,13 +172,15 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
     return Arguments(
         faces=_with_flags(found.faces, beam_flags),
         audio=_with_flags(found.audio, beam_flags),
+        videos=found.videos,
         meta=found.meta,
         split_file=found.split_file,
         dry_run=found.dry_run,
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
-        output=_with_flags(found.output, beam_flags) or (OWN_DATA if found.faces else SAMPLE_DATA),
+        output=_with_flags(found.output, beam_flags)
+        or (OWN_DATA if found.faces or found.videos else SAMPLE_DATA),
         features=features,
         face_detector=face_detector,
         plan=plan,
@@ -172,6 +188,27 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         preflight_seconds=found.preflight_seconds,
         beam_flags=beam_flags,
     )
+
+
+def _apply_video_defaults(found: argparse.Namespace, parser: Parser) -> None:
+    """Sets the flags whose defaults depend on --videos; refuses those that contradict it."""
+    if not found.videos:
+        if found.frames_per_second is not None:
+            parser.error("--frames_per_second has no effect without --videos; remove it.")
+        if found.pairing == "moment":
+            parser.error("--pairing moment pairs the frames and the sound of --videos; give it.")
+        found.pairing = found.pairing or PlanSettings.pairing
+        return
+    if found.pairing not in (None, "moment"):
+        parser.error(
+            f"--pairing is {found.pairing}, but --videos are paired by moments; remove --pairing."
+        )
+    if found.trim_silence_db is not None:
+        parser.error(
+            "--trim_silence_db would move the sound of --videos away from the frames; remove it."
+        )
+    found.pairing = "moment"
+    found.frames_per_second = found.frames_per_second or 1.0
 
 
 def place(text: str) -> Place:

@@ -14,17 +14,19 @@ from beam_pipelines.corpus.content import Copy, FileOf, content_digest, copies_a
 from beam_pipelines.corpus.listing import (
     CLIP,
     FACE,
+    VIDEO,
+    Clip,
+    MediaFile,
     PersonFiles,
     PersonMedia,
     Reject,
+    Video,
     list_files,
-    probe_clips,
+    probe_media,
 )
 from beam_pipelines.corpus.people import Person
-from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.leakage import Leaks, count_leaks
-from beam_pipelines.planning.pairing import group_by_session
 from beam_pipelines.planning.plan import (
     Pair,
     count_lost_pairs,
@@ -40,7 +42,7 @@ from beam_pipelines.runners.preflight import check_worker
 from beam_pipelines.shards import output_dir, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
-from facevoice.features import MediaError, probe_audio, read_face
+from facevoice.features import MediaError, probe_audio, probe_video, read_face
 from tfdata.storage.base import Place
 
 PersonPlan = tuple[PersonMedia, list[Pair]]
@@ -48,11 +50,11 @@ PersonPlan = tuple[PersonMedia, list[Pair]]
 
 def list_person(person: Person, job: Job) -> PersonFiles:
     check_worker(job)
-    return list_files(person, tree_at(job.faces_root), tree_at(job.audio_root))
+    return list_files(person, job.trees())
 
 
 def has_both_modalities(files: PersonFiles) -> bool:
-    return files.has(FACE) and files.has(CLIP)
+    return (files.has(FACE) and files.has(CLIP)) or files.has(VIDEO)
 
 
 def digest_files(files: PersonFiles, job: Job) -> Iterator[tuple[bytes, tuple[str, str, str]]]:
@@ -61,14 +63,11 @@ def digest_files(files: PersonFiles, job: Job) -> Iterator[tuple[bytes, tuple[st
     Beam encodes tuples in a third of the bytes of objects. Unreadable files are rejected later.
     """
     check_worker(job)
-    for kind, root, found in (
-        (FACE, job.faces_root, files.faces),
-        (CLIP, job.audio_root, files.clips),
-    ):
-        tree = tree_at(root)
+    trees = job.trees()
+    for kind, found in ((FACE, files.faces), (CLIP, files.clips), (VIDEO, files.videos)):
         for file in found:
             with suppress(MediaError):
-                digest = content_digest(tree.source(file.path))
+                digest = content_digest(trees[kind].source(file.path))
                 yield digest, (file.path, files.person.identity, kind)
 
 
@@ -86,12 +85,15 @@ def find_copies(
 
 
 def _is_usable(file: FileOf, job: Job) -> bool:
-    """Returns whether an image can be decoded, or the header of a clip be read."""
+    """Returns whether an image can be decoded, or the header of a clip or video be read."""
     try:
+        source = job.trees()[file.kind].source(file.path)
         if file.kind == FACE:
-            read_face(tree_at(job.faces_root).source(file.path), job.features)
+            read_face(source, job.features)
+        elif file.kind == CLIP:
+            probe_audio(source)
         else:
-            probe_audio(tree_at(job.audio_root).source(file.path))
+            probe_video(source)
     except MediaError:
         return False
     return True
@@ -108,6 +110,7 @@ def drop_copies(
         files,
         faces=tuple(file for file in files.faces if (FACE, file.path) not in dropped),
         clips=tuple(file for file in files.clips if (CLIP, file.path) not in dropped),
+        videos=tuple(file for file in files.videos if (VIDEO, file.path) not in dropped),
     )
     summary = PlanSummary(
         dropped=len(copies),
@@ -131,7 +134,7 @@ def is_selected(files: PersonFiles, identities: list[str]) -> bool:
 
 def probe_and_plan(files: PersonFiles, job: Job, plan: PlanSettings, grid: Grid) -> PersonPlan:
     check_worker(job)
-    media = probe_clips(files, tree_at(job.audio_root))
+    media = probe_media(files, job.trees())
     count_rejects(media.rejects)
     return media, plan_person(media, plan, grid)
 
@@ -156,27 +159,38 @@ def summarize_shard(plan: ShardPlan, job: Job) -> PlanSummary:
 
 def summarize_files(files: PersonFiles) -> PlanSummary:
     identity = files.person.identity
+    person = files.person
+    has_videos = files.has(VIDEO)
+    has_sound = has_videos or files.has(CLIP) or files.unlisted > 0
+    lacks_faces = person.face_folder and not (has_videos or files.has(FACE))
     return PlanSummary(
-        without_faces=() if files.has(FACE) else (identity,),
-        without_clips=() if files.has(CLIP) or files.unlisted else (identity,),
-        without_listed=(identity,) if files.unlisted and not files.has(CLIP) else (),
+        without_faces=(identity,) if lacks_faces else (),
+        without_clips=(identity,) if person.audio_folder and not has_sound else (),
+        without_listed=(identity,)
+        if files.unlisted and not (has_videos or files.has(CLIP))
+        else (),
         unlisted=files.unlisted,
         repeated_links=files.repeated_links,
         ignored=files.ignored,
+        without_videos=(identity,) if person.video_folder and not has_sound else (),
     )
 
 
 def summarize_person(planned: PersonPlan, plan: PlanSettings, grid: Grid) -> PlanSummary:
     media, pairs = planned
+    files: list[MediaFile | Clip | Video] = [*media.faces, *media.clips, *media.videos]
+    sessions = {file.session for file in files}
     seconds = [clip.facts.samples / clip.facts.sample_rate_hz for clip in media.clips]
+    seconds += [v.facts.audio_end_seconds - v.facts.audio_start_seconds for v in media.videos]
     person = PlannedPerson(
-        videos=len({*group_by_session(media.faces), *group_by_session(media.clips)}),
+        videos=len(sessions),
         faces=len(media.faces),
         clips=len(media.clips),
         audio_seconds=round(sum(sorted(seconds)), 3),
         pairs=len(pairs),
         lost=count_lost_pairs(media, pairs, plan, grid),
         examined=len(media.clips) + sum(reject.kind == CLIP for reject in media.rejects),
+        video_files=len(media.videos),
     )
     return PlanSummary(people={media.person.identity: person}, rejects=media.rejects)
 

@@ -28,6 +28,8 @@ from tfdata.schema import (
     WINDOW_START,
     DetectedFace,
     Embeddings,
+    decode_face_time,
+    decode_speech_share,
 )
 
 
@@ -45,6 +47,9 @@ class Example:
       audio_source: path of the clip below the directory of clips.
       window_start_samples: start of the window in the clip, at the dataset's sample_rate_hz.
       face: where the face is in its image file; None without a face detector.
+      face_time_seconds: time of the frame, if face and clip are of a video; both sources are then
+        its path below the directory of videos.
+      speech_share: share of the window that is speech; None without voice activity detection.
       embeddings: of the face and the window, as far as the dataset has them.
     """
 
@@ -57,6 +62,8 @@ class Example:
     audio_source: str
     window_start_samples: int
     face: DetectedFace | None = field(default=None, kw_only=True)
+    face_time_seconds: float | None = field(default=None, kw_only=True)
+    speech_share: float | None = field(default=None, kw_only=True)
     embeddings: Embeddings = field(default_factory=Embeddings, kw_only=True)
 
 
@@ -77,6 +84,8 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         audio_source=_text(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
+        face_time_seconds=decode_face_time(record),
+        speech_share=decode_speech_share(record),
         embeddings=Embeddings.from_record(record, manifest.embedding_dimensions),
     )
 

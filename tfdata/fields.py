@@ -7,8 +7,8 @@ import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
-from types import UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 _MAX_NAME = 80  # characters of a key in an error message
@@ -19,15 +19,15 @@ _MAX_DEPTH = 20  # of nested values of any type
 class Range:
     """Annotates the type of a field with the range of its values, both ends included."""
 
-    low: int
-    high: int
+    low: float
+    high: float
 
 
 MAX_INT64 = 2**63 - 1
 Count = Annotated[int, Range(0, MAX_INT64)]
 
 
-def from_fields(kind: type[T], values: Any, *, ignore_unknown: bool = False) -> T:
+def from_fields(kind: type[T], values: Any, *, ignore_unknown: bool = False, path: str = "") -> T:
     """Builds a dataclass from parsed JSON and checks the type and the range of each field.
 
     Nested dataclasses are built from objects, and tuples from arrays. A missing field gets its
@@ -37,13 +37,29 @@ def from_fields(kind: type[T], values: Any, *, ignore_unknown: bool = False) -> 
       kind: the dataclass.
       values: the parsed JSON, an object.
       ignore_unknown: ignore keys that are not fields, at every level.
+      path: where the object is, for messages.
 
     Raises:
       TypeError: a field has another type, is missing without a default, is unknown or out of
         range, or a number is not finite; the message has the path of the field, such as
         'people.Ann.label'.
     """
-    return _dataclass(kind, values, "", ignore_unknown)
+    return _dataclass(kind, values, path, ignore_unknown)
+
+
+def check_types(values: Mapping[str, Any], types: Mapping[str, Any], path: str) -> None:
+    """Checks the type and the range of some values of an object of parsed JSON.
+
+    Args:
+      values: the object; names without a type are ignored.
+      types: name to type, as a field of a dataclass has it.
+      path: where the object is, for messages.
+
+    Raises:
+      TypeError: as `from_fields` does; names may be missing.
+    """
+    for name in types.keys() & values.keys():
+        _value(types[name], values[name], _join(path, name), ignore_unknown=False)
 
 
 def _dataclass(kind: type[T], values: Any, path: str, ignore_unknown: bool) -> T:
@@ -83,7 +99,7 @@ def _value(hint: Any, value: Any, path: str, ignore_unknown: bool) -> Any:
         return value
     if is_dataclass(hint):
         return _dataclass(hint, value, path, ignore_unknown)  # type: ignore[arg-type]
-    if origin is UnionType:
+    if origin is UnionType or origin is Union:  # Union with an annotated type
         for each in args:
             try:
                 return _value(each, value, path, ignore_unknown)
@@ -138,15 +154,29 @@ def _check_finite(value: Any, path: str, depth: int) -> None:
 
 
 def _type_error(path: str, value: Any, hint: Any) -> TypeError:
-    names = {Mapping: "an object", int: "an integer", float: "a finite number", str: "a text"}
-    kind = get_args(hint)[0] if get_origin(hint) is Annotated else get_origin(hint) or hint
-    expected = names.get(kind, "an array" if kind in (list, tuple) else str(hint))
-    if kind is tuple and get_args(hint)[-1] is not Ellipsis:
-        expected = f"an array of {len(get_args(hint))}"
-    if get_origin(hint) is Annotated:
-        bounds = get_args(hint)[1]
-        expected += f" from {bounds.low} to {bounds.high}"
-    return TypeError(f"{path or 'it'} is {reprlib.repr(value)}, not {expected}")
+    return TypeError(f"{path or 'it'} is {reprlib.repr(value)}, not {_described(hint)}")
+
+
+def _described(hint: Any) -> str:
+    """Returns what a field of a type holds: "an integer from 1 to 9 or null"."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is UnionType or origin is Union:
+        return " or ".join(map(_described, args))
+    if origin is Annotated:
+        return f"{_described(args[0])} from {args[1].low} to {args[1].high}"
+    if origin is tuple and args[-1] is not Ellipsis:
+        return f"an array of {len(args)}"
+    kind = origin or hint
+    names = {
+        Mapping: "an object",
+        list: "an array",
+        tuple: "an array",
+        int: "an integer",
+        float: "a finite number",
+        str: "a text",
+        NoneType: "null",
+    }
+    return names.get(kind, str(hint))
 
 
 def _join(path: str, name: object) -> str:

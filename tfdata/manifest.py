@@ -55,13 +55,14 @@ class Person:
 class Corpus:
     """Counts of the media on disk of the people of a dataset.
 
-    `audio_seconds` is the total length of the clips.
+    `audio_seconds` is the total length of the sound of clips and video files.
     """
 
     videos: Count
     faces: Count
     clips: Count
     audio_seconds: Annotated[float, Range(0, MAX_INT64)]
+    video_files: Count = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Manifest:
       without_pairs: identity to number of planned pairs, of people whose pairs are all missing.
       corpus: counts of the media on disk.
       leakage: split to Leak, for validation and test.
-      rejects: reason to number of media files that could not be used.
+      rejects: reason to number of media files, and of moments of videos, that could not be used.
       software: package to version, of the packages that determine the bytes of records.
       preprocessing_revision: raised when the bytes of records change with equal settings.
       duplicates: numbers of files with equal content.
@@ -175,6 +176,17 @@ class Manifest:
         """The shards of all splits."""
         return tuple(shard for split in self.splits.values() for shard in split.shards)
 
+    def describe_record(self) -> dict[str, Any]:
+        """Returns the description of a record, for readers without this package."""
+        return describe_record(
+            self.image_shape,
+            self.spectrogram_shape,
+            detected_faces=self.features.get("face_detector", "none") != "none",
+            videos="frames_per_second" in self.features,
+            detected_speech=self.features.get("voice_activity", "none") != "none",
+            dimensions=self.embedding_dimensions,
+        )
+
     def to_json(self) -> str:
         """Returns the text of `dataset.json`; equal datasets have equal texts."""
         fields = asdict(self)
@@ -183,6 +195,8 @@ class Manifest:
             del fields["preprocessing_revision"]
         if self.duplicates == Duplicates():
             del fields["duplicates"]
+        if not self.corpus.video_files:
+            del fields["corpus"]["video_files"]
         if not self.encoders:
             del fields["encoders"]
         for leak in fields["leakage"].values():
@@ -191,11 +205,6 @@ class Manifest:
         head = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "record": describe_record(
-                self.image_shape,
-                self.spectrogram_shape,
-                detected_faces=self.features.get("face_detector", "none") != "none",
-                dimensions=self.embedding_dimensions,
-            ),
+            "record": self.describe_record(),
         }
         return json.dumps(head | fields, indent=1, ensure_ascii=False) + "\n"

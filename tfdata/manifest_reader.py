@@ -8,23 +8,20 @@ removed by a rebuild.
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfdata.errors import DatasetError
 from tfdata.fields import from_fields
 from tfdata.manifest import Manifest
+from tfdata.manifest_checks import check_content
 from tfdata.schema import FORMAT, FORMAT_VERSION, MANIFEST_NAME, SPLITS
 from tfdata.storage.addresses import check_address
 from tfdata.storage.base import StorageError, is_address
 from tfdata.storage.factory import storage_at
 from tfdata.storage.files import parse_json
-
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def is_manifest(content: bytes) -> bool:
@@ -72,9 +69,10 @@ def load_manifest_with_sha256(
         raise DatasetError(f"{path} cannot be read ({error}); build the dataset again.") from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise DatasetError(f"{path} is not the manifest of a FaceVoice dataset.")
-    if fields.get("format_version") != FORMAT_VERSION:
+    version = fields.get("format_version")
+    if type(version) is int and version != FORMAT_VERSION:
         raise DatasetError(
-            f"{path} has format version {fields.get('format_version')} and this software reads "
+            f"{path} has format version {version} and this software reads "
             f"version {FORMAT_VERSION}; build the dataset again, or install the version of "
             f"FaceVoice that made it."
         )
@@ -178,57 +176,5 @@ def _parse(fields: Mapping[str, Any]) -> Manifest:
     people = sorted(manifest.people.items(), key=lambda item: item[1].label)
     splits = {name: manifest.splits[name] for name in SPLITS}
     manifest = replace(manifest, people=dict(people), splits=splits)
-    _check_shards(manifest)
-    _check_people(manifest)
+    check_content(manifest, fields)
     return manifest
-
-
-def _check_shards(manifest: Manifest) -> None:
-    """Checks the shapes and the shards of a manifest; raises ValueError."""
-    if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
-        raise ValueError("a shape has no size")
-    if manifest.image_shape[2] != 3:
-        raise ValueError(f"image_shape has {manifest.image_shape[2]} channels instead of 3")
-    for shard in manifest.shards:
-        name = shard.file
-        if Path(name).name != name or name in ("", "..", MANIFEST_NAME) or "\0" in name:
-            raise ValueError(f"{name!r} is not a file name of a shard")
-        if not _SHA256.fullmatch(shard.sha256):
-            raise ValueError(f"the sha256 of {name!r} is not 64 hexadecimal digits")
-    files = [shard.file for shard in manifest.shards]
-    if len(set(files)) < len(files):
-        raise ValueError("two shards have the same name")
-    record_bytes = math.prod(manifest.image_shape) + math.prod(manifest.spectrogram_shape)
-    for shard in manifest.shards:
-        if shard.bytes < shard.records * record_bytes:
-            raise ValueError(
-                f"{shard.file!r} has {shard.bytes} bytes, too few for {shard.records} records of "
-                f"the manifest's shapes"
-            )
-
-
-def _check_people(manifest: Manifest) -> None:
-    """Checks the labels, counts and videos of a manifest; raises ValueError."""
-    labels = [person.label for person in manifest.people.values()]
-    if labels != list(range(len(labels))):
-        raise ValueError("the people's labels do not count from 0")
-    for name, split in manifest.splits.items():
-        for identity, person in manifest.people.items():
-            if name not in person.pairs:
-                raise ValueError(f"{name!r} is missing from the pairs of {identity!r}")
-            if person.pairs[name] and not split.sessions.get(identity):
-                raise ValueError(f"the {name} split has pairs but no videos of {identity!r}")
-        if unknown := split.sessions.keys() - manifest.people.keys():
-            raise ValueError(
-                f"the {name} split has videos of {min(unknown)!r}, who is not in its people"
-            )
-        of_shards = sum(shard.records for shard in split.shards)
-        of_people = sum(person.pairs[name] for person in manifest.people.values())
-        if not split.pairs == of_shards == of_people:
-            raise ValueError(
-                f"its {name} split has {split.pairs} pairs, its shards {of_shards} and its people "
-                f"{of_people}"
-            )
-    for name, leak in manifest.leakage.items():
-        if max(asdict(leak).values()) > leak.pairs:
-            raise ValueError(f"leakage.{name} counts more shared pairs than pairs")

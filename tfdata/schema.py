@@ -26,14 +26,20 @@ SPECTROGRAM = "spectrogram"  # uint8 [bands, frames], row 0 is the lowest band
 IDENTITY = "identity"  # the person; the manifest maps it to a label
 SESSION = "session"  # video of the clip, and nearly always of the face image (see `face_source`)
 KEY = "key"  # unique in the dataset
-FACE_SOURCE = "face_source"  # path below the directory of face images
-AUDIO_SOURCE = "audio_source"  # path below the directory of clips
+FACE_SOURCE = "face_source"  # path below the directory of face images, or of videos
+AUDIO_SOURCE = "audio_source"  # path below the directory of clips, or of videos
 WINDOW_START = "window_start_samples"  # int64, at the sample_rate_hz of the feature settings
 # Only in datasets with a face detector: float32, little-endian, in fractions of the width and the
 # height of the upright image.
 FACE_BOX = "face_box"  # [4]: left, top, right, bottom
 FACE_POINTS = "face_points"  # [6, 2]: x and y of each of POINT_NAMES
 FACE_SCORE = "face_score"  # []: of the detector, 0 to 1
+# Only in records whose face and clip are of a video, which both sources name: float32 [],
+# little-endian, seconds from the start of the file. It lies within the window, which counts from
+# there, too.
+FACE_TIME = "face_time_seconds"
+# Only in datasets with voice activity detection: float32, little-endian.
+SPEECH_SHARE = "speech_share"  # []: share of the window that is speech, 0 to 1
 # Only in datasets with encoders: float32, little-endian, of L2 norm 1.
 IMAGE_EMBEDDING = "image_embedding"  # [dimension]: of the face
 AUDIO_EMBEDDING = "audio_embedding"  # [dimension]: of the window
@@ -55,7 +61,7 @@ class DetectedFace:
     def features(self) -> dict[str, bytes]:
         """Returns the features of a record."""
         values = {FACE_BOX: self.box, FACE_POINTS: self.points, FACE_SCORE: self.score}
-        return {name: np.asarray(value, "<f4").tobytes() for name, value in values.items()}
+        return {name: _float_bytes(value) for name, value in values.items()}
 
     @staticmethod
     def from_record(record: Mapping[str, bytes | int]) -> DetectedFace | None:
@@ -71,6 +77,15 @@ class DetectedFace:
             for name, count in ((FACE_BOX, 4), (FACE_POINTS, 2 * len(POINT_NAMES)), (FACE_SCORE, 1))
         )
         return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
+
+
+def decode_face_time(record: Mapping[str, bytes | int]) -> float | None:
+    """Returns the time of the frame that shows the face, or None if it is of an image file.
+
+    Raises:
+      ValueError: the feature has another size.
+    """
+    return float(_floats(record, FACE_TIME, 1)[0]) if FACE_TIME in record else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +139,19 @@ def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray
     return values
 
 
+def decode_speech_share(record: Mapping[str, bytes | int]) -> float | None:
+    """Returns the SPEECH_SHARE of a record, or None if it has none.
+
+    Raises:
+      ValueError: it has another size, or is not finite.
+    """
+    return float(_floats(record, SPEECH_SHARE, 1)[0]) if SPEECH_SHARE in record else None
+
+
+def _float_bytes(value: Any) -> bytes:
+    return np.asarray(value, "<f4").tobytes()
+
+
 def encode_record(
     image: NDArray[np.uint8],
     spectrogram: NDArray[np.uint8],
@@ -135,6 +163,8 @@ def encode_record(
     audio_source: str,
     window_start_samples: int,
     face: DetectedFace | None = None,
+    face_time_seconds: float | None = None,
+    speech_share: float | None = None,
     embeddings: Embeddings | None = None,
 ) -> bytes:
     """Returns one example as a serialized `tf.train.Example`."""
@@ -149,6 +179,8 @@ def encode_record(
             AUDIO_SOURCE: audio_source.encode(),
             WINDOW_START: window_start_samples,
             **(face.features() if face else {}),
+            **({} if face_time_seconds is None else {FACE_TIME: _float_bytes(face_time_seconds)}),
+            **({} if speech_share is None else {SPEECH_SHARE: _float_bytes(speech_share)}),
             **(embeddings.features() if embeddings else {}),
         }
     )
@@ -158,6 +190,8 @@ def describe_record(
     image_shape: tuple[int, ...],
     spectrogram_shape: tuple[int, ...],
     detected_faces: bool = False,
+    videos: bool = False,
+    detected_speech: bool = False,
     dimensions: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Returns a description of a record for the manifest, for readers without this package.
@@ -165,6 +199,8 @@ def describe_record(
     Args:
       image_shape, spectrogram_shape: shapes of the arrays.
       detected_faces: whether records have FACE_BOX, FACE_POINTS and FACE_SCORE.
+      videos: whether records may have FACE_TIME.
+      detected_speech: whether records have SPEECH_SHARE.
       dimensions: 'image' and 'audio' to the length of the embeddings, of those that records have.
     """
 
@@ -204,6 +240,8 @@ def describe_record(
             **dict.fromkeys(TEXTS, text),
             WINDOW_START: {"dtype": "int64", "unit": "samples at features.sample_rate_hz"},
             **(face if detected_faces else {}),
+            **({FACE_TIME: floats(unit="seconds", records="of videos")} if videos else {}),
+            **({SPEECH_SHARE: floats(unit="share of the window")} if detected_speech else {}),
             **embeddings,
         },
     }

@@ -20,30 +20,38 @@ from tfdata.text import printable
 EXAMINED_PEOPLE = 20  # the first by identity
 
 
-def default_detector(faces_root: Place, people: Sequence[Person]) -> str:
+def default_detector(faces_root: Place | None, people: Sequence[Person]) -> str:
     """Returns the face detector for a corpus: 'none' if its images are crops of faces.
 
     They are if the first directory of a person is a level of VoxCeleb's crops, such as `1.6`. What
-    is installed does not matter. The first EXAMINED_PEOPLE people are examined.
+    is installed does not matter. The first EXAMINED_PEOPLE people with images are examined. Frames
+    of videos are no crops.
 
     Raises:
-      BuildError: some people have such a level and others do not.
+      BuildError: some people have such a level and others do not, or have videos.
     """
+    with_images = [person for person in people if person.face_folder][:EXAMINED_PEOPLE]
     cropped = {
-        person.face_folder: _has_crop_level(faces_root, person)
-        for person in people[:EXAMINED_PEOPLE]
+        person.face_folder: faces_root is not None and _has_crop_level(faces_root, person)
+        for person in with_images
     }
     if len(set(cropped.values())) > 1:
         with_level, without = (
             next(folder for folder, found in cropped.items() if found is wanted)
             for wanted in (True, False)
         )
-        raise BuildError(
-            f"--faces: {printable(with_level)} has crops of faces, in a directory such as 1.6, and "
-            f"{printable(without)} has other images; give --face_detector blazeface to search "
-            f"faces, or --face_detector none to crop the centre of each image."
-        )
+        raise _contradiction(printable(with_level), f"{printable(without)} has other images")
+    if any(cropped.values()) and any(person.video_folder for person in people):
+        raise _contradiction(printable(next(iter(cropped))), "--videos has whole pictures")
     return "none" if any(cropped.values()) else "blazeface"
+
+
+def _contradiction(cropped: str, others: str) -> BuildError:
+    return BuildError(
+        f"--faces: {cropped} has crops of faces, in a directory such as 1.6, and {others}; give "
+        f"--face_detector blazeface to search faces, or --face_detector none to crop the centre "
+        f"of each image."
+    )
 
 
 def check_detector_settings(features: FeatureSettings) -> None:

@@ -3,7 +3,8 @@
 Two layouts are supported. VoxCeleb: `faces/<name>/1.6/<video>/<frame>.jpg` and
 `wav/<id>/<video>/<number>.wav`, where `vox1_meta.csv` maps ids to names. Plain:
 `<identity>/**/<file>`, with the same identity in both trees. The subdirectories below an identity
-name the video. A file without a subdirectory is a separate video, named after its stem.
+name the video. A file without a subdirectory is a separate video, named after its stem. Files of
+`--videos` are listed in the same way.
 
 A directory such as VoxCeleb's `1.6` is no part of the video's name if it is the only such one below
 an identity and the identity's audio has none.
@@ -12,6 +13,7 @@ an identity and the identity's audio has none.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -19,14 +21,25 @@ from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import FileEntry, IgnoredEntries, Tree, UnlistedFile
 from beam_pipelines.corpus.walk import RepeatedLink
-from facevoice.features import AudioFacts, MediaError, Reason, probe_audio
-from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
+from facevoice.features import (
+    AudioFacts,
+    MediaError,
+    Reason,
+    VideoFacts,
+    probe_audio,
+    probe_video,
+)
+from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES
 from tfdata.text import nfc
 
 # A directory of VoxCeleb's face tree, such as `1.6`: the factor by which the crops were enlarged.
 _CROP_FACTOR = re.compile(r"[1-9]\.\d{1,2}")
 
-FACE, CLIP = "face", "clip"
+FACE, CLIP, VIDEO = "face", "clip", "video"
+MOMENT = "moment"  # a window of a video, and the frames within it
+# Kind of media to the flag of their tree.
+FLAGS = {FACE: "--faces", CLIP: "--audio", VIDEO: "--videos"}
+SUFFIXES = {FACE: IMAGE_SUFFIXES, CLIP: AUDIO_SUFFIXES, VIDEO: READ_VIDEO_SUFFIXES}
 
 
 @dataclass(frozen=True)
@@ -40,11 +53,21 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Video:
+    """A video file and the facts of its header; `stamp` as in MediaFile."""
+
+    path: str
+    session: str
+    stamp: str
+    facts: VideoFacts
+
+
+@dataclass(frozen=True)
 class Reject:
-    """A media file that cannot be used.
+    """A media file, or a moment of a video, that cannot be used.
 
     Attributes:
-      kind: FACE or CLIP.
+      kind: FACE, CLIP, VIDEO or MOMENT.
       path: path below the root of that tree.
       reason: a value of `features.Reason`.
       detail: one clause for users.
@@ -58,7 +81,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A file with the suffix of an image or a clip, which has not been opened.
+    """A file with the suffix of an image, a clip or a video, which has not been opened.
 
     Attributes:
       path: path below the root of its tree.
@@ -77,9 +100,9 @@ class PersonFiles:
 
     Attributes:
       person: the person.
-      faces, clips: files that can be used, as far as their names tell.
+      faces, clips, videos: files that can be used, as far as their names tell.
       rejects: files that cannot be used.
-      unlisted: number of clips that the split file does not list.
+      unlisted: number of clips and videos that the split file does not list.
       repeated_links: links to media that are listed already, which are ignored, each after the flag
         of its tree.
       ignored: files that are no media by their names.
@@ -94,16 +117,17 @@ class PersonFiles:
     repeated_links: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     crop_folder: str = ""
+    videos: tuple[MediaFile, ...] = ()
 
     def has(self, kind: str) -> bool:
         """Returns whether there is a file of this kind, including rejected ones."""
-        found = self.faces if kind == FACE else self.clips
+        found = {FACE: self.faces, CLIP: self.clips, VIDEO: self.videos}[kind]
         return bool(found) or any(reject.kind == kind for reject in self.rejects)
 
 
 @dataclass(frozen=True)
 class PersonMedia:
-    """The media of one person, in any order, with the lengths of the clips."""
+    """The media of one person, in any order, with the lengths of clips and videos."""
 
     person: Person
     faces: tuple[MediaFile, ...]
@@ -111,59 +135,75 @@ class PersonMedia:
     rejects: tuple[Reject, ...]
     unlisted: int = 0
     crop_folder: str = ""
+    videos: tuple[Video, ...] = ()
 
 
-def list_files(person: Person, face_tree: Tree, audio_tree: Tree) -> PersonFiles:
-    """Lists the files of one person without opening them."""
-    faces, clips = (
-        _list(tree, folder, kind)
-        for tree, folder, kind in (
-            (face_tree, person.face_folder, FACE),
-            (audio_tree, person.audio_folder, CLIP),
-        )
-    )
+def list_files(person: Person, trees: Mapping[str, Tree]) -> PersonFiles:
+    """Lists the files of one person without opening them.
+
+    Args:
+      person: the person.
+      trees: FACE, CLIP and VIDEO to their trees; some may be missing.
+    """
+    folders = {FACE: person.face_folder, CLIP: person.audio_folder, VIDEO: person.video_folder}
+    listings = {
+        kind: _list(trees[kind], folder, kind) if folder else _Listing([], [], [], [])
+        for kind, folder in folders.items()
+    }
     crop_folder = find_crop_folder(
-        [entry.path for entry in faces.entries], [entry.path for entry in clips.entries]
+        *([entry.path for entry in listings[kind].entries] for kind in (FACE, CLIP))
     )
-    all_clips = clips.media_files(person.audio_folder)
-    listed = all_clips
-    if person.utterances is not None:
-        listed = tuple(clip for clip in all_clips if person.split_of(clip.path))
+    clips, videos = (listings[kind].media_files(folders[kind]) for kind in (CLIP, VIDEO))
+    listed_clips, listed_videos = (_listed(files, person) for files in (clips, videos))
     return PersonFiles(
         person,
-        faces.media_files(person.face_folder, crop_folder),
-        listed,
-        (*faces.rejects, *clips.rejects),
-        unlisted=len(all_clips) - len(listed),
-        repeated_links=(
-            *(f"--faces {link}" for link in faces.links),
-            *(f"--audio {link}" for link in clips.links),
+        listings[FACE].media_files(person.face_folder, crop_folder),
+        listed_clips,
+        tuple(reject for listing in listings.values() for reject in listing.rejects),
+        unlisted=len(clips) - len(listed_clips) + len(videos) - len(listed_videos),
+        repeated_links=tuple(
+            f"{FLAGS[kind]} {link}" for kind, listing in listings.items() for link in listing.links
         ),
-        ignored=(*faces.ignored, *clips.ignored),
+        ignored=tuple(each for listing in listings.values() for each in listing.ignored),
         crop_folder=crop_folder,
+        videos=listed_videos,
     )
 
 
-def ignored_at_roots(face_tree: Tree, audio_tree: Tree) -> tuple[Ignored, ...]:
-    """Returns the files of both trees that are in no person's directory."""
+def _listed(files: tuple[MediaFile, ...], person: Person) -> tuple[MediaFile, ...]:
+    """Returns the files that the split file lists, or all without one."""
+    if person.utterances is None:
+        return files
+    return tuple(file for file in files if person.split_of(file.path))
+
+
+def ignored_at_roots(trees: Mapping[str, Tree]) -> tuple[Ignored, ...]:
+    """Returns the files of all trees that are in no person's directory."""
     return tuple(
         Ignored(kind, reason, files)
-        for kind, tree in ((FACE, face_tree), (CLIP, audio_tree))
+        for kind, tree in trees.items()
         for reason, files in sorted(tree.ignored().items())
         if files
     )
 
 
-def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
-    """Reads the headers of one person's clips."""
-    clips, rejects = [], []
+def probe_media(files: PersonFiles, trees: Mapping[str, Tree]) -> PersonMedia:
+    """Reads the headers of one person's clips and videos."""
+    clips, videos, rejects = [], [], []
     for file in files.clips:
         try:
-            facts = probe_audio(audio_tree.source(file.path))
+            facts = probe_audio(trees[CLIP].source(file.path))
         except MediaError as error:
             rejects.append(Reject(CLIP, file.path, error.reason.value, error.detail))
         else:
             clips.append(Clip(file.path, file.session, file.stamp, facts))
+    for file in files.videos:
+        try:
+            times = probe_video(trees[VIDEO].source(file.path))
+        except MediaError as error:
+            rejects.append(Reject(VIDEO, file.path, error.reason.value, error.detail))
+        else:
+            videos.append(Video(file.path, file.session, file.stamp, times))
     return PersonMedia(
         files.person,
         files.faces,
@@ -171,6 +211,7 @@ def probe_clips(files: PersonFiles, audio_tree: Tree) -> PersonMedia:
         (*files.rejects, *rejects),
         files.unlisted,
         files.crop_folder,
+        tuple(videos),
     )
 
 
@@ -220,7 +261,7 @@ class _Listing:
 
 def _list(tree: Tree, folder: str, kind: str) -> _Listing:
     listing = _Listing([], [], [], [])
-    for found in tree.files(folder, IMAGE_SUFFIXES if kind == FACE else AUDIO_SUFFIXES):
+    for found in tree.files(folder, SUFFIXES[kind]):
         if isinstance(found, FileEntry):
             listing.entries.append(found)
         elif isinstance(found, RepeatedLink):
@@ -238,16 +279,19 @@ def assume_all_valid(media: PersonMedia, sample_rate_hz: int, clip_samples: int)
 
     Args:
       media: the media of one person.
-      sample_rate_hz, clip_samples: assumed sample rate and length of rejected clips.
+      sample_rate_hz, clip_samples: assumed sample rate and length of rejected clips and videos.
     """
-    person, faces, clips = media.person, list(media.faces), list(media.clips)
+    faces, clips, videos = list(media.faces), list(media.clips), list(media.videos)
     facts = AudioFacts(sample_rate_hz, clip_samples)
+    seconds = clip_samples / sample_rate_hz
     for reject in media.rejects:
-        folder = person.face_folder if reject.kind == FACE else person.audio_folder
-        crop_folder = media.crop_folder if reject.kind == FACE else ""
-        session = session_of(reject.path.removeprefix(f"{folder}/"), crop_folder)
+        path, crop_folder = reject.path, media.crop_folder if reject.kind == FACE else ""
+        session = session_of(path.partition("/")[2] or path, crop_folder)
         if reject.kind == FACE:
-            faces.append(MediaFile(reject.path, session, ""))
+            faces.append(MediaFile(path, session, ""))
+        elif reject.kind == CLIP:
+            clips.append(Clip(path, session, "", facts))
         else:
-            clips.append(Clip(reject.path, session, "", facts))
-    return replace(media, faces=tuple(faces), clips=tuple(clips), rejects=())
+            times = VideoFacts(sample_rate_hz, 0.0, seconds, 0.0, seconds)
+            videos.append(Video(path, session, "", times))
+    return replace(media, faces=tuple(faces), clips=tuple(clips), videos=tuple(videos), rejects=())

@@ -1,9 +1,9 @@
-"""Finds the people of a corpus by the directories of both trees and a metadata file."""
+"""Finds the people of a corpus by the directories of its trees and a metadata file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from beam_pipelines.corpus.meta_file import MetaRow, read_meta
@@ -22,10 +22,12 @@ class Person:
 
     Attributes:
       identity: name in the dataset.
-      face_folder, audio_folder: directories, relative to the two roots.
+      face_folder, audio_folder: directories, relative to the two roots; "" for a person who has
+        videos only.
       meta: other columns of the metadata file.
-      utterances: split of each clip that a split file lists, by its path below `audio_folder`
-        in NFC, without suffix; None without a split file.
+      utterances: split of each clip and video that a split file lists, by its path below the
+        directory in NFC, without suffix; None without a split file.
+      video_folder: directory below the root of the videos, or "".
     """
 
     identity: str
@@ -33,11 +35,17 @@ class Person:
     audio_folder: str
     meta: Mapping[str, str] = field(default_factory=dict)
     utterances: Mapping[str, str] | None = None
+    video_folder: str = ""
 
-    def split_of(self, clip_path: str) -> str | None:
-        """Returns the split of a clip in the split file, by its path below the audio root."""
-        path = PurePosixPath(clip_path).relative_to(self.audio_folder)
-        return (self.utterances or {}).get(nfc(path.with_suffix("").as_posix()))
+    @property
+    def sound_folders(self) -> set[str]:
+        """The names of the directories of clips and videos, in NFC."""
+        return {nfc(folder) for folder in (self.audio_folder, self.video_folder) if folder}
+
+    def split_of(self, path: str) -> str | None:
+        """Returns the split of a clip or video in the split file, by its path below the root."""
+        below = PurePosixPath(*PurePosixPath(path).parts[1:])
+        return (self.utterances or {}).get(nfc(below.with_suffix("").as_posix()))
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class FoundPeople:
     """The people of a corpus, and how many are left out.
 
     Attributes:
-      people: people with a directory in both trees, by identity.
+      people: people with a directory in both trees, or one of videos, by identity.
       faces_without_audio, audio_without_faces: directories without a counterpart.
       not_in_split_file: number of people that a split file leaves out.
       linked: symbolic links to directories of other people, which are left out: "annie -> ann",
@@ -73,62 +81,104 @@ class _Folders:
       not_utf8: names that are not UTF-8, each after the flag of the root.
     """
 
-    by_name: dict[str, str]
-    not_utf8: tuple[str, ...]
+    by_name: dict[str, str] = field(default_factory=dict)
+    not_utf8: tuple[str, ...] = ()
+
+    def find(self, name: str) -> str:
+        """Returns the name on disk, where a trailing dot may be missing on one side, or ""."""
+        spellings = (name, name.rstrip("."), f"{name}.")
+        return next((self.by_name[n] for n in spellings if n in self.by_name), "")
 
 
 def find_people(
-    faces_root: Place, audio_root: Place, meta: Path | None, exclude: tuple[str, ...] = ()
+    faces_root: Place | None,
+    audio_root: Place | None,
+    meta: Path | None,
+    exclude: tuple[str, ...] = (),
+    videos_root: Place | None = None,
 ) -> FoundPeople:
-    """Finds the people who have a directory in both trees.
+    """Finds the people who have a directory of faces and one of audio, or one of videos.
 
     Names are compared in Unicode's composed form (NFC), and a trailing dot may be missing on one
     side: some archive tools change the one and strip the other.
 
     Args:
-      faces_root, audio_root: roots of the two trees.
+      faces_root, audio_root: roots of the two trees; both None with videos only.
       meta: metadata file that maps audio directories to face directories; None matches equal names.
+        A directory of videos may have either name.
       exclude: identities or names of audio directories to leave out.
+      videos_root: root of the videos; None without videos.
 
     Raises:
       BuildError: a directory or the metadata file is missing or cannot be read, no person is in
         both trees, they are swapped, two directories of a tree have one name, or an excluded name
         is not in the corpus.
     """
-    faces, audio = _list_folders(faces_root, "--faces"), _list_folders(audio_root, "--audio")
-    face_tree, audio_tree = tree_at(faces_root), tree_at(audio_root)
-    if are_swapped(face_tree, audio_tree):
+    roots = {"--faces": faces_root, "--audio": audio_root, "--videos": videos_root}
+    given = {flag: root for flag, root in roots.items() if root is not None}
+    found = {flag: _list_folders(root, flag) for flag, root in given.items()}
+    faces, audio, videos = (found.get(flag, _Folders()) for flag in roots)
+    trees = {flag: tree_at(root) for flag, root in given.items()}
+    if faces_root is not None and are_swapped(trees["--faces"], trees["--audio"]):
         raise BuildError(
             f"--faces {faces_root} has clips and --audio {audio_root} has images; swap the two "
             f"flags."
         )
-    face_folders, audio_folders = faces.by_name, audio.by_name
-    rows = [MetaRow(n, n, {}) for n in audio_folders] if meta is None else read_meta(meta)
+    rows = [MetaRow(n, n, {}) for n in audio.by_name] if meta is None else read_meta(meta)
     people = []
     for row in rows:
-        name = row.identity
-        spellings = (name, name.rstrip("."), f"{name}.")
-        face_folder = next((face_folders[n] for n in spellings if n in face_folders), None)
-        if face_folder and row.audio_id in audio_folders:
-            people.append(Person(name, face_folder, audio_folders[row.audio_id], row.facts))
-    if not people:
-        raise _no_common_person(faces_root, audio_root, meta, rows, face_folders, audio_folders)
+        face_folder = faces.find(row.identity)
+        if face_folder and row.audio_id in audio.by_name:
+            people.append(Person(row.identity, face_folder, audio.by_name[row.audio_id], row.facts))
+    if not people and faces_root is not None and audio_root is not None:
+        raise _no_common_person(faces_root, audio_root, meta, rows, faces.by_name, audio.by_name)
+    people = _with_videos(people, rows, videos)
     _check_excluded(people, exclude)
-    groups = _group_by_real_folders(people, face_tree, audio_tree)
+    groups = _group_by_real_folders(people, trees)
     kept = [group for group in groups if not any(_names(person) & set(exclude) for person in group)]
     if not kept:
         raise BuildError("--exclude leaves nobody; remove a name from it.")
     used = [group[0] if group in kept else person for group in groups for person in group]
-    face_links, faces_only = _unused(face_folders, {p.face_folder for p in used}, face_tree)
-    audio_links, audio_only = _unused(audio_folders, {p.audio_folder for p in used}, audio_tree)
+    links: dict[str, set[str]] = {}
+    unused: dict[str, tuple[str, ...]] = {}
+    for flag, tree in trees.items():
+        in_use = {_folders_of(person)[flag] for person in used if flag in _folders_of(person)}
+        links[flag], unused[flag] = _unused(found[flag].by_name, in_use, tree)
     return FoundPeople(
         sorted((group[0] for group in kept), key=lambda person: person.identity),
-        faces_without_audio=faces_only,
-        audio_without_faces=audio_only,
-        linked=_linked(face_links, audio_links),
-        not_utf8=faces.not_utf8 + audio.not_utf8,
+        faces_without_audio=unused.get("--faces", ()),
+        audio_without_faces=unused.get("--audio", ()),
+        linked=_linked(links),
+        not_utf8=tuple(name for folders in found.values() for name in folders.not_utf8),
         identity_of={row.audio_id: row.identity for row in rows} if meta else {},
     )
+
+
+def _with_videos(
+    people: Sequence[Person], rows: Iterable[MetaRow], videos: _Folders
+) -> list[Person]:
+    """Adds the directories of videos to people of equal names, and people who have videos only."""
+    left = dict(videos.by_name)
+    merged = []
+    for person in people:
+        folder = videos.find(person.identity) or videos.find(nfc(person.audio_folder))
+        left.pop(nfc(folder), None)
+        merged.append(replace(person, video_folder=folder))
+    row_of = {name: row for row in rows for name in (row.audio_id, row.identity)}
+    for name, folder in left.items():
+        row = row_of.get(name, MetaRow(name, name, {}))
+        merged.append(Person(row.identity, "", "", row.facts, video_folder=folder))
+    return merged
+
+
+def _folders_of(person: Person) -> dict[str, str]:
+    """Returns flag to directory of a person."""
+    folders = zip(
+        ("--faces", "--audio", "--videos"),
+        (person.face_folder, person.audio_folder, person.video_folder),
+        strict=True,
+    )
+    return {flag: folder for flag, folder in folders if folder}
 
 
 def _no_common_person(
@@ -176,43 +226,40 @@ def _check_excluded(people: Sequence[Person], exclude: Iterable[str]) -> None:
     )
 
 
-def _group_by_real_folders(
-    people: list[Person], face_tree: Tree, audio_tree: Tree
-) -> list[list[Person]]:
-    """Groups people who have the same directory of faces or audio, through symbolic links.
+def _group_by_real_folders(people: list[Person], trees: Mapping[str, Tree]) -> list[list[Person]]:
+    """Groups people who have the same directory in one of the trees, through symbolic links.
 
     A person whose directories are no links comes first, then those of lower identity.
     """
 
     def links(person: Person) -> int:
-        face, audio = real[person.identity]
-        return (PurePosixPath(face).name != person.face_folder) + (
-            PurePosixPath(audio).name != person.audio_folder
-        )
+        folders = _folders_of(person)
+        return sum(PurePosixPath(path).name != folders[flag] for flag, path in real_of(person))
+
+    def real_of(person: Person) -> list[tuple[str, str]]:
+        return real[person.identity]
 
     real = {
-        person.identity: (
-            face_tree.real_path(person.face_folder),
-            audio_tree.real_path(person.audio_folder),
-        )
+        person.identity: [
+            (flag, trees[flag].real_path(folder)) for flag, folder in _folders_of(person).items()
+        ]
         for person in people
     }
     group_of: dict[tuple[str, str], list[Person]] = {}
     groups: list[list[Person]] = []
     for person in sorted(people, key=lambda person: (links(person), person.identity)):
-        face, audio = ("face", real[person.identity][0]), ("audio", real[person.identity][1])
-        group = group_of.get(face) or group_of.get(audio)
+        group = next((group_of[path] for path in real_of(person) if path in group_of), None)
         if group is None:
             group = []
             groups.append(group)
         group.append(person)
-        group_of[face] = group_of[audio] = group
+        group_of |= dict.fromkeys(real_of(person), group)
     return groups
 
 
 def _names(person: Person) -> set[str]:
-    """Returns the names that --exclude accepts: identity and audio directory."""
-    return {person.identity, nfc(person.audio_folder)}
+    """Returns the names that --exclude accepts: identity, directories of audio and videos."""
+    return {person.identity} | person.sound_folders
 
 
 def _list_folders(root: Place, flag: str) -> _Folders:
@@ -250,11 +297,11 @@ def _unused(
     return set(links), tuple(sorted(unused.keys() - linked))
 
 
-def _linked(faces: set[str], audio: set[str]) -> tuple[str, ...]:
-    """Returns the links of both trees, those of one tree after its flag."""
-    one_tree = [f"--faces {link}" for link in faces - audio]
-    one_tree += [f"--audio {link}" for link in audio - faces]
-    return (*sorted(faces & audio), *sorted(one_tree))
+def _linked(links: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Returns the links of the trees; those that are not in all trees after the tree's flag."""
+    everywhere = set.intersection(*links.values()) if len(links) > 1 else set()
+    others = (f"{flag} {link}" for flag, found in links.items() for link in found - everywhere)
+    return (*sorted(everywhere), *sorted(others))
 
 
 def _is_utf8(name: str) -> bool:

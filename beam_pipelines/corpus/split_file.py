@@ -15,7 +15,7 @@ from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.tables import MAX_SHOWN, read_lines
 from beam_pipelines.errors import BuildError
 from tfdata.schema import SPLITS
-from tfdata.text import nearest, nfc, spelling
+from tfdata.text import nearest, spelling
 
 
 def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
@@ -26,12 +26,13 @@ def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
         one of them in another spelling.
     """
     listed = read_split_file(path)
-    people_of = {nfc(person.audio_folder): person for person in people}
-    found = [
-        replace(person, utterances=listed[name])
-        for name, person in people_of.items()
-        if name in listed
-    ]
+    everyone = list(people)
+    people_of = {name: person for person in everyone for name in person.sound_folders}
+    found = []
+    for person in everyone:
+        if names := sorted(person.sound_folders & listed.keys()):
+            utterances = {path: split for name in names for path, split in listed[name].items()}
+            found.append(replace(person, utterances=utterances))
     unknown = {spelling(name): name for name in sorted(listed.keys() - people_of.keys())}
     for name in sorted(people_of.keys() - listed.keys()):
         if (misspelt := unknown.get(spelling(name))) is not None:

@@ -96,16 +96,19 @@ def round_robin(
     return [item for _, item in sorted(ranked, key=lambda entry: entry[0])]
 
 
-def distribute_spares(spares: Sequence[M], used: Sequence[M]) -> list[tuple[M, ...]]:
+def distribute_spares(
+    spares: Sequence[M], used: Sequence[M], same_file: bool = False
+) -> list[tuple[M, ...]]:
     """Distributes media that no pair uses among those that pairs use, each to one only.
 
     Each gets one spare of the same video and then one of another video, for the case that a whole
-    video is broken. The rest is distributed within videos, then to any. A spare is never of the
-    same file, which would be broken as well.
+    video is broken. The rest is distributed within videos, then to any.
 
     Args:
       spares: media that no pair uses.
       used: media that pairs use.
+      same_file: whether a spare may be of the same file; otherwise, it never is, because that would
+        be broken as well.
 
     Returns:
       up to MAX_SPARES spares for each of `used`, those of the same video first.
@@ -135,16 +138,16 @@ def distribute_spares(spares: Sequence[M], used: Sequence[M]) -> list[tuple[M, .
                 rest.append(spare)
         return rest
 
-    def is_other_file(spare: M, medium: M) -> bool:
-        return spare.path != medium.path
+    def is_possible(spare: M, medium: M) -> bool:
+        return same_file or spare.path != medium.path
 
     def is_other_video(spare: M, medium: M) -> bool:
         return spare.session != medium.session
 
-    left = distribute(spares, 1, is_other_file, by_video=True)
+    left = distribute(spares, 1, is_possible, by_video=True)
     left = distribute(left, 2, is_other_video, by_video=False)
-    left = distribute(left, MAX_SPARES, is_other_file, by_video=True)
-    distribute(left, MAX_SPARES, is_other_file, by_video=False)
+    left = distribute(left, MAX_SPARES, is_possible, by_video=True)
+    distribute(left, MAX_SPARES, is_possible, by_video=False)
     return [
         tuple(sorted(chosen, key=lambda spare: is_other_video(spare, medium)))
         for chosen, medium in zip(spares_of, used, strict=True)

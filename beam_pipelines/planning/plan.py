@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from beam_pipelines.corpus.listing import MediaFile, PersonMedia, assume_all_valid
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.planning.hashing import rank
+from beam_pipelines.planning.moments import FaceSource, add_moments, cut_moments
 from beam_pipelines.planning.pairing import (
     MAX_SPARES,
     distribute_spares,
@@ -27,13 +28,16 @@ MAX_ATTEMPTS = 32  # orders of a person's videos, to find splits that meet the q
 
 @dataclass(frozen=True)
 class Pair:
-    """A planned example: a face and a window of one person, and their spares."""
+    """A planned example: a face and a window of one person, and their spares.
+
+    With a moment of a video, face and window are the same moment, and so are their spares.
+    """
 
     identity: str
     split: str
-    face: MediaFile
+    face: FaceSource
     window: Window
-    spare_faces: tuple[MediaFile, ...] = ()
+    spare_faces: tuple[FaceSource, ...] = ()
     spare_windows: tuple[Window, ...] = ()
 
     @property
@@ -42,8 +46,17 @@ class Pair:
         return self.window.session
 
     @property
+    def is_moment(self) -> bool:
+        return self.window.is_moment
+
+    @property
     def key(self) -> str:
-        return f"{self.face.path}|{self.window.path}@{self.window.start_samples}"
+        return self.record_key()
+
+    def record_key(self, frame_seconds: float | None = None) -> str:
+        """Returns the key of the record, with the time of the frame that shows the face."""
+        face = self.face.path if frame_seconds is None else f"{self.face.path}@{frame_seconds:.3f}"
+        return f"{face}|{self.window.path}@{self.window.start_samples}"
 
 
 def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[Pair]:
@@ -53,22 +66,30 @@ def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[
     evenly over the videos; the second window of a clip comes after the first windows of all clips.
     """
     identity, seed = media.person.identity, settings.seed
-    faces = sorted(media.faces, key=lambda face: rank(seed, "face", face.path))
+    images = sorted(media.faces, key=lambda face: rank(seed, "face", face.path))
     max_per_clip = settings.pairs_per_person * (1 + MAX_SPARES)
-    windows = cut_windows(media.clips, grid, seed, max_per_clip)
+    moments = cut_moments(media.videos, grid, seed, max_per_clip)
+    faces: list[FaceSource] = [*images, *moments]
+    windows = [*cut_windows(media.clips, grid, seed, max_per_clip), *moments]
     videos = {*group_by_session(faces), *group_by_session(windows)}
     sessions = _ranked(videos, seed, "video", identity)
 
     def pair_up(
-        faces: Sequence[MediaFile], windows: Sequence[Window]
-    ) -> list[tuple[MediaFile, Window]]:
-        if settings.pairing == "session":
-            return pair_within_videos(faces, windows, sessions)
-        return pair_by_identity(faces, windows, sessions, seed)
+        faces: Sequence[FaceSource], windows: Sequence[Window]
+    ) -> list[tuple[FaceSource, Window]]:
+        images = [face for face in faces if isinstance(face, MediaFile)]
+        of_clips = [window for window in windows if not window.is_moment]
+        pairs = (
+            pair_by_identity(images, of_clips, sessions, seed)
+            if settings.pairing == "identity"
+            else pair_within_videos(images, of_clips, sessions)
+        )
+        moments = [window for window in windows if window.is_moment]
+        return add_moments(moments, pairs, sessions) if moments else [*pairs]
 
     if settings.split_by == "pair":
         matched = pair_up(faces, windows)[: settings.pairs_per_person]
-        matched.sort(key=lambda pair: rank(seed, "pair", pair[0].path))
+        matched.sort(key=lambda pair: rank(seed, "pair", *_name(pair[0])))
         quotas = pair_quotas(len(matched), settings.split_fractions)
         splits = [split for split in SPLITS for _ in range(quotas[split])]
         pairs = [Pair(identity, s, *pair) for s, pair in zip(splits, matched, strict=True)]
@@ -90,21 +111,41 @@ def plan_person(media: PersonMedia, settings: PlanSettings, grid: Grid) -> list[
 
 
 def assign_spares(
-    pairs: Sequence[Pair], faces: Iterable[MediaFile], windows: Iterable[Window]
+    pairs: Sequence[Pair], faces: Iterable[FaceSource], windows: Iterable[Window]
 ) -> list[Pair]:
-    """Returns the pairs with the remaining media as spares (see `distribute_spares`)."""
-    used_faces = {pair.face.path for pair in pairs}
-    used_windows = {(pair.window.path, pair.window.start_samples) for pair in pairs}
+    """Returns the pairs with the remaining media as spares (see `distribute_spares`).
+
+    Those of a moment are other moments, whose files may be the same: in most, only a face is
+    missing.
+    """
+    of_moments = [pair for pair in pairs if pair.is_moment]
+    of_files = [pair for pair in pairs if not pair.is_moment]
+    used_faces = {pair.face.path for pair in of_files}
+    used_windows = {(pair.is_moment, *_name(pair.window)) for pair in pairs}
+    unused = [w for w in windows if (w.is_moment, *_name(w)) not in used_windows]
     spare_faces = distribute_spares(
-        [face for face in faces if face.path not in used_faces], [pair.face for pair in pairs]
+        [face for face in faces if isinstance(face, MediaFile) and face.path not in used_faces],
+        [pair.face for pair in of_files if isinstance(pair.face, MediaFile)],
     )
     spare_windows = distribute_spares(
-        [w for w in windows if (w.path, w.start_samples) not in used_windows],
-        [pair.window for pair in pairs],
+        [window for window in unused if not window.is_moment], [pair.window for pair in of_files]
+    )
+    spare_moments = distribute_spares(
+        [window for window in unused if window.is_moment],
+        [pair.window for pair in of_moments],
+        same_file=True,
     )
     return [
-        replace(pair, spare_faces=pair_faces, spare_windows=pair_windows)
-        for pair, pair_faces, pair_windows in zip(pairs, spare_faces, spare_windows, strict=True)
+        *(
+            replace(pair, spare_faces=pair_faces, spare_windows=pair_windows)
+            for pair, pair_faces, pair_windows in zip(
+                of_files, spare_faces, spare_windows, strict=True
+            )
+        ),
+        *(
+            replace(pair, spare_faces=spares, spare_windows=spares)
+            for pair, spares in zip(of_moments, spare_moments, strict=True)
+        ),
     ]
 
 
@@ -151,7 +192,7 @@ def shard_order(pairs: Iterable[Pair], seed: int) -> list[Pair]:
 
 def _split_by_video(
     windows: Sequence[Window],
-    faces: Sequence[MediaFile],
+    faces: Sequence[FaceSource],
     identity: str,
     settings: PlanSettings,
 ) -> tuple[dict[str, str], dict[str, int]]:
@@ -175,13 +216,13 @@ def _split_by_video(
             split_of, least_missing = candidate, missing
         if not missing:
             break
-    media: list[MediaFile | Window] = [*faces, *windows]
+    media: list[FaceSource] = [*faces, *windows]
     return {medium.path: split_of[medium.session] for medium in media}, quotas
 
 
 def _split_by_file(
     windows: Sequence[Window],
-    faces: Sequence[MediaFile],
+    faces: Sequence[FaceSource],
     person: Person,
     settings: PlanSettings,
 ) -> tuple[dict[str, str], dict[str, int]]:
@@ -200,7 +241,8 @@ def _split_by_file(
         clip_splits = [split_of[window.path] for window in windows_of[session]]
         clip_splits = clip_splits or [max(SPLITS, key=lambda split: lacking[split])]
         for i, face in enumerate(session_faces):
-            split_of[face.path] = clip_splits[i % len(clip_splits)]
+            if isinstance(face, MediaFile):  # the file of a moment is listed
+                split_of[face.path] = clip_splits[i % len(clip_splits)]
             lacking[split_of[face.path]] -= 1
     return split_of, pair_quotas(count, shares)
 
@@ -218,6 +260,13 @@ def _fill_quotas(
     for pair in [*train, *round_robin(others)][:missing]:
         chosen[pair.split].append(pair)
     return chosen
+
+
+def _name(medium: FaceSource) -> tuple[str, ...]:
+    """Returns what tells a medium from others of its kind: path and, of windows, start."""
+    if isinstance(medium, MediaFile):
+        return (medium.path,)
+    return medium.path, str(medium.start_samples)
 
 
 def _ranked(sessions: Iterable[str], seed: int, *key: str) -> list[str]:

@@ -29,6 +29,7 @@ class PlannedPerson:
       pairs: planned pairs.
       lost: pairs that are not possible because names or headers are broken.
       examined: clips whose headers were read, and clips that could not be listed.
+      video_files: videos that are usable, as far as names and headers tell.
     """
 
     videos: int
@@ -38,6 +39,7 @@ class PlannedPerson:
     pairs: int
     lost: int
     examined: int
+    video_files: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class PlanSummary:
       dropped_across_people: those of them whose content is that of another person's file.
       only_copies: identities whose images or clips are all dropped.
       ignored: files that are no media by their names.
+      without_videos: identities of a directory of videos that has none.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class PlanSummary:
     dropped_across_people: int = 0
     only_copies: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
+    without_videos: tuple[str, ...] = ()
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -86,6 +90,7 @@ class PlanSummary:
             self.dropped_across_people + other.dropped_across_people,
             self.only_copies + other.only_copies,
             merge_ignored(self.ignored + other.ignored),
+            self.without_videos + other.without_videos,
         )
 
     def to_json(self) -> str:
@@ -109,4 +114,5 @@ class PlanSummary:
             dropped_across_people=fields["dropped_across_people"],
             only_copies=tuple(fields["only_copies"]),
             ignored=tuple(Ignored(**each) for each in fields["ignored"]),
+            without_videos=tuple(fields["without_videos"]),
         )

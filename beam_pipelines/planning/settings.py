@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from facevoice.features.settings import setting
+from facevoice.features.settings import check_choice, check_number, check_whole, setting
+from tfdata.fields import MAX_INT64
 from tfdata.schema import SPLITS
 from tfdata.text import nfc
+
+MAX_SHARDS = 99_999  # of a split; names of shards have five digits
 
 
 def _fractions(text: str) -> tuple[float, ...]:
@@ -41,7 +44,9 @@ class PlanSettings:
     pairing: str = setting(
         "session",
         "'session' pairs faces and windows of the same video, and the rest across videos; "
-        "'identity' pairs those of the same person from any videos",
+        "'identity' pairs those of the same person from any videos; 'moment' pairs frames and "
+        "sound of video files at the same time, and images and clips as 'session' does",
+        shown="session; moment with --videos",
     )
     window_overlap: float = setting(
         0.0, "overlap of consecutive windows, as a fraction of a window, 0 to below 1"
@@ -65,30 +70,28 @@ class PlanSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("pairs_per_person", "num_shards"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` is {getattr(self, name)}; use 1 or more.")
-        if self.persons is not None and self.persons < 1:
-            raise ValueError(f"`persons` is {self.persons}; use 1 or more.")
-        if self.num_shards > 99_999:
-            raise ValueError(f"`num_shards` is {self.num_shards}; use 99999 or fewer.")
-        if self.pairing not in ("session", "identity"):
-            raise ValueError(f"`pairing` is {self.pairing!r}; use 'session' or 'identity'.")
-        if not 0 <= self.window_overlap < 1:
-            raise ValueError(
-                f"`window_overlap` is {self.window_overlap:g}; use 0 or more, and less than 1."
-            )
-        if self.split_by not in ("session", "pair", "file"):
-            raise ValueError(f"`split_by` is {self.split_by!r}; use 'session', 'pair' or 'file'.")
-        if self.duplicates not in ("report", "refuse", "drop"):
-            raise ValueError(
-                f"`duplicates` is {self.duplicates!r}; use 'report', 'refuse' or 'drop'."
-            )
+        check_whole("seed", self.seed, -MAX_INT64)
+        check_whole("pairs_per_person", self.pairs_per_person, 1)
+        check_whole("num_shards", self.num_shards, 1, MAX_SHARDS)
+        if self.persons is not None:
+            check_whole("persons", self.persons, 1)
+        if not isinstance(self.exclude, tuple) or not all(isinstance(n, str) for n in self.exclude):
+            raise ValueError(f"`exclude` is {self.exclude!r}; give a tuple of names.")
+        check_choice("pairing", self.pairing, ("session", "identity", "moment"))
+        check_number("window_overlap", self.window_overlap, 0.0, 1.0)
+        if self.window_overlap == 1:
+            raise ValueError("`window_overlap` is 1; use 0 or more, and less than 1.")
+        check_choice("split_by", self.split_by, ("session", "pair", "file"))
+        check_choice("duplicates", self.duplicates, ("report", "refuse", "drop"))
         fractions = self.split_fractions
-        if len(fractions) != len(SPLITS) or not all(0 <= part <= 100 for part in fractions):
+        if not isinstance(fractions, tuple):
+            raise ValueError(f"`split_fractions` is {fractions!r}; give a tuple.")
+        for part in fractions:
+            check_number("split_fractions", part, 0, 100)
+        if len(fractions) != len(SPLITS):
             raise ValueError(
-                f"`split_fractions` is {_percent(fractions)}; give three percentages, for "
-                f"train, validation and test, such as 80,10,10."
+                f"`split_fractions` is {_percent(fractions)}; give three percentages, for train, "
+                f"validation and test, such as 80,10,10."
             )
         if abs(sum(fractions) - 100) > 1e-6:
             raise ValueError(

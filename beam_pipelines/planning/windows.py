@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beam_pipelines.corpus.listing import Clip
+from beam_pipelines.corpus.listing import Clip, Video
 from beam_pipelines.planning.hashing import rank
 
 
@@ -25,9 +25,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of a clip; `start_samples` counts samples after resampling."""
+    """A window of a clip; `start_samples` counts samples after resampling.
 
-    clip: Clip
+    That of a video is a moment: it has frames, too. It counts from the start of the file.
+    """
+
+    clip: Clip | Video
     start_samples: int
 
     @property
@@ -37,6 +40,14 @@ class Window:
     @property
     def session(self) -> str:
         return self.clip.session
+
+    @property
+    def stamp(self) -> str:
+        return self.clip.stamp
+
+    @property
+    def is_moment(self) -> bool:
+        return isinstance(self.clip, Video)
 
 
 def cut_windows(clips: Sequence[Clip], grid: Grid, seed: int, max_per_clip: int) -> list[Window]:

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import apache_beam as beam
 
+from beam_pipelines.corpus.listing import FLAGS
 from beam_pipelines.errors import BuildError
 from beam_pipelines.runners.execution import create_pipeline, run_pipeline
 from beam_pipelines.shards.fingerprints import Job, check_software
@@ -37,9 +38,9 @@ def check_worker(job: Job) -> None:
       BuildError: the worker would write other bytes, or does not see a directory.
     """
     check_software(job)
-    for flag, root in (("--faces", job.faces_root), ("--audio", job.audio_root)):
+    for kind, root in job.roots.items():
         if isinstance(root, Path) and not root.is_dir():
-            raise _not_visible(flag, root)
+            raise _not_visible(FLAGS[kind], root)
     if isinstance(job.output, Path) and not (job.output / LOCK_NAME).exists():
         raise _not_visible("--output", job.output)
 

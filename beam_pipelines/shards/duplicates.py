@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipelines.corpus.listing import CLIP, FACE
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.shards.shard_results import ShardResult, read_result
@@ -73,9 +72,8 @@ class MediaIndex:
         for identity, media in (result.media or {}).items():
             self.blocks.append((len(self.files), shard, identity))
             person = self.identities.setdefault(identity, len(self.identities))
-            for face, clip in zip(media.faces, media.clips, strict=True):
-                self.files.append(rank(0, FACE, identity, face))
-                self.files.append(rank(0, CLIP, identity, clip))
+            for kind, path in media.uses():
+                self.files.append(rank(0, kind, identity, path))
             uses = 2 * len(media.faces)
             self.digests += bytes.fromhex(media.digests)
             self.splits.extend([SPLITS.index(result.split)] * uses)

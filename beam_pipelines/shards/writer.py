@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beam_pipelines.corpus.content import content_digest
-from beam_pipelines.corpus.listing import CLIP, FACE, MediaFile, Reject
-from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO, Reject
 from beam_pipelines.errors import BuildError
+from beam_pipelines.planning.moments import FaceSource
 from beam_pipelines.planning.pairing import MediaReference
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
+from beam_pipelines.shards.decoding import EncodedFace, EncodedWindow, MediaDecoder
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest, spares_digest
 from beam_pipelines.shards.shard_results import (
     Replacement,
@@ -35,17 +36,8 @@ from beam_pipelines.shards.shard_results import (
 )
 from beam_pipelines.shards.stores import Store, store_at
 from beam_pipelines.shards.used_media import used_media
-from facevoice.encoders.media import embed_face, embed_window
 from facevoice.encoders.registry import EncoderError, encoder_info
-from facevoice.features import (
-    FaceImage,
-    FeatureSettings,
-    MediaError,
-    Reason,
-    extract_face,
-    read_window,
-    spectrogram,
-)
+from facevoice.features import FaceImage, FeatureSettings, MediaError, Reason
 from facevoice.features.face_detection import DetectorError
 from facevoice.weights import WeightsError
 from tfdata.schema import POINT_NAMES, DetectedFace, Embeddings, encode_record
@@ -62,23 +54,6 @@ class Decoded(Generic[M, A]):
     index: int
     medium: M
     content: A
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedFace:
-    """A face image and, with an encoder, its embedding."""
-
-    image: FaceImage
-    embedding: NDArray[np.float32] | None = None
-    is_centred: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedWindow:
-    """The levels of a spectrogram and, with an encoder, the embedding of its window."""
-
-    levels: NDArray[np.uint8]
-    embedding: NDArray[np.float32] | None = None
 
 
 def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
@@ -114,7 +89,7 @@ def _with_media(plan: ShardPlan, job: Job, result: ShardResult) -> ShardResult |
 
     Nothing is decoded. Returns None if a file cannot be read any more.
     """
-    trees = {FACE: tree_at(job.faces_root), CLIP: tree_at(job.audio_root)}
+    trees = job.trees()
 
     @cache
     def digest(kind: str, path: str) -> bytes:
@@ -134,9 +109,12 @@ def expected_bytes(plan: ShardPlan, settings: FeatureSettings) -> int:
     if settings.face_detector != "none":
         places = np.zeros((len(POINT_NAMES), 2), np.float32)
         detected = DetectedFace(places[:2].ravel(), places, 0.0)
-    face = EncodedFace(FaceImage(image, detected), _empty_embedding(settings.face_encoder))
-    window = EncodedWindow(levels, _empty_embedding(settings.voice_encoder))
-    record = len(frame(_record(plan.pairs[0], face, window)))
+    share = None if settings.voice_activity == "none" else 0.0
+    pair = plan.pairs[0]
+    seconds = 0.0 if pair.is_moment else None
+    face = EncodedFace(FaceImage(image, detected, seconds), _empty_embedding(settings.face_encoder))
+    window = EncodedWindow(levels, 0, share, _empty_embedding(settings.voice_encoder))
+    record = len(frame(_record(pair, face, window)))
     return record * len(plan.pairs)
 
 
@@ -154,38 +132,25 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
     sessions: dict[str, set[str]] = defaultdict(set)
     rejects: list[Reject] = []
     replaced: dict[str, Replacement] = {}
-    digests: dict[tuple[str, str], bytes] = {}
-    size = opened = centred = 0
-
-    faces, audio = tree_at(job.faces_root), tree_at(job.audio_root)
-
-    def decode_face(file: MediaFile) -> EncodedFace:
-        source = faces.source(file.path)
-        image = EncodedFace(extract_face(source, job.features))
-        if job.features.face_encoder != "none":
-            # Without a face detector, the images of a corpus are crops of faces.
-            or_centre = job.features.face_detector == "none"
-            found = embed_face(source, job.features.face_encoder, or_centre)
-            image = replace(image, embedding=found.embedding, is_centred=found.is_centred)
-        digests[FACE, file.path] = content_digest(source)
-        return image
-
-    def decode_window(window: Window) -> EncodedWindow:
-        source = audio.source(window.path)
-        samples = read_window(source, window.start_samples, job.features)
-        if (CLIP, window.path) not in digests:  # windows of one clip are in one shard
-            digests[CLIP, window.path] = content_digest(source)
-        embedding = None
-        if job.features.voice_encoder != "none":
-            rate_hz = job.features.sample_rate_hz
-            embedding = embed_window(samples, rate_hz, job.features.voice_encoder)
-        return EncodedWindow(spectrogram(samples, job.features), embedding)
+    size = opened = opened_moments = centred = 0
+    decoder = MediaDecoder(plan, job)
 
     with store.new_file(digest) as file:
         for pair in plan.pairs:
-            face = _first_usable(FACE, (pair.face, *pair.spare_faces), decode_face, rejects)
-            window = _first_usable(CLIP, (pair.window, *pair.spare_windows), decode_window, rejects)
-            opened += 1 + (len(pair.spare_faces) if face is None else face.index)
+            face: Decoded[FaceSource, EncodedFace] | None = None
+            window: Decoded[Window, EncodedWindow] | None = None
+            windows = (pair.window, *pair.spare_windows)
+            if pair.is_moment:
+                both = _first_usable(MOMENT, windows, decoder.decode_moment, rejects)
+                if both is not None:
+                    face = Decoded(both.index, both.medium, both.content[0])
+                    window = Decoded(both.index, both.medium, both.content[1])
+                opened_moments += 1 + (len(pair.spare_windows) if both is None else both.index)
+            else:
+                faces = (pair.face, *pair.spare_faces)
+                face = _first_usable(FACE, faces, decoder.decode_face, rejects)
+                window = _first_usable(CLIP, windows, decoder.decode_window, rejects)
+                opened += 1 + (len(pair.spare_faces) if face is None else face.index)
             used = (face.index if face else None, window.index if window else None)
             if used != (0, 0):
                 replaced[pair.key] = Replacement(spares_digest(pair), *used)
@@ -217,8 +182,10 @@ def _write(plan: ShardPlan, job: Job, store: Store, digest: str) -> ShardResult:
         rejects=rejects,
         out_of_reach=any(_is_out_of_reach(reject, job) for reject in rejects),
         replaced=replaced,
+        opened_moments=opened_moments,
         centred=centred,
     )
+    digests = decoder.digests
     media = used_media(written_pairs(plan, result), lambda kind, path: digests[kind, path])
     return replace(result, media=media)
 
@@ -227,8 +194,8 @@ def _is_out_of_reach(reject: Reject, job: Job) -> bool:
     """Returns whether the bytes of a file cannot be read: no permission, or an I/O error."""
     if reject.reason != Reason.UNREADABLE:
         return False
-    tree = tree_at(job.faces_root if reject.kind == FACE else job.audio_root)
-    return not tree.is_readable(reject.path)
+    kind = VIDEO if reject.kind == MOMENT else reject.kind
+    return not job.trees()[kind].is_readable(reject.path)
 
 
 def _first_usable(
@@ -249,10 +216,12 @@ def _record(pair: Pair, face: EncodedFace, window: EncodedWindow) -> bytes:
         window.levels,
         identity=pair.identity,
         session=pair.session,
-        key=pair.key,
+        key=pair.record_key(face.image.seconds),
         face_source=pair.face.path,
         audio_source=pair.window.path,
-        window_start_samples=pair.window.start_samples,
+        window_start_samples=window.start_samples,
         face=face.image.detected,
+        face_time_seconds=face.image.seconds,
+        speech_share=window.speech_share,
         embeddings=Embeddings(face.embedding, window.embedding, face.is_centred),
     )

@@ -19,12 +19,14 @@ from facevoice.features import (
     FeatureSettings,
     MediaError,
     Reason,
+    VideoFace,
     consecutive_starts,
     crop_expected_face,
     probe_audio,
     read_face,
     read_window,
 )
+from facevoice.features.faces import crop_expected_place, crop_face, find_faces, largest_face
 
 Floats = NDArray[np.float32]
 
@@ -66,6 +68,30 @@ def embed_face(
         if not or_centre or error.reason != Reason.NO_FACE:
             raise
         pixels, is_centred = crop_expected_face(source, encoder.features), True
+    return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
+
+
+def embed_frame(face: VideoFace, encoder_name: str, or_centre: bool = False) -> FaceEmbedding:
+    """Returns the embedding of the face of a frame, or of its largest face if none was detected.
+
+    Args:
+      face: the face of a window of a video.
+      encoder_name, or_centre: as in `embed_face`.
+
+    Raises:
+      As `embed_face`.
+    """
+    encoder = image_encoder(encoder_name)
+    detected, is_centred = face.detected, False
+    if detected is None:
+        found = find_faces(face.frame, encoder.features)
+        detected = largest_face(found) if len(found) else None
+    if detected is not None:
+        pixels = crop_face(face.frame, detected, encoder.features).pixels
+    elif or_centre:
+        pixels, is_centred = crop_expected_place(face.frame, encoder.features), True
+    else:
+        raise MediaError(Reason.NO_FACE, f"no face at {face.image.seconds or 0:.3f} s")
     return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
 
 

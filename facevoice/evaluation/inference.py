@@ -2,9 +2,10 @@
 
 Media are read by the same functions as in the build. A face image is one example. A clip is cut
 into consecutive windows from its start, as by a build without overlap; of a clip with more than
-20 windows, that many are used, spread evenly. A clip shorter than a window is repeated
+MOST_WINDOWS windows, that many are used, spread evenly. A clip shorter than a window is repeated
 until the window is full. The prediction is the mean of the probabilities of the windows. Windows
-without usable sound are skipped if other windows of the clip are usable.
+without usable sound are skipped if other windows of the clip are usable. If the dataset was built
+with voice activity detection, only windows with speech are used.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
-from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
+from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
 from facevoice.evaluation.runs import Run
 from facevoice.features import (
+    MOST_WINDOWS,
     FeatureSettings,
     MediaError,
     consecutive_starts,
@@ -159,7 +161,9 @@ def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) 
     Raises:
       MediaError: no window can be used; the error is that of the first.
     """
-    if start_seconds is None:
+    if start_seconds is None and settings.voice_activity != "none":
+        starts = speech_starts(path, MOST_WINDOWS, settings)
+    elif start_seconds is None:
         starts = consecutive_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     else:
         starts = [round(start_seconds * settings.sample_rate_hz)]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.runs import Run
-from facevoice.features import FeatureSettings, MediaError, read_window, spectrogram
+from facevoice.features import FeatureSettings, MediaError, Reason, read_window, spectrogram
+from facevoice.features.voice_activity import find_windows
 from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
 
@@ -36,6 +37,27 @@ def read_spectrograms(
         except MediaError as error:
             errors.append(error)
     return found, errors
+
+
+def speech_starts(path: Path | str, most: int, settings: FeatureSettings) -> list[int]:
+    """Returns the first samples of a clip's windows with speech, spread evenly if there are many.
+
+    Args:
+      path: path of the clip.
+      most: maximum number of windows.
+      settings: feature settings of the run, with voice activity detection.
+
+    Raises:
+      MediaError: no_speech, or the clip cannot be read.
+      VoiceActivityError: the detector is missing.
+    """
+    found = find_windows(path, settings, settings.window_samples)
+    if not found:
+        raise MediaError(
+            Reason.NO_SPEECH, f"no window with {settings.min_speech:.0%} of speech or more"
+        )
+    indices = np.linspace(0, len(found) - 1, min(len(found), most)).round().astype(int)
+    return [found[index].start_samples for index in indices]
 
 
 def fill_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:

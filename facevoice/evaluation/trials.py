@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms
+from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
 from facevoice.evaluation.predictions import BATCH_SIZE, batches
 from facevoice.evaluation.runs import Run
 from facevoice.evaluation.trial_checks import directories
@@ -208,7 +208,10 @@ def _read_arrays(
     try:
         if medium == IMAGE:
             return [read_face(path, settings)], []
-        starts = spread_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
+        if settings.voice_activity != "none":
+            starts = speech_starts(path, WINDOWS, settings)
+        else:
+            starts = spread_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     except MediaError as error:
         return [], [error]
     return read_spectrograms(path, starts, settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facevoice.features.clips import (
     BLOCK_VALUES,
+    LOSSY_SUBTYPES,
     MAX_SECONDS,
     Chain,
     Clip,
@@ -24,6 +25,8 @@ from facevoice.features.clips import (
 from facevoice.features.m4a import M4aClip
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
+from facevoice.features.sound_track import SoundTrack
+from facevoice.features.videos import open_video
 
 # A shorter clip does not identify a voice, and repeating it would add a hum.
 MIN_SECONDS = 0.25
@@ -31,6 +34,9 @@ INT16_STEP = 2.0**-15
 # Digital silence or a constant, apart from one step of 16-bit rounding to each side. Within so
 # short a time, a slow drift of the offset stays in this range, too.
 SILENCE_RANGE, SILENCE_SECONDS = 2 * INT16_STEP, 0.0025
+# Range of the noise that lossy codecs add to a constant, as a fraction of the constant. Vorbis adds
+# the most, 0.018 at 0.01 and above.
+CODEC_NOISE = 0.02
 # Trimming reads whole clips; this limits their memory (10 minutes at up to 48 kHz).
 MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES = 600, 600 * 48_000
 # Squares of larger samples would overflow in float32.
@@ -89,10 +95,11 @@ def read_window(
     """Reads one window of a clip as mono samples at the target rate.
 
     Only the samples needed are decoded. Channels are averaged; if they cancel each other, as with
-    inverted polarity, the loudest channel is used. Silence is judged before resampling. If the clip
-    ends within the window, its samples are repeated until the window is full, because silence would
-    reveal the length of the clip to the models. With `trim_silence_db`,
-    positions count from the end of the leading silence.
+    inverted polarity, the loudest channel is used. Silence is judged before resampling, and after
+    it without the ends of the window, where the resampler rings. If the clip ends within the
+    window, its samples are repeated until the window is full, because silence would reveal the
+    length of the clip to the models. With `trim_silence_db`, positions count from the end of the
+    leading silence.
 
     Args:
       source: path or open file in a format that libsndfile or `facevoice.features.m4a` reads.
@@ -110,11 +117,42 @@ def read_window(
     with open_clip(
         source, math.inf if is_trimmed else end_seconds + RESAMPLING_MARGIN_SECONDS
     ) as clip:
-        if settings.trim_silence_db is None:
-            samples = _read_span(clip, start_samples, settings)
-        else:
-            samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
-            samples = samples[start_samples : start_samples + settings.window_samples]
+        return _window_of(clip, start_samples, settings)
+
+
+def read_video_window(
+    source: Source, start_samples: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
+    """Reads one window of a video's sound as mono samples at the target rate.
+
+    Channels, silence and short windows are treated as by `read_window`.
+
+    Args:
+      source: path or open file.
+      start_samples: first sample from the start of the file, at `settings.sample_rate_hz`.
+      settings: sample rate and window length. Silence is not trimmed.
+
+    Returns:
+      float32 [window_samples].
+
+    Raises:
+      MediaError: unreadable, no_audio, no_video, sample_rate, too_short, not_finite or silent.
+      VideoSupportError: PyAV is missing.
+    """
+    with open_video(source) as video:
+        return _window_of(SoundTrack(video), start_samples, settings)
+
+
+def _window_of(
+    clip: Clip | SoundTrack, start_samples: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
+    """Returns one window of an open clip; see `read_window`."""
+    is_lossy = clip.subtype in LOSSY_SUBTYPES
+    if settings.trim_silence_db is None:
+        samples = _read_span(clip, start_samples, settings)
+    else:
+        samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
+        samples = samples[start_samples : start_samples + settings.window_samples]
     if len(samples) < int(MIN_SECONDS * settings.sample_rate_hz):
         raise MediaError(
             Reason.TOO_SHORT,
@@ -122,14 +160,51 @@ def read_window(
         )
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
-    if _is_silent(samples, settings.sample_rate_hz):
+    if _rings_only(samples, settings.sample_rate_hz, is_lossy, is_start=start_samples == 0):
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
     if len(samples) < settings.window_samples:
         return np.resize(samples, settings.window_samples)  # repeats from the beginning
     return samples
 
 
-def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.float32]:
+def read_blocks(
+    source: Source, sample_rate_hz: int, settings: FeatureSettings
+) -> Generator[NDArray[np.float32], None, None]:
+    """Reads a clip from its beginning as mono samples, one block after the other.
+
+    Positions are those of `read_window`, at another sample rate; a block is a little longer than a
+    window.
+
+    Args:
+      source: as in `read_window`.
+      sample_rate_hz: of the samples.
+      settings: window length and trimming.
+
+    Yields:
+      float32 [samples]; not checked for silence and values that are not finite.
+
+    Raises:
+      MediaError: unreadable, sample_rate, too_short or, with trimming, not_finite.
+    """
+    with open_clip(source) as clip:
+        if settings.trim_silence_db is not None:
+            samples = _read_trimmed(clip, settings.trim_silence_db, settings.sample_rate_hz)
+            yield soxr.resample(samples, settings.sample_rate_hz, sample_rate_hz)
+            return
+        seconds = settings.window_seconds + 2 * RESAMPLING_MARGIN_SECONDS
+        blocks = _mono_blocks(clip, math.ceil(seconds * clip.samplerate))
+        if clip.samplerate == sample_rate_hz:
+            yield from blocks
+            return
+        resampler = soxr.ResampleStream(clip.samplerate, sample_rate_hz, 1)
+        for block in blocks:
+            yield resampler.resample_chunk(block)
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _read_span(
+    clip: Clip | SoundTrack, start: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
     """Reads up to one window from `start`, in samples of the target rate."""
     native_hz, target_hz, length = (
         clip.samplerate,
@@ -153,7 +228,9 @@ def _read_span(clip: Clip, start: int, settings: FeatureSettings) -> NDArray[np.
     return np.zeros_like(samples) if _is_silent(native[window], native_hz) else samples
 
 
-def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray[np.float32]:
+def _read_trimmed(
+    clip: Clip | SoundTrack, trim_silence_db: float, target_hz: int
+) -> NDArray[np.float32]:
     """Reads a whole clip without its leading and trailing silence."""
     import librosa  # needs 200 MB in a worker, so it is imported only for trimming
 
@@ -165,6 +242,8 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
         samples = np.zeros_like(samples)  # because resampling a constant makes it ring
     if clip.samplerate != target_hz:
         samples = soxr.resample(samples, clip.samplerate, target_hz)
+    if _rings_only(samples, target_hz, clip.subtype in LOSSY_SUBTYPES, is_start=True):
+        return np.zeros_like(samples)
     peak = _peak(samples)
     _, (first, last) = librosa.effects.trim(
         samples / peak if peak > MAX_SQUARABLE else samples, top_db=trim_silence_db
@@ -172,11 +251,13 @@ def _read_trimmed(clip: Clip, trim_silence_db: float, target_hz: int) -> NDArray
     return samples[first:last]
 
 
-def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
+def _read_mono(clip: Clip | SoundTrack, first: int, length: int) -> NDArray[np.float32]:
     """Reads up to `length` mono samples from `first`."""
     if isinstance(clip, Chain):
         spans = [_read_mono(*span) for span in clip.overlapping(first, length)]
         return np.concatenate(spans or [np.zeros(0, np.float32)])
+    if isinstance(clip, SoundTrack):
+        return _to_mono(clip.read_span(first, length))
     if first >= min(clip.frames, MAX_SECONDS * clip.samplerate):
         return np.zeros(0, np.float32)
     length = min(length, clip.frames - first)  # libFLAC fails at tags behind the last sample
@@ -192,9 +273,22 @@ def _read_mono(clip: Clip, first: int, length: int) -> NDArray[np.float32]:
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks))[settling:]
 
 
-def _blocks(clip: SoundFile | M4aClip, samples: int) -> Iterator[NDArray[np.float32]]:
+def _mono_blocks(clip: Clip, block_samples: int) -> Iterator[NDArray[np.float32]]:
+    """Yields the mono samples of a clip from its beginning, at most MAX_SECONDS."""
+    if isinstance(clip, Chain):
+        for part, _, _ in clip.overlapping(0, MAX_SECONDS * clip.samplerate):
+            yield from _mono_blocks(part, block_samples)
+        return
+    samples = min(clip.frames, MAX_SECONDS * clip.samplerate)
+    for block in _blocks(clip, samples, block_samples):
+        yield _to_mono(block)
+
+
+def _blocks(
+    clip: SoundFile | M4aClip, samples: int, most_samples: int = BLOCK_VALUES
+) -> Iterator[NDArray[np.float32]]:
     """Yields blocks [samples, channels] of limited size, whatever the header claims."""
-    block_samples = max(1, BLOCK_VALUES // clip.channels)
+    block_samples = max(1, min(most_samples, BLOCK_VALUES // clip.channels))
     while samples > 0:
         wanted = min(samples, block_samples)
         block = _read_block(clip, wanted)
@@ -236,18 +330,42 @@ def _power(samples: NDArray[np.float32]) -> float:
     return float(moving @ moving)
 
 
-def _is_silent(samples: NDArray[np.float32], rate_hz: int) -> bool:
-    """Returns whether samples are constant or drift slowly, apart from rounding."""
+def _rings_only(samples: NDArray[np.float32], rate_hz: int, is_lossy: bool, is_start: bool) -> bool:
+    """Returns whether samples are silent but for the ringing at their ends and the codec's noise.
+
+    Args:
+      samples: mono samples at the target rate.
+      rate_hz: the target rate.
+      is_lossy: whether a lossy codec has changed them.
+      is_start: whether a clip starts with them; a codec takes up to MIN_SECONDS to settle.
+    """
+    edge = math.ceil(RESAMPLING_MARGIN_SECONDS * rate_hz)
+    start = math.ceil(MIN_SECONDS * rate_hz) if is_lossy and is_start else edge
+    inner = samples[min(start, len(samples) // 2) : -edge]
+    return _is_silent(inner, rate_hz, CODEC_NOISE if is_lossy else 0.0)
+
+
+def _is_silent(samples: NDArray[np.float32], rate_hz: int, noise: float = 0.0) -> bool:
+    """Returns whether samples are constant or drift slowly, apart from rounding.
+
+    Args:
+      samples: samples of a clip.
+      rate_hz: their sample rate.
+      noise: range of noise that counts as rounding, too, as a fraction of the offset.
+    """
     length = math.ceil(SILENCE_SECONDS * rate_hz)
+    if len(samples) == 0:
+        return True
+    limit = SILENCE_RANGE
+    if noise:
+        limit += noise * abs(float(samples.mean(dtype=np.float64)))
     if len(samples) <= length:
-        return len(samples) == 0 or _range(samples) <= SILENCE_RANGE
+        return _range(samples) <= limit
     at_maximum = max(0, int(samples.argmax()) - length // 2)
-    if _range(samples[at_maximum:][:length]) > SILENCE_RANGE:
+    if _range(samples[at_maximum:][:length]) > limit:
         return False  # the usual case, without a look at the others
     pieces = np.lib.stride_tricks.sliding_window_view(samples, length)[:: length // 2]
-    return bool((np.ptp(pieces, axis=1) <= SILENCE_RANGE).all()) and (
-        _range(samples[-length:]) <= SILENCE_RANGE
-    )
+    return bool((np.ptp(pieces, axis=1) <= limit).all()) and _range(samples[-length:]) <= limit
 
 
 def _range(samples: NDArray[np.float32]) -> float:

@@ -30,6 +30,9 @@ MAX_SECONDS = 4 * 3600
 MAX_STREAMS = 10_000  # in one file; each is opened to learn its length
 BLOCK_VALUES = 1 << 22  # values per read: samples times channels
 
+# Of clips that codecs change, so that a constant has noise; "" is that of `m4a`, mostly AAC.
+LOSSY_SUBTYPES = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "")
+
 Source = str | os.PathLike[str] | BinaryIO
 
 
@@ -48,12 +51,14 @@ class Chain:
     """The streams of one file, one after the other.
 
     Attributes:
+      subtype: of their samples, as soundfile names it.
       samplerate: of all streams, in Hz.
       frames: samples per channel of all streams together.
     """
 
     file: BinaryIO
     streams: tuple[tuple[Stream, int], ...]  # with their lengths
+    subtype: str
     samplerate: int
     frames: int
 
@@ -177,7 +182,7 @@ def _chain(file: BinaryIO, streams: Sequence[Stream]) -> Chain:
     if len(streams) > MAX_STREAMS:
         raise MediaError(Reason.UNREADABLE, f"{len(streams)} streams in one file")
     lengths: list[int] = []
-    rate_hz = 0
+    rate_hz, subtype = 0, ""
     for stream in streams:
         with SoundFile(StreamFile(file, stream)) as part:
             if lengths and part.samplerate != rate_hz:
@@ -186,10 +191,11 @@ def _chain(file: BinaryIO, streams: Sequence[Stream]) -> Chain:
                     f"{rate_hz} Hz changes to {part.samplerate} Hz after "
                     f"{sum(lengths) / rate_hz:.1f} s",
                 )
-            rate_hz = part.samplerate
+            rate_hz, subtype = part.samplerate, part.subtype
             stated = count_samples(part) if stream.samples is None else stream.samples
             lengths.append(max(0, stated - stream.missing_samples))
-    return Chain(file, tuple(zip(streams, lengths, strict=True)), rate_hz, sum(lengths))
+    parts = tuple(zip(streams, lengths, strict=True))
+    return Chain(file, parts, subtype, rate_hz, sum(lengths))
 
 
 def _open_any_format(source: Source) -> SoundFile | M4aClip:

@@ -46,11 +46,13 @@ class FaceImage:
 
     Attributes:
       pixels: uint8 [image_size, image_size, 3], RGB.
-      detected: where the face is in the image file; None without a face detector.
+      detected: where the face is in the image or frame; None without a face detector.
+      seconds: time of the frame in the video; None for an image file.
     """
 
     pixels: NDArray[np.uint8]
     detected: DetectedFace | None = None
+    seconds: float | None = None
 
 
 def read_face(
@@ -75,9 +77,87 @@ def read_face(
 def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings) -> FaceImage:
     """Returns a face image and where the face is in its source; see `read_face`."""
     if settings.face_detector == "none":
-        face, detected = _centred_crop(source, settings), None
-    else:
-        face, detected = _aligned_crop(source, settings)
+        enough_px = math.ceil(DECODE_OVERSAMPLING * settings.image_size / settings.face_crop)
+        return crop_centre(open_image(source, enough_px), settings)
+    return _extract_detected(source, settings)
+
+
+def crop_centre(image: Image.Image, settings: FeatureSettings) -> FaceImage:
+    """Returns the centred square whose side is `face_crop` times the shorter side of an image.
+
+    It is cropped and resized in one antialiased (Lanczos) step, so the aspect ratio is kept and the
+    crop is not rounded to whole pixels.
+
+    Raises:
+      MediaError: too_small or blank.
+    """
+    side = min(image.size) * settings.face_crop
+    _check_side(side, image)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    size = (settings.image_size, settings.image_size)
+    box = (left, top, left + side, top + side)
+    return FaceImage(_with_contrast(image.resize(size, Image.Resampling.LANCZOS, box=box)))
+
+
+def crop_face(image: Image.Image, face: Detections, settings: FeatureSettings) -> FaceImage:
+    """Returns the crop whose eyes and mouth are at `aligned_points`.
+
+    Args:
+      image: RGB picture.
+      face: one face in it, in pixels.
+      settings: size, crop and places of the points.
+
+    Raises:
+      MediaError: too_small or blank.
+    """
+    to_crop = _fit(face, settings)
+    _check_side(settings.image_size / to_crop.scale, image)
+    crop = resample(image, to_crop, settings.image_size)
+    found = face.scaled(1 / image.width, 1 / image.height)
+    detected = DetectedFace(found.boxes[0], found.points[0], float(found.scores[0]))
+    return FaceImage(_with_contrast(crop), detected)
+
+
+def find_faces(image: Image.Image, settings: FeatureSettings) -> Detections:
+    """Returns the faces of a picture in its pixels, small ones only where there are no others.
+
+    Raises:
+      DetectorError, WeightsError: the face detector cannot run.
+    """
+    found = face_detection.detect_faces(image, thorough=settings.several_faces == "reject")
+    return found if len(found) else face_detection.detect_small_faces(image)
+
+
+def largest_face(found: Detections) -> Detections:
+    """Returns the one of some faces with the largest box."""
+    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+    return found[[int(areas.argmax())]]
+
+
+def _extract_detected(
+    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
+) -> FaceImage:
+    """Returns the face of an image file.
+
+    A large JPEG is decoded at a reduced size to search the face, and then with as many pixels as
+    the crop needs.
+    """
+    image, face, is_reduced = _find_face(source, settings)
+    oversampling = 1 / _fit(face, settings).scale
+    if is_reduced and oversampling < DECODE_OVERSAMPLING:
+        enough_px = min(image.size) * DECODE_OVERSAMPLING / oversampling
+        larger = open_image(source, math.ceil(enough_px))
+        face = face.scaled(larger.width / image.width, larger.height / image.height)
+        image = larger
+    return crop_face(image, face, settings)
+
+
+def _with_contrast(face: Image.Image) -> NDArray[np.uint8]:
+    """Returns the pixels of a face.
+
+    Raises:
+      MediaError: blank.
+    """
     pixels = np.asarray(face)
     if not _has_contrast(pixels):
         mean, contrast = _luminance_statistics(face)
@@ -85,47 +165,7 @@ def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSet
             raise MediaError(
                 Reason.BLANK, f"luminance is {mean:.0f} of 255, give or take {contrast:.1f}"
             )
-    return FaceImage(pixels, detected)
-
-
-def _centred_crop(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> Image.Image:
-    """Returns the centred square whose side is `face_crop` times the shorter side of the image.
-
-    It is cropped and resized in one antialiased (Lanczos) step, so the aspect ratio is kept and the
-    crop is not rounded to whole pixels. Large JPEGs are decoded at a reduced size.
-    """
-    enough_px = math.ceil(DECODE_OVERSAMPLING * settings.image_size / settings.face_crop)
-    image = open_image(source, enough_px)
-    side = min(image.size) * settings.face_crop
-    _check_side(side, image)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    size = (settings.image_size, settings.image_size)
-    box = (left, top, left + side, top + side)
-    return image.resize(size, Image.Resampling.LANCZOS, box=box)
-
-
-def _aligned_crop(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> tuple[Image.Image, DetectedFace]:
-    """Returns the crop whose eyes and mouth are at `aligned_points`, and where it was found.
-
-    A large JPEG is decoded at a reduced size to search the face, and then with as many pixels as
-    the crop needs.
-    """
-    image, face, is_reduced = _find_face(source, settings)
-    to_crop = _fit(face, settings)
-    oversampling = 1 / to_crop.scale
-    if is_reduced and oversampling < DECODE_OVERSAMPLING:
-        enough_px = min(image.size) * DECODE_OVERSAMPLING / oversampling
-        larger = open_image(source, math.ceil(enough_px))
-        face = face.scaled(larger.width / image.width, larger.height / image.height)
-        image, to_crop = larger, _fit(face, settings)
-    _check_side(settings.image_size / to_crop.scale, image)
-    crop = resample(image, to_crop, settings.image_size)
-    found = face.scaled(1 / image.width, 1 / image.height)
-    return crop, DetectedFace(found.boxes[0], found.points[0], float(found.scores[0]))
+    return pixels
 
 
 def _find_face(
@@ -159,8 +199,7 @@ def _select(found: Detections, image: Image.Image, settings: FeatureSettings) ->
         raise MediaError(Reason.NO_FACE, f"no face in {image.width} x {image.height} pixels")
     if len(found) > 1 and settings.several_faces == "reject":
         raise MediaError(Reason.SEVERAL_FACES, f"{len(found)} faces")
-    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
-    return found[[int(areas.argmax())]]
+    return largest_face(found)
 
 
 def _check_side(side: float, image: Image.Image) -> None:
@@ -184,7 +223,11 @@ def crop_expected_face(
     Raises:
       MediaError: unreadable, too_large or too_small.
     """
-    image = open_image(source)
+    return crop_expected_place(open_image(source), settings)
+
+
+def crop_expected_place(image: Image.Image, settings: FeatureSettings) -> NDArray[np.uint8]:
+    """Returns what `crop_expected_face` does, of a decoded picture."""
     side = min(image.size)
     corner = (np.array(image.size) - side) / 2
     points = np.zeros((1, len(POINT_NAMES), 2), np.float32)

@@ -60,6 +60,7 @@ AUDIO_SUFFIXES = (
     ".mp4",
     ".wma",
 )
+READ_VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")  # in --videos
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".wmv", ".flv")
 
 

@@ -68,8 +68,8 @@ class M4aClip:
         else:
             file = source
         try:
-            with _as_unreadable():
-                if _holds_two_files(file):  # FFmpeg reads the first one
+            with as_unreadable():
+                if holds_two_files(file):  # FFmpeg reads the first one
                     raise MediaError(Reason.UNREADABLE, "another MP4 file follows in the same file")
                 self._container = av.open(
                     file,
@@ -119,7 +119,7 @@ class M4aClip:
         if is_far and self._samples_per_tick == 1:  # other time bases are rounded
             start = self._track.start_time or 0
             early = position - round(SETTLING_SECONDS * self.samplerate)
-            with _as_unreadable():
+            with as_unreadable():
                 self._container.seek(start + early, stream=self._track)
                 frame = next(self._container.decode(self._track), None)
                 if frame is None or frame.pts is None or frame.pts - start > position:
@@ -150,24 +150,32 @@ class M4aClip:
         return result
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
-        with _as_unreadable():
+        with as_unreadable():
             for frame in self._container.decode(self._track):
                 yield self._samples(frame)
 
     def _samples(self, frame: Any) -> NDArray[np.float32]:
-        """Converts one decoded frame to float32 [samples, channels] with full scale at 1."""
-        if (frame.sample_rate, frame.layout.nb_channels) != (self.samplerate, self.channels):
-            raise MediaError(Reason.UNREADABLE, "changes its sampling rate or its channels")
-        values = frame.to_ndarray()
-        values = values.T if frame.format.is_planar else values.reshape(-1, self.channels)
-        if values.dtype.kind == "u":
-            values = values.astype(np.float32) / 128 - 1
-        elif values.dtype.kind == "i":
-            values = values * 2.0 ** (1 - 8 * values.dtype.itemsize)
-        return values.astype(np.float32, copy=False)
+        return frame_samples(frame, self.samplerate, self.channels)
 
 
-def _holds_two_files(file: BinaryIO) -> bool:
+def frame_samples(frame: Any, rate_hz: int, channels: int) -> NDArray[np.float32]:
+    """Converts one decoded frame to float32 [samples, channels] with full scale at 1.
+
+    Raises:
+      MediaError: the frame has another sample rate or number of channels.
+    """
+    if (frame.sample_rate, frame.layout.nb_channels) != (rate_hz, channels):
+        raise MediaError(Reason.UNREADABLE, "changes its sampling rate or its channels")
+    values = frame.to_ndarray()
+    values = values.T if frame.format.is_planar else values.reshape(-1, channels)
+    if values.dtype.kind == "u":
+        values = values.astype(np.float32) / 128 - 1
+    elif values.dtype.kind == "i":
+        values = values * 2.0 ** (1 - 8 * values.dtype.itemsize)
+    return values.astype(np.float32, copy=False)
+
+
+def holds_two_files(file: BinaryIO) -> bool:
     """Returns whether an MP4 file is followed by another one."""
     place = files = 0
     for _ in range(MAX_BOXES):
@@ -187,7 +195,7 @@ def _holds_two_files(file: BinaryIO) -> bool:
 
 
 @contextmanager
-def _as_unreadable() -> Iterator[None]:
+def as_unreadable() -> Iterator[None]:
     """Turns any error of FFmpeg into a MediaError."""
     try:
         yield

@@ -24,10 +24,14 @@ class Reason(StrEnum):
     BLANK = "blank", "an image of a single colour, apart from noise"
     NO_FACE = "no_face", "an image in which the face detector finds no face"
     SEVERAL_FACES = "several_faces", "an image of several faces, with --several_faces reject"
+    NO_TRACK = "no_track", "a window of a video in which the face changes, as at a cut"
+    NO_VIDEO = "no_video", "a video without pictures, or without any in its audio"
+    NO_AUDIO = "no_audio", "a video without a sound track"
     TOO_SHORT = "too_short", "a clip, or the rest of one, shorter than 0.25 s"
     SAMPLE_RATE = "sample_rate", "a clip with a sample rate outside of 4 to 384 kHz"
     NOT_FINITE = "not_finite", "a clip with NaN or infinite samples"
     SILENT = "silent", "a clip without sound: silence or a constant, apart from rounding"
+    NO_SPEECH = "no_speech", "a clip without another window of enough speech, with --voice_activity"
 
     def __new__(cls, value: str, description: str) -> Reason:
         """Creates a member that is equal to its value."""

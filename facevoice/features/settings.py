@@ -5,21 +5,28 @@ from __future__ import annotations
 import argparse
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdata.fields import MAX_INT64
+from tfdata.text import listed
+
 # Raise it only when the same media and settings give other bytes in records, and with it the
 # fixtures of tests/test_compatibility.py. Rebuilds then write all shards again.
 PREPROCESSING_REVISION = 2
 
 
+MAX_RATE_HZ = 192_000
 DETECTORS = ("none", "blazeface")
 # Settings that only matter with a face detector.
 DETECTOR_SETTINGS = ("face_detector", "several_faces", "aligned_points")
+VOICE_DETECTORS = ("none", "silero")
+# Settings that only matter with voice activity detection.
+VOICE_ACTIVITY_SETTINGS = ("voice_activity", "min_speech")
 ENCODER_SETTINGS = ("face_encoder", "voice_encoder")
 # The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
 # The right eye of a person is on the left side of a picture.
@@ -96,6 +103,18 @@ class FeatureSettings:
         "x and y of right eye, left eye and mouth in a crop of --face_crop 1, from 0 to 1",
         _numbers,
     )
+    frames_per_second: float | None = setting(
+        None,
+        "frames of a video that are searched for a face, per second of a window, 0.01 to 60; at "
+        "least one in each window (default: 1 with --videos)",
+        float,
+    )
+    voice_activity: str = setting(
+        "none", "'silero' moves windows to speech, 'none' cuts them one after the other"
+    )
+    min_speech: float = setting(
+        0.5, "with --voice_activity, least share of a window that is speech, 0.01 to 1"
+    )
 
     face_encoder: str = setting(
         "none",
@@ -124,51 +143,54 @@ class FeatureSettings:
     def recorded(self) -> dict[str, Any]:
         """Returns the settings that a dataset records.
 
-        Without a face detector, those of DETECTOR_SETTINGS are left out, and encoders that are
-        'none': datasets that were built before they existed have the same records.
+        Without a face detector, those of DETECTOR_SETTINGS are left out, without voice activity
+        detection those of VOICE_ACTIVITY_SETTINGS, without videos `frames_per_second`, and encoders
+        that are 'none': datasets that were built before they existed have the same records.
         """
         left_out = set(DETECTOR_SETTINGS if self.face_detector == "none" else ())
+        left_out |= set(VOICE_ACTIVITY_SETTINGS if self.voice_activity == "none" else ())
         left_out |= {name for name in ENCODER_SETTINGS if getattr(self, name) == "none"}
+        if self.frames_per_second is None:
+            left_out.add("frames_per_second")
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def __post_init__(self) -> None:
-        # JSON has lists.
-        object.__setattr__(self, "aligned_points", tuple(self.aligned_points))
-        _whole("image_size", self.image_size, 8, 4096)
-        _within("face_crop", self.face_crop, 0.05, 1.0)
-        _whole("sample_rate_hz", self.sample_rate_hz, 4000, 192000)
-        _within("window_seconds", self.window_seconds, 0.25, 600.0)
+        if isinstance(self.aligned_points, list):  # of JSON
+            object.__setattr__(self, "aligned_points", tuple(self.aligned_points))
+        check_whole("image_size", self.image_size, 8, 4096)
+        check_number("face_crop", self.face_crop, 0.05, 1.0)
+        check_whole("sample_rate_hz", self.sample_rate_hz, 4000, MAX_RATE_HZ)
+        check_number("window_seconds", self.window_seconds, 0.25, 600.0)
         if self.trim_silence_db is not None:
-            _within("trim_silence_db", self.trim_silence_db, 1.0, 120.0)
-        _whole("frames", self.frames, 2, 8192)
-        _whole("fft_size", self.fft_size, 64, 16384)
-        _within("floor_db", self.floor_db, -160.0, -10.0)
-        if self.face_detector not in DETECTORS:
-            raise ValueError(
-                f"`face_detector` is {self.face_detector!r}; use 'none' or 'blazeface'."
-            )
-        if self.several_faces not in ("largest", "reject"):
-            raise ValueError(
-                f"`several_faces` is {self.several_faces!r}; use 'largest' or 'reject'."
-            )
-        if len(self.aligned_points) != 6 or len(set(self.aligned_points)) == 1:
+            check_number("trim_silence_db", self.trim_silence_db, 1.0, 120.0)
+        check_whole("frames", self.frames, 2, 8192)
+        check_whole("fft_size", self.fft_size, 64, 16384)
+        check_number("floor_db", self.floor_db, -160.0, -10.0)
+        check_choice("face_detector", self.face_detector, DETECTORS)
+        check_choice("voice_activity", self.voice_activity, VOICE_DETECTORS)
+        check_number("min_speech", self.min_speech, 0.01, 1.0)
+        check_choice("several_faces", self.several_faces, ("largest", "reject"))
+        places = self.aligned_points
+        if not isinstance(places, tuple) or len(places) != 6 or len(set(places)) == 1:
             raise ValueError(
                 "`aligned_points` needs six numbers, which are the places of three points."
             )
-        for place in self.aligned_points:
-            _within("aligned_points", place, 0.0, 1.0)
-        if self.frequency_scale not in ("log", "mel"):
-            raise ValueError(f"`frequency_scale` is {self.frequency_scale!r}; use 'log' or 'mel'.")
+        for place in places:
+            check_number("aligned_points", place, 0.0, 1.0)
+        if self.frames_per_second is not None:
+            check_number("frames_per_second", self.frames_per_second, 0.01, 60.0)
+        check_choice("frequency_scale", self.frequency_scale, ("log", "mel"))
         nyquist_hz = self.sample_rate_hz / 2
         lowest_hz = 0.0 if self.frequency_scale == "mel" else 1.0
-        _within("min_hz", self.min_hz, lowest_hz, nyquist_hz)
+        check_number("min_hz", self.min_hz, lowest_hz, nyquist_hz)
+        check_number("max_hz", self.max_hz, 0.0, MAX_RATE_HZ / 2)
         if not self.min_hz < self.max_hz <= nyquist_hz:
             raise ValueError(
                 f"`max_hz` is {self.max_hz:g}; it must lie above `min_hz` ({self.min_hz:g}) and "
                 f"not above half of `sample_rate_hz` ({nyquist_hz:g})."
             )
         # More bands than the spectrum has bins would be copies of others.
-        _whole("bands", self.bands, 2, min(1024, self.fft_size // 2 + 1))
+        check_whole("bands", self.bands, 2, min(1024, self.fft_size // 2 + 1))
         if self.frequency_scale == "mel" and (empty := _empty_mel_bands(self)):
             raise ValueError(
                 f"`bands` {self.bands} on the mel scale leaves {empty} bands without a single bin "
@@ -203,11 +225,34 @@ def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel < start, mel * _HZ_PER_MEL, logarithmic)
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
+def check_number(name: str, value: float, low: float, high: float) -> None:
+    """Checks the type and the range of a setting; the message names it in backticks.
+
+    Raises:
+      ValueError: it is not a number from `low` to `high`.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise ValueError(f"`{name}` is {value!r}; use a number from {low:g} to {high:g}.")
     if not (math.isfinite(value) and low <= value <= high):
         raise ValueError(f"`{name}` is {value:g}; use a value from {low:g} to {high:g}.")
 
 
-def _whole(name: str, value: int, low: int, high: int) -> None:
-    if not (isinstance(value, numbers.Integral) and low <= value <= high):
-        raise ValueError(f"`{name}` is {value}; use a whole number from {low} to {high}.")
+def check_whole(name: str, value: int, low: int, high: int = MAX_INT64) -> None:
+    """Checks a setting as `check_number` does; it is a whole number."""
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if is_whole and low <= value <= high:
+        return
+    wanted = f"from {low} to {high}"
+    if high == MAX_INT64 and not (is_whole and value > high):
+        wanted = f"of {low} or more"
+    raise ValueError(f"`{name}` is {value!r}; use a whole number {wanted}.")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Checks that a setting is one of some texts; the message names it in backticks.
+
+    Raises:
+      ValueError: it is another value.
+    """
+    if value not in choices:
+        raise ValueError(f"`{name}` is {value!r}; use {listed(list(map(repr, choices)), 'or')}.")

@@ -53,6 +53,7 @@ def example(found: StoredExample, manifest: Manifest) -> str:
     start = found.window_start_samples / settings.sample_rate_hz
     end = start + settings.window_seconds
     trimmed = " after leading silence" if settings.trim_silence_db is not None else ""
+    speech = "" if found.speech_share is None else f", {found.speech_share:.0%} speech"
     floor, step_db = f"{settings.floor_db:g} dB", -settings.floor_db / 255
     range_db = (voice.quantile(0.95) - voice.quantile(0.05)) * step_db
     band, column = divmod(int(found.spectrogram.argmax()), found.spectrogram.shape[1])
@@ -62,7 +63,7 @@ def example(found: StoredExample, manifest: Manifest) -> str:
         ("Place", f"{found.place}: record {found.record} of {found.shard}"),
         ("Video", found.session),
         ("Face", found.face_source + _detected(found.face)),
-        ("Voice", f"{found.audio_source}, {start:.3f} to {end:.3f} s{trimmed}"),
+        ("Voice", f"{found.audio_source}, {start:.3f} to {end:.3f} s{trimmed}{speech}"),
         ("Face levels", _statistics(face)),
         (
             "Voice levels",

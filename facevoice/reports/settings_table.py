@@ -15,7 +15,14 @@ _FEATURE_GROUPS = {
         "aligned_points",
         "face_encoder",
     ),
-    "Audio": ("sample_rate_hz", "window_seconds", "trim_silence_db", "voice_encoder"),
+    "Audio": (
+        "sample_rate_hz",
+        "window_seconds",
+        "trim_silence_db",
+        "voice_activity",
+        "min_speech",
+        "voice_encoder",
+    ),
     "Spectrograms": (
         "bands",
         "frames",

@@ -254,7 +254,7 @@ def test_results_without_digests_get_them_and_their_shards_are_kept(
         path.write_text(json.dumps(fields))
     times = {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
     monkeypatch.setattr(
-        "beam_pipelines.shards.writer.extract_face", lambda *_: pytest.fail("a face was decoded")
+        "beam_pipelines.shards.decoding.extract_face", lambda *_: pytest.fail("a face was decoded")
     )
     assert build(*copies.flags, f"--output={output}") == 0
     assert files_of(output) == files_of(reported)

@@ -128,6 +128,14 @@ def of_shard(**values):
     return lambda fields: fields["splits"]["train"]["shards"][0].update(values)
 
 
+def of_record(**facts):
+    return lambda fields: fields["record"]["features"].update(facts)
+
+
+def of_features(**values):
+    return lambda fields: fields["features"].update(values)
+
+
 def deep(levels):
     return json.loads("[" * levels + "]" * levels)
 
@@ -161,6 +169,26 @@ def deep(levels):
         (lambda f: f["corpus"].update(audio_seconds=-1.5), "is -1.5, not a finite number from 0"),
         (lambda f: f["features"].update(floor_db=float("nan")), "features.floor_db is nan, not"),
         (lambda f: f["plan"].update(x=[{"y": 10**400}]), "not a finite number"),
+        (
+            of_record(image={"shape": [16, 16, 1]}),
+            "record.features.image.shape is [16, 16, 1], not",
+        ),
+        (of_record(image={"dtype": "float32"}), "image.dtype is 'float32', not uint8"),
+        (of_record(spectrogram={"shape": "16"}), "spectrogram.shape is '16', not [16, 8]"),
+        (of_record(key={"encoding": "latin-1"}), "key.encoding is 'latin-1', not UTF-8"),
+        (of_record(image=3), "record.features.image is 3, not an object"),
+        (lambda f: f.update(record=[]), "record is [], not an object"),
+        (of_features(sample_rate_hz=-1), "features.sample_rate_hz is -1, not an integer from 1"),
+        (of_features(sample_rate_hz="16000"), "sample_rate_hz is '16000', not an integer"),
+        (of_features(trim_silence_db="x"), "is 'x', not a finite number or null"),
+        (of_features(frequency_scale=3), "frequency_scale is 3, not a text"),
+        (lambda f: f["plan"].update(seed="q"), "plan.seed is 'q', not an integer"),
+        (
+            lambda f: f["plan"].update(persons=0),
+            "is 0, not an integer from 1 to 9223372036854775807 or null",
+        ),
+        (lambda f: f["plan"].update(split_fractions=[100]), "is [100], not an array of 3"),
+        (lambda f: f.update(format_version="1"), "format_version is '1', not an integer"),
         (lambda f: f["features"].update(x=deep(400)), "is nested too deeply"),
     ],
 )
@@ -175,6 +203,24 @@ def test_a_key_that_occurs_twice_is_refused(folder):
     path.write_text(path.read_text().replace('"label": 0', '"label": 0, "label": 1'))
     with pytest.raises(DatasetError, match="has the key 'label' twice"):
         load_manifest(folder)
+
+
+def test_a_number_of_very_many_digits_is_one_clear_line(folder):
+    path = folder / "dataset.json"
+    path.write_text(path.read_text().replace('"label": 0', f'"label": {"1" * 5000}'))
+    with pytest.raises(DatasetError) as raised:
+        load_manifest(folder)
+    assert str(raised.value) == (
+        f"{path} cannot be read (it has a number of 5000 digits); build the dataset again."
+    )
+
+
+def test_unknown_features_of_a_record_are_ignored(folder, fields):
+    before = load_manifest(folder)
+    fields["record"]["features"]["added_later"] = {"dtype": "float32", "shape": [4]}
+    del fields["record"]["features"]["image"]
+    write(folder, fields)
+    assert load_manifest(folder) == before
 
 
 def test_a_large_manifest_is_opened_in_milliseconds(folder, fields):

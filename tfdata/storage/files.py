@@ -40,6 +40,7 @@ _CLUTTER = {
     "ehthumbs.db",
     "thumbs.db",
 }
+MAX_DIGITS = 1000  # of an integer in JSON; those of 64 bits have 19
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -72,17 +73,24 @@ def parse_json(content: str | bytes) -> Any:
     """Parses JSON that may have been tampered with.
 
     Raises:
-      ValueError: it is not JSON in UTF-8, is nested too deeply, has a key twice, or has text that
-        is not Unicode.
+      ValueError: it is not JSON in UTF-8, is nested too deeply, has a key twice, a number of too
+        many digits, or text that is not Unicode.
     """
     try:
         text = content.decode() if isinstance(content, bytes) else content
-        value = json.loads(text, object_pairs_hook=_object)
+        value = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value
+
+
+def _integer(digits: str) -> int:
+    """Converts an integer of JSON; Python's error for very many digits is about Python."""
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"it has a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def root(tmp_path):
 
 
 def list_ann(root):
-    return list_files(ANN, DiskTree(root / "faces"), DiskTree(root / "audio"))
+    return list_files(ANN, {FACE: DiskTree(root / "faces"), CLIP: DiskTree(root / "audio")})
 
 
 @pytest.mark.parametrize(

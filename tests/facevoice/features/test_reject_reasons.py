@@ -15,10 +15,14 @@ def test_values_are_those_of_the_dataset_format():
         "blank",
         "no_face",
         "several_faces",
+        "no_track",
+        "no_video",
+        "no_audio",
         "too_short",
         "sample_rate",
         "not_finite",
         "silent",
+        "no_speech",
     ]
 
 

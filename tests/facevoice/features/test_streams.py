@@ -65,6 +65,35 @@ def test_an_offset_alone_is_silent_at_any_rate(rate_hz, offset):
     assert error.value.reason == Reason.SILENT
 
 
+TRIMMED = FeatureSettings(window_seconds=1.0, trim_silence_db=40.0)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, TRIMMED])
+@pytest.mark.parametrize("kind", ["OGG", "MP3"])
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+def test_the_noise_of_a_codec_around_an_offset_is_silent(kind, rate_hz, settings):
+    """A voice of a thirtieth of the offset is more than that."""
+    for offset in (0.001, -0.02, 0.5):
+        constant = np.full(3 * rate_hz, offset)
+        for start in (0, RATE_HZ):
+            with pytest.raises(MediaError) as error:
+                read_window(io.BytesIO(encoded(constant, kind, rate_hz)), start, settings)
+            assert error.value.reason == Reason.SILENT
+    hum = constant + offset / 30 * np.sin(2 * np.pi * 150 / rate_hz * np.arange(len(constant)))
+    assert read_window(io.BytesIO(encoded(hum, kind, rate_hz)), 0, settings).std() > 0.005
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, TRIMMED])
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
+def test_a_tone_that_resampling_removes_is_silent(kind, settings):
+    """At the ends of a clip, the resampler makes it ring."""
+    tone = 0.3 * np.sin(2 * np.pi * 20_000 / 48_000 * np.arange(3 * 48_000))
+    for start in (0, 2 * RATE_HZ):
+        with pytest.raises(MediaError) as error:
+            read_window(io.BytesIO(encoded(tone, kind, 48_000)), start, settings)
+        assert error.value.reason == Reason.SILENT
+
+
 @pytest.mark.parametrize("trim_silence_db", [None, 40.0])
 @pytest.mark.parametrize("rate_hz", [16000, 48000])
 def test_a_slow_drift_is_silent_and_a_faint_sound_on_it_is_not(rate_hz, trim_silence_db):

@@ -223,6 +223,6 @@ def test_a_damaged_or_foreign_shard_is_named(look, tmp_path):
     shard.write_bytes(strange + whole[half:])
     assert "record 1" in look(folder, "--stats", code=1)
     text = (folder / "dataset.json").read_text()
-    (folder / "dataset.json").write_text(text.replace('"bands": 8', '"bands": 0'))
+    (folder / "dataset.json").write_text(text.replace('"bands": 8', '"bands": 1'))
     shard.write_bytes(whole)
     assert "invalid preprocessing settings" in look(folder, "--index=0", code=1)
