@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from scipy.special import gammaincinv
 
+MIN_PEOPLE = 10  # whose scores tell how different people score
+
 
 @dataclass(frozen=True)
 class Impostors:

@@ -27,8 +27,9 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ FORMAT, FORMAT_VERSION = "facevoice-gallery", 1
 INDEX_NAME = "gallery.json"
 LOCK_WAIT_SECONDS = 10.0
 _MODE = 0o600
+_SAMPLE_KEYS = {each.name for each in fields(Sample)}
+_DIGEST_TYPES = (str, type(None))
 _POLL_SECONDS = 0.05
 _ATTEMPTS = 20  # to read a gallery that is being changed
 _EMBEDDINGS_NAME = re.compile(r"embeddings-[0-9a-f]{16}\.npz")
@@ -63,7 +66,7 @@ class _Index:
     format_version: int
     embeddings: _EmbeddingsFile
     encoders: Mapping[str, EncoderInfo]
-    people: Mapping[str, Mapping[str, tuple[Sample, ...]]]
+    people: Mapping[str, Mapping[str, tuple[Sample, ...]]] = field(default_factory=dict)
 
 
 def read_gallery(folder: Path) -> Gallery:
@@ -191,11 +194,42 @@ def _read_index(folder: Path) -> _Index:
             raise TypeError(
                 f"its format_version is {values.get('format_version')!r}, not {FORMAT_VERSION}"
             )
-        index = from_fields(_Index, values)
+        people = _parse_people(values.pop("people", None))
+        index = replace(from_fields(_Index, values), people=people)
         _check_index(index)
     except (TypeError, ValueError) as error:
         raise _damaged(folder, f"{INDEX_NAME}: {error}") from None
     return index
+
+
+def _parse_people(values: Any) -> dict[str, dict[str, tuple[Sample, ...]]]:
+    """Returns the people of an index; `from_fields` would take five times as long.
+
+    Raises:
+      TypeError: a value has another type.
+    """
+    if not isinstance(values, dict):
+        raise TypeError("people is not an object")
+    people = {}
+    for name, by_modality in values.items():
+        if not isinstance(by_modality, dict):
+            raise TypeError(f"people.{name} is not an object")
+        people[name] = {
+            modality: _parse_samples(samples, name) for modality, samples in by_modality.items()
+        }
+    return people
+
+
+def _parse_samples(values: Any, name: str) -> tuple[Sample, ...]:
+    samples = []
+    for value in values if isinstance(values, list) else [None]:
+        if not isinstance(value, dict) or value.keys() != _SAMPLE_KEYS:
+            raise TypeError(f"people.{name} has samples without {', '.join(sorted(_SAMPLE_KEYS))}")
+        media, sha256, enrolled = value["media"], value["sha256"], value["enrolled"]
+        if type(media) is not str or type(enrolled) is not str or type(sha256) not in _DIGEST_TYPES:
+            raise TypeError(f"people.{name} has a sample whose values are not texts")
+        samples.append(Sample(media, sha256, enrolled))
+    return tuple(samples)
 
 
 def _check_index(index: _Index) -> None:

@@ -2,7 +2,8 @@
 
 Duplicates are two names with a pair of samples that are more similar than samples of different
 people are: the threshold is the score that any of the compared pairs of samples would exceed with
-probability RATE, by the mean and the standard deviation of the gallery's scores (see `impostors`).
+probability RATE (see `impostors`). The distribution of these scores is that of the gallery, or,
+with fewer than MIN_PEOPLE people, the default of the encoder if it has one.
 
 Outliers are samples that are nearer to another person than to the other samples of their own.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.gallery.gallery import Samples
-from facevoice.gallery.impostors import Impostors
+from facevoice.gallery.impostors import ENCODER_IMPOSTORS, MIN_PEOPLE, Impostors
 from facevoice.gallery.search import PersonScores
 
 RATE = 0.01
@@ -109,10 +110,10 @@ def find_outliers(samples: Samples) -> list[Outlier]:
 
 
 def _unlikely_score(samples: Samples, person: NDArray[np.int64], pairs: int) -> float:
-    """Returns the score that any of `pairs` pairs of different people exceeds with chance RATE.
-
-    The sums over all pairs follow from the mean and the second moments of the embeddings.
-    """
+    """Returns the score that any of `pairs` pairs of different people exceeds with chance RATE."""
+    default = ENCODER_IMPOSTORS.get(samples.encoder.name)
+    if default and person[-1] + 1 < MIN_PEOPLE:
+        return default.exceeded_with(RATE, pairs)
     mean, square = _pair_moments(samples.embeddings.astype(np.float64), person, pairs)
     std = math.sqrt(max(0.0, square - mean**2))
     return Impostors(mean, std).exceeded_with(RATE, pairs) if std else mean
@@ -121,7 +122,10 @@ def _unlikely_score(samples: Samples, person: NDArray[np.int64], pairs: int) -> 
 def _pair_moments(
     embeddings: NDArray[np.float64], person: NDArray[np.int64], pairs: int
 ) -> tuple[float, float]:
-    """Returns the means of the cosine and its square over the pairs of different people."""
+    """Returns the means of the cosine and its square over the pairs of different people.
+
+    Their sums over all pairs are the squared norms of the sums of x and of x x^T.
+    """
 
     def sums(rows: NDArray[np.float64]) -> tuple[float, float]:
         total, moments = rows.sum(axis=0), rows.T @ rows

@@ -25,12 +25,11 @@ from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import Gallery, GalleryError
-from facevoice.gallery.impostors import ENCODER_IMPOSTORS, Impostors, fused
+from facevoice.gallery.impostors import ENCODER_IMPOSTORS, MIN_PEOPLE, Impostors, fused
 from facevoice.gallery.search import Floats, PersonScores, Search
 from tfdata.text import counted, listed
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.01
-MIN_PEOPLE = 10
 MAX_QUERIES = 2000  # samples that are compared with all people, spread evenly over the gallery
 _UNKNOWN_ENCODER = Impostors(0, 1)  # leaves scores as they are
 

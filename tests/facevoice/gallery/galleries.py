@@ -8,7 +8,7 @@ from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, Sample, Samples
 
 ENCODERS = {
-    IMAGE: EncoderInfo("faces", "1.0", "a" * 64, 16, IMAGE),
+    IMAGE: EncoderInfo("faces", "1.0", "a" * 64, 64, IMAGE),
     AUDIO: EncoderInfo("voices", "2.0", "b" * 64, 24, AUDIO),
 }
 
