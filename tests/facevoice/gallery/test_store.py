@@ -226,7 +226,10 @@ def set_value(*path):
         (set_value("people", "person 00001", {}), "has no samples"),
         (set_value("people", "person 00001", "image", []), "has no samples"),
         (set_value("people", "A", {"image": []}), "not sorted"),
-        (set_value("people", "person 00001", "image", 0, "media", 3), "sample whose values are not texts"),
+        (
+            set_value("people", "person 00001", "image", 0, "media", 3),
+            "sample whose values are not texts",
+        ),
         (set_value("people", "person 00001", 3), "person 00001 is not an object"),
         (set_value("people", "person 00001", "image", "x"), "samples without"),
         (set_value("people", "person 00001", "image", 0, {"media": "x"}), "samples without"),
