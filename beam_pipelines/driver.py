@@ -14,13 +14,12 @@ from tqdm import tqdm
 
 from beam_pipelines import corpus_messages, manifest_builder, messages, people_messages
 from beam_pipelines.card import card_html
-from beam_pipelines.corpus.encoders import check_encoders
-from beam_pipelines.corpus.face_detector import check_detector_settings, default_detector
+from beam_pipelines.corpus.face_detector import default_detector
 from beam_pipelines.corpus.listing import ignored_at_roots
 from beam_pipelines.corpus.people import FoundPeople, Person, find_people
 from beam_pipelines.corpus.split_file import apply_split_file
-from beam_pipelines.corpus.voice_activity import check_voice_activity
 from beam_pipelines.errors import BuildError
+from beam_pipelines.feature_checks import check_features
 from beam_pipelines.options import Arguments
 from beam_pipelines.pipeline import add_build, add_planning
 from beam_pipelines.planning.leakage import Leaks
@@ -115,9 +114,7 @@ def _with_detector(
     if name is None:
         name = "none" if arguments.is_sample_corpus else default_detector(faces, people)
     features = replace(arguments.features, face_detector=name)
-    check_detector_settings(features)
-    check_voice_activity(features)
-    check_encoders(features)
+    check_features(features)
     return replace(arguments, features=features)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beam_pipelines.shards.duplicates import MAX_EXAMPLES, FoundDuplicates
-from tfdata.text import counted, printable
+from tfdata.text import agree, counted, printable
 
 
 def duplicate_lines(duplicates: FoundDuplicates) -> list[str]:
@@ -33,7 +33,7 @@ def _copies(
         " = ".join(f"{file.path} ({file.identity}, {file.split})" for file in example)
         for example in duplicates.examples[kind][:max_examples]
     ]
-    has = "has" if count == 1 else "have"
+    has = agree(count, "has", "have")
     more = ", ..." if len(pairs) < count else ""
     return (
         f"{counted(count, 'file')} {has} the content of another file {what}: "

@@ -22,7 +22,7 @@ from facevoice.encoders.registry import encoder_info
 from facevoice.features import FeatureSettings, Reason, settings
 from tfdata.manifest import Corpus, Encoder, Manifest, Person, Shard, Split
 from tfdata.schema import SPLITS
-from tfdata.text import counted
+from tfdata.text import agree, counted
 
 # Reasons that say what a moment of a video shows, and not that its file is broken.
 UNSUITABLE_CONTENT = (
@@ -163,7 +163,7 @@ def check_rejects(
             of_videos = " of videos" if kind == MOMENT else ""
             raise BuildError(
                 f"{bad[kind]} of {counted(examined[kind], medium)}{of_videos} examined "
-                f"{'is' if bad[kind] == 1 else 'are'} rejected "
+                f"{agree(bad[kind], 'is', 'are')} rejected "
                 f"({bad[kind] / examined[kind]:.1%}), and --max_reject_fraction allows "
                 f"{max_fraction:.1%}; check the corpus, or allow more. Finished shards are kept."
             )

@@ -19,6 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.planning.settings import PlanSettings
 from facevoice.features import FeatureSettings
+from facevoice.features.settings import FRAMES_PER_SECOND
 from tfdata.command_line import (
     OWN_DATA,
     SAMPLE_DATA,
@@ -209,7 +210,7 @@ def _apply_video_defaults(found: argparse.Namespace, parser: Parser) -> None:
         )
     found.pairing = "moment"
     if found.frames_per_second is None:
-        found.frames_per_second = 1.0
+        found.frames_per_second = FRAMES_PER_SECOND
 
 
 def place(text: str) -> Place:

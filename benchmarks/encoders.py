@@ -37,7 +37,7 @@ REPEATS = 20
 def main() -> int:
     """Prints the measurements of a dataset."""
     parser = Parser(description=__doc__)
-    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="directory of the dataset")
     return run(lambda: measure(parser.parse(None).dataset))
 
 

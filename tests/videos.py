@@ -11,6 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.features import FaceImage, FeatureSettings, find_video_face
+
 Pixels = NDArray[np.uint8]
 COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200), (200, 200, 40), (200, 40, 200))
 TONES_HZ = (300, 600, 900, 1200, 1500)
@@ -24,6 +26,11 @@ CODECS = {
 }
 FAST = {"libx264": {"preset": "ultrafast"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}
 SIZE = (48, 32)
+
+
+def extract_video_face(source: Any, start_seconds: float, settings: FeatureSettings) -> FaceImage:
+    """The face image of a window of a video, without its frame."""
+    return find_video_face(source, start_seconds, settings).image
 
 
 def colour_at(seconds: float) -> Pixels:

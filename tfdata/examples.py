@@ -20,16 +20,17 @@ from tfdata.record_reader import read_shard
 from tfdata.schema import (
     AUDIO_SOURCE,
     FACE_SOURCE,
+    FACE_TIME,
     IDENTITY,
     IMAGE,
     KEY,
     SESSION,
     SPECTROGRAM,
+    SPEECH_SHARE,
     WINDOW_START,
     DetectedFace,
     Embeddings,
-    decode_face_time,
-    decode_speech_share,
+    optional_float,
 )
 
 
@@ -84,8 +85,8 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
         audio_source=_text(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
-        face_time_seconds=decode_face_time(record),
-        speech_share=decode_speech_share(record),
+        face_time_seconds=optional_float(record, FACE_TIME),
+        speech_share=optional_float(record, SPEECH_SHARE),
         embeddings=Embeddings.from_record(record, manifest.embedding_dimensions),
     )
 

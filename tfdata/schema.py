@@ -79,15 +79,6 @@ class DetectedFace:
         return DetectedFace(box, points.reshape(-1, 2), float(score[0]))
 
 
-def decode_face_time(record: Mapping[str, bytes | int]) -> float | None:
-    """Returns the time of the frame that shows the face, or None if it is of an image file.
-
-    Raises:
-      ValueError: the feature has another size.
-    """
-    return float(_floats(record, FACE_TIME, 1)[0]) if FACE_TIME in record else None
-
-
 @dataclass(frozen=True, eq=False)
 class Embeddings:
     """Embeddings of a record: IMAGE_EMBEDDING and AUDIO_EMBEDDING, each None without an encoder.
@@ -105,10 +96,10 @@ class Embeddings:
         """Returns the features of a record."""
         found: dict[str, bytes | int] = {}
         if self.image is not None:
-            found[IMAGE_EMBEDDING] = np.asarray(self.image, "<f4").tobytes()
+            found[IMAGE_EMBEDDING] = _float_bytes(self.image)
             found[IMAGE_EMBEDDING_CENTRED] = int(self.is_centred)
         if self.audio is not None:
-            found[AUDIO_EMBEDDING] = np.asarray(self.audio, "<f4").tobytes()
+            found[AUDIO_EMBEDDING] = _float_bytes(self.audio)
         return found
 
     @staticmethod
@@ -139,13 +130,13 @@ def _floats(record: Mapping[str, bytes | int], name: str, count: int) -> NDArray
     return values
 
 
-def decode_speech_share(record: Mapping[str, bytes | int]) -> float | None:
-    """Returns the SPEECH_SHARE of a record, or None if it has none.
+def optional_float(record: Mapping[str, bytes | int], name: str) -> float | None:
+    """Returns a feature of one float32, such as FACE_TIME, or None if a record has none.
 
     Raises:
       ValueError: it has another size, or is not finite.
     """
-    return float(_floats(record, SPEECH_SHARE, 1)[0]) if SPEECH_SHARE in record else None
+    return float(_floats(record, name, 1)[0]) if name in record else None
 
 
 def _float_bytes(value: Any) -> bytes:

@@ -24,7 +24,7 @@ from tfdata.command_line import Parser, local_path, run, say
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.storage.files import read_json
-from tfdata.text import counted, printable
+from tfdata.text import agree, counted, printable
 from tfdata.validation import CheckResult, find_faults
 
 MAX_LINES = 50
@@ -70,7 +70,7 @@ def _print_other_shards(data_dir: Path, manifest: Manifest) -> None:
     named = {shard.file for shard in manifest.shards}
     others = {path.name for path in data_dir.glob("*.tfrecord")} - named
     if replaced := others & _replaced(data_dir):
-        were = "was" if len(replaced) == 1 else "were"
+        were = agree(len(replaced), "was", "were")
         shards = counted(len(replaced), "shard")
         say(f"Note: {shards} of earlier builds, kept for readers, {were} not read.")
     if unknown := [printable(name) for name in sorted(others - replaced)]:

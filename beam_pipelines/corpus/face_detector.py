@@ -1,4 +1,4 @@
-"""Selects the face detector of a build by its corpus, and checks that it can run."""
+"""Selects the face detector of a build by its corpus."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from beam_pipelines.corpus.listing import is_crop_level
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.errors import BuildError
-from facevoice.features import FeatureSettings
-from facevoice.features.face_detection import DetectorError, check_detector
-from facevoice.features.settings import DETECTOR_SETTINGS
-from facevoice.weights import WeightsError
 from tfdata.storage.base import Address, Place
 from tfdata.text import printable
 
@@ -52,29 +48,6 @@ def _contradiction(cropped: str, others: str) -> BuildError:
         f"--face_detector blazeface to search faces, or --face_detector none to crop the centre "
         f"of each image."
     )
-
-
-def check_detector_settings(features: FeatureSettings) -> None:
-    """Checks that the face detector of a build can run here, or that no setting needs one.
-
-    Raises:
-      BuildError: its runtime or its weights are missing, or a setting would have no effect.
-    """
-    if features.face_detector == "none":
-        for name in DETECTOR_SETTINGS:
-            if getattr(features, name) != getattr(FeatureSettings(), name):
-                raise BuildError(
-                    f"--{name} has no effect without a face detector, and this build has none; "
-                    f"give --face_detector blazeface, or remove --{name}."
-                )
-        return
-    try:
-        check_detector()
-    except (DetectorError, WeightsError) as error:
-        raise BuildError(
-            f"{str(error).removesuffix('.')}, or give --face_detector none, which crops the centre "
-            f"of each image."
-        ) from None
 
 
 def _has_crop_level(faces_root: Place, person: Person) -> bool:

@@ -13,9 +13,10 @@ an identity and the identity's audio has none.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any, TypeVar
 
 from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.people import Person
@@ -40,6 +41,9 @@ MOMENT = "moment"  # a window of a video, and the frames within it
 # Kind of media to the flag of their tree.
 FLAGS = {FACE: "--faces", CLIP: "--audio", VIDEO: "--videos"}
 SUFFIXES = {FACE: IMAGE_SUFFIXES, CLIP: AUDIO_SUFFIXES, VIDEO: READ_VIDEO_SUFFIXES}
+
+
+F = TypeVar("F")
 
 
 @dataclass(frozen=True)
@@ -189,21 +193,21 @@ def ignored_at_roots(trees: Mapping[str, Tree]) -> tuple[Ignored, ...]:
 
 def probe_media(files: PersonFiles, trees: Mapping[str, Tree]) -> PersonMedia:
     """Reads the headers of one person's clips and videos."""
-    clips, videos, rejects = [], [], []
-    for file in files.clips:
-        try:
-            facts = probe_audio(trees[CLIP].source(file.path))
-        except MediaError as error:
-            rejects.append(Reject(CLIP, file.path, error.reason.value, error.detail))
-        else:
-            clips.append(Clip(file.path, file.session, file.stamp, facts))
-    for file in files.videos:
-        try:
-            times = probe_video(trees[VIDEO].source(file.path))
-        except MediaError as error:
-            rejects.append(Reject(VIDEO, file.path, error.reason.value, error.detail))
-        else:
-            videos.append(Video(file.path, file.session, file.stamp, times))
+    rejects: list[Reject] = []
+
+    def probed(
+        found: Iterable[MediaFile], kind: str, probe: Callable[[Any], F]
+    ) -> Iterator[tuple[str, str, str, F]]:
+        for file in found:
+            try:
+                facts = probe(trees[kind].source(file.path))
+            except MediaError as error:
+                rejects.append(Reject(kind, file.path, error.reason.value, error.detail))
+            else:
+                yield file.path, file.session, file.stamp, facts
+
+    clips = [Clip(*facts) for facts in probed(files.clips, CLIP, probe_audio)]
+    videos = [Video(*facts) for facts in probed(files.videos, VIDEO, probe_video)]
     return PersonMedia(
         files.person,
         files.faces,

@@ -290,8 +290,10 @@ def _unused(
       used: names on disk.
       tree: in which they are.
     """
-    real = {tree.real_path(folder) for folder in used}
     unused = {name: folder for name, folder in folders.items() if folder not in used}
+    if not unused:
+        return set(), ()
+    real = {tree.real_path(folder) for folder in used}
     linked = {name for name, folder in unused.items() if tree.real_path(folder) in real}
     links = tree.links(unused[name] for name in linked)
     return set(links), tuple(sorted(unused.keys() - linked))

@@ -86,7 +86,7 @@ class MediaDecoder:
         source = self._trees[CLIP].source(window.path)
         start, share = window.start_samples, None
         if self._speech:
-            found = self._speech.find(window)
+            found = self._speech.find(window, source)
             start, share = found.start_samples, found.speech_share
         samples = read_window(source, start, self._features)
         self._add_digest(CLIP, window.path, source)

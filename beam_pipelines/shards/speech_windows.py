@@ -7,10 +7,10 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipelines.corpus.listing import CLIP
 from beam_pipelines.planning.windows import Window
 from beam_pipelines.shards.fingerprints import Job, ShardPlan
 from facevoice.features import MediaError, Reason
+from facevoice.features.clips import Source
 from facevoice.features.voice_activity import SpeechWindow, find_windows, speech_share
 
 
@@ -32,8 +32,12 @@ class SpeechWindows:
             path = pair.window.path
             self._wanted[path] = max(self._wanted[path], self._number(pair.window) + 1)
 
-    def find(self, window: Window) -> SpeechWindow:
+    def find(self, window: Window, source: Source) -> SpeechWindow:
         """Returns the window with speech that takes the place of a planned one.
+
+        Args:
+          window: the planned window.
+          source: of its clip, path or open file.
 
         Raises:
           MediaError: no_speech, or as `find_windows`.
@@ -41,7 +45,6 @@ class SpeechWindows:
         path, number = window.path, self._number(window)
         if path not in self._found or self._wanted[path] <= number:
             self._wanted[path] = max(self._wanted[path], number + 1)
-            source = self._job.trees()[CLIP].source(path)
             features, step = self._job.features, self._job.window_step_samples
             self._found[path] = find_windows(source, features, step, self._wanted[path])
         found = self._found[path]

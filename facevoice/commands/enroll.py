@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from facevoice.commands.gallery_flags import add_gallery_flag, add_media_flags, name
 from tfdata.command_line import Parser, fail, path_or_address, run, say
 from tfdata.schema import SPLITS
-from tfdata.text import counted
+from tfdata.text import agree, counted
 
 if TYPE_CHECKING:  # imports libraries that take a second
     from facevoice.gallery.gallery import Gallery, Samples
@@ -98,7 +98,7 @@ def _enroll(args: argparse.Namespace) -> int:
     if unusable and (not args.skip_unusable or not any(map(len, new.values()))):
         return fail(
             f"{args.name} was not enrolled, as {counted(len(unusable), 'file')} cannot be used; "
-            f"omit {'it' if len(unusable) == 1 else 'them'}, or use --skip_unusable."
+            f"omit {agree(len(unusable), 'it', 'them')}, or use --skip_unusable."
         )
     _add(args.gallery, new, args.name)
     return 0

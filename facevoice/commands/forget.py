@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from facevoice.commands.gallery_flags import add_gallery_flag, name
 from tfdata.command_line import Parser, run, say
-from tfdata.text import counted, spelling
+from tfdata.text import agree, counted, spelling
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice forget") -> int:
@@ -45,5 +45,5 @@ def _forget(args: argparse.Namespace) -> None:
     if mentions := sum(spelling(args.name) in spelling(media) for media in others):
         say(
             f"Note: {counted(mentions, 'path')} of other people's media in the gallery "
-            f"{'contains' if mentions == 1 else 'contain'} the name {args.name}."
+            f"{agree(mentions, 'contains', 'contain')} the name {args.name}."
         )

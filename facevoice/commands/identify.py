@@ -31,16 +31,12 @@ import itertools
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from facevoice.commands.answer_flags import add_answer_flags, check_pairs
 from facevoice.commands.gallery_flags import add_gallery_flag, add_media_flags, add_rate_flag
-from tfdata.command_line import Parser, fail, positive_int, run, say
+from tfdata.command_line import Parser, fail, run, say
 from tfdata.text import counted, listed
-
-if TYPE_CHECKING:
-    from facevoice.gallery.search import Search
-    from facevoice.gallery.thresholds import Threshold
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice identify") -> int:
@@ -49,17 +45,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "facevoice identify") ->
     args = parser.parse(argv)
     if not args.face and not args.audio:
         parser.error("no files are given; use --face, --audio, or both.")
-    if args.face and args.audio:
-        if folders := [path for path in (*args.face, *args.audio) if Path(path).is_dir()]:
-            parser.error(
-                f"{folders[0]} is a folder; with --face and --audio, name files, as the first face "
-                f"belongs to the first clip."
-            )
-        if len(args.face) != len(args.audio):
-            parser.error(
-                f"there are {counted(len(args.face), 'face')} and "
-                f"{counted(len(args.audio), 'clip')}; give the same number of both."
-            )
+    check_pairs(parser, args.face, args.audio)
     return run(lambda: _identify(args))
 
 
@@ -68,14 +54,7 @@ def _parser(prog: str) -> Parser:
     add_gallery_flag(parser)
     add_media_flags(parser)
     add_rate_flag(parser)
-    parser.add_argument(
-        "--top",
-        type=positive_int,
-        default=5,
-        metavar="N",
-        help="number of people to show (default: %(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, see above")
+    add_answer_flags(parser)
     return parser
 
 
@@ -124,7 +103,8 @@ def _identify(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answers, indent=1))
     elif any(answer["people"] for answer in answers):
-        say(_note(threshold, search))
+        people = counted(len(search.names), "person", "people")
+        say(threshold.describe(f"among {people}"))
     return int(any(answer["error"] for answer in answers))
 
 
@@ -136,13 +116,3 @@ def _lines(answer: dict[str, Any]) -> list[str]:
         text = answer["answer"] or "unknown"
     people = (f"  {each['score']:7.3f}  {each['name']}" for each in answer["people"])
     return [f"{files}: {text}", *people]
-
-
-def _note(threshold: Threshold, search: Search) -> str:
-    if threshold.value is None:
-        return f"No threshold: {threshold.source}."
-    return (
-        f"The threshold is {threshold.value:.3f} for a false accept rate of "
-        f"{threshold.false_accept_rate:.3g} among "
-        f"{counted(len(search.names), 'person', 'people')}: {threshold.source}."
-    )

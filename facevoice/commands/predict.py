@@ -32,16 +32,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facevoice.evaluation.query_files import (
-    STDIN,
-    files_below,
-    saved_stdin,
-)
+from facevoice.commands.answer_flags import add_answer_flags, check_pairs
+from facevoice.evaluation.query_files import STDIN, files_below, saved_stdin
 from facevoice.features.clips import MAX_SECONDS
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 from facevoice.features.native_output import without_native_stderr
-from tfdata.command_line import Parser, fail, local_path, positive_int, run, say
-from tfdata.text import counted, listed, readable
+from tfdata.command_line import Parser, fail, local_path, run, say
+from tfdata.text import agree, listed, readable
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from facevoice.evaluation.inference import Prediction, Query
@@ -61,16 +58,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "predict.py") -> int:
     paths = [*(args.face or ()), *(args.audio or ())]
     if paths.count(STDIN) > 1:
         parser.error("- (standard input) is given more than once; it has one file.")
-    if args.face and args.audio and (folders := [path for path in paths if Path(path).is_dir()]):
-        parser.error(
-            f"{folders[0]} is a folder; with --face and --audio, name files, as the first face "
-            f"belongs to the first clip."
-        )
-    if args.face and args.audio and len(args.face) != len(args.audio):
-        parser.error(
-            f"there are {counted(len(args.face), 'face')} and "
-            f"{counted(len(args.audio), 'clip')}; give the same number of both."
-        )
+    check_pairs(parser, args.face, args.audio)
     # Before TensorFlow is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return run(lambda: _predict(args, parser), needs_training_packages="prediction")
@@ -105,14 +93,7 @@ def _parser(prog: str) -> Parser:
         help="use only the window of each clip that starts here, in seconds (default: the whole "
         "clip)",
     )
-    parser.add_argument(
-        "--top",
-        type=positive_int,
-        default=5,
-        metavar="N",
-        help="number of people to show (default: %(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, see above")
+    add_answer_flags(parser)
     return parser
 
 
@@ -159,7 +140,7 @@ def _check_media(args: argparse.Namespace, parser: Parser, run: Run) -> None:
     only, hint = ("", "; resnet_fusion accepts either alone") if len(needed) > 1 else ("only ", "")
     parser.error(
         f"the model {run.model} needs {only}{listed(needed)}, but {listed(given)} "
-        f"{'was' if len(given) == 1 else 'were'} given{hint}."
+        f"{agree(len(given), 'was', 'were')} given{hint}."
     )
 
 

@@ -70,13 +70,7 @@ def _verify(args: argparse.Namespace) -> None:
     counts = [sample_counts({m: len(each[m]) for m in modalities}) for each in (one, other)]
     words = {True: "the same person", False: "different people", None: "undecided"}
     say(f"{args.A} ({counts[0]}) and {args.B} ({counts[1]}): {words[same]}, score {score:.3f}.")
-    if threshold.value is None:
-        say(f"No threshold: {threshold.source}.")
-    else:
-        say(
-            f"The threshold is {threshold.value:.3f} for a false accept rate of "
-            f"{threshold.false_accept_rate:.3g}: {threshold.source}."
-        )
+    say(threshold.describe())
 
 
 def _samples(argument: str, args: argparse.Namespace) -> dict[str, Samples]:

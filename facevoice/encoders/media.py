@@ -21,12 +21,12 @@ from facevoice.features import (
     Reason,
     VideoFace,
     consecutive_starts,
-    crop_expected_face,
     probe_audio,
     read_face,
     read_window,
 )
-from facevoice.features.faces import crop_expected_place, crop_face, find_faces, largest_face
+from facevoice.features.faces import crop_expected_face, crop_face, find_faces, largest_face
+from facevoice.features.image_decoding import open_image
 
 Floats = NDArray[np.float32]
 
@@ -67,7 +67,7 @@ def embed_face(
     except MediaError as error:
         if not or_centre or error.reason != Reason.NO_FACE:
             raise
-        pixels, is_centred = crop_expected_face(source, encoder.features), True
+        pixels, is_centred = crop_expected_face(open_image(source), encoder.features), True
     return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
 
 
@@ -89,7 +89,7 @@ def embed_frame(face: VideoFace, encoder_name: str, or_centre: bool = False) -> 
     if detected is not None:
         pixels = crop_face(face.frame, detected, encoder.features).pixels
     elif or_centre:
-        pixels, is_centred = crop_expected_place(face.frame, encoder.features), True
+        pixels, is_centred = crop_expected_face(face.frame, encoder.features), True
     else:
         raise MediaError(Reason.NO_FACE, f"no face at {face.image.seconds or 0:.3f} s")
     return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facevoice.evaluation.runs import Run
 from facevoice.features import FeatureSettings, MediaError, Reason, read_window, spectrogram
+from facevoice.features.audio import spread_indices
 from facevoice.features.voice_activity import find_windows
 from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
@@ -56,8 +57,7 @@ def speech_starts(path: Path | str, most: int, settings: FeatureSettings) -> lis
         raise MediaError(
             Reason.NO_SPEECH, f"no window with {settings.min_speech:.0%} of speech or more"
         )
-    indices = np.linspace(0, len(found) - 1, min(len(found), most)).round().astype(int)
-    return [found[index].start_samples for index in indices]
+    return [found[index].start_samples for index in spread_indices(len(found), most)]
 
 
 def fill_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:

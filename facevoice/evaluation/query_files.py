@@ -11,7 +11,7 @@ from pathlib import Path
 
 from facevoice.evaluation.errors import EvaluationError
 from tfdata.storage.files import is_clutter
-from tfdata.text import counted
+from tfdata.text import agree, counted
 
 STDIN = "-"
 
@@ -34,7 +34,7 @@ def files_below(flag: str, folder: str, suffixes: Sequence[str]) -> tuple[list[s
     ignored = {suffix: count for suffix, count in others.items() if suffix not in suffixes}
     count = sum(ignored.values())
     note = (
-        f"{counted(count, 'other file')} {'was' if count == 1 else 'were'} ignored, by extension: "
+        f"{counted(count, 'other file')} {agree(count, 'was', 'were')} ignored, by extension: "
         f"{', '.join(f'{suffix} {number}' for suffix, number in ignored.items())}"
     )
     if not media:

@@ -12,8 +12,8 @@ from facevoice.features.audio import (
     read_video_window,
     read_window,
 )
-from facevoice.features.face_tracks import VideoFace, extract_video_face, find_video_face
-from facevoice.features.faces import FaceImage, crop_expected_face, extract_face, read_face
+from facevoice.features.face_tracks import VideoFace, find_video_face
+from facevoice.features.faces import FaceImage, extract_face, read_face
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import FeatureSettings
 from facevoice.features.spectrogram import (
@@ -36,9 +36,7 @@ __all__ = [
     "band_centres_hz",
     "column_centres",
     "consecutive_starts",
-    "crop_expected_face",
     "extract_face",
-    "extract_video_face",
     "find_video_face",
     "levels_to_db",
     "probe_audio",

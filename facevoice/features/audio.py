@@ -85,8 +85,12 @@ def consecutive_starts(samples: int, settings: FeatureSettings) -> list[int]:
     They are consecutive. Of more than MOST_WINDOWS, that many are taken, spread evenly.
     """
     count = max(1, samples // settings.window_samples)
-    indices = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).round().astype(int)
-    return [int(index) * settings.window_samples for index in indices]
+    return [int(i) * settings.window_samples for i in spread_indices(count, MOST_WINDOWS)]
+
+
+def spread_indices(count: int, most: int) -> NDArray[np.int64]:
+    """Returns all of `count` indices, or `most` of them, spread evenly."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def read_window(

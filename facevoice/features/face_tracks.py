@@ -19,7 +19,7 @@ from facevoice.features import blazeface
 from facevoice.features.blazeface import Detections
 from facevoice.features.faces import FaceImage, crop_centre, crop_face, find_faces
 from facevoice.features.reject_reasons import MediaError, Reason
-from facevoice.features.settings import FeatureSettings
+from facevoice.features.settings import FRAMES_PER_SECOND, FeatureSettings
 from facevoice.features.video_frames import Frame, cell_edges, sample_frames
 from facevoice.features.videos import VideoSource
 
@@ -38,13 +38,6 @@ class VideoFace:
     image: FaceImage
     frame: Image.Image
     detected: Detections | None
-
-
-def extract_video_face(
-    source: VideoSource, start_seconds: float, settings: FeatureSettings
-) -> FaceImage:
-    """Returns the face image of one window of a video; see `find_video_face`."""
-    return find_video_face(source, start_seconds, settings).image
 
 
 def find_video_face(
@@ -67,9 +60,8 @@ def find_video_face(
         several_faces.
       VideoSupportError, DetectorError, WeightsError: a decoder or the face detector cannot run.
     """
-    edges = cell_edges(
-        start_seconds, start_seconds + settings.window_seconds, settings.frames_per_second or 1.0
-    )
+    end_seconds = start_seconds + settings.window_seconds
+    edges = cell_edges(start_seconds, end_seconds, settings.frames_per_second or FRAMES_PER_SECOND)
     order = from_the_middle(len(edges) - 1)
     following: _Following | None = None
     if settings.face_detector == "none":  # no other frames are needed

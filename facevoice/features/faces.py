@@ -211,23 +211,16 @@ def _check_side(side: float, image: Image.Image) -> None:
         )
 
 
-def crop_expected_face(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> NDArray[np.uint8]:
+def crop_expected_face(image: Image.Image, settings: FeatureSettings) -> NDArray[np.uint8]:
     """Returns the aligned crop of a face at the mean place in VoxCeleb's crops.
 
     Args:
-      source: path or open file, one of VoxCeleb's crops.
+      image: RGB picture, one of VoxCeleb's crops.
       settings: size and `aligned_points`.
 
     Raises:
-      MediaError: unreadable, too_large or too_small.
+      MediaError: too_small.
     """
-    return crop_expected_place(open_image(source), settings)
-
-
-def crop_expected_place(image: Image.Image, settings: FeatureSettings) -> NDArray[np.uint8]:
-    """Returns what `crop_expected_face` does, of a decoded picture."""
     side = min(image.size)
     corner = (np.array(image.size) - side) / 2
     points = np.zeros((1, len(POINT_NAMES), 2), np.float32)

@@ -28,6 +28,7 @@ VOICE_DETECTORS = ("none", "silero")
 # Settings that only matter with voice activity detection.
 VOICE_ACTIVITY_SETTINGS = ("voice_activity", "min_speech")
 ENCODER_SETTINGS = ("face_encoder", "voice_encoder")
+FRAMES_PER_SECOND = 1.0  # of videos, unless a setting says otherwise
 # The mean places in VoxCeleb's crops, so that aligned and centred crops have faces of equal size.
 # The right eye of a person is on the left side of a picture.
 ALIGNED_POINTS = (0.355, 0.42, 0.645, 0.42, 0.5, 0.74)
@@ -115,7 +116,6 @@ class FeatureSettings:
     min_speech: float = setting(
         0.5, "with --voice_activity, least share of a window that is speech, 0.01 to 1"
     )
-
     face_encoder: str = setting(
         "none",
         "also store an embedding of the face: 'dlib_resnet', or your own encoder as "

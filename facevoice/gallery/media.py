@@ -34,7 +34,7 @@ from facevoice.gallery.gallery import (
 from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest
 from tfdata.storage.files import open_regular
-from tfdata.text import listed
+from tfdata.text import counted, listed
 
 Floats = NDArray[np.float32]
 DEFAULT_ENCODERS = {IMAGE: "dlib_resnet", AUDIO: "ge2e"}
@@ -212,11 +212,7 @@ def now() -> str:
 def sample_counts(counts: Mapping[str, int]) -> str:
     """Returns numbers of samples by modality as text: "3 faces and 1 clip"."""
     nouns = {IMAGE: "face", AUDIO: "clip"}
-    parts = [
-        f"{counts[each]:,} {nouns[each]}{'' if counts[each] == 1 else 's'}"
-        for each in MODALITIES
-        if counts.get(each)
-    ]
+    parts = [counted(counts[each], nouns[each]) for each in MODALITIES if counts.get(each)]
     return listed(parts) if parts else "no samples"
 
 

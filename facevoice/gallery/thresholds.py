@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
+from facevoice.features.audio import spread_indices
 from facevoice.gallery.gallery import Gallery, GalleryError
 from facevoice.gallery.impostors import ENCODER_IMPOSTORS, MIN_PEOPLE, Impostors, fused
 from facevoice.gallery.search import Floats, PersonScores, Search
@@ -49,6 +50,15 @@ class Threshold:
     false_accept_rate: float
     impostor_scores: int
     source: str
+
+    def describe(self, among: str = "") -> str:
+        """Returns one sentence; `among` says who is searched, such as "among 3 people"."""
+        if self.value is None:
+            return f"No threshold: {self.source}."
+        rate = f"a false accept rate of {self.false_accept_rate:.3g}"
+        return (
+            f"The threshold is {self.value:.3f} for {rate}{among and f' {among}'}: {self.source}."
+        )
 
 
 def calibrate(
@@ -80,7 +90,7 @@ def calibrate(
     if len(modalities) > 1:
         own = {each: gallery_impostors(gallery, each) for each in modalities}
         search = Search(gallery, modalities, own)
-    rows = rows[spread(len(rows), max(MAX_QUERIES, needed))]
+    rows = rows[spread_indices(len(rows), max(MAX_QUERIES, needed))]
     scores = best_other_scores(search, gallery, rows)
     source = f"{counted(len(scores), 'impostor score')} of {counted(people, 'person', 'people')}"
     value = quantile_threshold(scores, false_accept_rate)
@@ -126,7 +136,7 @@ def gallery_impostors(gallery: Gallery, modality: str) -> Impostors:
     """Returns mean and standard deviation of samples' scores for the people they are not of."""
     samples = gallery.samples[modality]
     score = PersonScores(samples)
-    rows = spread(len(samples), MAX_QUERIES)
+    rows = spread_indices(len(samples), MAX_QUERIES)
     scores = score.of_others(samples.embeddings[rows], rows)
     return Impostors(float(np.nanmean(scores)), float(np.nanstd(scores)))
 
@@ -150,11 +160,6 @@ def best_other_scores(search: Search, gallery: Gallery, rows: NDArray[np.int64])
     )
     scores[np.arange(len(rows)), own] = -np.inf
     return scores.max(axis=1)
-
-
-def spread(count: int, most: int) -> NDArray[np.int64]:
-    """Returns at most `most` of `count` indices, spread evenly."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _query_rows(gallery: Gallery, modalities: tuple[str, ...]) -> NDArray[np.int64]:

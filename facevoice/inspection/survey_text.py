@@ -8,7 +8,7 @@ from facevoice.inspection.histogram import Histogram
 from facevoice.inspection.survey import DuplicateMedia, Position, Survey
 from facevoice.inspection.text import table
 from tfdata.schema import SPLITS
-from tfdata.text import counted, printable
+from tfdata.text import agree, counted, printable
 
 NO_ANOMALIES = (
     "No anomalies: no blank, black or white faces, no flat or silent voices, no duplicates."
@@ -47,7 +47,7 @@ def _row(split: str, histogram: Histogram) -> tuple[str, ...]:
 
 def _faulty_lines(survey: Survey) -> Iterator[str]:
     for (medium, fault), faulty in survey.faulty.items():
-        yield f"- {counted(faulty.count, medium)} {_is(faulty.count)} {fault}:"
+        yield f"- {counted(faulty.count, medium)} {agree(faulty.count, 'is', 'are')} {fault}:"
         yield from (f"    {place}  {printable(key)}" for place, key in faulty.shown)
         yield from _more(faulty.count - len(faulty.shown))
 
@@ -63,22 +63,19 @@ def _duplicate_lines(found: DuplicateMedia, key_at: KeyAt) -> Iterator[str]:
 def _duplicates_sentence(found: DuplicateMedia) -> str:
     duplicates, medium, count = found.duplicates, found.medium, found.duplicates.count
     if duplicates.split is None or duplicates.original_split is None:
-        verb = "equals one" if count == 1 else "equal ones"
+        verb = agree(count, "equals one", "equal ones")
         return f"{counted(count, medium)} {verb} of another person"
     split, original = SPLITS[duplicates.split], SPLITS[duplicates.original_split]
     if split == original:
-        verb = "duplicates" if count == 1 else "duplicate"
+        verb = agree(count, "duplicates", "duplicate")
         return f"{counted(count, f'{split} {medium}')} {verb} an earlier one of {split}"
-    return f"LEAK: {counted(count, f'{split} {medium}')} {_is(count)} also in {original}"
+    verb = agree(count, "is", "are")
+    return f"LEAK: {counted(count, f'{split} {medium}')} {verb} also in {original}"
 
 
 def _position_text(position: Position, key_at: KeyAt) -> str:
     split, index = position
     return f"{split} {index}  {printable(key_at(split, index))}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _more(count: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tfdata.manifest import Duplicates, Leak
 from tfdata.schema import SPLITS
-from tfdata.text import counted, listed
+from tfdata.text import agree, counted, listed
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def duplicates_text(duplicates: Duplicates) -> str:
         (duplicates.within_split, "the content of another file of one person in one split"),
     ]
     text = "".join(
-        f" {counted(count, 'file')} {'has' if count == 1 else 'have'} {what}."
+        f" {counted(count, 'file')} {agree(count, 'has', 'have')} {what}."
         for count, what in sentences
         if count
     )

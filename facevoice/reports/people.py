@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tfdata.manifest import Manifest, Person
 from tfdata.schema import SPLITS
-from tfdata.text import counted, listed, readable
+from tfdata.text import agree, counted, listed, readable
 
 # Larger datasets have a chart of all people, and rows of those with the fewest pairs only.
 _MAX_ROWS = 60
@@ -116,7 +116,7 @@ def missing_pairs_sentence(manifest: Manifest) -> str:
         names.append(counted(len(lost) - _MAX_NAMES, "other"))
     total = sum(count for count, _ in lost)
     return (
-        f"{counted(total, 'pair')} {'is' if total == 1 else 'are'} missing because no replacement "
+        f"{counted(total, 'pair')} {agree(total, 'is', 'are')} missing because no replacement "
         f"media were left: {listed(names)}."
     )
 

@@ -12,7 +12,6 @@ import soundfile
 from PIL import Image
 
 from beam_pipelines.build import main
-from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import fingerprints
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_face, embed_window
@@ -161,23 +160,6 @@ def test_a_dry_run_names_encoders_and_weights(corpus, tmp_path, capsys):
     assert f"voice encoder ge2e 0.1.4 (weights {encoder_info('ge2e').digest})" in printed
     assert "face encoder dlib_resnet 0.3.0" in printed
     assert "embeddings of 128 numbers" in printed
-
-
-def test_a_worker_needs_the_weights_of_the_driver(monkeypatch, tmp_path):
-    settings = FeatureSettings(voice_encoder="ge2e")
-    software = dict(fingerprints.software(settings))
-    assert "blazeface-weights" not in software
-    job = fingerprints.Job(
-        tmp_path, tmp_path, tmp_path, settings, 1, "", fingerprints.worker_code(), software
-    )
-    fingerprints.check_software(job)
-    monkeypatch.setenv("FACEVOICE_CACHE", str(tmp_path))
-    fingerprints.software.cache_clear()
-    try:
-        with pytest.raises(BuildError, match=r"ge2e-weights missing .*facevoice\.weights"):
-            fingerprints.check_software(job)
-    finally:
-        fingerprints.software.cache_clear()
 
 
 def test_the_plan_changes_with_the_encoder(tmp_path):

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from beam_pipelines.build import main
-from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import fingerprints
 from facevoice.features import FeatureSettings, extract_face, read_face
 from facevoice.inspection.examples import feature_settings
@@ -180,21 +179,6 @@ def test_a_setting_without_effect_is_an_error(corpus, tmp_path, capsys):
     flags = ["--face_detector=none", "--several_faces=reject"]
     assert build(corpus, tmp_path / "set", *flags) == 1
     assert "--several_faces has no effect" in capsys.readouterr().err
-
-
-def test_a_worker_needs_the_weights_of_the_driver(monkeypatch, tmp_path):
-    software = dict(fingerprints.software(SETTINGS))
-    job = fingerprints.Job(
-        tmp_path, tmp_path, tmp_path, SETTINGS, 1, "", fingerprints.worker_code(), software
-    )
-    fingerprints.check_software(job)
-    monkeypatch.setenv("FACEVOICE_CACHE", str(tmp_path))
-    fingerprints.software.cache_clear()
-    try:
-        with pytest.raises(BuildError, match=r"blazeface-weights missing .*facevoice\.weights"):
-            fingerprints.check_software(job)
-    finally:
-        fingerprints.software.cache_clear()
 
 
 def test_the_plan_changes_with_the_detector_but_not_by_its_settings_without_one(tmp_path):

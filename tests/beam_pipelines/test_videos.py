@@ -32,7 +32,7 @@ SETTINGS = FeatureSettings(image_size=16, window_seconds=0.5, bands=16, frames=8
 
 
 def write_own_video(path, number, seconds=3.0, **settings):
-    """A video whose content no other has: a brightness and a phase of its own."""
+    """A video whose brightness and phase, and so whose content, differ from all others."""
     shade = np.uint8(3 * number)
     return write_video(
         path,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facevoice.features import FeatureSettings, MediaError, extract_video_face
+from facevoice.features import FeatureSettings, MediaError
 from facevoice.features.face_tracks import as_stored, follow, from_the_middle
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
-from tests.videos import write_video
+from tests.videos import extract_video_face, write_video
 
 SETTINGS = FeatureSettings(
     image_size=32, window_seconds=3.0, frames_per_second=1, face_detector="blazeface"

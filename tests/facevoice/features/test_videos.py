@@ -12,12 +12,19 @@ import pytest
 from facevoice.features import (
     FeatureSettings,
     MediaError,
-    extract_video_face,
     probe_video,
     read_video_window,
 )
 from facevoice.features.video_frames import cell_edges, sample_frames
-from tests.videos import CODECS, COLOURS, SIZE, TONES_HZ, colour_at, write_video
+from tests.videos import (
+    CODECS,
+    COLOURS,
+    SIZE,
+    TONES_HZ,
+    colour_at,
+    extract_video_face,
+    write_video,
+)
 
 RATE_HZ = 16000
 SETTINGS = FeatureSettings(image_size=16, window_seconds=0.5, frames_per_second=4)

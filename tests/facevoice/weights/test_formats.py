@@ -72,7 +72,7 @@ def checkpoint(monkeypatch, state, extra=None):
     """A file as `torch.save` wrote it before PyTorch 1.6, without PyTorch."""
 
     def rebuild(*arguments):
-        raise AssertionError("the pickle called a function of its own")
+        raise AssertionError("the pickle called a function")
 
     class FloatStorage:
         pass
