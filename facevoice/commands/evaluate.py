@@ -11,11 +11,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tfdata.command_line import Parser, fraction, local_path, path_or_address, run, say
+from tfdata.command_line import (
+    Parser,
+    fraction,
+    local_path,
+    non_negative_int,
+    path_or_address,
+    run,
+    say,
+)
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import MANIFEST_NAME, SPLITS
 
 DEFAULT_FALSE_ACCEPT_RATE = 0.05
+MIN_COHORT_TOP = 10
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "evaluate.py") -> int:
@@ -93,12 +102,28 @@ def _parser(prog: str) -> Parser:
         f"RUN/threshold.json (default: {DEFAULT_FALSE_ACCEPT_RATE})",
     )
     parser.add_argument(
+        "--cohort_top",
+        type=_cohort_top,
+        default=300,
+        metavar="N",
+        help="number of the highest scores with the cohort, the training split, that AS-norm uses "
+        "for each side of a trial; 0: no score normalisation; otherwise at least 10 (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
         "--skip_robustness",
         action="store_true",
         help="do not evaluate missing and corrupted inputs, which takes about ten times as long "
         "as the split itself",
     )
     return parser
+
+
+def _cohort_top(text: str) -> int:
+    number = non_negative_int(text)
+    if 0 < number < MIN_COHORT_TOP:
+        raise argparse.ArgumentTypeError(f"is {text!r}; use 0, or at least {MIN_COHORT_TOP}")
+    return number
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -110,6 +135,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         write_threshold,
     )
     from facevoice.evaluation.predictions import predict_splits
+    from facevoice.evaluation.run_scoring import run_scorer
     from facevoice.evaluation.runs import open_run
     from facevoice.evaluation.trials import embed_files, read_trials
     from facevoice.features.native_output import without_native_stderr
@@ -134,11 +160,13 @@ def _evaluate(args: argparse.Namespace) -> int:
     manifest = manifests[data_dir]
     predictions = predict_splits(run, data_dir, manifest, [args.split])
 
+    scorer = run_scorer(run, data_dir, manifest, args.split, args.cohort_top)
+
     known = predictions.known
     results = [
         evaluators.summarize_data(run, data_dir, args.split, predictions),
         evaluators.evaluate_identification(run, known, manifest),
-        evaluators.evaluate_verification(run, predictions),
+        evaluators.evaluate_verification(run, predictions, scorer, manifest),
     ]
     if len(known.keys):
         robust = not args.skip_robustness
@@ -149,7 +177,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if trials:
         with without_native_stderr():
             embeddings = embed_files(run, trials.files, args.media)
-        results.append(evaluators.evaluate_trials(run, trials, embeddings))
+        results.append(evaluators.evaluate_trials(run, trials, embeddings, scorer, manifest))
     if unknown_dir:
         unknown = predict_splits(
             run, unknown_dir, manifests[unknown_dir], SPLITS, unknown_only=True
