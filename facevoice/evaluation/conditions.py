@@ -52,7 +52,6 @@ def _masks(
     """
     if same_video is not None:
         yield "same video", ~same | same_video
-        yield "different videos", ~same | ~same_video
     columns = dict.fromkeys(column for values in meta.values() for column in values)
     for column in columns:
         value_of = {person: values.get(column, "") for person, values in meta.items()}

@@ -19,6 +19,11 @@ recomputed from the arrays of `scores.npz`, which contain no media:
                                          for --unknown, one row per example
     face_margin, voice_margin            float64, nats, for a product of experts, see
                                          `fusion_analysis`; for examples whose label is not -1
+    <system>_embeddings, faces, clips, face_videos, voice_videos
+                                         for --encoders, instead of the rows of predictions; systems
+                                         are face, voice and fusion
+    <system>_pair_..., trial_<system>_...
+                                         as above
     right, other_right                   for --compare: bool, correct predictions, for examples
                                          whose label is not -1
 """
@@ -27,7 +32,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -103,9 +108,25 @@ def write_evaluation(
       predictions: its predictions.
       results: results of the evaluators.
     """
-    metrics: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {"classes": np.array(run.people)}
     arrays |= {field.name: getattr(predictions, field.name) for field in fields(predictions)}
+    return write_results(folder, [Result({}, arrays), *results], evaluation_report)
+
+
+def write_results(
+    folder: Path,
+    results: Iterable[Result],
+    render: Callable[[Mapping[str, Any], Mapping[str, bytes]], str],
+) -> dict[str, Any]:
+    """Writes the results of evaluators; see `write_evaluation`.
+
+    Args:
+      folder: the output directory.
+      results: of the evaluators.
+      render: returns the report for the metrics and the figures.
+    """
+    metrics: dict[str, Any] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     figures: dict[str, DrawFigure] = {}
     texts: dict[str, str] = {}
     for result in results:
@@ -124,8 +145,7 @@ def write_evaluation(
         replace_file(folder / name, png)
     for name, text in texts.items():
         replace_file(folder / name, text.encode())
-    html = evaluation_report(metrics, pictures)
-    replace_file(folder / REPORT_NAME, html.encode())
+    replace_file(folder / REPORT_NAME, render(metrics, pictures).encode())
     _write_json(folder / METRICS_NAME, metrics)
     return metrics
 

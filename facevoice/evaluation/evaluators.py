@@ -122,7 +122,7 @@ def evaluate_verification(
     meta = {identity: person.meta for identity, person in manifest.people.items()}
     found = evaluate_pairs(
         model_examples(predictions.embeddings, predictions.identities),
-        predictions.sessions,
+        [predictions.sessions],
         scorer,
         meta,
     )

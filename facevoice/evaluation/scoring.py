@@ -9,7 +9,7 @@ Normalised scores are on one scale already.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 
 from facevoice.evaluation.score_calibration import LinearCalibration, fit_calibration
 from facevoice.evaluation.score_normalization import DEFAULT_TOP, PersonEmbeddings, as_norm
-from facevoice.evaluation.verification import cosine_scores, sample_pairs, verification_metrics
+from facevoice.evaluation.verification import (
+    cosine_scores,
+    normalize,
+    sample_pairs,
+    verification_metrics,
+)
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
@@ -93,7 +98,7 @@ class Scorer:
             _calibrated(self.as_norm_calibration, normalised),
         )
 
-    def calibrated_on(self, examples: Examples, videos: Texts) -> Scorer:
+    def calibrated_on(self, examples: Examples, videos: Sequence[Texts]) -> Scorer:
         """Returns this scorer with calibrations that are fitted on the pairs of some examples.
 
         Pairs of one person in one video are left out if there are others, because they are more
@@ -101,14 +106,14 @@ class Scorer:
 
         Args:
           examples: by modality, such as those of the validation split.
-          videos: str [examples].
+          videos: arrays str [examples], such as the videos of the faces and of the clips.
         """
         people = next(iter(examples.values())).people
         if not has_both_kinds(people):
             return self
         first, second = sample_pairs(people)
         same = people[first] == people[second]
-        across = ~same | (videos[first] != videos[second])
+        across = ~(same & same_video(videos, first, second))
         if (same & across).any():
             first, second, same = first[across], second[across], same[across]
         scores = self(examples, first, second)
@@ -147,6 +152,31 @@ class Scorer:
 def has_both_kinds(people: Texts) -> bool:
     """Returns whether examples have pairs of one person and of two people."""
     return 1 < len(set(people.tolist())) < len(people)
+
+
+def same_video(videos: Sequence[Texts], first: Ints, second: Ints) -> Bools:
+    """Returns bool [trials], whether both sides are of one video in any of `videos`."""
+    found = [each[first] == each[second] for each in videos]
+    return np.asarray(np.any(found, axis=0))
+
+
+def average_by(embeddings: Floats, keys: Sequence[Texts]) -> tuple[NDArray[np.float32], Ints, Ints]:
+    """Averages the normalised embeddings of examples that are equal in all keys.
+
+    Args:
+      embeddings: float [n, size].
+      keys: arrays str [n], such as person and clip.
+
+    Returns:
+      The means, float32 [groups, size]; the first example of each group, int [groups]; and the
+      group of each example, int [n].
+    """
+    codes = np.stack([np.unique(key, return_inverse=True)[1] for key in keys], axis=1)
+    _, first, group = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    group = group.reshape(-1)
+    sums = np.zeros((len(first), embeddings.shape[1]), np.float32)
+    np.add.at(sums, group, normalize(embeddings))
+    return sums / np.bincount(group)[:, None].astype(np.float32), first, group
 
 
 def score_metrics(

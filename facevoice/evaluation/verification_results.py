@@ -20,11 +20,12 @@ from facevoice.evaluation.scoring import (
     Scorer,
     TrialScores,
     has_both_kinds,
+    same_video,
     score_metrics,
 )
 from facevoice.evaluation.trial_checks import count_label_conflicts, count_trials, find_people
 from facevoice.evaluation.trials import Trials
-from facevoice.evaluation.verification import det_curve, sample_pairs
+from facevoice.evaluation.verification import DetCurve, det_curve, sample_pairs
 from facevoice.reports import evaluation_figures
 
 TRIAL_SCORES_NAME = "trial_scores.txt"
@@ -32,7 +33,7 @@ TRIAL_SCORES_NAME = "trial_scores.txt"
 
 def evaluate_pairs(
     examples: Examples,
-    videos: NDArray[np.str_],
+    videos: Sequence[NDArray[np.str_]],
     scorer: Scorer,
     meta: Mapping[str, Mapping[str, str]],
 ) -> Result | None:
@@ -40,7 +41,7 @@ def evaluate_pairs(
 
     Args:
       examples: by modality.
-      videos: str [examples].
+      videos: arrays str [examples], such as the videos of the faces and of the clips.
       scorer: scores pairs.
       meta: person to the columns of the metadata file.
 
@@ -55,8 +56,8 @@ def evaluate_pairs(
     scores = scorer(examples, first, second)
     people = (identities[first], identities[second])
     same = people[0] == people[1]
-    same_video = videos[first] == videos[second]
-    across = ~same | ~same_video
+    is_same_video = same_video(videos, first, second)
+    across = ~(same & is_same_video)
     metrics = {
         "people": len(set(identities.tolist())),
         "possible_pairs": n * (n - 1) // 2,
@@ -65,7 +66,7 @@ def evaluate_pairs(
         "across_videos": score_metrics(
             same[across], scores.where(across), (people[0][across], people[1][across])
         ),
-        "conditions": condition_metrics(same, people, scores, meta, same_video),
+        "conditions": condition_metrics(same, people, scores, meta, is_same_video),
         **scorer.describe(),
     }
     curves = {"all pairs": det_curve(same, scores.raw)}
@@ -75,9 +76,10 @@ def evaluate_pairs(
         "pair_first": first.astype(np.int32),
         "pair_second": second.astype(np.int32),
         "pair_same": same,
+        "pair_across_videos": across,
         **_score_arrays("pair", scores),
     }
-    return Result(metrics, arrays, {"det.png": partial(_draw_det, curves)})
+    return Result(metrics, arrays, {"det.png": partial(draw_det, curves)})
 
 
 def evaluate_listed(
@@ -126,7 +128,7 @@ def evaluate_listed(
             f"{prefix}_same": same,
             **_score_arrays(prefix, scores),
         },
-        {"trials_det.png": partial(_draw_det, {"listed trials": det_curve(same, scores.raw)})},
+        {"trials_det.png": partial(draw_det, {"listed trials": det_curve(same, scores.raw)})},
         {
             trial_scores_name(kind, system): _score_lines(trials, first, second, values)
             for kind, values in scores.items()
@@ -196,7 +198,8 @@ def _score_lines(
     )
 
 
-def _draw_det(curves: Mapping[str, Any]) -> bytes:
+def draw_det(curves: Mapping[str, DetCurve]) -> bytes:
+    """Draws DET curves by description."""
     return evaluation_figures.det_curve(
         {name: (curve.false_accepts, curve.misses) for name, curve in curves.items()}
     )
