@@ -48,6 +48,7 @@ from tfdata.manifest_reader import is_manifest
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.base import Place
 from tfdata.storage.files import check_no_links, create_file, parse_json
+from tfdata.text import counted
 
 
 @contextmanager
@@ -216,9 +217,9 @@ def publish(
         missing = [shard.file for shard in shards if found.get(shard.file) != shard.bytes]
         if missing:
             raise BuildError(
-                f"{len(missing)} shards disappeared from {output} after they were written, "
-                f"{missing[0]} for one; let one build at a time write there, and run the same "
-                f"command again."
+                f"{counted(len(missing), 'shard')} disappeared from {output} after the build wrote "
+                f"them, {missing[0]} for one; let one build at a time write there, and run the "
+                f"same command again."
             )
         store.sync()  # shards must survive a power loss before the manifest lists them
         store.replace(

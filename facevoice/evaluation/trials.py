@@ -25,6 +25,7 @@ from facevoice.features import FeatureSettings, MediaError, probe_audio, read_fa
 from facevoice.features.file_types import IMAGE_SUFFIXES
 from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
+from tfdata.text import counted
 
 Bytes = NDArray[np.uint8]
 WINDOWS = 5  # per clip
@@ -97,7 +98,7 @@ def read_trials(path: Path) -> Trials:
     same, firsts, seconds, numbers = np.array(rows, np.int64).reshape(-1, 4).T
     if not 0 < same.sum() < len(rows):
         raise EvaluationError(
-            f"--trials {path} has {int(same.sum())} trials of the same person and "
+            f"--trials {path} has {counted(int(same.sum()), 'trial')} of the same person and "
             f"{len(rows) - int(same.sum())} of different people; error rates need both."
         )
     return Trials(same.astype(bool), firsts, seconds, tuple(indices), numbers)
@@ -154,9 +155,9 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
     if len(reasons) > MAX_UNREADABLE * len(files):
         first = min(reasons)
         raise EvaluationError(
-            f"{len(reasons)} of {len(files)} files in the trials cannot be used, the first is "
-            f"{root / files[first]} ({reasons[first]}); check that --media DIR is the directory "
-            f"that the paths are relative to."
+            f"{len(reasons)} of {counted(len(files), 'file')} in the trials cannot be used, the "
+            f"first is {root / files[first]} ({reasons[first]}); check that --media DIR is the "
+            f"directory that the paths are relative to."
         )
     return TrialEmbeddings(
         embeddings=sums / np.maximum(counts, 1)[:, None].astype(np.float32),
