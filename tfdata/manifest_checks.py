@@ -27,7 +27,19 @@ FEATURE_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("min_hz", "max_hz", "floor_db"), float),
     "face_crop": _Share,
     "aligned_points": tuple[float, ...],
-    **dict.fromkeys(("frequency_scale", "face_detector", "several_faces"), str),
+    "frames_per_second": float | None,
+    "min_speech": _Share,
+    **dict.fromkeys(
+        (
+            "frequency_scale",
+            "face_detector",
+            "several_faces",
+            "voice_activity",
+            "face_encoder",
+            "voice_encoder",
+        ),
+        str,
+    ),
 }
 PLAN_TYPES: Mapping[str, Any] = {
     "seed": int,
