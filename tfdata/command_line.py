@@ -276,7 +276,12 @@ def local_path(text: str) -> Path:
 
 
 def path_or_address(text: str) -> str:
-    """Parses a path, or a URL such as s3://bucket/set without credentials or a query."""
+    """Parses a path, or a URL such as s3://bucket/set without credentials or a query.
+
+    An empty text, as of a shell variable that is not set, would be the current directory.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give a path")
     try:
         check_address(text)
     except ValueError as error:

@@ -84,10 +84,11 @@ def check_output(output: Place) -> None:
     """
     try:
         store = store_at(output)
-        if isinstance(output, Path) and any(
-            os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)
-        ):
-            _check_files(output)
+        if isinstance(output, Path):
+            _check_directory(output, "it")
+            _check_directory(output / WORK_NAME, f"{WORK_NAME} in it", may_be_link=False)
+            if any(os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)):
+                _check_files(output)
         if not store.is_empty() and not _belongs_to_build(store):
             raise BuildError(
                 f"--output {output} holds other files than a dataset; name an empty or new "
@@ -95,6 +96,24 @@ def check_output(output: Place) -> None:
             )
     except OSError as error:
         raise BuildError(f"--output {output} cannot be used: {error.strerror}.") from None
+
+
+def _check_directory(path: Path, name: str, may_be_link: bool = True) -> None:
+    """Checks a directory that may be missing.
+
+    Raises:
+      OSError: it is something else; `strerror` is a clause for a message.
+    """
+    if path.is_symlink() and not may_be_link:
+        raise OSError(
+            errno.ELOOP,
+            f"{name} is a symbolic link, which is not followed; remove it, or name "
+            f"another directory",
+        )
+    if os.path.lexists(path) and not path.is_dir():
+        raise OSError(
+            errno.ENOTDIR, f"{name} is not a directory; remove it, or name another directory"
+        )
 
 
 def _check_files(output: Path) -> None:
@@ -105,8 +124,6 @@ def _check_files(output: Path) -> None:
     """
     check_no_links(output)
     work = output / WORK_NAME
-    if work.exists() and not work.is_dir():
-        raise OSError(errno.ENOTDIR, f"{WORK_NAME} in it is not a directory; remove it")
     for path in sorted([*output.iterdir(), *(work.iterdir() if work.exists() else ())]):
         name = path.relative_to(output).as_posix()
         if file_names.is_build_file(name) and not path.is_file():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdata.fields import MAX_INT64
-from tfdata.text import counted, listed, quoted
+from tfdata.text import counted, listed, nearest, quoted
 
 # Raise it only when the same media and settings give other bytes in records, and with it the
 # fixtures of tests/test_compatibility.py. Rebuilds then write all shards again.
@@ -281,4 +281,6 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """
     if value not in choices:
         allowed = listed(list(map(repr, choices)), "or")
-        raise ValueError(f"`{name}` is {quoted(value)}; use {allowed}.")
+        near = nearest(str(value), choices)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ValueError(f"`{name}` is {quoted(value)}; use {allowed}.{hint}")

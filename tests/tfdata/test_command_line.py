@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 
 from tfdata import ReadOptions
-from tfdata.command_line import Parser, positive_int, run, say
+from tfdata.command_line import Parser, local_path, positive_int, run, say
 from tfdata.interrupts import Terminated, deferred
 from tfdata.text import nearest, printable
 
@@ -200,12 +200,14 @@ def test_the_nearest_name_in_any_spelling(name, near):
         (["--run=x", "--strict=no"], "--strict takes no value, but 'no' was given."),
         (["--run=x", "--strict", "--split=test"], "--split and --strict exclude each other"),
         ([], "--run is required."),
+        (["--run=x", "--data="], "--data is empty; give a path."),
     ],
 )
 def test_wrong_flags_are_one_line_with_the_nearest_name(capsys, flags, words):
     parser = Parser(prog="x")
     parser.add_argument("--run", required=True)
     parser.add_argument("--split_file")
+    parser.add_argument("--data", type=local_path)
     parser.add_argument("--false_accept_rate", type=float)
     parser.add_argument("--bands", type=int)
     parser.add_argument("--db", type=float)
