@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfdata.augmentation import StatelessRandom, augment
+from tfdata.augmentation.check import check_augmentation
 from tfdata.data_service import distribute
 from tfdata.errors import DatasetError
 from tfdata.labels import label_lookup
@@ -204,6 +205,10 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     if options.augment and not isinstance(floor_db, int | float):
         raise DatasetError(f"The manifest's floor_db is {floor_db!r}; build the dataset again.")
 
+    augmentation = options.augment if callable(options.augment) else augment
+    if callable(options.augment):
+        check_augmentation(options.augment, {name: shapes[name] for name in names}, floor_db)
+
     def decode(parsed: Mapping[str, tf.Tensor], epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         arrays = {
             name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
@@ -211,7 +216,7 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
         }
         if options.augment:
             rng = StatelessRandom(parsed[KEY], options.seed, epoch)
-            arrays = augment(arrays, rng, floor_db)
+            arrays = augmentation(arrays, rng, floor_db)
         features = arrays if len(names) > 1 else arrays[names[0]]
         return features, label_of(parsed[IDENTITY])
 

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import Parser, fraction, local_path, path_or_address, run, say
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import MANIFEST_NAME, SPLITS
@@ -40,6 +41,7 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "--run", type=local_path, required=True, metavar="DIR", help="directory of a finished run"
     )
+    add_model_flag(parser)
     parser.add_argument(
         "--data",
         type=path_or_address,
@@ -117,6 +119,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from facevoice.training.dataset import moved_dataset
     from tfdata.local_copy import local_copy
 
+    use_models(args.model)
     run = open_run(args.run)
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facevoice.evaluation.runs import METRICS_NAME, SETTINGS_NAME
+from facevoice.plugins import short_name
 from facevoice.reports.results import RunMetrics
 from facevoice.training import extension
 from facevoice.training.errors import TrainingError
@@ -165,7 +166,7 @@ def _candidates(wanted: Path | None, settings: Mapping[str, Any]) -> Iterator[Pa
     if wanted:
         yield wanted
         return
-    model = settings["model"]
+    model = short_name(settings["model"])
     yield Path("runs") / model
     yield from (Path("runs") / f"{model}-{number}" for number in itertools.count(2))
 
