@@ -63,11 +63,13 @@ class TrialEmbeddings:
       embeddings: float32 [files, size], the mean of the normalised embeddings of a file's windows.
       unreadable: path to reason, for files that cannot be used; their rows are zeros.
       skipped_windows: number of windows without usable sound in usable files.
+      are_clips: whether the files are clips, of several windows.
     """
 
     embeddings: NDArray[np.float32]
     unreadable: dict[str, str]
     skipped_windows: int
+    are_clips: bool = True
 
 
 def read_trials(path: Path) -> Trials:
@@ -166,6 +168,7 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
         embeddings=sums / np.maximum(counts, 1)[:, None].astype(np.float32),
         unreadable={files[index]: reasons[index] for index in sorted(reasons)},
         skipped_windows=skipped_windows,
+        are_clips=medium == SPECTROGRAM,
     )
 
 

@@ -14,6 +14,7 @@ from facevoice.reports.results import (
     Trials,
     Verification,
 )
+from facevoice.reports.verification_table import interval_text, score_rows
 from tfdata.text import agree, counted, listed, printable
 
 Row = tuple[str, str, str]  # name, value, details
@@ -113,10 +114,11 @@ def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
         f"equal error rate, {pairs}",
         f"{rates.equal_error_rate:.1%}",
         f"{counted(rates.same, 'pair')} of the same person, {rates.different:,} of different "
-        f"people; at a cosine of {rates.threshold:.3f}",
+        f"people; at a cosine of {rates.threshold:.3f}{interval_text(rates)}",
     )
     for prior, cost in rates.min_dcf.items():
         yield f"minDCF, {pairs}", f"{cost:.3f}", f"target prior {prior}; both costs 1"
+    yield from score_rows(pairs, rates)
 
 
 def _open_set_rows(found: OpenSet) -> Iterator[Row]:
