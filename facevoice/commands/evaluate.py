@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import (
     Parser,
     fraction,
@@ -64,6 +65,7 @@ def _parser(prog: str) -> Parser:
         help="evaluate the embeddings of --data, which was built with --face_encoder, "
         "--voice_encoder or both, instead of a run",
     )
+    add_model_flag(parser)
     parser.add_argument(
         "--data",
         type=path_or_address,
@@ -173,6 +175,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from facevoice.training.dataset import moved_dataset
     from tfdata.local_copy import local_copy
 
+    use_models(args.model)
     run = open_run(args.run)
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)
