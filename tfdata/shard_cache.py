@@ -23,6 +23,7 @@ from tfdata.manifest_reader import missing_shard
 from tfdata.storage.base import Storage, StorageError
 from tfdata.storage.factory import storage_at
 from tfdata.storage.files import create_file
+from tfdata.text import bytes_text
 
 # Fetched by the reader at a time, ahead of those that it reads.
 AHEAD = 2
@@ -139,8 +140,8 @@ def copy_shard(
                 break
         if not is_intact and damage == "fail":
             raise DatasetError(
-                f"{source} has other content ({temporary.stat().st_size} bytes) than the manifest "
-                f"says ({shard.bytes} bytes); copy the dataset there again, or build it again."
+                f"{source} has other content ({bytes_text(temporary.stat().st_size)}) than the manifest "
+                f"says ({bytes_text(shard.bytes)}); copy the dataset there again, or build it again."
             )
         temporary.replace(copy)
     except FileNotFoundError:
