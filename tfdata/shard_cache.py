@@ -140,8 +140,9 @@ def copy_shard(
                 break
         if not is_intact and damage == "fail":
             raise DatasetError(
-                f"{source} has other content ({bytes_text(temporary.stat().st_size)}) than the manifest "
-                f"says ({bytes_text(shard.bytes)}); copy the dataset there again, or build it again."
+                f"{source} has other content than the manifest says "
+                f"({bytes_text(temporary.stat().st_size)}, not {shard.bytes}, or another digest); "
+                f"copy the dataset there again, or build it again."
             )
         temporary.replace(copy)
     except FileNotFoundError:
