@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -77,12 +79,12 @@ def _media(paths: Sequence[Path]) -> tuple[list[Open], list[Open], str]:
     """
     if not paths:
         return *generated_media(GENERATED), "the sample corpus's people, who are generated"
-    found: dict[str, list[Open]] = {"image": [], "audio": []}
+    found: dict[str, list[Any]] = {"image": [], "audio": []}
     for path in paths:
         for kind, suffixes in (("image", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES)):
             files = sorted(path.rglob("*")) if path.is_dir() else [path]
             fitting = [file for file in files if file.suffix.lower() in suffixes]
-            found[kind] += [lambda file=file: file.open("rb") for file in fitting]
+            found[kind] += [partial(file.open, "rb") for file in fitting]
     return (
         found["image"],
         found["audio"],

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -141,8 +142,8 @@ def generated_media(count: int) -> tuple[list[Open], list[Open]]:
     people = [index % len(PEOPLE) for index in range(count)]
     faces = [face_jpeg(PEOPLE[index].face, index, 0, 0) for index in people]
     clips = [clip_wav(PEOPLE[index].voice, index, 0, 0) for index in people]
-    return [lambda data=data: io.BytesIO(data) for data in faces], [
-        lambda data=data: io.BytesIO(data) for data in clips
+    return [partial(io.BytesIO, data) for data in faces], [
+        partial(io.BytesIO, data) for data in clips
     ]
 
 

@@ -68,7 +68,7 @@ def _open_tflite(path: Path) -> Runner:
 
     def run(inputs: Arrays) -> Arrays:
         with without_native_stderr():
-            return runner(**inputs)  # type: ignore[no-any-return]
+            return runner(**inputs)
 
     return run
 
