@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from facevoice.evaluation.inference import Query, predict, read_threshold
     from facevoice.evaluation.runs import open_run
     from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
+    from facevoice.random_access import Examples, read
     from models import build_model
     from tfdata import Manifest, ReadOptions, load, load_manifest
     from tfdata.errors import FaceVoiceError
 
 # Public name to the module that defines it.
 _MODULES = {
+    "Examples": "facevoice.random_access",
     "FaceVoiceError": "tfdata.errors",
     "FeatureSettings": "facevoice.features",
     "Manifest": "tfdata",
@@ -28,6 +30,7 @@ _MODULES = {
     "load_manifest": "tfdata",
     "open_run": "facevoice.evaluation.runs",
     "predict": "facevoice.evaluation.inference",
+    "read": "facevoice.random_access",
     "read_face": "facevoice.features",
     "read_threshold": "facevoice.evaluation.inference",
     "read_window": "facevoice.features",
@@ -36,6 +39,7 @@ _MODULES = {
 
 # Type checkers and linters need the names as literals.
 __all__ = [
+    "Examples",
     "FaceVoiceError",
     "FeatureSettings",
     "Manifest",
@@ -46,6 +50,7 @@ __all__ = [
     "load_manifest",
     "open_run",
     "predict",
+    "read",
     "read_face",
     "read_threshold",
     "read_window",
