@@ -13,7 +13,6 @@ from tfdata.command_line import Parser
 
 # In a page, the comment <!-- generated: NAME -->.
 _MARK = re.compile(r"<!-- generated: (\w+) -->")
-_WIDTH = 96  # characters of a line of a command's description
 
 
 class _Found(BaseException):
@@ -65,27 +64,26 @@ def _parser(command: Callable[..., int], name: str) -> Parser:
 
 
 def _command(name: str, parser: Parser) -> str:
-    usage = parser.format_usage().removeprefix("usage: ").strip()
     description = (parser.description or "").strip()
-    return "\n\n".join(
-        [
-            f"## facevoice {name}",
-            f"```text\n{description}\n```",
-            f"```text\n{usage}\n```",
-            *_groups(parser),
-        ]
-    )
+    positional = [action.metavar for action in parser._get_positional_actions()]
+    usage = " ".join(["facevoice", name, "[FLAGS]", *map(str, positional)])
+    parts = [f"## {name}", f"```text\n{usage}\n```", f"```text\n{description}\n```"]
+    return "\n\n".join([*parts, *_tables(parser)])
 
 
-def _groups(parser: Parser) -> Iterator[str]:
+def _tables(parser: Parser) -> Iterator[str]:
     """Yields a table for each group of flags that has some."""
     for group in parser._action_groups:
         actions = [
             action
             for action in group._group_actions
-            if action.help != argparse.SUPPRESS and "--help" not in action.option_strings
+            if action.help != argparse.SUPPRESS
+            and not {"--help", "--version"}.intersection(action.option_strings)
         ]
         if actions:
+            title = group.title or ""
+            if title not in ("options", "positional arguments"):
+                yield f"**{title[0].upper()}{title[1:]}**"
             rows = [f"| `{_flag(action)}` | {_cell(_help(parser, action))} |" for action in actions]
             yield "\n".join(["| flag | meaning |", "|---|---|", *rows])
 
@@ -98,7 +96,10 @@ def _flag(action: argparse.Action) -> str:
     if value is None and action.nargs != 0:
         value = action.dest.upper()
     text = value if isinstance(value, str) and action.nargs != 0 else ""
-    return " ".join(filter(None, [", ".join(action.option_strings), text])).replace("|", "\\|")
+    parts = [", ".join(action.option_strings), text]
+    if action.required and action.option_strings:
+        parts.append("(required)")
+    return " ".join(filter(None, parts)).replace("|", "\\|")
 
 
 def _help(parser: Parser, action: argparse.Action) -> str:
