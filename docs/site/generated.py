@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
@@ -67,8 +68,23 @@ def _command(name: str, parser: Parser) -> str:
     description = (parser.description or "").strip()
     positional = [action.metavar for action in parser._get_positional_actions()]
     usage = " ".join(["facevoice", name, "[FLAGS]", *map(str, positional)])
-    parts = [f"## {name}", f"```text\n{usage}\n```", f"```text\n{description}\n```"]
+    parts = [f"## {name}", f"```text\n{usage}\n```", *map(_paragraph, description.split("\n\n"))]
     return "\n\n".join([*parts, *_tables(parser)])
+
+
+def _paragraph(text: str) -> str:
+    """Returns a paragraph of a description; indented lines, as of lists, keep their form."""
+    lines = text.split("\n")
+    indented = next((i for i, line in enumerate(lines) if line.startswith("  ")), len(lines))
+    parts = []
+    if indented:
+        between = " ".join(lines[:indented]).split("`")  # every second part is code
+        between[::2] = map(_escape, between[::2])
+        parts.append("`".join(between))
+    if indented < len(lines):
+        listing = textwrap.dedent("\n".join(lines[indented:]))
+        parts.append(f"```text\n{listing}\n```")
+    return "\n\n".join(parts)
 
 
 def _tables(parser: Parser) -> Iterator[str]:
@@ -84,12 +100,12 @@ def _tables(parser: Parser) -> Iterator[str]:
             title = group.title or ""
             if title not in ("options", "positional arguments"):
                 yield f"**{title[0].upper()}{title[1:]}**"
-            rows = [f"| `{_flag(action)}` | {_cell(_help(parser, action))} |" for action in actions]
+            rows = [f"| {_flag(action)} | {_cell(_help(parser, action))} |" for action in actions]
             yield "\n".join(["| flag | meaning |", "|---|---|", *rows])
 
 
 def _flag(action: argparse.Action) -> str:
-    """Returns the flag with the form of its value."""
+    """Returns the flag with the form of its value, as code."""
     value = action.metavar
     if value is None and action.choices:
         value = "{" + ",".join(map(str, action.choices)) + "}"
@@ -97,9 +113,8 @@ def _flag(action: argparse.Action) -> str:
         value = action.dest.upper()
     text = value if isinstance(value, str) and action.nargs != 0 else ""
     parts = [", ".join(action.option_strings), text]
-    if action.required and action.option_strings:
-        parts.append("(required)")
-    return " ".join(filter(None, parts)).replace("|", "\\|")
+    flag = " ".join(filter(None, parts)).replace("|", "\\|")
+    return f"`{flag}` (required)" if action.required and action.option_strings else f"`{flag}`"
 
 
 def _help(parser: Parser, action: argparse.Action) -> str:
@@ -108,5 +123,9 @@ def _help(parser: Parser, action: argparse.Action) -> str:
 
 def _cell(text: str) -> str:
     """Returns plain text as the content of a table's cell."""
-    text = " ".join(text.split())
+    return _escape(" ".join(text.split()))
+
+
+def _escape(text: str) -> str:
+    """Escapes the characters that Markdown would interpret."""
     return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", text)
