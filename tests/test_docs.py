@@ -19,6 +19,7 @@ from beam_pipelines.build import main
 from facevoice.features.reject_reasons import Reason
 from facevoice.sample_corpus import writer
 from tests.conftest import ONE_PROCESS, Corpus, write_clip, write_corpus, write_face
+from tests.tools import untrained_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"]
@@ -155,6 +156,8 @@ def workplace(tmp_path_factory):
     sample = Corpus(parts.faces, parts.audio, parts.meta)
     arguments = [*sample.flags, "--face_detector=none", f"--output={folder / 'data' / 'sample'}"]
     assert main([*arguments, *ONE_PROCESS]) == 0
+    (folder / "runs").mkdir()
+    untrained_run("cnn_image", folder / "data" / "sample", folder / "runs" / "cnn_image")
     return folder
 
 

@@ -28,7 +28,9 @@ def fill(markdown: str) -> str:
 def parsers() -> dict[str, Parser]:
     """Returns the parser of each sub-command of `facevoice`, in the order of its help."""
     commands = {point.name: point for point in entry_points(group=cli.GROUP)}
-    return {name: _parser(commands[name].load(), name) for name in cli.SUMMARIES}
+    order = [*cli.SUMMARIES, *sorted(commands)]
+    names = sorted(commands, key=order.index)
+    return {name: _parser(commands[name].load(), name) for name in names}
 
 
 def flags() -> str:

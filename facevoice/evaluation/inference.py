@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.errors import EvaluationError, UnusableError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
 from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
 from facevoice.evaluation.runs import Run
@@ -35,10 +35,6 @@ from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
-
-
-class UnusableError(EvaluationError):
-    """Raised for a media file that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from tfdata.manifest_reader import load_manifest
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
+from tfdata.text import counted
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
 Batch = Mapping[str, NDArray[np.uint8]]
@@ -175,8 +176,9 @@ def read_run(run_dir: Path) -> Run:
     classes = network.outputs[0].shape[-1]
     if classes != len(attributes["people"]):
         raise EvaluationError(
-            f"The model of {run_dir} has {classes} classes, but its {MANIFEST_NAME} has "
-            f"{len(attributes['people'])} people; {_ADVICE}."
+            f"The model of {run_dir} has {counted(classes, 'class', 'classes')}, but its "
+            f"{MANIFEST_NAME} has {counted(len(attributes['people']), 'person', 'people')}; "
+            f"{_ADVICE}."
         )
     modality = MODELS[name].modality if name in MODELS else _modality(network)
     run = Run(run_dir, name, modality, **attributes, data=data, network=network)

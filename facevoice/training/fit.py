@@ -31,6 +31,7 @@ from models import MODELS, Inputs, build_model
 from tfdata.importing import one_line
 from tfdata.interrupts import Deferred, deferred
 from tfdata.manifest import Manifest
+from tfdata.text import counted
 
 SHUFFLE_BUFFER = 1000
 LOGS_NAME = "tensorboard"
@@ -243,8 +244,8 @@ def _check_last_batch(manifest: Manifest, batch_size: int, replicas: int) -> Non
         last = manifest.splits[name].pairs % batch_size or batch_size
         if last <= math.ceil(last / replicas) * (replicas - 1):
             raise TrainingError(
-                f"The last batch of the {name} split has {last} pairs, which leaves one of "
-                f"{replicas} GPUs without any; use another --batch_size than {batch_size}."
+                f"The last batch of the {name} split has {counted(last, 'pair')}, which leaves one "
+                f"of {replicas} GPUs without any; use another --batch_size than {batch_size}."
             )
 
 

@@ -142,8 +142,8 @@ def adopt_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
         if EPOCHS in settings and saved[EPOCHS] != settings[EPOCHS]:
             adopted[EPOCHS] = settings[EPOCHS]
             say(
-                f"Continuing the run in {run_dir} with {settings[EPOCHS]} epochs instead of "
-                f"{saved[EPOCHS]}."
+                f"Continuing the run in {run_dir} with {counted(settings[EPOCHS], 'epoch')} "
+                f"instead of {saved[EPOCHS]}."
             )
             if is_finished(run_dir):
                 extension.reopen(run_dir, read_metrics(run_dir))
