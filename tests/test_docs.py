@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import facevoice
 import tfdata
 from beam_pipelines.build import main
 from facevoice.features.reject_reasons import Reason
+from facevoice.reports.results import EvaluationMetrics, RunMetrics
 from facevoice.sample_corpus import writer
 from tests.conftest import ONE_PROCESS, Corpus, write_clip, write_corpus, write_face
 from tests.tools import untrained_run
@@ -128,6 +130,13 @@ def test_the_python_reference_has_all_public_names():
     for path in re.findall(r"^::: ([\w.]+)$", text, re.M):
         module, _, name = path.rpartition(".")
         assert hasattr(importlib.import_module(module), name), path
+
+
+@pytest.mark.parametrize("kind", [RunMetrics, EvaluationMetrics])
+def test_the_metrics_page_has_the_keys_of_the_reports(kind):
+    page = (ROOT / "docs/reference/metrics.md").read_text("utf-8")
+    keys = [each.metadata.get("key", each.name) for each in fields(kind)]
+    assert [key for key in keys if f"`{key}`" not in page] == []
 
 
 @pytest.fixture(scope="module")
