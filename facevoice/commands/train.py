@@ -116,8 +116,8 @@ def _parser(prog: str) -> Parser:
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="maximum number of epochs; more than a run has extend it, if its learning rate is "
-        "constant (default: from the recipe)",
+        help="maximum number of epochs; a larger number than that of a run extends the run, if its "
+        "learning rate is constant (default: from the recipe)",
     )
     parser.add_argument(
         "--batch_size",

@@ -101,7 +101,9 @@ def test_a_transfer_that_damages_a_shard_is_repeated(dataset, remote, shards):
 def test_a_shard_that_is_damaged_for_good_is_an_error_and_leaves_no_file(dataset, remote, shards):
     remote.damaged = 2
     copies = cache(dataset, shards)
-    with pytest.raises(DatasetError, match=rf"{shards[0].file} has other content than the manifest"):
+    with pytest.raises(
+        DatasetError, match=rf"{shards[0].file} has other content than the manifest"
+    ):
         copies.fetch(0)
     assert not list(Path(copies.paths()[0]).parent.iterdir())
 

@@ -16,7 +16,7 @@ from tests.html_pages import Page, check_accessible, check_self_contained
 from tfdata import load_manifest
 from tfdata.examples import read_examples
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")
