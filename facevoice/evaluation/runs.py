@@ -18,6 +18,8 @@ from facevoice.inspection.examples import feature_settings
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import load_model
 from models.product_of_experts import Evidence
+from tfdata.errors import DatasetError
+from tfdata.fields import check_types
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
 from tfdata.schema import MANIFEST_NAME
@@ -121,8 +123,12 @@ class Run:
         )
 
 
-def open_run(run_dir: Path) -> Run:
+def open_run(run_dir: Path, flag: str = "--run") -> Run:
     """Opens a finished run.
+
+    Args:
+      run_dir: its directory.
+      flag: the flag that names it, for messages.
 
     Raises:
       EvaluationError: there is no such directory, it holds no finished run, a file cannot be read,
@@ -130,11 +136,11 @@ def open_run(run_dir: Path) -> Run:
     """
     if not run_dir.is_dir():
         found = "is not a directory" if run_dir.exists() else "does not exist"
-        raise EvaluationError(f"--run {run_dir} {found}; {_ADVICE}.")
+        raise EvaluationError(f"{flag} {run_dir} {found}; {_ADVICE}.")
     for name in (MODEL_NAME, MANIFEST_NAME, SETTINGS_NAME, METRICS_NAME):
         if not (run_dir / name).is_file():
             raise EvaluationError(
-                f"--run {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
+                f"{flag} {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
             )
     return read_run(run_dir)
 
@@ -147,13 +153,19 @@ def read_run(run_dir: Path) -> Run:
     """
     try:
         settings = read_json(run_dir / SETTINGS_NAME)
-        name, data = str(settings["model"]), Path(settings["data"])
+        check_types(settings, {"model": str, "data": str}, are_required=True)
+        name, data = settings["model"], Path(settings["data"])
         check_address(data)
         attributes = _manifest_attributes(load_manifest(run_dir, check_shards=False))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except DatasetError as error:
+        reason = str(error).removesuffix("; build the dataset again.")
         raise EvaluationError(
-            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
+            f"{MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EvaluationError(
+            f"{SETTINGS_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
         ) from None
     if name not in MODELS:
         raise EvaluationError(
