@@ -179,7 +179,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     run = open_run(args.run)
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)
-    other = open_run(args.compare) if args.compare else None
+    other = open_run(args.compare, "--compare") if args.compare else None
     trials = read_trials(args.trials) if args.trials else None
     output = args.output or run.run_dir / f"evaluation-{args.split}"
     check_output_dir(output, named=args.output is not None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from facevoice.features import (
     read_face,
 )
 from facevoice.reports.rendering import render
+from tfdata.fields import Range, check_types
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
@@ -157,18 +159,17 @@ def read_threshold(run: Run) -> float | None:
     """
     path = run.run_dir / THRESHOLD_NAME
     try:
-        threshold = read_json(path)["threshold"]
-        if isinstance(threshold, bool) or not 0 <= threshold <= 1:
-            raise ValueError(f"its threshold is {threshold}")
+        content = read_json(path)
+        check_types(content, {"threshold": Annotated[float, Range(0, 1)]}, are_required=True)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EvaluationError(
             f"{path} is damaged ({reason}); delete it, or set the threshold again with 'python "
             f"evaluate.py --run {run.run_dir} --unknown DIR'."
         ) from None
-    return float(threshold)
+    return float(content["threshold"])
 
 
 def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) -> Bytes:

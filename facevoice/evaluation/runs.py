@@ -21,6 +21,8 @@ from facevoice.reports.results import RunMetrics
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import MissingCodeError, load_model
 from models.product_of_experts import Evidence
+from tfdata.errors import DatasetError
+from tfdata.fields import check_types
 from tfdata.importing import is_import_name
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
@@ -133,8 +135,12 @@ class Run:
         )
 
 
-def open_run(run_dir: Path) -> Run:
+def open_run(run_dir: Path, flag: str = "--run") -> Run:
     """Opens a finished run.
+
+    Args:
+      run_dir: its directory.
+      flag: the flag that names it, for messages.
 
     Raises:
       EvaluationError: there is no such directory, it holds no finished run, a file cannot be read,
@@ -142,11 +148,11 @@ def open_run(run_dir: Path) -> Run:
     """
     if not run_dir.is_dir():
         found = "is not a directory" if run_dir.exists() else "does not exist"
-        raise EvaluationError(f"--run {run_dir} {found}; {_ADVICE}.")
+        raise EvaluationError(f"{flag} {run_dir} {found}; {_ADVICE}.")
     for name in (MODEL_NAME, MANIFEST_NAME, SETTINGS_NAME, METRICS_NAME):
         if not (run_dir / name).is_file():
             raise EvaluationError(
-                f"--run {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
+                f"{flag} {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
             )
     return read_run(run_dir)
 
@@ -159,13 +165,19 @@ def read_run(run_dir: Path) -> Run:
     """
     try:
         settings = read_json(run_dir / SETTINGS_NAME)
-        name, data = str(settings["model"]), Path(settings["data"])
+        check_types(settings, {"model": str, "data": str}, are_required=True)
+        name, data = settings["model"], Path(settings["data"])
         check_address(data)
         attributes = _manifest_attributes(load_manifest(run_dir, check_shards=False))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except DatasetError as error:
+        reason = str(error).removesuffix("; build the dataset again.")
         raise EvaluationError(
-            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
+            f"{MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EvaluationError(
+            f"{SETTINGS_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
         ) from None
     if name not in MODELS and not plugins.find("model", name) and not is_import_name(name):
         raise EvaluationError(

@@ -81,8 +81,14 @@ def read_trials(path: Path) -> Trials:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluationError(f"--trials {path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise EvaluationError(
+            f"--trials {path} cannot be read: {error.strerror or error}."
+        ) from None
+    except UnicodeDecodeError:
+        raise EvaluationError(
+            f"--trials {path} cannot be read: it is not UTF-8 text; save it as UTF-8."
+        ) from None
     rows: list[tuple[bool, int, int, int]] = []
     indices: dict[str, int] = {}
     for number, line in enumerate(lines, 1):

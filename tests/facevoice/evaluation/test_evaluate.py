@@ -456,6 +456,11 @@ def test_two_models_are_compared_on_the_same_pairs(raw_run, audio_run, tmp_path)
     assert found["comparison"]["with"] == "linear_image"
 
 
+def test_a_missing_run_to_compare_with_is_named_by_its_flag(run_dir, tmp_path, capsys):
+    assert evaluate.main([f"--run={run_dir}", f"--compare={tmp_path / 'none'}"]) == 1
+    assert f"error: --compare {tmp_path / 'none'} does not exist" in capsys.readouterr().err
+
+
 def test_models_of_different_people_are_not_compared(run_dir, audio_run, everybody, capsys):
     flags = [f"--run={run_dir}", f"--compare={audio_run}", f"--data={everybody[1]}"]
     assert evaluate.main([*flags, f"--output={audio_run / 'other'}"]) == 1
