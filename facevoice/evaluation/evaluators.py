@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from facevoice.evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from facevoice.evaluation.metrics import confusion_matrix, macro_average
+from facevoice.evaluation.metrics import confusion_matrix, macro_average, wilson_interval
 from facevoice.evaluation.open_set import max_probability, open_set_metrics
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
@@ -36,6 +36,7 @@ from facevoice.evaluation.verification import (
 from facevoice.reports import evaluation_figures
 from facevoice.reports.drawing import DrawFigure
 from facevoice.reports.figure_text import numbered_names
+from facevoice.reports.results import MIN_SAME_PAIRS
 from tfdata.manifest import Manifest
 
 TRIAL_SCORES_NAME = "trial_scores.txt"
@@ -108,14 +109,17 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
             name: _dicts(shares)
             for name, shares in shares_by_meta(correct, known.identities, meta).items()
         },
-        "confusions": _confusions(confusion, run.people),
+        "confusions": frequent_confusions(confusion, run.people),
     }
     pictures: dict[str, DrawFigure] = {
         "reliability.png": partial(
             evaluation_figures.reliability_diagram,
             calibrated.counts,
-            calibrated.confidence,
             calibrated.accuracy,
+            [
+                wilson_interval(round(share * count), count) if count else (0.0, 0.0)
+                for share, count in zip(calibrated.accuracy, calibrated.counts, strict=True)
+            ],
         )
     }
     if len(run.people) <= MOST_DRAWN:
@@ -151,9 +155,14 @@ def evaluate_verification(run: Run, predictions: Predictions) -> Result:
         "pairs": len(first),
         **{name: asdict(values) if values else None for name, values in found.items()},
     }
-    curves = {"all pairs": det_curve(same, scores)}
-    if found["across_videos"]:
-        curves["across videos"] = det_curve(same[across], scores[across])
+    compared = {"all pairs": np.ones_like(same)}
+    if not across.all():
+        compared["pairs across videos"] = across
+    curves = {
+        name: det_curve(same[chosen], scores[chosen])
+        for name, chosen in compared.items()
+        if same[chosen].sum() >= MIN_SAME_PAIRS
+    }
     return Result(
         {"verification": metrics},
         {
@@ -162,7 +171,7 @@ def evaluate_verification(run: Run, predictions: Predictions) -> Result:
             "pair_same": same,
             "pair_scores": scores,
         },
-        {"det.png": partial(_draw_det, curves)},
+        {"det.png": partial(_draw_det, curves)} if curves else {},
     )
 
 
@@ -200,10 +209,11 @@ def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Resu
         "label_conflicts": count_label_conflicts(*listed, people),
         **asdict(found),
     }
+    curves = {"listed trials": det_curve(same, scores)}
     return Result(
         {"trials": metrics},
         {"trial_lines": trials.lines[kept], "trial_same": same, "trial_scores": scores},
-        {"trials_det.png": partial(_draw_det, {"listed trials": det_curve(same, scores)})},
+        {"trials_det.png": partial(_draw_det, curves)} if found.same >= MIN_SAME_PAIRS else {},
         {TRIAL_SCORES_NAME: _trial_scores(trials, kept, scores)},
     )
 
@@ -262,7 +272,9 @@ def evaluate_comparison(
     return Result({"comparison": metrics}, {"right": correct, "other_right": other_correct})
 
 
-def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[dict[str, Any]]:
+def frequent_confusions(
+    confusion: NDArray[np.int64], people: Sequence[str]
+) -> list[dict[str, Any]]:
     """Returns the most frequent confusions, most frequent first."""
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]

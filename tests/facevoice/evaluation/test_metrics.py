@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.metrics import auc, roc_auc_score, top_k_accuracy_score
 
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.evaluators import evaluate_verification
 from facevoice.evaluation.identification import (
     average_by_group,
     calibration,
@@ -33,6 +35,7 @@ from facevoice.evaluation.verification import (
     verification_metrics,
 )
 from facevoice.features import FeatureSettings
+from facevoice.reports import evaluation_figures
 
 
 @pytest.fixture
@@ -303,3 +306,32 @@ def test_the_macro_average_gives_each_person_the_same_weight():
     found = split_metrics(np.array([[9, 0, 0], [1, 1, 0], [0, 0, 0]]), ["ann", "bob", "cem"])
     assert found.accuracy == pytest.approx(10 / 11)
     assert found.macro_accuracy == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("videos", "curves"),
+    [
+        (["v"] * 8, None),  # 28 pairs of one person
+        (["v"] * 9, {"all pairs"}),
+        (["v", "w"] + ["v"] * 7, {"all pairs"}),  # 8 of 36 across videos
+        (["v", "w"] * 5, {"all pairs"}),  # 25 of 45
+        (["v", "w"] * 6, {"all pairs", "pairs across videos"}),  # 36 of 66
+        ([str(i) for i in range(9)], {"all pairs"}),  # the pairs across videos are all pairs
+    ],
+)
+def test_curves_need_thirty_pairs_of_one_person(monkeypatch, videos, curves):
+    drawn = {}
+    monkeypatch.setattr(evaluation_figures, "det_curve", drawn.update)
+    n = len(videos) + 1
+    predictions = SimpleNamespace(
+        identities=np.array(["a"] * (n - 1) + ["b"]),
+        sessions=np.array([*videos, "x"]),
+        keys=np.arange(n),
+        embeddings=np.random.default_rng(0).normal(size=(n, 4)),
+    )
+    result = evaluate_verification(SimpleNamespace(people=("a", "b")), predictions)
+    assert result.metrics["verification"]["all"]["same"] == (n - 1) * (n - 2) // 2
+    assert set(result.pictures) == ({"det.png"} if curves else set())
+    for draw in result.pictures.values():
+        draw()
+    assert set(drawn) == (curves or set())
