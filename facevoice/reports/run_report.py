@@ -47,7 +47,7 @@ def run_report(
         duration=duration(run.seconds),
         leakage=leakage_sentence(leak),
         modality=modality,
-        augmented=bool(settings.get("augment")),
+        augmented=_is_augmented(settings),
         analysis=analysis(
             {
                 name: PersonAccuracy(accuracy, run.test.pairs_by_person.get(name))
@@ -67,6 +67,12 @@ def run_report(
             for setting in found
         ],
     )
+
+
+def _is_augmented(settings: Mapping[str, Any]) -> bool:
+    """Returns whether a model, or the experts of a product, were trained on augmented examples."""
+    experts = settings.get("experts") or {}
+    return any(each.get("augment") for each in (settings, *experts.values()))
 
 
 def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -144,6 +144,8 @@ def test_training_accuracy_under_augmentation_is_told_from_the_one_measured_afte
     assert "training accuracy, measured after training without augmentation" in augmented
     assert "Training values are means over an epoch, on augmented examples, while" in augmented
     assert "augment" not in plain.replace("augment False", "")
+    experts = Page(report(experts={"resnet_image": {"augment": True}})).text
+    assert "measured after training without augmentation" in experts
 
 
 def test_captions_explain_only_what_is_drawn():
