@@ -3,7 +3,9 @@
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
 reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
 videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use
-s3:// URLs, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
+s3:// URLs, `[notebook]` runs notebooks, `[docs]` builds the documentation's site, `[dev]` tests and
+lints. requirements.lock pins the versions of all of them. `[cuda]` adds NVIDIA's libraries for
+TensorFlow, which the lock file leaves out.
 """
 
 from pathlib import Path
@@ -22,6 +24,10 @@ PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
+NOTEBOOK = ["ipykernel>=6", "nbclient>=0.10", "nbformat>=5"]
+# mkdocs-material has no fonts or scripts from elsewhere; mkdocstrings reads docstrings by griffe.
+DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"]
+TENSORFLOW = "2.16.2"
 S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] installs 22 more packages
 PACKAGES = ["beam_pipelines", "facevoice", "models", "tfdata"]
 
@@ -77,7 +83,7 @@ setup(
             "matplotlib>=3.8",
             "scikit-learn>=1.5",
             "setuptools<81",  # TensorBoard 2.16 still imports pkg_resources
-            "tensorflow==2.16.2",
+            f"tensorflow=={TENSORFLOW}",
             "tensorflow-io==0.37.1",
         ],
         "faces": LITERT,
@@ -86,8 +92,13 @@ setup(
         "speech": [SILERO],
         "videos": [PYAV],
         "s3": [S3],
+        "cuda": [f"tensorflow[and-cuda]=={TENSORFLOW}"],
+        "notebook": [*NOTEBOOK, "ipywidgets>=8"],
+        "docs": DOCS,
         "dev": [
+            *DOCS,
             *LITERT,
+            *NOTEBOOK,
             PYAV,
             PYPI_SIMPLE,
             SILERO,

@@ -1,22 +1,29 @@
 """Opens pages in headless Chromium, through the DevTools protocol over a pipe.
 
+`python -m tests.browser PAGE PICTURE` writes a picture of the top of a page, for the documentation.
+
 https://chromedevtools.github.io/devtools-protocol/ describes the methods. Messages are JSON texts
 that end with a zero byte; Chromium reads them from file descriptor 3 and writes them to 4.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -84,9 +91,11 @@ class BrowserPage:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def screenshot(self) -> bytes:
-        """Returns the whole page as PNG."""
-        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    def screenshot(self, width: int, height: int | None = None) -> bytes:
+        """Returns the page, or its top of a height, as PNG."""
+        height = height or self.evaluate("document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        found = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         return base64.b64decode(found["data"])
 
     def call(self, method: str, **params: Any) -> Any:
@@ -157,3 +166,23 @@ def open_browser(browser: str, profile: Path) -> Iterator[BrowserPage]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         os.close(from_browser)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes a picture of the top of a page.")
+    parser.add_argument("page", type=Path, help="HTML file")
+    parser.add_argument("picture", type=Path, help="PNG file to write, of 256 colours")
+    parser.add_argument("--width", type=int, default=1000, help="pixels (default: 1000)")
+    parser.add_argument("--height", type=int, default=1500, help="pixels (default: 1500)")
+    flags = parser.parse_args()
+    browser = find_browser()
+    if browser is None:
+        parser.error(f"none of {', '.join(NAMES)} is installed")
+    with tempfile.TemporaryDirectory() as profile, open_browser(browser, Path(profile)) as page:
+        page.open(flags.page, flags.width)
+        png = page.screenshot(flags.width, flags.height)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(flags.picture, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

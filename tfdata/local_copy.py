@@ -15,6 +15,7 @@ from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.base import StorageError, is_address
 from tfdata.storage.factory import storage_at
 from tfdata.storage.files import create_file, replace_file
+from tfdata.text import bytes_text
 
 COPIES = Path("data/copies")
 
@@ -72,7 +73,7 @@ def copy_shards(
             size = temporary.stat().st_size
             if size != shard.bytes and damage == "fail":
                 raise DatasetError(
-                    f"{source} was downloaded with {size} bytes where the manifest says "
+                    f"{source} was downloaded with {bytes_text(size)} where the manifest says "
                     f"{shard.bytes}; try again, or build the dataset again."
                 )
             temporary.replace(copy)

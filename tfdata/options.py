@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +39,7 @@ class ReadOptions:
         `step * batch_size` continues after a step.
       take: maximum number of examples per epoch, after the skipped ones; None reads all.
       augment: augment examples as `tfdata.augmentation.augment` does, with random numbers from
-        `seed`, epoch and key; for training only.
+        `seed`, epoch and key; for training only. A function with the same parameters replaces it.
       cache: 'memory' keeps the split's records in memory; a directory keeps copies of its shards,
         for remote datasets; None does not cache.
       deterministic: False returns batches in the order in which they are ready.
@@ -61,7 +63,7 @@ class ReadOptions:
     epochs: int | None = 1
     skip: int = 0
     take: int | None = None
-    augment: bool = False
+    augment: bool | Callable[..., Any] = False
     cache: str | Path | None = None
     deterministic: bool = True
     parallel_calls: int | None = None
@@ -87,8 +89,10 @@ class ReadOptions:
                 limit = f"{lowest} or more" if int(value) < lowest else f"at most {MAX_INT64}"
                 raise ValueError(f"{name} is {value}; use {limit}.")
         for name in ("drop_remainder", "augment", "deterministic"):
-            if not isinstance(value := getattr(self, name), bool | np.bool_):
-                raise ValueError(f"{name} is {value!r}; use True or False.")
+            is_function = name == "augment" and callable(self.augment)
+            if not isinstance(value := getattr(self, name), bool | np.bool_) and not is_function:
+                form = "True, False or a function" if name == "augment" else "True or False"
+                raise ValueError(f"{name} is {value!r}; use {form}.")
         for name, kind in (("cache", str | Path), ("service", str)):
             if not isinstance(value := getattr(self, name), kind | None):
                 raise ValueError(f"{name} is {value!r}; use a text.")

@@ -14,7 +14,7 @@ from tfdata.manifest import Manifest, Shard
 from tfdata.manifest_reader import check_shard_sizes, is_rebuilt, missing_shard
 from tfdata.record_reader import ShardLoss, salvage_records
 from tfdata.storage.files import create_file
-from tfdata.text import printable
+from tfdata.text import agree, counted, printable
 from tfdata.tfrecord import frame
 from tfdata.validation import CheckResult, RecordCheck, find_faults
 
@@ -61,9 +61,9 @@ def recover_shards(
         records = sum(loss.records for loss in losses.values())
         warnings.warn(
             printable(
-                f"{records} of {manifest.splits[split].pairs} records of the {split} split in "
-                f"{folder} are damaged and skipped, in {', '.join(losses)}; 'python -m "
-                f"tfdata.verify' lists the damage."
+                f"{records:,} of {counted(manifest.splits[split].pairs, 'record')} of the {split} "
+                f"split in {folder} {agree(records, 'is', 'are')} damaged and skipped, in "
+                f"{', '.join(losses)}; 'python -m tfdata.verify' lists the damage."
             ),
             DamageWarning,
             stacklevel=2,

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, SOFT, STYLE, WIDTH, encode_png
 from facevoice.reports.figure_text import figure_name
 
-_COLOURS = (ORANGE, BLUE)
+_COLOURS = (ORANGE, BLUE, INK)
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _LIMITS = (0.0005, 0.9)
 _LONG_LINES: Any = {"agg.path.chunksize": 10_000}
@@ -78,7 +78,7 @@ def det_curve(curves: Mapping[str, Rates]) -> bytes:
         outside = [name for name, rates in curves.items() if _is_outside(rates)]
         if outside:
             text = "\n".join(f"{name}: both rates below {_LIMITS[0]:.2%}" for name in outside)
-            axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+            axes.text(0.5, 0.9, text, transform=axes.transAxes, ha="center", va="center")
         positions = norm.ppf(_TICKS)
         labels = [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in _TICKS]
         axes.set_xticks(positions, labels)

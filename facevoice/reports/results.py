@@ -131,10 +131,31 @@ class ErrorRates:
     equal_error_rate: float
     threshold: float
     min_dcf: Mapping[str, float]
+    # Of normalised scores; the other fields are None where they were not computed.
+    as_norm: ErrorRates | None = field(default=None, kw_only=True)
+    min_cllr: float | None = field(default=None, kw_only=True)
+    cllr: float | None = field(default=None, kw_only=True)
+    equal_error_rate_low: float | None = field(default=None, kw_only=True)
+    equal_error_rate_high: float | None = field(default=None, kw_only=True)
 
     @property
     def has_enough_pairs(self) -> bool:
         return self.same >= MIN_SAME_PAIRS
+
+
+def read_error_rates(metrics: Mapping[str, Any] | None) -> ErrorRates | None:
+    """Converts error rates in `metrics.json`; None stays None."""
+    converted: ErrorRates | None = None if metrics is None else _convert(ErrorRates, metrics)
+    return converted
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The examples that scores are normalised with."""
+
+    examples: int
+    people: int
+    top: int
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,8 @@ class Verification:
     pairs: int
     all: ErrorRates
     across_videos: ErrorRates | None
+    conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
+    cohort: Cohort | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +188,8 @@ class Trials(ErrorRates):
     contradicting: int = 0
     same_file: int = 0
     label_conflicts: int = 0
+    conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
+    cohort: Cohort | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from sklearn.metrics import auc, roc_auc_score, top_k_accuracy_score
 
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.evaluators import evaluate_verification
 from facevoice.evaluation.identification import (
     average_by_group,
     calibration,
@@ -25,6 +23,8 @@ from facevoice.evaluation.identification import (
 )
 from facevoice.evaluation.metrics import split_metrics, wilson_interval
 from facevoice.evaluation.open_set import open_set_metrics, threshold_at
+from facevoice.evaluation.run_scoring import model_examples
+from facevoice.evaluation.scoring import Scorer
 from facevoice.evaluation.trials import WINDOWS, read_trials, spread_starts
 from facevoice.evaluation.verification import (
     cosine_scores,
@@ -34,6 +34,7 @@ from facevoice.evaluation.verification import (
     sample_pairs,
     verification_metrics,
 )
+from facevoice.evaluation.verification_results import evaluate_pairs
 from facevoice.features import FeatureSettings
 from facevoice.reports import evaluation_figures
 
@@ -322,15 +323,11 @@ def test_the_macro_average_gives_each_person_the_same_weight():
 def test_curves_need_thirty_pairs_of_one_person(monkeypatch, videos, curves):
     drawn = {}
     monkeypatch.setattr(evaluation_figures, "det_curve", drawn.update)
-    n = len(videos) + 1
-    predictions = SimpleNamespace(
-        identities=np.array(["a"] * (n - 1) + ["b"]),
-        sessions=np.array([*videos, "x"]),
-        keys=np.arange(n),
-        embeddings=np.random.default_rng(0).normal(size=(n, 4)),
-    )
-    result = evaluate_verification(SimpleNamespace(people=("a", "b")), predictions)
-    assert result.metrics["verification"]["all"]["same"] == (n - 1) * (n - 2) // 2
+    n = len(videos)
+    people = np.array(["a"] * n + ["b"])
+    examples = model_examples(np.random.default_rng(0).normal(size=(n + 1, 4)), people)
+    result = evaluate_pairs(examples, [np.array([*videos, "x"])], Scorer({}), {})
+    assert result.metrics["all"]["same"] == n * (n - 1) // 2
     assert set(result.pictures) == ({"det.png"} if curves else set())
     for draw in result.pictures.values():
         draw()

@@ -156,6 +156,15 @@ def test_pages_fit_and_are_legible(page, files, name, width, dark):
     assert files[name].stat().st_size < 400_000
 
 
+def test_a_picture_of_a_page_is_its_top(page, files):
+    page.open(files["comparison"], 500)
+    picture = Image.open(io.BytesIO(page.screenshot(500, 300)))
+    assert picture.size == (500, 300)
+    assert len(set(picture.convert("L").getdata())) > 10
+    whole = Image.open(io.BytesIO(page.screenshot(500)))
+    assert whole.height == page.evaluate("document.documentElement.scrollHeight") > 300
+
+
 def test_faults_of_a_page_are_found(page, tmp_path):
     file = tmp_path / "faulty.html"
     file.write_text("""<!doctype html><meta name="viewport" content="width=device-width">
