@@ -169,3 +169,20 @@ def test_the_page_is_accessible_and_self_contained():
     html = evaluation_report(evaluation_metrics(), FIGURES)
     check_accessible(Page(html))
     check_self_contained(html)
+
+
+def test_conditions_of_few_pairs_and_those_that_equal_others_have_no_row():
+    metrics = evaluation_metrics(trials=None)
+    rates = RATES | {"min_cllr": 0.1}
+    metrics["verification"] |= {
+        "all": rates,
+        "across_videos": rates,
+        "conditions": {
+            "same video": rates,
+            "same gender": rates | {"same": 30, "threshold": 0.4},
+            "gender f": rates | {"same": 29},
+        },
+    }
+    page = Page(evaluation_report(metrics, {}))
+    shown = [row[0] for row in page.rows if "raw" in row]
+    assert shown == ["all pairs", "same gender"]

@@ -118,6 +118,10 @@ def files(tmp_path_factory):
     found = evaluation["identification"]
     found |= {"by_person": dict.fromkeys(MANY, SHARE), "confusions": confusions}
     found["by_meta"]["nationality"][LONG] = SHARE
+    rates = evaluation["verification"]["all"] | {"min_cllr": 0.1234, "cllr": 0.2345}
+    rates |= {"as_norm": dict(rates), "equal_error_rate_low": 0.1, "equal_error_rate_high": 0.2}
+    conditions = {f"nationality {LONG}": rates | {"threshold": 0.1}}
+    evaluation["verification"] |= {"all": rates, "conditions": conditions}
 
     small = folder / "small"
     small.mkdir()
