@@ -34,7 +34,8 @@ S3 = "apache-beam[aws]==2.77.*"
 NOTEBOOK = ["ipykernel>=6", "nbclient>=0.10", "nbformat>=5"]
 # mkdocs-material has no fonts or scripts from elsewhere; mkdocstrings reads docstrings by griffe.
 DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"]
-# tensorflow-io is no longer developed. Its last release needs TensorFlow 2.16, and that Python 3.12.
+# tensorflow-io is no longer developed. Its last release needs TensorFlow 2.16, which ends with
+# Python 3.12.
 TENSORFLOW = [
     "tensorflow==2.16.2; python_version < '3.13'",
     "tensorflow-io==0.37.1; python_version < '3.13'",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,13 @@ from facevoice.evaluation.results import Result
 from facevoice.evaluation.run_scoring import MAX_EXAMPLES
 from facevoice.evaluation.scoring import Scorer, has_both_kinds
 from facevoice.evaluation.trials import Trials
-from facevoice.evaluation.verification import det_curve
 from facevoice.evaluation.verification_results import (
     count_listed,
-    draw_det,
+    drawn_det,
     evaluate_listed,
     evaluate_pairs,
     people_of_files,
 )
-from facevoice.reports.drawing import DrawFigure
 from tfdata.manifest import Manifest
 from tfdata.schema import SPLITS
 
@@ -111,7 +108,7 @@ def _evaluate_split(
 ) -> Result:
     systems: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    curves = {}
+    compared = {}
     for system, scorer in scorers.items():
         found = evaluate_pairs(tested.examples(system), tested.videos_of(system), scorer, meta)
         systems[system] = found and found.metrics
@@ -121,9 +118,9 @@ def _evaluate_split(
         if found.metrics["across_videos"]:
             same, scores = found.arrays["pair_same"], found.arrays["pair_scores"]
             across = found.arrays["pair_across_videos"]
-            curves[f"{system}, across videos"] = det_curve(same[across], scores[across])
-    pictures: dict[str, DrawFigure] = {"det.png": partial(draw_det, curves)} if curves else {}
-    return Result({"systems": systems}, arrays, pictures)
+            compared[f"{system}, across videos"] = same[across], scores[across]
+    draw = drawn_det(compared)
+    return Result({"systems": systems}, arrays, {"det.png": draw} if draw else {})
 
 
 def _evaluate_list(
@@ -141,7 +138,7 @@ def _evaluate_list(
     people = listed.people.tolist()
     systems: dict[str, Any] = {}
     combined = Result({})
-    curves = {}
+    compared = {}
     for system, scorer in scorers.items():
         usable = listed.has(system)
         kept = usable[trials.first] & usable[trials.second]
@@ -156,8 +153,8 @@ def _evaluate_list(
             texts=combined.texts | found.texts,
         )
         same, scores = (found.arrays[f"trial_{system}_{name}"] for name in ("same", "scores"))
-        curves[system] = det_curve(same, scores)
-    if not curves:
+        compared[system] = same, scores
+    if not compared:
         raise EvaluationError(
             "The files of the trials that can be used have no trials of both kinds; error rates "
             "need trials of the same person and of different people."
@@ -168,5 +165,6 @@ def _evaluate_list(
         "unreadable": dict(unreadable),
         "systems": systems,
     }
-    pictures: dict[str, DrawFigure] = {"trials_det.png": partial(draw_det, curves)}
+    draw = drawn_det(compared)
+    pictures = {"trials_det.png": draw} if draw else {}
     return replace(combined, metrics={"trials": metrics}, pictures=pictures)

@@ -25,6 +25,7 @@ from facevoice.features import band_centres_hz
 from facevoice.reports import error_analysis_figures, media_figures
 from facevoice.reports.figure_text import figure_name
 from tfdata.examples import Example, read_examples
+from tfdata.loader import MODALITIES
 from tfdata.manifest import Manifest
 
 MOST_PAIRS_SHOWN = 4
@@ -131,6 +132,7 @@ def analyze_confusions(
         shown,
         band_centres_hz(run.features),
         run.features.window_seconds,
+        MODALITIES[run.modality],
     )
     return Result({"confused": metrics}, pictures={"confused.png": draw})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from facevoice.evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from facevoice.evaluation.metrics import confusion_matrix, macro_average
+from facevoice.evaluation.metrics import confusion_matrix, macro_average, wilson_interval
 from facevoice.evaluation.open_set import max_probability, open_set_metrics
 from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.results import Result
@@ -92,14 +92,17 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
             name: _dicts(shares)
             for name, shares in shares_by_meta(correct, known.identities, meta).items()
         },
-        "confusions": _confusions(confusion, run.people),
+        "confusions": frequent_confusions(confusion, run.people),
     }
     pictures: dict[str, DrawFigure] = {
         "reliability.png": partial(
             evaluation_figures.reliability_diagram,
             calibrated.counts,
-            calibrated.confidence,
             calibrated.accuracy,
+            [
+                wilson_interval(round(share * count), count) if count else (0.0, 0.0)
+                for share, count in zip(calibrated.accuracy, calibrated.counts, strict=True)
+            ],
         )
     }
     if len(run.people) <= MOST_DRAWN:
@@ -222,7 +225,9 @@ def evaluate_comparison(
     return Result({"comparison": metrics}, {"right": correct, "other_right": other_correct})
 
 
-def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[dict[str, Any]]:
+def frequent_confusions(
+    confusion: NDArray[np.int64], people: Sequence[str]
+) -> list[dict[str, Any]]:
     """Returns the most frequent confusions, most frequent first."""
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
