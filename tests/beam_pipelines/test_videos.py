@@ -18,6 +18,7 @@ from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_frame
 from facevoice.features import FeatureSettings, find_video_face, spectrogram
 from facevoice.inspection.examples import feature_settings
+from facevoice.inspection.originals import read_original
 from facevoice.sample_corpus.channels import clip_wav
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
@@ -169,12 +170,14 @@ def test_faces_are_tracked_and_encoded_and_moments_without_speech_rejected(build
         source = tmp_path / "videos" / example.face_source
         face = find_video_face(source, start_seconds, settings)
         np.testing.assert_array_equal(example.image, face.image.pixels)
+        np.testing.assert_array_equal(read_original(source, example), face.frame)
         expected = embed_frame(face, f"{__name__}:MeanColour")
         np.testing.assert_array_equal(example.embeddings.image, expected.embedding)
     reasons = {
         reject["detail"].partition(":")[0]: reject["reason"] for reject in rejects(tmp_path / "set")
     }
     assert reasons == dict.fromkeys(["window from 2.000 s", "window from 3.000 s"], "no_speech")
+    assert "Original of the face of Ann" in (tmp_path / "set" / "card.html").read_text()
 
 
 @pytest.mark.slow
