@@ -48,7 +48,7 @@ def write_own_video(path, number, seconds=3.0, **settings):
 def videos(tmp_path_factory):
     """Two people with three videos each, in all containers; not to be changed by a test."""
     root = tmp_path_factory.mktemp("videos")
-    names = ("a.mp4", "b.mkv", "talk/c.webm", "d.mov", "e.m4v", "late.mkv")
+    names = ("a.mp4", "b.mkv", "talk/c.webm", "Gespräch №2.mov", "e.m4v", "late.mkv")
     for number, name in enumerate(names):
         person = ("Ann", "Ben")[number % 2]
         late = {"sound_seconds": (1.2, 3.0)} if name == "late.mkv" else {}
@@ -102,7 +102,7 @@ def test_face_and_voice_of_each_pair_are_of_the_same_moment(dataset):
 
 def test_records_name_the_video_the_session_and_the_time(dataset):
     found = examples(dataset)
-    assert {example.session for example in found} == {"a", "b", "talk", "d", "e", "late"}
+    assert {example.session for example in found} == {"a", "b", "talk", "Gespräch №2", "e", "late"}
     for example in found:
         source, start = example.face_source, example.window_start_samples
         assert example.key == f"{source}@{example.face_time_seconds:.3f}|{source}@{start}"
