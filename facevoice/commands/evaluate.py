@@ -78,6 +78,13 @@ def _parser(prog: str) -> Parser:
         metavar="DIR",
         help="directory that the paths in --trials are relative to",
     )
+    for flag, what in (("--face_encoder", "face"), ("--voice_encoder", "voice")):
+        parser.add_argument(
+            flag,
+            metavar="NAME",
+            help=f"your own {what} encoder, as package.module:name, for --trials with a run on its "
+            f"embeddings: code that a run names is not imported without this flag",
+        )
     parser.add_argument(
         "--unknown",
         type=path_or_address,
@@ -117,11 +124,13 @@ def _evaluate(args: argparse.Namespace) -> int:
     from facevoice.training.dataset import moved_dataset
     from tfdata.local_copy import local_copy
 
-    run = open_run(args.run)
+    run = open_run(args.run, {"image": args.face_encoder, "audio": args.voice_encoder})
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)
     other = open_run(args.compare) if args.compare else None
     trials = read_trials(args.trials) if args.trials else None
+    if trials:
+        run.media_encoders()  # fails before the evaluation
     output = args.output or run.run_dir / f"evaluation-{args.split}"
     check_output_dir(output, named=args.output is not None)
     if not args.data and not (run.data / MANIFEST_NAME).is_file():
@@ -136,7 +145,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     known = predictions.known
     results = [
-        evaluators.summarize_data(run, data_dir, args.split, predictions),
+        evaluators.summarize_data(run, data_dir, args.split, predictions, manifest),
         evaluators.evaluate_identification(run, known, manifest),
         evaluators.evaluate_verification(run, predictions),
     ]

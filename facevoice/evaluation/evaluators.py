@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.encoders.exposure import exposure, exposures, is_id
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.identification import (
@@ -61,9 +62,12 @@ class Result:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-def summarize_data(run: Run, data_dir: Path, split: str, predictions: Predictions) -> Result:
-    """Counts the examples, those of unknown people and those of training videos."""
+def summarize_data(
+    run: Run, data_dir: Path, split: str, predictions: Predictions, manifest: Manifest
+) -> Result:
+    """Counts the examples, those of unknown people, of training videos and known to encoders."""
     unknown = predictions.unknown
+    seen = exposures(manifest, run.used_encoders)
     videos = zip(predictions.identities.tolist(), predictions.sessions.tolist(), strict=True)
     return Result(
         {
@@ -75,6 +79,7 @@ def summarize_data(run: Run, data_dir: Path, split: str, predictions: Prediction
             "pairs_of_seen_videos": sum(video in run.videos for video in videos),
             "unknown_people": len(set(unknown.identities.tolist())),
             "unknown_pairs": len(unknown.keys),
+            **({"encoders": [asdict(each) for each in seen]} if seen else {}),
         }
     )
 
@@ -188,6 +193,8 @@ def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Resu
     people = find_people(trials.files, ids | dict(zip(run.people, run.people, strict=True)))
     trained = set(people) & set(run.people)
     listed = (trials.same, trials.first, trials.second)
+    in_paths = sorted({part for file in trials.files for part in file.split("/") if is_id(part)})
+    seen = [exposure(each.name, key, in_paths) for key, each in run.used_encoders.items()]
     metrics = {
         "trials": len(trials.same),
         "left_out": int((~kept).sum()),
@@ -198,6 +205,7 @@ def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Resu
         "trained_people": len(trained) if trained or all(people) else None,
         **asdict(count_trials(*listed, trials.files)),
         "label_conflicts": count_label_conflicts(*listed, people),
+        **({"encoders": [asdict(each) for each in seen]} if seen else {}),
         **asdict(found),
     }
     return Result(

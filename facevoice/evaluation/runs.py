@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.encoders.base import EncoderInfo
+from facevoice.encoders.recorded import FLAGS, check_equal, open_recorded, recorded_encoders
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.features import FeatureSettings
 from facevoice.features.settings import PREPROCESSING_REVISION
@@ -18,14 +20,15 @@ from facevoice.inspection.examples import feature_settings
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import load_model
 from models.product_of_experts import Evidence
+from tfdata.loader import check_embeddings
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
-from tfdata.schema import MANIFEST_NAME
+from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
-Batch = Mapping[str, NDArray[np.uint8]]
+Batch = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,18 @@ class Run:
     Attributes:
       run_dir: the run directory.
       model: model name.
-      modality: 'image', 'audio' or 'pair'.
+      modality: media of the model: 'image', 'audio' or 'pair'.
       people: identity of each class, in order.
       meta: identity to the fields of the metadata file.
       videos: (identity, video) of the training split.
       features: feature settings of the training data.
       preprocessing_revision: preprocessing revision of the training data.
       image_shape, spectrogram_shape: of one example.
+      encoders: 'image' and 'audio' to the encoder of the training data's embeddings; empty without.
       data: directory of the dataset that the model was trained on.
       network: Keras model from inputs to [probabilities, embeddings].
+      named_encoders: 'image' and 'audio' to names of encoders that the user gave; see
+        `encoders.recorded`.
     """
 
     run_dir: Path
@@ -56,8 +62,53 @@ class Run:
     preprocessing_revision: int
     image_shape: tuple[int, ...]
     spectrogram_shape: tuple[int, ...]
+    encoders: Mapping[str, EncoderInfo]
     data: Path
     network: keras.Model
+    named_encoders: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Returns the inputs of the model, which are features of a record."""
+        return MODELS[self.model].inputs
+
+    @property
+    def on_embeddings(self) -> bool:
+        """Returns whether the inputs are embeddings of pretrained encoders."""
+        return MODELS[self.model].on_embeddings
+
+    @property
+    def used_encoders(self) -> dict[str, EncoderInfo]:
+        """Returns 'image' and 'audio' to the encoders whose embeddings the model reads."""
+        return {
+            modality: encoder
+            for modality, encoder in self.encoders.items()
+            if f"{modality}_embedding" in self.inputs
+        }
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of one example of each input."""
+        shapes = {IMAGE: self.image_shape, SPECTROGRAM: self.spectrogram_shape}
+        shapes |= {f"{key}_embedding": (each.dimension,) for key, each in self.encoders.items()}
+        return {name: shapes[name] for name in self.inputs}
+
+    def media_encoders(self) -> dict[str, EncoderInfo]:
+        """Returns `used_encoders`, after checking that new media can be embedded with them.
+
+        Raises:
+          EncoderError: an encoder is missing, another one, or has to be named by the user.
+        """
+        where = f"The run in {self.run_dir}"
+        return {
+            modality: open_recorded(encoder, self.named_encoders.get(modality), where)
+            for modality, encoder in self.used_encoders.items()
+        }
+
+    def zeros(self, name: str, length: int) -> NDArray[Any]:
+        """Returns a missing input, [length, ...]."""
+        kind = np.float32 if self.on_embeddings else np.uint8
+        return np.zeros((length, *self.input_shapes[name]), kind)
 
     @property
     def embedding_size(self) -> int:
@@ -73,7 +124,7 @@ class Run:
         """Returns probabilities [batch, classes] and embeddings [batch, size].
 
         Args:
-          batch: uint8 inputs by name.
+          batch: inputs by name.
 
         Raises:
           EvaluationError: the model returns values that are not finite.
@@ -96,10 +147,12 @@ class Run:
         """
         settings = feature_settings(manifest, check_shapes=False)  # name what differs first
         expected, found = asdict(self.features), asdict(settings)
+        unused = {"face_encoder", "voice_encoder"}
+        unused -= {FLAGS[modality].removeprefix("--") for modality in self.used_encoders}
         differing = [
             f"{name} {found[name]} instead of {value}"
             for name, value in expected.items()
-            if found[name] != value
+            if found[name] != value and name not in unused
         ]
         if differing:
             raise EvaluationError(
@@ -107,6 +160,10 @@ class Run:
                 f"{', '.join(differing)}; build it again with the settings of the run."
             )
         feature_settings(manifest)
+        check_embeddings(data_dir, manifest, self.inputs)
+        found_encoders = recorded_encoders(manifest)
+        for modality, encoder in self.used_encoders.items():
+            check_equal(encoder, found_encoders[modality], f"The run in {self.run_dir}")
 
     def revision_warning(self) -> str | None:
         """Returns a one-line warning if media are now preprocessed differently; otherwise None."""
@@ -120,8 +177,13 @@ class Run:
         )
 
 
-def open_run(run_dir: Path) -> Run:
+def open_run(run_dir: Path, named_encoders: Mapping[str, str | None] | None = None) -> Run:
     """Opens a finished run.
+
+    Args:
+      run_dir: the run directory.
+      named_encoders: 'image' and 'audio' to names of encoders of the user's own that may be
+        imported; needed for new media only, if the run was trained on their embeddings.
 
     Raises:
       EvaluationError: there is no such directory, it holds no finished run, a file cannot be read,
@@ -135,7 +197,7 @@ def open_run(run_dir: Path) -> Run:
             raise EvaluationError(
                 f"--run {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
             )
-    return read_run(run_dir)
+    return replace(read_run(run_dir), named_encoders=named_encoders or {})
 
 
 def read_run(run_dir: Path) -> Run:
@@ -167,9 +229,10 @@ def read_run(run_dir: Path) -> Run:
             f"{len(attributes['people'])} people; {_ADVICE}."
         )
     run = Run(run_dir, name, MODELS[name].modality, **attributes, data=data, network=network)
-    expected = {"image": [run.image_shape], "audio": [run.spectrogram_shape]}
-    expected["pair"] = [*expected["image"], *expected["audio"]]
-    if sorted(tuple(x.shape[1:]) for x in network.inputs) != sorted(expected[run.modality]):
+    described = {key for key in ("image", "audio") if key in run.encoders}
+    read = {name.removesuffix("_embedding") for name in run.inputs} if run.on_embeddings else set()
+    found = sorted(tuple(x.shape[1:]) for x in network.inputs)
+    if read - described or found != sorted(run.input_shapes.values()):
         raise EvaluationError(
             f"The inputs of the model of {run_dir} differ from those that its {MANIFEST_NAME} and "
             f"{SETTINGS_NAME} describe; {_ADVICE}."
@@ -192,6 +255,7 @@ def _manifest_attributes(manifest: Manifest) -> dict[str, Any]:
         "preprocessing_revision": manifest.preprocessing_revision,
         "image_shape": manifest.image_shape,
         "spectrogram_shape": (*manifest.spectrogram_shape, 1),
+        "encoders": recorded_encoders(manifest),
     }
 
 

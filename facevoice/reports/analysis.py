@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from facevoice.reports.error_analysis_text import OTHER_MEDIUM, fusion_sentences
+from facevoice.reports.error_analysis_text import (
+    OTHER_MEDIUM,
+    fusion_sentences,
+    robustness_caveat,
+)
 from facevoice.reports.rendering import percent, png_data_url
 from facevoice.reports.results import Condition, Fusion, Proportion
 from tfdata.text import readable
@@ -46,6 +50,7 @@ class Analysis:
       by_media: accuracy with both media and with either alone; empty if the model reads one.
       fusion: sentences about a product of experts; empty for other models.
       numbered_names: (number, name) of people whose names the figures do not show in full.
+      robustness_caveat: why no corruption was evaluated; None if some were, or nothing was.
     """
 
     figures: Mapping[str, str]
@@ -53,6 +58,7 @@ class Analysis:
     by_media: Sequence[IntervalBar]
     fusion: Sequence[str]
     numbered_names: Sequence[tuple[str, str]]
+    robustness_caveat: str | None = None
 
 
 def analysis(
@@ -77,6 +83,7 @@ def analysis(
         _by_media(robustness),
         fusion_sentences(fusion),
         [(number, readable(identity)) for number, identity in numbered_names.items()],
+        robustness_caveat(robustness),
     )
 
 

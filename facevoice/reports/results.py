@@ -11,6 +11,8 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from facevoice.encoders.exposure import Exposure
+
 
 @dataclass(frozen=True)
 class Proportion:
@@ -147,6 +149,7 @@ class Trials(ErrorRates):
     contradicting: int = 0
     same_file: int = 0
     label_conflicts: int = 0
+    encoders: tuple[Exposure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ class EvaluationMetrics:
     trials: Trials | None = None
     open_set: OpenSet | None = field(default=None, metadata={"key": "unknown"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
+    encoders: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> EvaluationMetrics:
@@ -224,6 +228,7 @@ class RunMetrics:
     robustness: tuple[Condition, ...] = ()
     fusion: Fusion | None = field(default=None, metadata={"key": "weighing"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
+    encoders: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> RunMetrics:

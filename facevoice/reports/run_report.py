@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from facevoice.reports.analysis import analysis
-from facevoice.reports.leakage import leakage_sentence
+from facevoice.reports.leakage import exposure_sentence, leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
 from tfdata.manifest import Leak
@@ -40,6 +40,7 @@ def run_report(
         dataset=PurePath(settings["data"]).name,
         duration=duration(run.seconds),
         leakage=leakage_sentence(leak),
+        exposures=[exposure_sentence(each) for each in run.encoders],
         analysis=analysis(
             run.test.by_person, run.robustness, run.fusion, figures, run.numbered_names
         ),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.error_analysis import analyze_errors
 from facevoice.evaluation.evaluators import MOST_DRAWN
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics
@@ -54,7 +55,7 @@ def write_run(
     run = read_run(run_dir)  # evaluates the model as it was saved
     known = predict_splits(run, data_dir, manifest, ["test"]).known
     predicted = {
-        split: predict_classes(trained.model, data_dir, manifest, split, model.modality)
+        split: predict_classes(trained.model, data_dir, manifest, split, model.reads)
         for split in ("train", "validation")
     }
     predicted["test"] = known.labels, known.probabilities.argmax(axis=1)
@@ -70,6 +71,8 @@ def write_run(
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
     }
+    if run.on_embeddings:
+        metrics["encoders"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
     if numbered := numbered_names(people):
         metrics["numbered_names"] = numbered
     draw: dict[str, DrawFigure] = {"samples.png": partial(_samples, data_dir, manifest)}
@@ -103,11 +106,11 @@ def write_run(
 
 
 def predict_classes(
-    model: keras.Model, data_dir: Path, manifest: Manifest, split: str, modality: str
+    model: keras.Model, data_dir: Path, manifest: Manifest, split: str, reads: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the labels and the predicted classes of a split, in stored order."""
     labels, classes = [], []
-    for inputs, label in tfdata.load(data_dir, split, modality, manifest=manifest):
+    for inputs, label in tfdata.load(data_dir, split, reads, manifest=manifest):
         labels.append(label.numpy())
         classes.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
     return np.concatenate(labels), np.concatenate(classes)

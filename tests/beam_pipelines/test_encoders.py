@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,9 @@ import soundfile
 from PIL import Image
 
 from beam_pipelines.build import main
+from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import fingerprints
+from facevoice.encoders import registry
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_face, embed_window
 from facevoice.encoders.registry import encoder_info
@@ -133,7 +136,38 @@ def test_encoders_of_ones_own(corpus, tmp_path):
     assert build(corpus, tmp_path / "set", f"--face_encoder={OWN}") == 0
     encoder = load_manifest(tmp_path / "set").encoders["image"]
     assert (encoder.name, encoder.version, encoder.dimension) == (OWN, "1", 3)
+    assert len(load_manifest(tmp_path / "set").software[f"{OWN}-source"]) == 64
     assert all(example.embeddings.image.shape == (3,) for example in examples(tmp_path / "set"))
+
+
+OWN_SOURCE = """
+from tests.beam_pipelines.test_encoders import MeanColour
+
+class Own(MeanColour):
+    threshold = {}
+"""
+
+
+def test_a_change_of_ones_own_encoder_changes_plans_and_is_found_on_workers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_encoder", raising=False)
+    features = FeatureSettings(face_encoder="own_encoder:Own")
+
+    def job_with(threshold):
+        (tmp_path / "own_encoder.py").write_text(OWN_SOURCE.format(threshold))
+        registry.encoder_source.cache_clear()
+        fingerprints.software.cache_clear()
+        code, packages = fingerprints.worker_code(), fingerprints.software(features)
+        return fingerprints.Job(tmp_path, tmp_path, tmp_path, features, 1, "", code, packages)
+
+    plan = fingerprints.ShardPlan("train", 0, ())
+    first, second = job_with(1), job_with(2)
+    assert fingerprints.plan_digest(plan, first) != fingerprints.plan_digest(plan, second)
+    fingerprints.check_software(second)
+    with pytest.raises(BuildError, match=r"own_encoder:Own-source .* instead of"):
+        fingerprints.check_software(first)
+    fingerprints.software.cache_clear()
+    sys.modules.pop("own_encoder")
 
 
 @pytest.mark.parametrize(
