@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from tests.conftest import ONE_PROCESS, SMALL, write_face
 from tests.facevoice.encoders.inputs import sound
+from tests.tools import files_of
 from tfdata import load_manifest
 from tfdata.examples import read_examples
 
@@ -123,6 +125,18 @@ def test_everything_else_is_as_without_encoders(dataset, corpus, tmp_path):
         assert plain.key == encoded.key
         np.testing.assert_array_equal(plain.image, encoded.image)
         np.testing.assert_array_equal(plain.spectrogram, encoded.spectrogram)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_are_equal_for_any_number_of_workers(dataset, corpus, tmp_path, workers):
+    """Each worker process has encoders of its own."""
+    trees = [f"--faces={corpus / 'faces'}", f"--audio={corpus / 'audio'}"]
+    mode = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    command = [sys.executable, "-m", "beam_pipelines.build", f"--output={tmp_path / 'set'}"]
+    subprocess.run([*command, *trees, *FLAGS, *BOTH, *mode], check=True, timeout=300)
+    assert len(load_manifest(dataset).shards) > 1
+    assert files_of(tmp_path / "set") == files_of(dataset)
 
 
 def test_a_photograph_without_a_face_is_rejected(corpus, tmp_path):
