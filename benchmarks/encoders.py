@@ -7,8 +7,7 @@ encoder has not seen any of them. Printed are
 
 - nearest centroid, leave one video out: each pair is identified by its cosine with the mean
   embedding of each person, computed without the pair's video; of the sum of both cosines, too;
-- identification by a gallery in which each person is enrolled with 1, 3 and 10 pairs, drawn at
-  random, of other videos than the queries; the mean over DRAWS galleries;
+- which of the people the encoders may have seen in their training;
 - cosines of one person and of two people, between different videos, and the equal error rate;
 - CPU time of an embedding, in one thread.
 """
@@ -24,23 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.encoders.exposure import exposures
-from facevoice.encoders.registry import audio_encoder, encoder_info, image_encoder
+from facevoice.encoders.registry import audio_encoder, image_encoder
 from facevoice.evaluation.metrics import wilson_interval
 from facevoice.evaluation.verification import det_curve, equal_error_rate
-from facevoice.gallery.gallery import Gallery, Sample, Samples
-from facevoice.gallery.impostors import ENCODER_IMPOSTORS
-from facevoice.gallery.search import Search
 from facevoice.reports.leakage import exposure_sentence
 from tfdata import load_manifest
 from tfdata.command_line import Parser, run
 from tfdata.errors import DatasetError
 from tfdata.examples import Example, read_examples
-from tfdata.text import counted
 
 Floats = NDArray[np.float32]
 Texts = NDArray[np.str_]
 REPEATS = 20
-ENROLLED, DRAWS = (1, 3, 10), 20
 
 
 def main() -> int:
@@ -80,10 +74,6 @@ def measure(dataset: Path) -> None:
             f"{name}: {correct} of {len(labels)} ({correct / len(labels):.1%}, 95 % interval "
             f"{low:.1%} to {high:.1%})"
         )
-    for count in ENROLLED:
-        shares = enrolment(faces, voices, people, face_videos, videos, count)
-        texts = [f"{name} {share:.1%}" for name, share in shares.items()]
-        print(f"enrolled with {counted(count, 'pair')}: {', '.join(texts)}")
     for each in exposures(manifest):
         print(exposure_sentence(each))
     for name, embeddings, sessions in (("face", faces, face_videos), ("voice", voices, videos)):
@@ -106,46 +96,6 @@ def centroid_scores(embeddings: Floats, people: Texts, videos: Texts) -> NDArray
         centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
         scores[tested] = embeddings[tested] @ centroids.T
     return scores
-
-
-def enrolment(
-    faces: Floats, voices: Floats, people: Texts, face_videos: Texts, videos: Texts, count: int
-) -> dict[str, float]:
-    """Returns the share of pairs that galleries with `count` pairs of each person identify.
-
-    The queries are the pairs of other videos. A person may have fewer pairs.
-    """
-    random = np.random.default_rng(0)
-    names = np.unique(people)
-    labels = np.searchsorted(names, people)
-    ways = {"face": ("image",), "voice": ("audio",), "both": ("image", "audio")}
-    correct, total = dict.fromkeys(ways, 0), 0
-    for _ in range(DRAWS):
-        chosen = np.concatenate(
-            [random.permutation(np.flatnonzero(people == name))[:count] for name in names]
-        )
-        gallery = Gallery(
-            {
-                modality: Samples(
-                    encoder_info(encoder),
-                    tuple(people[chosen].tolist()),
-                    (Sample("", None, ""),) * len(chosen),
-                    embeddings[chosen],
-                )
-                for modality, encoder, embeddings in (
-                    ("image", "dlib_resnet", faces),
-                    ("audio", "ge2e", voices),
-                )
-            }
-        )
-        seen = np.isin(face_videos, face_videos[chosen]) | np.isin(videos, videos[chosen])
-        queries = {"image": faces[~seen], "audio": voices[~seen]}
-        total += int((~seen).sum())
-        impostors = {"image": ENCODER_IMPOSTORS["dlib_resnet"], "audio": ENCODER_IMPOSTORS["ge2e"]}
-        for way, modalities in ways.items():
-            scores = Search(gallery, modalities, impostors)(queries)
-            correct[way] += int((scores.argmax(axis=1) == labels[~seen]).sum())
-    return {way: correct[way] / total for way in ways}
 
 
 def _verification(embeddings: Floats, people: Texts, videos: Texts) -> str:
