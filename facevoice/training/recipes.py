@@ -94,7 +94,7 @@ _RESIDUAL = Recipe(
 )
 
 _EMBEDDING = Recipe(
-    learning_rate=5e-3, schedule="cosine", epochs=30, min_steps=600, patience=None, margin=0.2
+    learning_rate=1e-2, schedule="cosine", epochs=20, min_steps=300, patience=None, margin=0.2
 )
 
 # Chosen on a video-disjoint validation split; see docs/explanation/models.md.
