@@ -4,6 +4,7 @@
 # make test-slow   set up, fetch Flink, run the slow tests (minutes) and the tests on Flink
 # make flink-test  set up, fetch Flink (once; needs the network, Java and Maven), run the tests on it
 # make lint        set up, run the linters, the type checker and the import rules
+# make docs        set up, build the documentation's site in build/site; broken links are errors
 # make bench       set up, install the peers under .bench/, run the benchmarks: benchmarks/README.md
 # make bench-quick  the same with little data, to see that everything runs
 # make lock        update requirements.lock from setup.py (needs the network); versions that fit stay
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: setup weights demo test flink-test test-slow lint bench bench-quick lock clean
+.PHONY: setup weights demo test flink-test test-slow lint docs bench bench-quick lock clean
 
 setup: .venv/.complete weights
 
@@ -55,6 +56,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The variable turns off a notice of mkdocs-material about other software.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The site is build/site/index.html."
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py

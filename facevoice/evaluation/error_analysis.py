@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from facevoice.evaluation.evaluators import Result
 from facevoice.evaluation.fusion_analysis import (
     count_correct,
     expert_logits,
@@ -19,6 +18,7 @@ from facevoice.evaluation.fusion_analysis import (
 )
 from facevoice.evaluation.metrics import confusion_matrix
 from facevoice.evaluation.predictions import Predictions
+from facevoice.evaluation.results import Result
 from facevoice.evaluation.robustness import evaluate_robustness
 from facevoice.evaluation.runs import Run
 from facevoice.features import band_centres_hz

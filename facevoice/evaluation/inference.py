@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.errors import EvaluationError, UnusableError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
 from facevoice.evaluation.media_inputs import (
     fill_missing,
@@ -33,14 +33,11 @@ from facevoice.features import (
     consecutive_starts,
     probe_audio,
 )
+from facevoice.reports.rendering import render
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Array = NDArray[Any]
-
-
-class UnusableError(EvaluationError):
-    """Raised for a media file that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,10 @@ class Prediction:
     people: tuple[Candidate, ...] = ()
     error: str | None = None
 
+    def _repr_html_(self) -> str:
+        """Returns the most probable people as a table."""
+        return render("prediction.html", prediction=self)
+
 
 def predict(run: Run, query: Query, threshold: float | None, top: int) -> Prediction:
     """Predicts the person of one query, independently of other queries.
@@ -110,6 +111,21 @@ def predict(run: Run, query: Query, threshold: float | None, top: int) -> Predic
     known = threshold is None or people[0].probability > threshold
     answer = people[0].name if known else None
     return Prediction(query.face, query.audio, answer, known, people)
+
+
+def check_media(run: Run, query: Query) -> None:
+    """Checks that a query has the media that the model needs.
+
+    Raises:
+      EvaluationError: it has not.
+    """
+    needed = {"image": ("face",), "audio": ("audio",), "pair": ("face", "audio")}[run.modality]
+    given = tuple(name for name in ("face", "audio") if getattr(query, name) is not None)
+    if not given or (given != needed and not run.accepts_missing):
+        raise EvaluationError(
+            f"The model {run.model} needs {' and '.join(needed)}, but "
+            f"{' and '.join(given) or 'nothing'} was given."
+        )
 
 
 def model_inputs(run: Run, query: Query) -> dict[str, Array]:

@@ -11,21 +11,26 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice import plugins
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.recorded import FLAGS, check_equal, open_recorded, recorded_encoders
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.features import FeatureSettings
 from facevoice.features.settings import PREPROCESSING_REVISION
 from facevoice.inspection.examples import feature_settings
+from facevoice.reports.rendering import render
+from facevoice.reports.results import RunMetrics
 from models import EMBEDDING, MODELS, ModelError
-from models.loading import load_model
+from models.loading import MissingCodeError, load_model
 from models.product_of_experts import Evidence
-from tfdata.loader import check_embeddings
+from tfdata.importing import is_import_name
+from tfdata.loader import MODALITIES, check_embeddings
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
+from tfdata.text import counted
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
 Batch = Mapping[str, NDArray[Any]]
@@ -70,12 +75,14 @@ class Run:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Returns the inputs of the model, which are features of a record."""
+        if self.model not in MODELS:  # code of the user's own, which was not imported
+            return MODALITIES[self.modality]
         return MODELS[self.model].inputs
 
     @property
     def on_embeddings(self) -> bool:
         """Returns whether the inputs are embeddings of pretrained encoders."""
-        return MODELS[self.model].on_embeddings
+        return self.model in MODELS and MODELS[self.model].on_embeddings
 
     @property
     def used_encoders(self) -> dict[str, EncoderInfo]:
@@ -109,6 +116,14 @@ class Run:
         """Returns a missing input, [length, ...]."""
         kind = np.float32 if self.on_embeddings else np.uint8
         return np.zeros((length, *self.input_shapes[name]), kind)
+
+    def _repr_html_(self) -> str:
+        """Returns the accuracy of each split as a table, and the path of the report."""
+        try:
+            metrics = RunMetrics.from_json(read_json(self.run_dir / METRICS_NAME))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            metrics = None  # damaged, or not finished
+        return render("run_summary.html", run=self, metrics=metrics)
 
     @property
     def embedding_size(self) -> int:
@@ -216,19 +231,21 @@ def read_run(run_dir: Path) -> Run:
         raise EvaluationError(
             f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
         ) from None
-    if name not in MODELS:
+    if name not in MODELS and not plugins.find("model", name) and not is_import_name(name):
         raise EvaluationError(
             f"{run_dir} has a model {name!r}, which is unknown; known models are "
             f"{', '.join(MODELS)}."
         )
-    network = _load_network(run_dir)
+    network = _load_network(run_dir, name)
     classes = network.outputs[0].shape[-1]
     if classes != len(attributes["people"]):
         raise EvaluationError(
-            f"The model of {run_dir} has {classes} classes, but its {MANIFEST_NAME} has "
-            f"{len(attributes['people'])} people; {_ADVICE}."
+            f"The model of {run_dir} has {counted(classes, 'class', 'classes')}, but its "
+            f"{MANIFEST_NAME} has {counted(len(attributes['people']), 'person', 'people')}; "
+            f"{_ADVICE}."
         )
-    run = Run(run_dir, name, MODELS[name].modality, **attributes, data=data, network=network)
+    modality = MODELS[name].modality if name in MODELS else _modality(network)
+    run = Run(run_dir, name, modality, **attributes, data=data, network=network)
     described = {key for key in ("image", "audio") if key in run.encoders}
     read = {name.removesuffix("_embedding") for name in run.inputs} if run.on_embeddings else set()
     found = sorted(tuple(x.shape[1:]) for x in network.inputs)
@@ -259,11 +276,25 @@ def _manifest_attributes(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _load_network(run_dir: Path) -> keras.Model:
+def _modality(network: keras.Model) -> str:
+    """Returns the modality of a model from its inputs: images have three channels."""
+    if len(network.inputs) > 1:
+        return "pair"
+    return "image" if network.inputs[0].shape[-1] == 3 else "audio"
+
+
+def _load_network(run_dir: Path, name: str) -> keras.Model:
     try:
         model = load_model(run_dir / MODEL_NAME)
         embedding = model.get_layer(EMBEDDING).output
         return keras.Model(model.input, [model.output, embedding])
+    except MissingCodeError as error:
+        reason = str(error)
+        if is_import_name(name):
+            raise EvaluationError(
+                f"The model of {run_dir} needs the code of {name}, which no run can import; if you "
+                f"trust that code, give --model {name}."
+            ) from None
     except ModelError as error:
         reason = str(error)
     except (AttributeError, ValueError):  # the model was made by another program

@@ -22,6 +22,7 @@ from facevoice.features.image_decoding import open_image, stored_pixels
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import ALIGNED_POINTS, FeatureSettings
 from tfdata.schema import POINT_NAMES, DetectedFace
+from tfdata.text import counted
 
 MIN_CROP_PX = 16
 # A large JPEG is decoded at a reduced size, with at least this many pixels for each pixel of the
@@ -207,7 +208,8 @@ def _check_side(side: float, image: Image.Image) -> None:
     if side < MIN_CROP_PX:
         raise MediaError(
             Reason.TOO_SMALL,
-            f"{image.width} x {image.height} pixels leave a crop of {side:.0f} pixels",
+            f"{image.width} x {image.height} pixels leave a crop of "
+            f"{counted(round(side), 'pixel')}",
         )
 
 

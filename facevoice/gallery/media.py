@@ -18,6 +18,7 @@ from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face_file
 from facevoice.encoders.recorded import recorded_encoders
 from facevoice.encoders.registry import encoder_info, is_installed
+from facevoice.evaluation.errors import UnusableError
 from facevoice.evaluation.query_files import files_below
 from facevoice.features import MediaError
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, has_suffix
@@ -40,10 +41,6 @@ from tfdata.text import counted, listed
 Floats = NDArray[np.float32]
 DEFAULT_ENCODERS = {IMAGE: "dlib_resnet", AUDIO: "ge2e"}
 SUFFIXES = {IMAGE: IMAGE_SUFFIXES, AUDIO: AUDIO_SUFFIXES}
-
-
-class UnusableError(GalleryError):
-    """Raised for a media file that cannot be used."""
 
 
 def choose_encoder(gallery: Gallery, modality: str, named: str | None) -> EncoderInfo:

@@ -85,7 +85,7 @@ def _runs(results: Mapping[str, Mapping[str, Any]]) -> dict[str, RunMetrics]:
 
 def _caveats(results: Mapping[str, Any]) -> list[str]:
     found = [CAVEAT] if results.keys() & PUBLISHED.keys() else []
-    exposures = {each for run in _runs(results).values() for each in run.encoders}
+    exposures = {each for run in _runs(results).values() for each in run.exposures}
     return found + sorted(map(exposure_sentence, exposures))
 
 

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, encode_png
 from facevoice.reports.figure_text import figure_name
 
-_COLOURS = (ORANGE, BLUE)
+_COLOURS = (ORANGE, BLUE, INK)
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _LIMITS = (0.0005, 0.9)
 _LONG_LINES: Any = {"agg.path.chunksize": 10_000}

@@ -8,7 +8,8 @@ from typing import Any
 from facevoice.reports.analysis import analysis
 from facevoice.reports.evaluation_text import caveats, metric_groups
 from facevoice.reports.rendering import percent, render
-from facevoice.reports.results import EvaluationMetrics
+from facevoice.reports.results import ErrorRates, EvaluationMetrics
+from facevoice.reports.verification_table import verification_table
 
 
 def evaluation_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
@@ -34,7 +35,20 @@ def evaluation_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) 
             evaluation.numbered_names,
         ),
         groups=metric_groups(evaluation),
+        verification=verification_table(_trial_groups(evaluation)),
     )
+
+
+def _trial_groups(evaluation: EvaluationMetrics) -> dict[str, ErrorRates | None]:
+    """Returns error rates by description; evaluations of earlier versions have no Cllr."""
+    found: dict[str, ErrorRates | None] = {}
+    if (verification := evaluation.verification) and verification.all.min_cllr is not None:
+        found |= {"all pairs": verification.all, "across videos": verification.across_videos}
+        found |= verification.conditions
+    if (trials := evaluation.trials) and trials.min_cllr is not None:
+        found["listed trials"] = trials
+        found |= {f"listed, {name}": rates for name, rates in trials.conditions.items()}
+    return found
 
 
 def _tiles(evaluation: EvaluationMetrics) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,8 @@ from facevoice.reports.results import (
     Trials,
     Verification,
 )
-from tfdata.text import counted, listed, printable
+from facevoice.reports.verification_table import interval_text, score_rows
+from tfdata.text import agree, counted, listed, printable
 
 Row = tuple[str, str, str]  # name, value, details
 
@@ -52,8 +53,8 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
         groups["Robustness to corruptions"] = rows
     if comparison := evaluation.comparison:
         details = (
-            f"{comparison} ({comparison.only_first} and {comparison.only_second} pairs that only "
-            f"one model has right)"
+            f"{comparison} ({comparison.only_first} and {counted(comparison.only_second, 'pair')} "
+            f"that only one model has right)"
         )
         name, value = f"top 1, minus {comparison.other}", f"{comparison.difference:+.1%}"
         groups["Comparison of models"] = [(name, value, details)]
@@ -76,16 +77,17 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
     found = []
     if seen := evaluation.pairs_of_seen_videos:
         found.append(
-            f"{seen:,} of {counted(evaluation.pairs, 'pair')} are from videos in the training "
-            f"data, so the metrics are optimistic."
+            f"{seen:,} of {counted(evaluation.pairs, 'pair')} {agree(seen, 'is', 'are')} from "
+            f"videos in the training data, so the metrics are optimistic."
         )
     if unknown := evaluation.unknown_people:
+        are = agree(unknown, "is", "are")
         found.append(
             f"{counted(unknown, 'person', 'people')} with "
-            f"{counted(evaluation.unknown_pairs, 'pair')} are not known to the model and are left "
-            f"out of identification."
+            f"{counted(evaluation.unknown_pairs, 'pair')} {are} not known to the model and {are} "
+            f"left out of identification."
         )
-    found += [exposure_sentence(each) for each in evaluation.encoders]
+    found += [exposure_sentence(each) for each in evaluation.exposures]
     if caveat := robustness_caveat(evaluation.robustness):
         found.append(caveat)
     if evaluation.verification:
@@ -107,7 +109,7 @@ def _identification_rows(found: Identification) -> Iterator[Row]:
         yield "top 1, mean over people", f"{found.macro_accuracy:.1%}", "macro average of pairs"
     yield "chance", f"{found.chance:.1%}", ""
     bins = len(found.calibration.counts)
-    yield "expected calibration error", f"{found.calibration.error:.1%}", f"{bins} bins"
+    yield "expected calibration error", f"{found.calibration.error:.1%}", counted(bins, "bin")
     for attribute, proportions in found.by_meta.items():
         # A single value would repeat the first row.
         largest = sorted(proportions.items(), key=lambda item: -item[1].total)[:_MAX_VALUES]
@@ -119,11 +121,12 @@ def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
     yield (
         f"equal error rate, {pairs}",
         f"{rates.equal_error_rate:.1%}",
-        f"{rates.same:,} pairs of the same person, {rates.different:,} of different people; at a "
-        f"cosine of {rates.threshold:.3f}",
+        f"{counted(rates.same, 'pair')} of the same person, {rates.different:,} of different "
+        f"people; at a cosine of {rates.threshold:.3f}{interval_text(rates)}",
     )
     for prior, cost in rates.min_dcf.items():
         yield f"minDCF, {pairs}", f"{cost:.3f}", f"target prior {prior}; both costs 1"
+    yield from score_rows(pairs, rates)
 
 
 def _open_set_rows(found: OpenSet) -> Iterator[Row]:
@@ -145,13 +148,13 @@ def _open_set_rows(found: OpenSet) -> Iterator[Row]:
 
 def _verification_caveats(verification: Verification) -> Iterator[str]:
     trained, people = verification.trained_people, verification.people
-    yield _training_overlap(trained, people, "people compared")
+    yield _training_overlap(trained, people, "compared")
     if verification.across_videos is None:
         yield "No person has two videos, so all pairs of one person are from the same video."
     if verification.pairs < verification.possible_pairs:
         yield (
-            f"{verification.pairs:,} of {verification.possible_pairs:,} possible comparisons were "
-            f"sampled, half of them of the same person."
+            f"{verification.pairs:,} of {verification.possible_pairs:,} possible comparisons "
+            f"{agree(verification.pairs, 'was', 'were')} sampled, half of them of the same person."
         )
 
 
@@ -162,9 +165,8 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
             "have no names or ids like those of the run."
         )
     else:
-        people = "people named in the trial list"
-        yield _training_overlap(trials.trained_people, trials.people, people)
-    for exposure in trials.encoders:
+        yield _training_overlap(trials.trained_people, trials.people, "named in the trial list")
+    for exposure in trials.exposures:
         yield f"Trials: {exposure_sentence(exposure)}"
     yield from _list_caveats(trials)
     if unreadable := trials.unreadable:
@@ -172,10 +174,11 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
         yield (
             f"{counted(len(unreadable), 'listed file')} of {trials.files:,} could not be used "
             f"(the first is {file}: {reason}), so {counted(trials.left_out, 'trial')} of "
-            f"{trials.trials:,} are left out."
+            f"{trials.trials:,} {agree(trials.left_out, 'is', 'are')} left out."
         )
     if skipped := trials.windows_passed_over:
-        yield f"{counted(skipped, 'window')} without usable audio were skipped."
+        were = agree(skipped, "was", "were")
+        yield f"{counted(skipped, 'window')} without usable audio {were} skipped."
 
 
 def _list_caveats(trials: Trials) -> Iterator[str]:
@@ -201,11 +204,14 @@ def _list_caveats(trials: Trials) -> Iterator[str]:
 
 
 def _training_overlap(trained: int, people: int, description: str) -> str:
+    of_people = f"{counted(people, 'person', 'people')} {description}"
+    if not trained and people == 1:
+        return f"The person {description} is not in the training data."
     if not trained:
-        return f"None of the {people:,} {description} are in the training data."
+        return f"None of the {of_people} are in the training data."
     return (
-        f"{trained:,} of the {people:,} {description} are in the training data, so verification "
-        f"metrics are optimistic."
+        f"{trained:,} of the {of_people} {agree(trained, 'is', 'are')} in the training data, so "
+        f"verification metrics are optimistic."
     )
 
 

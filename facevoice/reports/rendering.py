@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tfdata.text import printable
+from tfdata.text import agree, counted, printable
 
 
 def render(template: str, **context: Any) -> str:
@@ -42,4 +42,9 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"percent": percent, "number": "{:,}".format}
+_ENVIRONMENT.filters |= {
+    "percent": percent,
+    "number": "{:,}".format,
+    "agree": agree,
+    "counted": counted,
+}

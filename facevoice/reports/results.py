@@ -119,6 +119,27 @@ class ErrorRates:
     equal_error_rate: float
     threshold: float
     min_dcf: Mapping[str, float]
+    # Of normalised scores; the other fields are None where they were not computed.
+    as_norm: ErrorRates | None = field(default=None, kw_only=True)
+    min_cllr: float | None = field(default=None, kw_only=True)
+    cllr: float | None = field(default=None, kw_only=True)
+    equal_error_rate_low: float | None = field(default=None, kw_only=True)
+    equal_error_rate_high: float | None = field(default=None, kw_only=True)
+
+
+def read_error_rates(metrics: Mapping[str, Any] | None) -> ErrorRates | None:
+    """Converts error rates in `metrics.json`; None stays None."""
+    converted: ErrorRates | None = None if metrics is None else _convert(ErrorRates, metrics)
+    return converted
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The examples that scores are normalised with."""
+
+    examples: int
+    people: int
+    top: int
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,8 @@ class Verification:
     pairs: int
     all: ErrorRates
     across_videos: ErrorRates | None
+    conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
+    cohort: Cohort | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +172,9 @@ class Trials(ErrorRates):
     contradicting: int = 0
     same_file: int = 0
     label_conflicts: int = 0
-    encoders: tuple[Exposure, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
+    cohort: Cohort | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +210,7 @@ class EvaluationMetrics:
     trials: Trials | None = None
     open_set: OpenSet | None = field(default=None, metadata={"key": "unknown"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
-    encoders: tuple[Exposure, ...] = ()  # whose embeddings the model reads
+    exposures: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> EvaluationMetrics:
@@ -228,7 +253,7 @@ class RunMetrics:
     robustness: tuple[Condition, ...] = ()
     fusion: Fusion | None = field(default=None, metadata={"key": "weighing"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
-    encoders: tuple[Exposure, ...] = ()  # whose embeddings the model reads
+    exposures: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> RunMetrics:

@@ -40,7 +40,7 @@ def run_report(
         dataset=PurePath(settings["data"]).name,
         duration=duration(run.seconds),
         leakage=leakage_sentence(leak),
-        exposures=[exposure_sentence(each) for each in run.encoders],
+        exposures=[exposure_sentence(each) for each in run.exposures],
         analysis=analysis(
             run.test.by_person, run.robustness, run.fusion, figures, run.numbered_names
         ),

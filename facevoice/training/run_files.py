@@ -72,7 +72,7 @@ def write_run(
         "seconds": round(trained.seconds, 1),
     }
     if run.on_embeddings:
-        metrics["encoders"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
+        metrics["exposures"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
     if numbered := numbered_names(people):
         metrics["numbered_names"] = numbered
     draw: dict[str, DrawFigure] = {"samples.png": partial(_samples, data_dir, manifest)}

@@ -18,10 +18,10 @@ from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import empty_split, read_records, rendered_figures, untrained_run
+from tests.tools import all_figures, empty_split, read_records, untrained_run
 from tfdata import load, load_manifest
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def audio_run(raw_run):
 @pytest.fixture(scope="module")
 def evaluation(run_dir):
     """What `evaluate.py` leaves of the run's own test split."""
-    with rendered_figures():
+    with all_figures():
         assert evaluate.main([f"--run={run_dir}"]) == 0
     return run_dir / "evaluation-test"
 
@@ -186,7 +186,7 @@ def test_scores_match_the_metadata_of_their_records(evaluation, most, run_dir):
 
 def test_the_same_command_twice_gives_the_same_bytes(evaluation, run_dir):
     before = {path.name: path.read_bytes() for path in evaluation.iterdir()}
-    with rendered_figures():
+    with all_figures():
         assert evaluate.main([f"--run={run_dir}"]) == 0
     assert {path.name: path.read_bytes() for path in evaluation.iterdir()} == before
 
@@ -254,7 +254,8 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
         "1 x/v/3.wav x/w/4.wav\n0 id10000/w/2.wav x/w/4.wav\n"
     )
     flags = [f"--run={audio_run}", f"--trials={tmp_path / 'trials.txt'}", f"--media={media}"]
-    assert evaluate.main([*flags, f"--output={tmp_path / 'out'}"]) == 0
+    with all_figures():
+        assert evaluate.main([*flags, f"--output={tmp_path / 'out'}"]) == 0
     assert "1 of the 2 people named in the trial list" in capsys.readouterr().out
     found = metrics_of(tmp_path / "out")["trials"]
     assert (found["trials"], found["left_out"], found["unreadable"]) == (4, 0, {})
@@ -372,7 +373,8 @@ def test_models_of_pairs_are_evaluated_with_a_missing_modality(
 
 def test_a_product_of_experts_is_analysed(raw_run, tmp_path, capsys):
     folder = raw_run("resnet_fusion")
-    assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
+    with all_figures():
+        assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
     printed = capsys.readouterr().out
     assert "both experts are correct on" in printed
     assert "minus face alone" in printed

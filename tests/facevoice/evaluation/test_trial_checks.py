@@ -7,13 +7,14 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
+from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.trial_checks import (
     TrialCounts,
     count_label_conflicts,
     count_trials,
     find_people,
 )
-from facevoice.evaluation.trials import locate
+from facevoice.evaluation.trials import locate, read_trials
 
 KNOWN = {"id10001": "Ann", "Ann": "Ann", "id10002": "Bob_B", "Bob_B": "Bob_B"}
 FILES = ["id10001/v/1.wav", "id10001/w/2.wav", "id10270/x/3.wav", "id10271/y/4.wav"]
@@ -95,3 +96,11 @@ def test_labels_that_contradict_the_people_are_counted():
     assert files == ["p/a", "p/b", "q/c", "x"]
     assert count_label_conflicts(same, first, second, people) == 1
     assert count_label_conflicts(~same, first, second, people) == 2
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_an_empty_list_is_said_to_be_empty(tmp_path, text):
+    path = tmp_path / "trials.txt"
+    path.write_text(text)
+    with pytest.raises(EvaluationError, match=rf"^--trials {path} is empty; "):
+        read_trials(path)

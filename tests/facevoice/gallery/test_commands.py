@@ -228,7 +228,7 @@ def test_gallery_lists_people_and_duplicates(folder, media, capsys):
         (identify, [], "no files are given"),
         (identify, ["--face", "a", "b", "--audio", "c"], "there are 2 faces and 1 clip"),
         (identify, ["--face=x", "--false_accept_rate=0"], "use a number from 1e-9 to 1"),
-        (identify, ["--face=x", "--false_accept_rate=2"], "use a number from 0 to 1"),
+        (identify, ["--face=x", "--false_accept_rate=2"], "use a number from 1e-9 to 1"),
     ],
 )
 def test_invalid_command_lines_are_one_line(command, arguments, message, capsys):

@@ -16,7 +16,7 @@ from models import EMBEDDING, Inputs, build_model
 from tests.conftest import write_corpus
 from tfdata import load
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
 NARROW = {"widths": (4, 4), "units": 8}
@@ -125,7 +125,7 @@ def narrow():
 
 
 @pytest.fixture(scope="module")
-def run_dir(build, narrow, blank_figures, tmp_path_factory):
+def run_dir(build, narrow, no_figures, tmp_path_factory):
     """Returns a run of the fusion with two epochs."""
     root = tmp_path_factory.mktemp("fusion")
     corpus = write_corpus(root / "corpus")
