@@ -98,7 +98,6 @@ def test_an_evaluation_has_all_files(evaluation):
         "confused.png",
         "robustness.png",
         "reliability.png",
-        "det.png",
     }
     for path in evaluation.glob("*.png"):
         with Image.open(path) as picture:
@@ -108,7 +107,7 @@ def test_an_evaluation_has_all_files(evaluation):
     assert "Person 3" in page
     assert "<script" not in page
     assert "http" not in page
-    assert page.count("src=") == page.count('src="data:image/png;base64,') == 5
+    assert page.count("src=") == page.count('src="data:image/png;base64,') == 4
 
 
 def test_top_k_is_recomputed_from_the_scores_by_plain_loops(evaluation):
@@ -320,7 +319,7 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
         lines = (tmp_path / "out" / f"trial_scores_{kind}.txt").read_text().splitlines()
         found = [float(line.split()[0]) for line in lines]
         assert found == pytest.approx(scores[f"trial_{kind}"], rel=1e-6)
-    assert (tmp_path / "out" / "trials_det.png").is_file()
+    assert not (tmp_path / "out" / "trials_det.png").exists()  # of two trials of one person
 
 
 def test_what_is_unusual_in_a_list_of_trials_is_said(audio_run, tmp_path, capsys):
@@ -454,6 +453,11 @@ def test_two_models_are_compared_on_the_same_pairs(raw_run, audio_run, tmp_path)
     gain = right.mean() - scores["other_right"].mean()
     assert found["comparison"]["difference"] == pytest.approx(gain)
     assert found["comparison"]["with"] == "linear_image"
+
+
+def test_a_missing_run_to_compare_with_is_named_by_its_flag(run_dir, tmp_path, capsys):
+    assert evaluate.main([f"--run={run_dir}", f"--compare={tmp_path / 'none'}"]) == 1
+    assert f"error: --compare {tmp_path / 'none'} does not exist" in capsys.readouterr().err
 
 
 def test_models_of_different_people_are_not_compared(run_dir, audio_run, everybody, capsys):
