@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from facevoice.encoders.base import EncoderInfo
+from facevoice.encoders.recorded import recorded_encoders
 from facevoice.evaluation.encoded import FACE, VOICE, Encoded, read_encoded
 from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, Sample, Samples
 from facevoice.gallery.search import Search
@@ -85,10 +86,7 @@ def measure(dataset: Path) -> None:
     manifest = load_manifest(dataset)
     if set(manifest.encoders) != {IMAGE, AUDIO}:
         raise DatasetError(f"{dataset} was not built with --face_encoder and --voice_encoder.")
-    encoders = {
-        each: EncoderInfo(found.name, found.version, found.digest, found.dimension, each)
-        for each, found in manifest.encoders.items()
-    }
+    encoders = recorded_encoders(manifest)
     encoded = read_encoded(dataset, manifest, SPLITS)
     print(f"{len(encoded)} pairs of {len(set(encoded.people.tolist()))} people; {ROUNDS} rounds")
     for count in SAMPLES:

@@ -8,9 +8,9 @@ from typing import Any
 from facevoice.encoders.exposure import Exposure
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
-from facevoice.reports.results import ErrorRates, read_error_rates
+from facevoice.reports.results import MIN_SAME_PAIRS, ErrorRates, read_error_rates
 from facevoice.reports.verification_table import verification_table
-from tfdata.text import counted, printable
+from tfdata.text import agree, counted, printable
 
 
 def encoder_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
@@ -71,12 +71,17 @@ def _groups(metrics: Mapping[str, Any], *, conditions: bool) -> dict[str, ErrorR
 
 def _tiles(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields (value, description) of the main metrics."""
-    trials = metrics.get("trials")
-    for system, each in (trials or metrics)["systems"].items():
-        rates = each if trials or each is None else each["across_videos"] or each["all"]
-        if rates:
-            where = "listed trials" if trials else "pairs across videos"
-            yield percent(rates["equal_error_rate"], 2), f"equal error rate, {system}, {where}"
+    shown = {
+        name: rates
+        for name, rates in _groups(metrics, conditions=False).items()
+        if rates and rates.has_enough_pairs
+    }
+    for kind in ("listed trials", "across videos", "all pairs"):
+        tiles = [(name, rates) for name, rates in shown.items() if name.endswith(kind)]
+        for name, rates in tiles:
+            yield percent(rates.equal_error_rate, 2), f"equal error rate, {name}"
+        if tiles:
+            return
 
 
 def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -96,6 +101,12 @@ def _caveats(metrics: Mapping[str, Any]) -> list[str]:
             )
         elif each["cohort"] is None or each["all"]["as_norm"] is None:
             found.append(f"AS-norm of the {system} needs more other people in the training split.")
+    for name, rates in _groups(metrics, conditions=False).items():
+        if rates and not rates.has_enough_pairs:
+            found.append(
+                f"Error rates of {name} are not shown: they need at least {MIN_SAME_PAIRS} pairs "
+                f"of the same person, but there {agree(rates.same, 'is', 'are')} {rates.same}."
+            )
     trials = metrics.get("trials")
     if trials is None:
         return found

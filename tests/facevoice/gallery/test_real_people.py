@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beam_pipelines.build import main as build
-from facevoice.encoders.base import EncoderInfo
+from facevoice.encoders.recorded import recorded_encoders
 from facevoice.encoders.registry import ENCODERS, encoder_weights
 from facevoice.evaluation.encoded import read_encoded
 from facevoice.gallery.gallery import AUDIO, IMAGE
@@ -45,10 +45,7 @@ def data_set(tmp_path_factory):
 @pytest.mark.parametrize(("count", "correct"), [(1, 0.99), (3, 0.995), (10, 0.995)])
 def test_people_who_are_left_out_are_told_from_enrolled_ones(data_set, count, correct):
     manifest = load_manifest(data_set)
-    encoders = {
-        each: EncoderInfo(found.name, found.version, found.digest, found.dimension, each)
-        for each, found in manifest.encoders.items()
-    }
+    encoders = recorded_encoders(manifest)
     encoded = read_encoded(data_set, manifest, SPLITS)
     found = galleries.identify(encoded, encoders, count, (IMAGE, AUDIO))
     assert found.queries > 1500
