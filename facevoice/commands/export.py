@@ -8,6 +8,7 @@ code of this project:
               files as bytes, by its signature `encoded`
   tflite      LiteRT, on phones and elsewhere, with built-in operations only
   onnx        ONNX Runtime; needs the extra [onnx]
+  keras       Keras, to train further: takes faces of the model's size and windows of sound
 
 Written to --output: the graph, `export.json` (inputs, outputs, labels, threshold, settings,
 licences), and the face detector and the face encoder of the dataset, if it has them. The graph is
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 from tfdata.command_line import Parser, local_path, run, say
 from tfdata.text import counted
 
-KINDS = ("savedmodel", "tflite", "onnx")
+KINDS = ("savedmodel", "tflite", "onnx", "keras")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice export") -> int:

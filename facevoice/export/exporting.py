@@ -13,11 +13,12 @@ import keras
 from facevoice.evaluation.runs import Run, open_run
 from facevoice.export.description import DESCRIPTION_NAME, describe, is_export
 from facevoice.export.errors import ExportError
-from facevoice.export.formats import FILES, write_graph
+from facevoice.export.formats import ARRAYS, FILES, signatures_of, write_graph
 from facevoice.export.media_check import MediaCheck, Open, check_graph, generated_media
 from facevoice.export.output_dir import check_replaceable, written_as_whole
 from facevoice.export.pretrained import write_pretrained
 from facevoice.export.runtimes import check_packages, open_graph
+from facevoice.export.serving_graph import FACE
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 from tfdata.manifest_reader import load_manifest
 from tfdata.storage.files import replace_file
@@ -56,7 +57,14 @@ def export_run(
     with written_as_whole(folder) as staging:
         path = staging / FILES[kind]
         write_graph(kind, path, network, run.modality, run.features)
-        check = check_graph(run, open_graph(kind, path), origin, faces, clips)
+        check = check_graph(
+            run,
+            open_graph(kind, path),
+            origin,
+            faces,
+            clips,
+            takes_faces=FACE in signatures_of(kind, run.modality, run.features)[ARRAYS],
+        )
         if not check.queries:
             raise ExportError(f"None of the media ({origin}) can be used; give others.")
         if faults := check.faults():

@@ -77,7 +77,9 @@ def _write_face_encoder(format: str, folder: Path) -> str:
     def encode(face: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"embedding": call(face, training=False)}
 
-    if format == "savedmodel":
+    if format == "keras":
+        network.save(folder / name)
+    elif format == "savedmodel":
         module = tf.Module()
         module.network = network
         signature = tf.function(encode).get_concrete_function(face=spec)

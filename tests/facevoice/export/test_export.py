@@ -17,6 +17,7 @@ from facevoice.evaluation.inference import Query, predict
 from facevoice.evaluation.runs import open_run
 from facevoice.export import exporting
 from facevoice.export.media_check import MediaCheck
+from facevoice.features import spectrogram
 from facevoice.features.image_decoding import open_image
 from tests.tools import untrained_run
 from tfdata.schema import IMAGE, SPECTROGRAM
@@ -184,6 +185,21 @@ def test_tolerances():
     check.add({IMAGE: level, SPECTROGRAM: level, "probabilities": right}, found)
     check.add({IMAGE: level, SPECTROGRAM: level, "probabilities": right}, found)
     assert "the most probable person differs in 3 of 203 queries" in check.faults()
+
+
+def test_keras_answers_as_the_run(data_set, corpus, tmp_path):
+    run_dir, folder = tmp_path / "run", tmp_path / "export"
+    untrained_run("resnet_fusion", data_set, run_dir, widths=(4, 4), units=4)
+    assert main(["--run", str(run_dir), "--format", "keras", "--output", str(folder)]) == 0
+    run = open_run(run_dir)
+    rng = np.random.default_rng(1)
+    faces = rng.integers(0, 256, (3, *run.image_shape), dtype=np.uint8)
+    windows = rng.normal(0, 0.1, (3, run.features.window_samples)).astype(np.float32)
+    faces[1], windows[2] = 0, 0  # missing
+    levels = [spectrogram(window, run.features)[..., None] for window in windows[:2]]
+    batch = {IMAGE: faces, SPECTROGRAM: np.stack([*levels, np.zeros_like(levels[0])])}
+    found = probabilities_of(folder, {"face": faces, "windows": windows}, tmp_path)
+    np.testing.assert_allclose(found, run.predict(batch)[0], atol=1e-3)
 
 
 @pytest.mark.slow
