@@ -44,6 +44,7 @@ from facevoice.features.videos import check_video_support
 from tfdata.command_line import SAMPLE_CORPUS, say
 from tfdata.storage.addresses import secret_values
 from tfdata.storage.base import Place
+from tfdata.text import agree, counted
 
 
 def build(arguments: Arguments) -> None:
@@ -186,7 +187,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
         hint = f" {path} lists them." if rejects else ""
         raise BuildError(f"{error}{hint}") from None
     hours = arguments.keep_replaced_hours
-    card = card_html(job.output, manifest)
+    card = card_html(job.output, manifest, job.trees())
     replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
@@ -217,9 +218,9 @@ def _read_results(
         if result is not None and result.media is not None:
             index.add(digest, result)
             results.append(replace(result, media=None))  # the paths would need much memory
-    if len(results) < len(summary.shards):
+    if lost := len(summary.shards) - len(results):
         raise BuildError(
-            f"The runner reports success, but {len(summary.shards) - len(results)} shards are "
+            f"The runner reports success, but {counted(lost, 'shard')} {agree(lost, 'is', 'are')} "
             f"missing in {output}; run the same command again."
         )
     return summary, results, leaks, find_duplicates(index, store)

@@ -27,6 +27,7 @@ GROUPS = {
     "read": "read",
     "modality": "one_modality",
     "training": "step_time",
+    "videos": "videos",
 }
 
 

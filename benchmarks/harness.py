@@ -31,6 +31,7 @@ class Config:
       readings: keys of `read.READ_TASKS`.
       models: names of the models to train.
       steps: training steps per round.
+      video_minutes: length of the video whose moments are taken.
     """
 
     rounds: int
@@ -43,6 +44,7 @@ class Config:
     readings: tuple[str, ...]
     models: tuple[str, ...]
     steps: int
+    video_minutes: int
 
 
 # cnn_image is one of the study's models; resnet_image augments its input and has shorter steps.
@@ -57,6 +59,7 @@ FULL = Config(
     readings=("image, shuffled", "audio, shuffled", "pair, stored order", "pair, shuffled"),
     models=("cnn_image", "resnet_image"),
     steps=40,
+    video_minutes=5,
 )
 QUICK = Config(
     rounds=1,
@@ -69,6 +72,7 @@ QUICK = Config(
     readings=("pair, shuffled",),
     models=("resnet_image",),
     steps=5,
+    video_minutes=1,
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 from tfdata.errors import FaceVoiceError
 from tfdata.interrupts import Terminated, ignore_at_exit, raise_terminated
 from tfdata.storage.addresses import check_address, mask_secrets
-from tfdata.text import nearest, printable
+from tfdata.text import agree, listed, nearest, printable, quoted, similar
 
 T = TypeVar("T", int, float)
 
@@ -30,6 +31,14 @@ OWN_DATA = Path("data/dataset")
 INTERRUPTED, BROKEN_PIPE = 130, 141  # exit codes
 MAX_INT = 2**31 - 1
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+# What argparse says about a command line, with the words of this project after it.
+_ARGPARSE_MESSAGES = (
+    (r"expected one argument", "{name} needs a value"),
+    (r"expected at least one argument", "{name} needs one value or more"),
+    (r"ignored explicit argument (.*)", "{name} takes no value, but {0} was given"),
+    (r"not allowed with argument (\S+)", "{name} and {0} exclude each other; remove one of them"),
+    (r"(is .*)", "{name} {0}"),
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +49,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(
-            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings
+            allow_abbrev=False,
+            exit_on_error=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **settings,
         )
         if self.add_help:
             self.add_argument(
@@ -51,6 +63,12 @@ class Parser(argparse.ArgumentParser):
             )
 
     def error(self, message: str) -> NoReturn:
+        start, _, flags = message.partition(" required: ")
+        if flags and start.endswith("are"):
+            names = flags.split(", ")
+            message = f"{listed(names)} {agree(len(names), 'is', 'are')} required"
+        elif found := re.fullmatch(r"one of the arguments (.*) is required", message):
+            message = f"{listed(found[1].split(), 'or')} is required"
         self.exit(usage_error(f"{message}{'' if message[-1] in '.?!' else '.'}"))
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -62,8 +80,17 @@ class Parser(argparse.ArgumentParser):
             self.refuse(unknown[0])
         return args
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parses known flags; exits with a one-line error if a value is invalid."""
+        try:
+            return super().parse_known_args(args, namespace)
+        except argparse.ArgumentError as error:
+            self.error(_sentence(error))
+
     def refuse(self, argument: str, also_known: Iterable[str] = (), hint: str = "") -> NoReturn:
-        """Exits with an error for an unknown flag, and suggests a similar one.
+        """Exits with an error for an unknown argument, and suggests similar flags.
 
         Args:
           argument: the unknown argument.
@@ -71,8 +98,16 @@ class Parser(argparse.ArgumentParser):
           hint: is added to the message.
         """
         flag = argument.partition("=")[0]
-        near = nearest(flag, self._option_string_actions) or nearest(flag, also_known)
-        suggestion = f"did you mean {near}?" if near else "--help lists the flags."
+        if not flag.startswith("-"):
+            self.error(
+                f"unexpected argument {quoted(argument)}; a value with spaces needs quotes, and "
+                f"--help lists the arguments."
+            )
+        near = similar(flag, self._option_string_actions) or similar(flag, also_known)
+        suggestion = f"did you mean {listed(near, 'or')}?" if near else "--help lists the flags."
+        positional = [action.metavar for action in self._get_positional_actions()]
+        if positional and not near:
+            suggestion = f"{positional[0]} is given without a flag, and {suggestion}"
         self.error(f"unknown flag {flag}; {suggestion}{hint}")
 
     def _check_names(self, arguments: Sequence[str]) -> None:
@@ -87,17 +122,38 @@ class Parser(argparse.ArgumentParser):
             if is_flag and flag not in self._option_string_actions:
                 self.refuse(argument)
 
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         try:
-            super()._check_value(action, value)
+            return super()._get_value(action, arg_string)
         except argparse.ArgumentError as error:
-            if near := nearest(str(value), map(str, action.choices or ())):
-                error.message += f"; did you mean {near}?"
+            if action.type in (int, float):
+                number = "whole number" if action.type is int else "number"
+                error.message = f"is {quoted(arg_string)}; use a {number}"
             raise
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and value not in (action.choices or ()):
+            near = nearest(str(value), choices)
+            hint = f". Did you mean {near}?" if near else ""
+            raise argparse.ArgumentError(
+                action, f"is {quoted(value)}; use {listed(choices, 'or')}{hint}"
+            )
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(message, file)
         _flush_output()
+
+
+def _sentence(error: argparse.ArgumentError) -> str:
+    """Returns what is wrong with a flag, where, and what is allowed."""
+    name, message = error.argument_name, str(error.message)
+    if name is None:  # of the whole command line
+        return message
+    for pattern, text in _ARGPARSE_MESSAGES:
+        if found := re.fullmatch(pattern, message, re.DOTALL):
+            return text.format(*found.groups(), name=name)
+    return f"{name}: {message}"
 
 
 def version_text() -> str:
@@ -169,9 +225,10 @@ def say(*lines: str, file: TextIO | None = None) -> None:
 
 
 def _message(error: Exception) -> str:
-    """Returns the text of an error; names the file of an OSError first."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}."
+    """Returns the text of an error; names the file of an OSError first, if it has one."""
+    if isinstance(error, OSError) and error.strerror:
+        file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{file}{error.strerror}."
     return str(error)
 
 
@@ -220,7 +277,12 @@ def local_path(text: str) -> Path:
 
 
 def path_or_address(text: str) -> str:
-    """Parses a path, or a URL such as s3://bucket/set without credentials or a query."""
+    """Parses a path, or a URL such as s3://bucket/set without credentials or a query.
+
+    An empty text, as of a shell variable that is not set, would be the current directory.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give a path")
     try:
         check_address(text)
     except ValueError as error:
@@ -240,34 +302,43 @@ def non_negative_int(text: str) -> int:
 
 def seed(text: str) -> int:
     """Parses a seed in the range that NumPy, TensorFlow and Keras accept."""
-    return _number(
+    return number(
         text, int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295"
     )
 
 
 def positive_float(text: str) -> float:
     """Parses a finite number above 0."""
-    return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+    return number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
 def non_negative_float(text: str) -> float:
     """Parses a finite number of 0 or more."""
-    return _number(text, float, lambda value: 0 <= value < float("inf"), "a number of 0 or more")
+    return number(text, float, lambda value: 0 <= value < float("inf"), "a number of 0 or more")
 
 
 def fraction(text: str) -> float:
     """Parses a number from 0 to 1."""
-    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+    return number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
 
 
 def _whole_number(text: str, lowest: int) -> int:
-    value = _number(text, int, lambda value: value >= lowest, f"a whole number of {lowest} or more")
-    if value > MAX_INT:
-        raise argparse.ArgumentTypeError(f"is {text!r}; use a whole number of at most {MAX_INT}")
-    return value
+    number(text, int, lambda value: value >= lowest, f"a whole number of {lowest} or more")
+    return number(text, int, lambda value: value <= MAX_INT, f"a whole number up to {MAX_INT}")
 
 
-def _number(text: str, kind: Callable[[str], T], valid: Callable[[T], bool], expected: str) -> T:
+def number(text: str, kind: Callable[[str], T], valid: Callable[[T], bool], expected: str) -> T:
+    """Parses a number.
+
+    Args:
+      text: the value of a flag.
+      kind: int or float.
+      valid: returns whether a number is allowed.
+      expected: which numbers are allowed, for the message.
+
+    Raises:
+      ArgumentTypeError: it is no number, or not allowed.
+    """
     try:
         value = kind(text)
     except ValueError:
@@ -275,4 +346,4 @@ def _number(text: str, kind: Callable[[str], T], valid: Callable[[T], bool], exp
     else:
         if valid(value):
             return value
-    raise argparse.ArgumentTypeError(f"is {text!r}; use {expected}")
+    raise argparse.ArgumentTypeError(f"is {quoted(text)}; use {expected}")

@@ -32,6 +32,7 @@ from tfdata.schema import (
     Embeddings,
     optional_float,
 )
+from tfdata.text import bytes_text, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ def read_examples(data_dir: Path, manifest: Manifest, shards: Iterable[Shard]) -
                 raise _mismatch(data_dir, f"record {number} of {shard.file}", str(error)) from None
             yield example
         if number != shard.records:
-            found = f"it has {number} records instead of {shard.records}"
+            found = f"it has {counted(number, 'record')} instead of {shard.records}"
             raise _mismatch(data_dir, shard.file, found)
 
 
@@ -134,7 +135,8 @@ def _array(
     data = _bytes(record, name)
     if len(data) != math.prod(shape):
         raise ValueError(
-            f"its {name} has {len(data)} bytes where the shape {list(shape)} has {math.prod(shape)}"
+            f"its {name} has {bytes_text(len(data))} where the shape {list(shape)} has "
+            f"{math.prod(shape)}"
         )
     return np.frombuffer(data, np.uint8).reshape(shape)
 

@@ -47,7 +47,7 @@ def import_object(name: str) -> Any:
             return reduce(getattr, attribute.split("."), importlib.import_module(module))
     except (Exception, SystemExit) as error:  # the module may raise anything
         raise ImportNameError(
-            f"{name} cannot be imported ({_one_line(error)}); is its module installed, or in the "
+            f"{name} cannot be imported ({one_line(error)}); is its module installed, or in the "
             f"working directory?"
         ) from None
 
@@ -98,7 +98,7 @@ def _working_directory_importable() -> Iterator[None]:
         sys.path.remove(directory)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Returns the type and the first line of an error; of ImportErrors, the text is enough."""
     text = printable((str(error).splitlines() or [""])[0])
     if isinstance(error, ImportError | AttributeError) and text:

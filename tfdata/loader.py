@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfdata.augmentation import StatelessRandom, augment
+from tfdata.augmentation.check import check_augmentation
 from tfdata.data_service import distribute
 from tfdata.errors import DatasetError
 from tfdata.labels import label_lookup
-from tfdata.local_copy import copy_shards
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import recover_shards
 from tfdata.schema import IDENTITY, IMAGE, KEY, SPECTROGRAM, SPLITS
+from tfdata.shard_cache import ShardCache
 from tfdata.shuffling import RecordSource, epoch_records
-from tfdata.sources import file_source, memory_source
+from tfdata.sources import fetch_operation, file_source, memory_source
 from tfdata.storage.base import is_address
 from tfdata.storage.tensorflow_files import tensorflow_paths
 
@@ -79,7 +80,7 @@ def load(
             f"The {split} split of {data_dir} is empty; build the dataset with --split_fractions "
             f"that give it a share, from people with enough videos."
         )
-    source, counts = _source(data_dir, manifest, split, options)
+    source, counts, fetch = _source(data_dir, manifest, split, options)
     features = _parsed_features(modality, options)
     if options.shuffle_buffer:
         # Parsed before shuffling, so that the buffer holds no features that are not read.
@@ -93,8 +94,10 @@ def load(
         parsed = piece if options.shuffle_buffer else tf.io.parse_example(piece, features)
         return decode(parsed, epoch)
 
+    # All branches are on Python values; AutoGraph's conversion takes a fifth of the time to trace.
+    @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = epoch_records(source, counts, epoch, options)
+        records = epoch_records(source, counts, epoch, options, fetch)
         records = records.skip(
             tf.where(epoch == options.epoch, tf.constant(options.skip, tf.int64), 0)
         )
@@ -121,24 +124,39 @@ def load(
 
 def _source(
     data_dir: str | Path, manifest: Manifest, split: str, options: ReadOptions
-) -> tuple[RecordSource, list[int]]:
-    """Returns the source of records, and the number of records of each shard."""
+) -> tuple[RecordSource, list[int], Callable[[tf.Tensor], tf.Tensor] | None]:
+    """Returns the source of records, their number in each shard, and what fetches a shard."""
     shards = manifest.splits[split].shards
+    counts = [shard.records for shard in shards]
+    indices = range(len(shards))
     # Absolute, as workers of a service may have another working directory.
     folder = data_dir if is_address(data_dir) else Path(data_dir).absolute()
-    files = tensorflow_paths(folder, [shard.file for shard in shards])
-    counts = [shard.records for shard in shards]
-    if options.cache and options.cache != IN_MEMORY:
-        files = copy_shards(folder, manifest, shards, Path(options.cache), damage=options.damage)
-    elif options.damage == "skip" and is_address(data_dir):
-        raise ValueError(
-            "damage is 'skip', which reads shards on a disk; set cache to a directory."
+    copies = Path(options.cache) if options.cache and options.cache != IN_MEMORY else None
+    # The workers of a service have no access to a temporary directory of this machine.
+    is_direct = not copies and (options.service is not None or not is_address(data_dir))
+    fetch: Callable[[int], str]
+    if is_direct:
+        files = tensorflow_paths(folder, [shard.file for shard in shards])
+        fetch = files.__getitem__
+    else:
+        cache = ShardCache(
+            folder, manifest, shards, copies, options.max_cache_bytes, options.damage
         )
+        files, fetch = cache.paths(), cache.fetch
     if options.damage == "skip":
-        files, counts = recover_shards(files, data_dir, manifest, split)
+        originals, fetch_original = files, fetch
+        files, counts = recover_shards(map(fetch, indices), data_dir, manifest, split)
+
+        def fetch(index: int) -> str:
+            is_original = files[index] == originals[index]
+            return fetch_original(index) if is_original else files[index]
+
     if options.cache == IN_MEMORY:
-        return memory_source(files), counts
-    return file_source(files), counts
+        return memory_source(map(fetch, indices)), counts, None
+    if options.service:
+        files = [fetch(index) for index in indices]
+    is_complete = is_direct or options.service
+    return file_source(files), counts, None if is_complete else fetch_operation(fetch)
 
 
 def _batches(counts: list[int], options: ReadOptions) -> int:
@@ -202,6 +220,10 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     if options.augment and not isinstance(floor_db, int | float):
         raise DatasetError(f"The manifest's floor_db is {floor_db!r}; build the dataset again.")
 
+    augmentation = options.augment if callable(options.augment) else augment
+    if callable(options.augment):
+        check_augmentation(options.augment, {name: shapes[name] for name in names}, floor_db)
+
     def decode(parsed: Mapping[str, tf.Tensor], epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         arrays = {
             name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
@@ -209,7 +231,7 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
         }
         if options.augment:
             rng = StatelessRandom(parsed[KEY], options.seed, epoch)
-            arrays = augment(arrays, rng, floor_db)
+            arrays = augmentation(arrays, rng, floor_db)
         features = arrays if len(names) > 1 else arrays[names[0]]
         return features, label_of(parsed[IDENTITY])
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from tfdata.fields import MAX_INT64, Range, check_types, from_fields
 from tfdata.manifest import Manifest
 from tfdata.schema import MANIFEST_NAME
+from tfdata.text import bytes_text, counted
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _Positive = Annotated[int, Range(1, MAX_INT64)]
@@ -26,7 +27,19 @@ FEATURE_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("min_hz", "max_hz", "floor_db"), float),
     "face_crop": _Share,
     "aligned_points": tuple[float, ...],
-    **dict.fromkeys(("frequency_scale", "face_detector", "several_faces"), str),
+    "frames_per_second": float | None,
+    "min_speech": _Share,
+    **dict.fromkeys(
+        (
+            "frequency_scale",
+            "face_detector",
+            "several_faces",
+            "voice_activity",
+            "face_encoder",
+            "voice_encoder",
+        ),
+        str,
+    ),
 }
 PLAN_TYPES: Mapping[str, Any] = {
     "seed": int,
@@ -84,7 +97,9 @@ def _check_shards(manifest: Manifest) -> None:
     if min(*manifest.image_shape, *manifest.spectrogram_shape) < 1:
         raise ValueError("a shape has no size")
     if manifest.image_shape[2] != 3:
-        raise ValueError(f"image_shape has {manifest.image_shape[2]} channels instead of 3")
+        raise ValueError(
+            f"image_shape has {counted(manifest.image_shape[2], 'channel')} instead of 3"
+        )
     for shard in manifest.shards:
         name = shard.file
         if Path(name).name != name or name in ("", "..", MANIFEST_NAME) or "\0" in name:
@@ -98,8 +113,8 @@ def _check_shards(manifest: Manifest) -> None:
     for shard in manifest.shards:
         if shard.bytes < shard.records * record_bytes:
             raise ValueError(
-                f"{shard.file!r} has {shard.bytes} bytes, too few for {shard.records} records of "
-                f"the manifest's shapes"
+                f"{shard.file!r} has {bytes_text(shard.bytes)}, too few for "
+                f"{counted(shard.records, 'record')} of the manifest's shapes"
             )
 
 
@@ -122,8 +137,8 @@ def _check_people(manifest: Manifest) -> None:
         of_people = sum(person.pairs[name] for person in manifest.people.values())
         if not split.pairs == of_shards == of_people:
             raise ValueError(
-                f"its {name} split has {split.pairs} pairs, its shards {of_shards} and its people "
-                f"{of_people}"
+                f"its {name} split has {counted(split.pairs, 'pair')}, its shards {of_shards} and "
+                f"its people {of_people}"
             )
     for name, leak in manifest.leakage.items():
         if max(asdict(leak).values()) > leak.pairs:

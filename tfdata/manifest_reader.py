@@ -22,6 +22,7 @@ from tfdata.storage.addresses import check_address
 from tfdata.storage.base import StorageError, is_address
 from tfdata.storage.factory import storage_at
 from tfdata.storage.files import parse_json
+from tfdata.text import bytes_text
 
 
 def is_manifest(content: bytes) -> bool:
@@ -103,8 +104,8 @@ def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
             raise missing_shard(folder, manifest, shard.file)
         if sizes[shard.file] != shard.bytes:
             raise DatasetError(
-                f"The shard {folder}/{shard.file} has {sizes[shard.file]} bytes where the manifest "
-                f"says {shard.bytes}; copy the dataset again, or build it again."
+                f"The shard {folder}/{shard.file} has {bytes_text(sizes[shard.file])} where "
+                f"the manifest says {shard.bytes}; copy the dataset again, or build it again."
             )
 
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from tfdata.errors import DatasetError
@@ -14,7 +15,7 @@ from tfdata.manifest import Manifest, Shard
 from tfdata.manifest_reader import check_shard_sizes, is_rebuilt, missing_shard
 from tfdata.record_reader import ShardLoss, salvage_records
 from tfdata.storage.files import create_file
-from tfdata.text import printable
+from tfdata.text import agree, counted, printable
 from tfdata.tfrecord import frame
 from tfdata.validation import CheckResult, RecordCheck, find_faults
 
@@ -24,7 +25,7 @@ class DamageWarning(UserWarning):
 
 
 def recover_shards(
-    files: list[str], data_dir: str | Path, manifest: Manifest, split: str
+    files: Iterable[str], data_dir: str | Path, manifest: Manifest, split: str
 ) -> tuple[list[str], list[int]]:
     """Replaces the damaged shards of a split by copies with the undamaged records.
 
@@ -32,7 +33,8 @@ def recover_shards(
     program ends. So the number of examples is known, and reading is not slower.
 
     Args:
-      files: paths of the split's shards, in the order of the manifest.
+      files: paths of the split's shards, in the order of the manifest; each is read before the next
+        is asked for.
       data_dir, manifest: of the dataset.
       split: name.
 
@@ -51,19 +53,18 @@ def recover_shards(
             raise missing_shard(data_dir, manifest, shard.file)
         recovered.append(str(_copy_undamaged(file, shard, manifest, split) if loss else file))
         counts.append(shard.records - loss.records if loss else shard.records)
-    folder = Path(files[0]).parent
     if not sum(counts):
         raise DatasetError(
-            f"The {split} split in {folder} has no undamaged record; copy the dataset again, or "
+            f"The {split} split in {data_dir} has no undamaged record; copy the dataset again, or "
             f"build it again."
         )
     if losses:
         records = sum(loss.records for loss in losses.values())
         warnings.warn(
             printable(
-                f"{records} of {manifest.splits[split].pairs} records of the {split} split in "
-                f"{folder} are damaged and skipped, in {', '.join(losses)}; 'python -m "
-                f"tfdata.verify' lists the damage."
+                f"{records:,} of {counted(manifest.splits[split].pairs, 'record')} of the {split} "
+                f"split in {data_dir} {agree(records, 'is', 'are')} damaged and skipped, in "
+                f"{', '.join(losses)}; 'python -m tfdata.verify' lists the damage."
             ),
             DamageWarning,
             stacklevel=2,

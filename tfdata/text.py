@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # Join or separate letters of Persian, Hindi and other scripts.
 _JOINERS = "\u200c\u200d"
+# Of names: the ratio of `difflib` above which there is no need to look for others, the least number
+# of letters of a shortened name, and how many names are suggested.
+_ALMOST_EQUAL, _SHORTEST_PART, _MOST_SIMILAR = 0.84, 3, 3
+_MOST_CHARACTERS = 80  # of a value in a message
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Returns a number with its noun: "1 video", "1,200 videos"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def bytes_text(number: int) -> str:
+    """Returns an exact number of bytes, as the manifest and other tools write it: "1200 bytes"."""
+    return f"{number} {agree(number, 'byte', 'bytes')}"
 
 
 def agree(number: int, one: str, many: str) -> str:
@@ -73,6 +83,15 @@ def _printable_character(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def quoted(value: object) -> str:
+    """Returns a value as Python writes it, such as a text in quotes; a long one is shortened."""
+    return _quoted.repr(value)
+
+
+_quoted = reprlib.Repr()
+_quoted.maxstring = _quoted.maxother = _quoted.maxlong = _MOST_CHARACTERS
+
+
 def nfc(name: str) -> str:
     """Returns a name in Unicode's composed form (NFC), in which names are compared."""
     return unicodedata.normalize("NFC", name)
@@ -83,11 +102,36 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     Case, accents, and the characters between words do not count.
     """
+    return next(iter(similar(name, known)), None)
+
+
+def similar(name: str, known: Iterable[str]) -> list[str]:
+    """Returns the known names that are most like another, the nearest first; see `nearest`.
+
+    Several names are those that begin with the other one. An other name may also consist of words
+    of a known one, or of the first letters of its words: `--far` is like `--false_accept_rate`.
+    """
     spellings: dict[str, str] = {}
     for each in known:
         spellings.setdefault(spelling(each), each)
-    found = difflib.get_close_matches(spelling(name), spellings, n=1)
-    return spellings[found[0]] if found else None
+    wanted = spelling(name)
+    if not wanted:
+        return []
+    found = difflib.get_close_matches(wanted, spellings, n=1, cutoff=_ALMOST_EQUAL)
+    if not found and len(wanted) >= _SHORTEST_PART:
+        beginnings = sorted((each for each in spellings if each.startswith(wanted)), key=len)
+        words = set(wanted.split())
+        found = (
+            beginnings[:_MOST_SIMILAR]
+            or [each for each in spellings if words <= set(each.split())][:1]
+        )
+    found = found or difflib.get_close_matches(wanted, spellings, n=1)
+    found = found or [each for each in spellings if _initials(each) == wanted][:1]
+    return [spellings[each] for each in found]
+
+
+def _initials(text: str) -> str:
+    return "".join(word[0] for word in text.split())
 
 
 def spelling(name: str) -> str:

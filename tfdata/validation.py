@@ -14,6 +14,7 @@ from tfdata.manifest import Manifest, Shard
 from tfdata.manifest_reader import is_rebuilt, missing_shard
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import open_regular
+from tfdata.text import bytes_text, counted
 from tfdata.tfrecord import parse_example
 from tfdata.tfrecord_recovery import Fault, scan
 
@@ -110,7 +111,8 @@ def find_faults(
             if check.pairs[identity] != person.pairs[name]:
                 result.faults += 1
                 yield (
-                    f"{MANIFEST_NAME}: {identity} has {person.pairs[name]} {name} pairs there and "
+                    f"{MANIFEST_NAME}: {identity} has "
+                    f"{counted(person.pairs[name], f'{name} pair')} there and "
                     f"{check.pairs[identity]} in the shards"
                 )
 
@@ -125,7 +127,7 @@ def _shard_faults(
             size = os.fstat(file.fileno()).st_size
             if size != shard.bytes:
                 faults += 1
-                yield f": it has {size} bytes where the manifest says {shard.bytes}"
+                yield f": it has {bytes_text(size)} where the manifest says {shard.bytes}"
             for item in scan(file, size):
                 advance(item.offset - done)
                 done = item.offset
@@ -140,7 +142,8 @@ def _shard_faults(
                     yield f", {about}record {item.number}, byte {item.offset}: {error}"
             if not faults and records != shard.records:
                 faults += 1
-                yield f": it has {records} records where the manifest says {shard.records}"
+                found = counted(records, "record")
+                yield f": it has {found} where the manifest says {shard.records:,}"
             file.seek(0)
             if not faults and hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
                 yield (

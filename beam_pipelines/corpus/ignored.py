@@ -1,7 +1,7 @@
-"""Decides by name which files and directories of a corpus are ignored.
+"""Counts the files of a corpus that are ignored, by the reasons that their names tell.
 
 Hidden directories and those that operating systems, network storage and tools create are neither
-people nor videos. Copies of images in them, such as thumbnails, would be counted as media.
+people nor videos.
 """
 
 from __future__ import annotations
@@ -9,33 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from tfdata.storage.files import is_clutter
+from facevoice.features.file_types import suffix_of
+from facevoice.features.helper_files import is_hidden_file
 
-# In lower case. macOS, Windows, Linux, Synology, QNAP, NetApp, Python, editors.
-HELPER_FOLDERS = frozenset(
-    {
-        "__macosx",
-        "$recycle.bin",
-        "recycler",
-        "system volume information",
-        "lost+found",
-        "network trash folder",
-        "temporary items",
-        "thevolumesettingsfolder",
-        "@eadir",
-        "@tmp",
-        "#recycle",
-        "#snapshot",
-        "@recycle",
-        "@recently-snapshot",
-        "~snapshot",
-        "__pycache__",
-        "node_modules",
-    }
-)
-MACOS_ICON = "icon\r"  # in lower case
 HIDDEN, OUTSIDE = "hidden", "outside"
 
 
@@ -55,21 +32,11 @@ class Ignored:
     files: int
 
 
-def is_helper_folder(name: str) -> bool:
-    """Returns whether a directory is hidden or created by an operating system or a tool."""
-    return name.startswith(".") or name.lower() in HELPER_FOLDERS
-
-
-def is_hidden_file(name: str) -> bool:
-    """Returns whether a file is hidden, such as `._0.jpg`, or created by an operating system."""
-    return name.startswith(".") or is_clutter(name) or name.lower() == MACOS_ICON
-
-
 def ignored_reason(name: str) -> str:
     """Returns the reason for which a file that is not read is ignored."""
     if is_hidden_file(name):
         return HIDDEN
-    return PurePosixPath(name.partition("?")[0]).suffix.lower()
+    return suffix_of(name)
 
 
 def ignored_at_root(name: str) -> str:

@@ -50,6 +50,8 @@ def read_meta(path: Path) -> list[MetaRow]:
             f"{file} begins with {table.first_line!r}; its first line must name the columns, among "
             f"them 'VoxCeleb1 ID' and 'VGGFace1 ID', separated by tabs or commas."
         )
+    if not table.rows:
+        raise BuildError(f"{file} names the columns, but has no line for a person; add them.")
     by_id: dict[str, MetaRow] = {}
     by_name: dict[str, MetaRow] = {}
     for row in table.rows:

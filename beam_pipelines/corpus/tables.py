@@ -59,7 +59,7 @@ def read_lines(path: Path, file: str) -> list[Line]:
       file: name of the file in errors, such as "--split_file iden_split.txt".
 
     Raises:
-      BuildError: the file cannot be read.
+      BuildError: the file cannot be read, or is empty.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -71,7 +71,10 @@ def read_lines(path: Path, file: str) -> list[Line]:
         ) from None
     # Not splitlines, which also divides lines at characters that may be in a name.
     lines = enumerate(nfc(text).split("\n"), 1)
-    return [Line(number, line) for number, line in lines if line.strip()]
+    found = [Line(number, line) for number, line in lines if line.strip()]
+    if not found:
+        raise BuildError(f"{file} is empty; give another file, or none.")
+    return found
 
 
 def read_table(path: Path, file: str) -> Table:
@@ -84,12 +87,10 @@ def read_table(path: Path, file: str) -> Table:
       path, file: as for `read_lines`.
 
     Raises:
-      BuildError: the file cannot be read, is separated otherwise, or has a row with too few cells,
-        too many, or an unbalanced quote.
+      BuildError: the file cannot be read, is empty or separated otherwise, or has a row with too
+        few cells, too many, or an unbalanced quote.
     """
     lines = read_lines(path, file)
-    if not lines:
-        return Table("", [], [])
     delimiter = _delimiter(lines[0], file)
     first, *rows = (Row(line.number, _cells(line, delimiter, file)) for line in lines)
     header = _without_empty_end(first.cells)

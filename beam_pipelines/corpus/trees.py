@@ -16,16 +16,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-from beam_pipelines.corpus.ignored import (
-    ignored_at_root,
-    ignored_reason,
-    is_helper_folder,
-    is_hidden_file,
-)
+from beam_pipelines.corpus.ignored import ignored_at_root, ignored_reason
 from beam_pipelines.corpus.walk import RepeatedLink, count_files, walk
 from beam_pipelines.errors import BuildError
 from facevoice.features import MediaError, Reason
 from facevoice.features.file_types import has_suffix
+from facevoice.features.helper_files import is_helper_folder, is_hidden_file
 from tfdata.storage.base import Address, Place, StorageError
 from tfdata.storage.factory import s3_storage
 from tfdata.storage.files import open_regular

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from beam_pipelines.corpus.ignored import HIDDEN, ignored_reason, is_helper_folder, is_hidden_file
+from beam_pipelines.corpus.ignored import HIDDEN, ignored_reason
+from facevoice.features.helper_files import is_helper_folder, is_hidden_file
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment, Envir
 from beam_pipelines.errors import BuildError
 from beam_pipelines.runners import flink, local_workers, pool_addresses
 from beam_pipelines.runners.local_environment import WorkerEnvironment
+from tfdata.text import counted
 
 # Beam's names for runners on this machine.
 LOCAL_RUNNERS = ("directrunner", "fnapirunner", "switchingdirectrunner", "bundlebaseddirectrunner")
@@ -180,9 +181,9 @@ def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = Non
         raise BuildError(f"The job failed: {last.rstrip('.')}. See {log.name}.") from None
     if seconds and state != PipelineState.DONE:
         raise BuildError(
-            f"No worker answered within {seconds} seconds; the cluster has no free slot for the "
-            f"job, or a worker cannot start: each needs this project installed, and the command or "
-            f"pool of --environment_config. See the logs of its TaskManagers; "
+            f"No worker answered within {counted(seconds, 'second')}; the cluster has no free slot "
+            f"for the job, or a worker cannot start: each needs this project installed, and the "
+            f"command or pool of --environment_config. See the logs of its TaskManagers; "
             f"--preflight_seconds sets the time limit."
         )
 

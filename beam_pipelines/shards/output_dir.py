@@ -48,6 +48,7 @@ from tfdata.manifest_reader import is_manifest
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.base import Place
 from tfdata.storage.files import check_no_links, create_file, parse_json
+from tfdata.text import counted
 
 
 @contextmanager
@@ -83,10 +84,11 @@ def check_output(output: Place) -> None:
     """
     try:
         store = store_at(output)
-        if isinstance(output, Path) and any(
-            os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)
-        ):
-            _check_files(output)
+        if isinstance(output, Path):
+            _check_directory(output, "it")
+            _check_directory(output / WORK_NAME, f"{WORK_NAME} in it", may_be_link=False)
+            if any(os.path.lexists(output / name) for name in (MANIFEST_NAME, LOCK_NAME)):
+                _check_files(output)
         if not store.is_empty() and not _belongs_to_build(store):
             raise BuildError(
                 f"--output {output} holds other files than a dataset; name an empty or new "
@@ -94,6 +96,24 @@ def check_output(output: Place) -> None:
             )
     except OSError as error:
         raise BuildError(f"--output {output} cannot be used: {error.strerror}.") from None
+
+
+def _check_directory(path: Path, name: str, may_be_link: bool = True) -> None:
+    """Checks a directory that may be missing.
+
+    Raises:
+      OSError: it is something else; `strerror` is a clause for a message.
+    """
+    if path.is_symlink() and not may_be_link:
+        raise OSError(
+            errno.ELOOP,
+            f"{name} is a symbolic link, which is not followed; remove it, or name "
+            f"another directory",
+        )
+    if os.path.lexists(path) and not path.is_dir():
+        raise OSError(
+            errno.ENOTDIR, f"{name} is not a directory; remove it, or name another directory"
+        )
 
 
 def _check_files(output: Path) -> None:
@@ -104,8 +124,6 @@ def _check_files(output: Path) -> None:
     """
     check_no_links(output)
     work = output / WORK_NAME
-    if work.exists() and not work.is_dir():
-        raise OSError(errno.ENOTDIR, f"{WORK_NAME} in it is not a directory; remove it")
     for path in sorted([*output.iterdir(), *(work.iterdir() if work.exists() else ())]):
         name = path.relative_to(output).as_posix()
         if file_names.is_build_file(name) and not path.is_file():
@@ -216,9 +234,9 @@ def publish(
         missing = [shard.file for shard in shards if found.get(shard.file) != shard.bytes]
         if missing:
             raise BuildError(
-                f"{len(missing)} shards disappeared from {output} after they were written, "
-                f"{missing[0]} for one; let one build at a time write there, and run the same "
-                f"command again."
+                f"{counted(len(missing), 'shard')} disappeared from {output} after the build wrote "
+                f"them, {missing[0]} for one; let one build at a time write there, and run the "
+                f"same command again."
             )
         store.sync()  # shards must survive a power loss before the manifest lists them
         store.replace(

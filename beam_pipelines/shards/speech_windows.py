@@ -12,6 +12,7 @@ from beam_pipelines.shards.fingerprints import Job, ShardPlan
 from facevoice.features import MediaError, Reason
 from facevoice.features.clips import Source
 from facevoice.features.voice_activity import SpeechWindow, find_windows, speech_share
+from tfdata.text import counted
 
 
 class SpeechWindows:
@@ -51,8 +52,8 @@ class SpeechWindows:
         if number >= len(found):
             raise MediaError(
                 Reason.NO_SPEECH,
-                f"{len(found)} windows with {self._job.features.min_speech:.0%} of speech or more, "
-                f"and window {number + 1} was planned",
+                f"{counted(len(found), 'window')} with {self._job.features.min_speech:.0%} of "
+                f"speech or more, and window {number + 1} was planned",
             )
         return found[number]
 

@@ -21,6 +21,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
+from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import Parser, local_path, run, say
 from tfdata.text import counted
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "facevoice export") -> i
     parser.add_argument(
         "--run", type=local_path, required=True, metavar="DIR", help="directory of a finished run"
     )
+    add_model_flag(parser)
     parser.add_argument("--format", choices=KINDS, required=True, help="format of the graph")
     parser.add_argument(
         "--output",
@@ -59,6 +61,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "facevoice export") -> i
 def _export(args: argparse.Namespace) -> int:
     from facevoice.export.exporting import export_run
 
+    use_models(args.model)
     folder, check = export_run(args.run, args.format, args.output, args.media)
     facts = check.to_json()
     within = facts["probabilities"]["within_0.01"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from facevoice.gallery.gallery import check_name
-from tfdata.command_line import Parser, fraction, local_path
+from tfdata.command_line import Parser, local_path, number
+from tfdata.text import quoted
 
 
 def add_gallery_flag(parser: Parser) -> None:
@@ -51,7 +52,7 @@ def name(text: str) -> str:
     try:
         return check_name(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+        raise argparse.ArgumentTypeError(f"{quoted(text)} {error}") from None
 
 
 def add_rate_flag(parser: Parser) -> None:
@@ -68,6 +69,4 @@ def add_rate_flag(parser: Parser) -> None:
 
 def positive_fraction(text: str) -> float:
     """Parses a number above 0, up to 1."""
-    if (value := fraction(text)) < 1e-9:
-        raise argparse.ArgumentTypeError(f"is {text!r}; use a number from 1e-9 to 1")
-    return value
+    return number(text, float, lambda value: 1e-9 <= value <= 1, "a number from 1e-9 to 1")

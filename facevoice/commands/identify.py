@@ -59,9 +59,10 @@ def _parser(prog: str) -> Parser:
 
 
 def _identify(args: argparse.Namespace) -> int:
+    from facevoice.evaluation.errors import UnusableError
     from facevoice.features.native_output import without_native_stderr
     from facevoice.gallery.gallery import AUDIO, IMAGE
-    from facevoice.gallery.media import UnusableError, choose_encoder, embed_file, expand
+    from facevoice.gallery.media import choose_encoder, embed_file, expand
     from facevoice.gallery.search import best_matches
     from facevoice.gallery.store import read_gallery
     from facevoice.gallery.thresholds import calibrate

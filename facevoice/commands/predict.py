@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice.commands.answer_flags import add_answer_flags, check_pairs
+from facevoice.commands.model_flag import add_model_flag, use_models
 from facevoice.evaluation.query_files import STDIN, files_below, saved_stdin
 from facevoice.features.clips import MAX_SECONDS
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
@@ -69,6 +70,7 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "--run", type=local_path, required=True, metavar="DIR", help="directory of a finished run"
     )
+    add_model_flag(parser)
     parser.add_argument(
         "--face",
         type=_file,
@@ -101,6 +103,7 @@ def _predict(args: argparse.Namespace, parser: Parser) -> int:
     from facevoice.evaluation.inference import predict, read_threshold
     from facevoice.evaluation.runs import open_run
 
+    use_models(args.model)
     run = open_run(args.run)
     _check_media(args, parser, run)
     if warning := run.revision_warning():

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.errors import EvaluationError, UnusableError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
 from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
 from facevoice.evaluation.runs import Run
@@ -29,15 +30,13 @@ from facevoice.features import (
     probe_audio,
     read_face,
 )
+from facevoice.reports.rendering import render
+from tfdata.fields import Range, check_types
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 Bytes = NDArray[np.uint8]
-
-
-class UnusableError(EvaluationError):
-    """Raised for a media file that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,10 @@ class Prediction:
     people: tuple[Candidate, ...] = ()
     error: str | None = None
 
+    def _repr_html_(self) -> str:
+        """Returns the most probable people as a table."""
+        return render("prediction.html", prediction=self)
+
 
 def predict(run: Run, query: Query, threshold: float | None, top: int) -> Prediction:
     """Predicts the person of one query, independently of other queries.
@@ -106,6 +109,21 @@ def predict(run: Run, query: Query, threshold: float | None, top: int) -> Predic
     known = threshold is None or people[0].probability > threshold
     answer = people[0].name if known else None
     return Prediction(query.face, query.audio, answer, known, people)
+
+
+def check_media(run: Run, query: Query) -> None:
+    """Checks that a query has the media that the model needs.
+
+    Raises:
+      EvaluationError: it has not.
+    """
+    needed = {"image": ("face",), "audio": ("audio",), "pair": ("face", "audio")}[run.modality]
+    given = tuple(name for name in ("face", "audio") if getattr(query, name) is not None)
+    if not given or (given != needed and not run.accepts_missing):
+        raise EvaluationError(
+            f"The model {run.model} needs {' and '.join(needed)}, but "
+            f"{' and '.join(given) or 'nothing'} was given."
+        )
 
 
 def model_inputs(run: Run, query: Query) -> dict[str, Bytes]:
@@ -141,18 +159,17 @@ def read_threshold(run: Run) -> float | None:
     """
     path = run.run_dir / THRESHOLD_NAME
     try:
-        threshold = read_json(path)["threshold"]
-        if isinstance(threshold, bool) or not 0 <= threshold <= 1:
-            raise ValueError(f"its threshold is {threshold}")
+        content = read_json(path)
+        check_types(content, {"threshold": Annotated[float, Range(0, 1)]}, are_required=True)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EvaluationError(
             f"{path} is damaged ({reason}); delete it, or set the threshold again with 'python "
             f"evaluate.py --run {run.run_dir} --unknown DIR'."
         ) from None
-    return float(threshold)
+    return float(content["threshold"])
 
 
 def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) -> Bytes:

@@ -16,7 +16,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.runs import Run
 from tfdata.examples import Example, read_examples
 from tfdata.loader import MODALITIES
-from tfdata.manifest import Manifest
+from tfdata.manifest import Manifest, Shard
 from tfdata.schema import IMAGE, SPECTROGRAM, SPLITS
 
 Bytes = NDArray[np.uint8]
@@ -73,6 +73,7 @@ def predict_splits(
     *,
     unknown_only: bool = False,
     transform: Transform | None = None,
+    max_pairs: int | None = None,
 ) -> Predictions:
     """Runs the model of a run on the examples of some splits, in batches.
 
@@ -86,6 +87,7 @@ def predict_splits(
       splits: names of splits.
       unknown_only: whether to skip people who are among the classes of the model.
       transform: applied to each array before it is given to the model.
+      max_pairs: read no further shard after this many pairs; shards hold whole videos at random.
 
     Raises:
       DatasetError: the dataset cannot be read.
@@ -96,7 +98,7 @@ def predict_splits(
     classes = {identity: label for label, identity in enumerate(run.people)}
     people = manifest.people.keys() - (classes.keys() if unknown_only else ())
     pairs = sum(manifest.people[person].pairs[split] for person in people for split in splits)
-    shards = (shard for split in splits for shard in manifest.splits[split].shards)
+    shards = first_shards(manifest, splits, max_pairs)
     examples = read_examples(data_dir, manifest, shards)
     selected = (example for example in examples if example.identity in people)
     progress = tqdm(selected, "Predicting", pairs, unit="pair", leave=False, disable=None)
@@ -112,6 +114,21 @@ def predict_splits(
     identities, sessions, clips, keys, starts = map(np.array, zip(*metadata, strict=True))
     labels = np.array([classes.get(person, UNKNOWN) for person in identities.tolist()], np.int64)
     return Predictions(labels, probabilities, embeddings, identities, sessions, clips, starts, keys)
+
+
+def first_shards(
+    manifest: Manifest, splits: Sequence[str], max_pairs: int | None = None
+) -> Iterator[Shard]:
+    """Yields the shards of some splits, in order, until they have `max_pairs` pairs.
+
+    Shards hold whole videos that were chosen at random, and so do the first ones.
+    """
+    pairs = 0
+    for shard in (shard for split in splits for shard in manifest.splits[split].shards):
+        if max_pairs is not None and pairs >= max_pairs:
+            return
+        pairs += shard.records
+        yield shard
 
 
 def _no_examples(run: Run, data_dir: Path, splits: Sequence[str], unknown_only: bool) -> str:

@@ -11,18 +11,25 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice import plugins
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.features import FeatureSettings
 from facevoice.features.settings import PREPROCESSING_REVISION
 from facevoice.inspection.examples import feature_settings
+from facevoice.reports.rendering import render
+from facevoice.reports.results import RunMetrics
 from models import EMBEDDING, MODELS, ModelError
-from models.loading import load_model
+from models.loading import MissingCodeError, load_model
 from models.product_of_experts import Evidence
+from tfdata.errors import DatasetError
+from tfdata.fields import check_types
+from tfdata.importing import is_import_name
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
+from tfdata.text import counted
 
 MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
 Batch = Mapping[str, NDArray[np.uint8]]
@@ -58,6 +65,14 @@ class Run:
     spectrogram_shape: tuple[int, ...]
     data: Path
     network: keras.Model
+
+    def _repr_html_(self) -> str:
+        """Returns the accuracy of each split as a table, and the path of the report."""
+        try:
+            metrics = RunMetrics.from_json(read_json(self.run_dir / METRICS_NAME))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            metrics = None  # damaged, or not finished
+        return render("run_summary.html", run=self, metrics=metrics)
 
     @property
     def embedding_size(self) -> int:
@@ -120,8 +135,12 @@ class Run:
         )
 
 
-def open_run(run_dir: Path) -> Run:
+def open_run(run_dir: Path, flag: str = "--run") -> Run:
     """Opens a finished run.
+
+    Args:
+      run_dir: its directory.
+      flag: the flag that names it, for messages.
 
     Raises:
       EvaluationError: there is no such directory, it holds no finished run, a file cannot be read,
@@ -129,11 +148,11 @@ def open_run(run_dir: Path) -> Run:
     """
     if not run_dir.is_dir():
         found = "is not a directory" if run_dir.exists() else "does not exist"
-        raise EvaluationError(f"--run {run_dir} {found}; {_ADVICE}.")
+        raise EvaluationError(f"{flag} {run_dir} {found}; {_ADVICE}.")
     for name in (MODEL_NAME, MANIFEST_NAME, SETTINGS_NAME, METRICS_NAME):
         if not (run_dir / name).is_file():
             raise EvaluationError(
-                f"--run {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
+                f"{flag} {run_dir} is not a finished run, because it has no {name}; {_ADVICE}."
             )
     return read_run(run_dir)
 
@@ -146,27 +165,35 @@ def read_run(run_dir: Path) -> Run:
     """
     try:
         settings = read_json(run_dir / SETTINGS_NAME)
-        name, data = str(settings["model"]), Path(settings["data"])
+        check_types(settings, {"model": str, "data": str}, are_required=True)
+        name, data = settings["model"], Path(settings["data"])
         check_address(data)
         attributes = _manifest_attributes(load_manifest(run_dir, check_shards=False))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except DatasetError as error:
+        reason = str(error).removesuffix("; build the dataset again.")
         raise EvaluationError(
-            f"{SETTINGS_NAME} or {MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
+            f"{MANIFEST_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
         ) from None
-    if name not in MODELS:
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EvaluationError(
+            f"{SETTINGS_NAME} of {run_dir} is damaged ({reason}); {_ADVICE}."
+        ) from None
+    if name not in MODELS and not plugins.find("model", name) and not is_import_name(name):
         raise EvaluationError(
             f"{run_dir} has a model {name!r}, which is unknown; known models are "
             f"{', '.join(MODELS)}."
         )
-    network = _load_network(run_dir)
+    network = _load_network(run_dir, name)
     classes = network.outputs[0].shape[-1]
     if classes != len(attributes["people"]):
         raise EvaluationError(
-            f"The model of {run_dir} has {classes} classes, but its {MANIFEST_NAME} has "
-            f"{len(attributes['people'])} people; {_ADVICE}."
+            f"The model of {run_dir} has {counted(classes, 'class', 'classes')}, but its "
+            f"{MANIFEST_NAME} has {counted(len(attributes['people']), 'person', 'people')}; "
+            f"{_ADVICE}."
         )
-    run = Run(run_dir, name, MODELS[name].modality, **attributes, data=data, network=network)
+    modality = MODELS[name].modality if name in MODELS else _modality(network)
+    run = Run(run_dir, name, modality, **attributes, data=data, network=network)
     expected = {"image": [run.image_shape], "audio": [run.spectrogram_shape]}
     expected["pair"] = [*expected["image"], *expected["audio"]]
     if sorted(tuple(x.shape[1:]) for x in network.inputs) != sorted(expected[run.modality]):
@@ -195,11 +222,25 @@ def _manifest_attributes(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _load_network(run_dir: Path) -> keras.Model:
+def _modality(network: keras.Model) -> str:
+    """Returns the modality of a model from its inputs: images have three channels."""
+    if len(network.inputs) > 1:
+        return "pair"
+    return "image" if network.inputs[0].shape[-1] == 3 else "audio"
+
+
+def _load_network(run_dir: Path, name: str) -> keras.Model:
     try:
         model = load_model(run_dir / MODEL_NAME)
         embedding = model.get_layer(EMBEDDING).output
         return keras.Model(model.input, [model.output, embedding])
+    except MissingCodeError as error:
+        reason = str(error)
+        if is_import_name(name):
+            raise EvaluationError(
+                f"The model of {run_dir} needs the code of {name}, which no run can import; if you "
+                f"trust that code, give --model {name}."
+            ) from None
     except ModelError as error:
         reason = str(error)
     except (AttributeError, ValueError):  # the model was made by another program

@@ -22,9 +22,10 @@ from facevoice.evaluation.runs import Run
 from facevoice.evaluation.trial_checks import directories
 from facevoice.evaluation.verification import normalize
 from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
-from facevoice.features.file_types import IMAGE_SUFFIXES
+from facevoice.features.file_types import IMAGE_SUFFIXES, has_suffix
 from tfdata.loader import MODALITIES
 from tfdata.schema import IMAGE, SPECTROGRAM
+from tfdata.text import counted
 
 Bytes = NDArray[np.uint8]
 WINDOWS = 5  # per clip
@@ -62,23 +63,32 @@ class TrialEmbeddings:
       embeddings: float32 [files, size], the mean of the normalised embeddings of a file's windows.
       unreadable: path to reason, for files that cannot be used; their rows are zeros.
       skipped_windows: number of windows without usable sound in usable files.
+      are_clips: whether the files are clips, of several windows.
     """
 
     embeddings: NDArray[np.float32]
     unreadable: dict[str, str]
     skipped_windows: int
+    are_clips: bool = True
 
 
 def read_trials(path: Path) -> Trials:
     """Reads a list of trials; empty lines are skipped.
 
     Raises:
-      EvaluationError: the file cannot be read, a line is malformed, or one kind is missing.
+      EvaluationError: the file cannot be read or is empty, a line is malformed, or one kind of
+        trials is missing.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluationError(f"--trials {path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise EvaluationError(
+            f"--trials {path} cannot be read: {error.strerror or error}."
+        ) from None
+    except UnicodeDecodeError:
+        raise EvaluationError(
+            f"--trials {path} cannot be read: it is not UTF-8 text; save it as UTF-8."
+        ) from None
     rows: list[tuple[bool, int, int, int]] = []
     indices: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
@@ -94,10 +104,12 @@ def read_trials(path: Path) -> Trials:
         is_same, *files = trial
         first, second = (indices.setdefault(file, len(indices)) for file in files)
         rows.append((is_same, first, second, number))
+    if not rows:
+        raise EvaluationError(f"--trials {path} is empty; give a list of trials.")
     same, firsts, seconds, numbers = np.array(rows, np.int64).reshape(-1, 4).T
     if not 0 < same.sum() < len(rows):
         raise EvaluationError(
-            f"--trials {path} has {int(same.sum())} trials of the same person and "
+            f"--trials {path} has {counted(int(same.sum()), 'trial')} of the same person and "
             f"{len(rows) - int(same.sum())} of different people; error rates need both."
         )
     return Trials(same.astype(bool), firsts, seconds, tuple(indices), numbers)
@@ -154,14 +166,15 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
     if len(reasons) > MAX_UNREADABLE * len(files):
         first = min(reasons)
         raise EvaluationError(
-            f"{len(reasons)} of {len(files)} files in the trials cannot be used, the first is "
-            f"{root / files[first]} ({reasons[first]}); check that --media DIR is the directory "
-            f"that the paths are relative to."
+            f"{len(reasons)} of {counted(len(files), 'file')} in the trials cannot be used, the "
+            f"first is {root / files[first]} ({reasons[first]}); check that --media DIR is the "
+            f"directory that the paths are relative to."
         )
     return TrialEmbeddings(
         embeddings=sums / np.maximum(counts, 1)[:, None].astype(np.float32),
         unreadable={files[index]: reasons[index] for index in sorted(reasons)},
         skipped_windows=skipped_windows,
+        are_clips=medium == SPECTROGRAM,
     )
 
 
@@ -190,7 +203,7 @@ def _medium(run: Run, files: tuple[str, ...]) -> str:
             f"{run.model} needs a face and a voice, but each file of a trial has only one of them; "
             f"use resnet_fusion, or a model of images or of audio alone."
         )
-    images = [Path(file).suffix.lower() in IMAGE_SUFFIXES for file in files]
+    images = [has_suffix(file, IMAGE_SUFFIXES) for file in files]
     if all(images):
         return IMAGE
     if any(images):

@@ -33,35 +33,58 @@ IMAGE_SUFFIXES = (
     ".pnm",
     ".pfm",
 )
-AUDIO_SUFFIXES = (
-    ".wav",
-    ".wave",
-    ".flac",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".mp3",
-    ".mp2",
-    ".mpga",
-    ".aif",
-    ".aiff",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-    ".w64",
-    ".rf64",
-    ".sph",
-    ".nist",
-    ".voc",
-    ".m4a",
-    ".m4b",
-    ".aac",
-    ".mp4",
-    ".wma",
-)
+# By the names of libsndfile's formats. Its other formats are of files that hold something else more
+# often than sound (HTK, MAT4, MAT5), need a second file (SD2) or a sample rate (RAW), or have the
+# extension of another format (MPC2K).
+LIBSNDFILE_SUFFIXES = {
+    "AIFF": (".aif", ".aiff", ".aifc"),
+    "AU": (".au", ".snd"),
+    "AVR": (".avr",),
+    "CAF": (".caf",),
+    "FLAC": (".flac",),
+    "IRCAM": (".ircam", ".sf"),
+    "MP3": (".mp3", ".mp2", ".mp1", ".mpga"),
+    "NIST": (".nist", ".sph"),
+    "OGG": (".ogg", ".oga", ".opus"),
+    "PAF": (".paf", ".fap"),
+    "PVF": (".pvf",),
+    "RF64": (".rf64",),
+    "SDS": (".sds",),
+    "SVX": (".8svx", ".16sv", ".svx", ".iff"),
+    "VOC": (".voc",),
+    "W64": (".w64",),
+    "WAV": (".wav", ".wave", ".bwf"),
+    "WAVEX": (".wavex",),
+    "WVE": (".wve",),
+    "XI": (".xi",),
+}
+# Of formats that `m4a` reads.
+M4A_SUFFIXES = (".m4a", ".m4b", ".m4r", ".aac", ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".wma")
+AUDIO_SUFFIXES = (*(each for some in LIBSNDFILE_SUFFIXES.values() for each in some), *M4A_SUFFIXES)
 READ_VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")  # in --videos
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".wmv", ".flv")
+VIDEO_SUFFIXES = (
+    *READ_VIDEO_SUFFIXES,
+    ".3g2",
+    ".3gp",
+    ".asf",
+    ".avi",
+    ".divx",
+    ".f4v",
+    ".flv",
+    ".m2ts",
+    ".mpeg",
+    ".mpg",
+    ".mts",
+    ".mxf",
+    ".ogv",
+    ".qt",
+    ".rm",
+    ".rmvb",
+    ".ts",
+    ".vob",
+    ".wmv",
+)
+_QUERY_MARKS = ("?", "%3f")  # in lower case
 
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
@@ -70,4 +93,16 @@ def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     A query that a download tool has kept, as in `x.jpg?152`, is ignored.
     """
     name = name.lower()
-    return name.endswith(suffixes) or ("?" in name and name.partition("?")[0].endswith(suffixes))
+    return name.endswith(suffixes) or _without_query(name).endswith(suffixes)
+
+
+def suffix_of(name: str) -> str:
+    """Returns the extension of a file name in lower case, or ""; see `has_suffix`."""
+    stem, dot, end = _without_query(name.lower()).rpartition(".")
+    return f".{end}" if stem and dot and end else ""
+
+
+def _without_query(lowered: str) -> str:
+    for mark in _QUERY_MARKS:
+        lowered = lowered.partition(mark)[0]
+    return lowered

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdata.fields import MAX_INT64
-from tfdata.text import listed
+from tfdata.text import counted, listed, nearest, quoted
 
 # Raise it only when the same media and settings give other bytes in records, and with it the
 # fixtures of tests/test_compatibility.py. Rebuilds then write all shards again.
@@ -43,6 +43,27 @@ def _numbers(text: str) -> tuple[float, ...]:
         ) from None
 
 
+def _int_or_text(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _float_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+# A text that is no number reaches the check of its setting, whose message has the allowed range.
+_LENIENT: dict[Callable[[str], Any], Callable[[str], Any]] = {
+    int: _int_or_text,
+    float: _float_or_text,
+}
+
+
 def setting(
     default: Any, text: str, parse: Callable[[str], Any] | None = None, shown: str | None = None
 ) -> Any:
@@ -54,7 +75,8 @@ def setting(
       parse: parser of the flag's text; None is the type of the default.
       shown: default value in the help text; None is `default`.
     """
-    metadata = {"help": text, "parse": parse or type(default), "shown": shown}
+    parse = parse or type(default)
+    metadata = {"help": text, "parse": _LENIENT.get(parse, parse), "shown": shown}
     return field(default=default, metadata=metadata)
 
 
@@ -193,8 +215,8 @@ class FeatureSettings:
         check_whole("bands", self.bands, 2, min(1024, self.fft_size // 2 + 1))
         if self.frequency_scale == "mel" and (empty := _empty_mel_bands(self)):
             raise ValueError(
-                f"`bands` {self.bands} on the mel scale leaves {empty} bands without a single bin "
-                f"of `fft_size` {self.fft_size}; use fewer bands or a larger FFT."
+                f"`bands` {self.bands} on the mel scale leaves {counted(empty, 'band')} without a "
+                f"single bin of `fft_size` {self.fft_size}; use fewer bands or a larger FFT."
             )
 
 
@@ -232,9 +254,10 @@ def check_number(name: str, value: float, low: float, high: float) -> None:
       ValueError: it is not a number from `low` to `high`.
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise ValueError(f"`{name}` is {value!r}; use a number from {low:g} to {high:g}.")
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ValueError(f"`{name}` is {value:g}; use a value from {low:g} to {high:g}.")
+        raise ValueError(f"`{name}` is {quoted(value)}; use a number from {low:g} to {high:g}.")
+    if not low <= value <= high:  # also for NaN
+        shown = quoted(value) if isinstance(value, int) else f"{value:g}"
+        raise ValueError(f"`{name}` is {shown}; use a value from {low:g} to {high:g}.")
 
 
 def check_whole(name: str, value: int, low: int, high: int = MAX_INT64) -> None:
@@ -242,10 +265,12 @@ def check_whole(name: str, value: int, low: int, high: int = MAX_INT64) -> None:
     is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if is_whole and low <= value <= high:
         return
-    wanted = f"from {low} to {high}"
-    if high == MAX_INT64 and not (is_whole and value > high):
-        wanted = f"of {low} or more"
-    raise ValueError(f"`{name}` is {value!r}; use a whole number {wanted}.")
+    wanted = f" from {low} to {high}"
+    if high == MAX_INT64 and not is_whole:
+        wanted = "" if low == -MAX_INT64 else f" of {low} or more"
+    elif high == MAX_INT64 and low > -MAX_INT64 and value < low:
+        wanted = f" of {low} or more"
+    raise ValueError(f"`{name}` is {quoted(value)}; use a whole number{wanted}.")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -255,4 +280,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
       ValueError: it is another value.
     """
     if value not in choices:
-        raise ValueError(f"`{name}` is {value!r}; use {listed(list(map(repr, choices)), 'or')}.")
+        allowed = listed(list(map(repr, choices)), "or")
+        near = nearest(str(value), choices)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ValueError(f"`{name}` is {quoted(value)}; use {allowed}.{hint}")

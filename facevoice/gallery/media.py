@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face_file
 from facevoice.encoders.registry import ENCODERS, encoder_info
+from facevoice.evaluation.errors import UnusableError
 from facevoice.evaluation.query_files import files_below
 from facevoice.features import MediaError
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, has_suffix
@@ -39,10 +40,6 @@ from tfdata.text import counted, listed
 Floats = NDArray[np.float32]
 DEFAULT_ENCODERS = {IMAGE: "dlib_resnet", AUDIO: "ge2e"}
 SUFFIXES = {IMAGE: IMAGE_SUFFIXES, AUDIO: AUDIO_SUFFIXES}
-
-
-class UnusableError(GalleryError):
-    """Raised for a media file that cannot be used."""
 
 
 def choose_encoder(gallery: Gallery, modality: str, named: str | None) -> EncoderInfo:

@@ -11,9 +11,9 @@ from facevoice.inspection.examples import StoredExample, feature_settings, peopl
 from facevoice.inspection.histogram import Histogram
 from facevoice.reports.leakage import duplicates_text, has_leak
 from facevoice.reports.settings_table import format_setting
-from tfdata.manifest import Manifest, Split
+from tfdata.manifest import Leak, Manifest, Split
 from tfdata.schema import DetectedFace
-from tfdata.text import counted, listed, printable
+from tfdata.text import agree, counted, listed, printable
 
 WIDTH = 100
 _NAME_WIDTH = 16
@@ -130,11 +130,19 @@ def _leakage(manifest: Manifest) -> str:
         return "no held-out data"
     if not any(map(has_leak, leaks.values())):
         return f"no video and no audio sample of {listed(list(leaks), 'or')} is in train"
-    return "; ".join(
-        f"of {counted(leak.pairs, f'{name} pair')}, {leak.same_video:,} are from a video that is "
-        f"also in train, and {leak.same_audio:,} share audio samples with train"
-        + (f"; {leak.same_content:,} have a copy of a file of train" if leak.same_content else "")
-        for name, leak in leaks.items()
+    return "; ".join(_leak(name, leak) for name, leak in leaks.items())
+
+
+def _leak(split: str, leak: Leak) -> str:
+    copies = (
+        f"; {leak.same_content:,} {agree(leak.same_content, 'has', 'have')} a copy of a file of "
+        f"train"
+    )
+    return (
+        f"of {counted(leak.pairs, f'{split} pair')}, {leak.same_video:,} "
+        f"{agree(leak.same_video, 'is', 'are')} from a video that is also in train, and "
+        f"{leak.same_audio:,} {agree(leak.same_audio, 'shares', 'share')} audio samples with train"
+        f"{copies if leak.same_content else ''}"
     )
 
 

@@ -20,7 +20,7 @@ PUBLISHED = {
     "cnn_cnn": (0.9986, 0.7325),
     "cnn_crnn": (0.9992, 0.80),
 }
-COLUMNS = (
+COLUMNS = (  # the last two are shown with models of the study only
     "model",
     "train",
     "validation",
@@ -44,8 +44,8 @@ def comparison_text(results: Mapping[str, Mapping[str, Any]]) -> str:
     Args:
       results: model to the content of its run's `metrics.json`.
     """
-    rows = [COLUMNS, *map(_row, _runs(results).values())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    rows = _table(_runs(results))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
@@ -65,6 +65,7 @@ def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str
       leak: leakage of the test split.
     """
     runs = _runs(results)
+    columns, *rows = _table(runs)
     return render(
         "comparison.html",
         first=next(iter(runs.values())),
@@ -73,8 +74,8 @@ def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str
             IntervalBar(model, run.test.proportion, href=f"{model}/report.html")
             for model, run in runs.items()
         ],
-        columns=COLUMNS,
-        rows=[_row(run) for run in runs.values()],
+        columns=columns,
+        rows=rows,
         caveats=_caveat(results),
     )
 
@@ -84,7 +85,17 @@ def _runs(results: Mapping[str, Mapping[str, Any]]) -> dict[str, RunMetrics]:
 
 
 def _caveat(results: Mapping[str, Any]) -> list[str]:
-    return [CAVEAT] if results.keys() & PUBLISHED.keys() else []
+    return [CAVEAT] if _has_published(results) else []
+
+
+def _has_published(results: Mapping[str, Any]) -> bool:
+    return bool(results.keys() & PUBLISHED.keys())
+
+
+def _table(runs: Mapping[str, RunMetrics]) -> list[tuple[str, ...]]:
+    """Returns the header and a row for each run."""
+    shown = len(COLUMNS) if _has_published(runs) else -2
+    return [row[:shown] for row in (COLUMNS, *map(_row, runs.values()))]
 
 
 def _row(run: RunMetrics) -> tuple[str, ...]:

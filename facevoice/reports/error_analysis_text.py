@@ -24,9 +24,9 @@ def amount_text(condition: Condition) -> str:
 
 
 def condition_name(condition: Condition) -> str:
-    """Names a condition: 'intact', 'face missing', 'noise 20 dB SNR'."""
+    """Names a condition: 'clean', 'face missing', 'noise 20 dB SNR'."""
     if condition.kind == "intact":
-        return "intact"
+        return "clean"
     if condition.kind == "missing":
         return f"{MEDIA[condition.medium]} missing"
     kind = "occlusion" if condition.kind == "cover" else condition.kind
@@ -34,7 +34,7 @@ def condition_name(condition: Condition) -> str:
 
 
 def robustness_rows(conditions: Sequence[Condition]) -> Iterator[tuple[str, str, str]]:
-    """Yields (name, accuracy, details) of each condition except the intact one."""
+    """Yields (name, accuracy, details) of each condition except clean inputs."""
     for condition in conditions:
         if condition.kind != "intact":
             details = str(condition.top_1)

@@ -7,14 +7,17 @@ from typing import Any
 
 from facevoice.reports.error_analysis_text import fusion_sentences, robustness_rows
 from facevoice.reports.results import (
+    MIN_SAME_PAIRS,
     ErrorRates,
     EvaluationMetrics,
     Identification,
     OpenSet,
+    Proportion,
     Trials,
     Verification,
 )
-from tfdata.text import counted, listed, printable
+from facevoice.reports.verification_table import interval_text, score_rows
+from tfdata.text import agree, counted, listed, printable
 
 Row = tuple[str, str, str]  # name, value, details
 
@@ -44,26 +47,40 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
     if evaluation.identification:
         groups["Identification"] = list(_identification_rows(evaluation.identification))
     if evaluation.robustness:
-        groups["Robustness to corruptions"] = list(robustness_rows(evaluation.robustness))
+        groups["Robustness"] = list(robustness_rows(evaluation.robustness))
     if comparison := evaluation.comparison:
         details = (
-            f"{comparison} ({comparison.only_first} and {comparison.only_second} pairs that only "
-            f"one model has right)"
+            f"{comparison} ({comparison.only_first} and {counted(comparison.only_second, 'pair')} "
+            f"that only one model has right)"
         )
         name, value = f"top 1, minus {comparison.other}", f"{comparison.difference:+.1%}"
         groups["Comparison of models"] = [(name, value, details)]
-    verification: list[Row] = []
     if found := evaluation.verification:
-        verification += _verification_rows("all pairs", found.all)
-        if found.across_videos:
-            verification += _verification_rows("pairs across videos", found.across_videos)
+        groups["Verification"] = list(_verification_rows("all pairs", found.all))
+        if found.across_videos and found.across_videos != found.all:
+            across = _verification_rows("pairs across videos", found.across_videos)
+            groups["Verification"] += across
     if evaluation.trials:
-        verification += _verification_rows("listed trials", evaluation.trials)
-    if verification:
-        groups["Verification"] = verification
+        rows = list(_verification_rows("listed trials", evaluation.trials))
+        groups["Verification of listed trials"] = rows
     if evaluation.open_set:
         groups["Open-set identification"] = list(_open_set_rows(evaluation.open_set))
-    return groups
+    return {heading: rows for heading, rows in groups.items() if rows}
+
+
+def distinct_levels(found: Identification) -> dict[str, Mapping[str, Proportion]]:
+    """Returns the accuracies by level; levels with equal accuracies are one: 'pairs and clips'.
+
+    If each clip gave one pair, the accuracies of clips are those of pairs.
+    """
+    merged: list[tuple[list[str], Mapping[str, Proportion]]] = []
+    for level, proportions in found.levels.items():
+        equal = next((names for names, other in merged if other == proportions), None)
+        if equal is None:
+            merged.append(([level], proportions))
+        else:
+            equal.append(level)
+    return {listed(names): proportions for names, proportions in merged}
 
 
 def caveats(evaluation: EvaluationMetrics) -> list[str]:
@@ -71,14 +88,15 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
     found = []
     if seen := evaluation.pairs_of_seen_videos:
         found.append(
-            f"{seen:,} of {counted(evaluation.pairs, 'pair')} are from videos in the training "
-            f"data, so the metrics are optimistic."
+            f"{seen:,} of {counted(evaluation.pairs, 'pair')} {agree(seen, 'is', 'are')} from "
+            f"videos in the training data, so the metrics are optimistic."
         )
     if unknown := evaluation.unknown_people:
+        are = agree(unknown, "is", "are")
         found.append(
             f"{counted(unknown, 'person', 'people')} with "
-            f"{counted(evaluation.unknown_pairs, 'pair')} are not known to the model and are left "
-            f"out of identification."
+            f"{counted(evaluation.unknown_pairs, 'pair')} {are} not known to the model and {are} "
+            f"left out of identification."
         )
     if evaluation.verification:
         found += _verification_caveats(evaluation.verification)
@@ -86,20 +104,35 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
         found.append("Verification needs two people, and two pairs of one of them.")
     if evaluation.trials:
         found += _trial_caveats(evaluation.trials)
+    found += _too_few_pairs(evaluation)
     if evaluation.open_set:
         found.append(_open_set_caveat(evaluation.open_set))
     return found
 
 
+def _too_few_pairs(evaluation: EvaluationMetrics) -> Iterator[str]:
+    compared: dict[str, ErrorRates | None] = {"listed trials": evaluation.trials}
+    if found := evaluation.verification:
+        compared["all pairs"] = found.all
+        if found.all.has_enough_pairs:
+            compared["pairs across videos"] = found.across_videos
+    for name, rates in compared.items():
+        if rates and not rates.has_enough_pairs:
+            yield (
+                f"Error rates of {name} are not shown: they need at least {MIN_SAME_PAIRS} pairs "
+                f"of the same person, but there {agree(rates.same, 'is', 'are')} {rates.same}."
+            )
+
+
 def _identification_rows(found: Identification) -> Iterator[Row]:
-    for level, proportions in found.levels.items():
+    for level, proportions in distinct_levels(found).items():
         for name, top in proportions.items():
             yield f"top {name.removeprefix('top_')}, {level}", f"{top.share:.1%}", str(top)
     if found.macro_accuracy is not None:
         yield "top 1, mean over people", f"{found.macro_accuracy:.1%}", "macro average of pairs"
     yield "chance", f"{found.chance:.1%}", ""
     bins = len(found.calibration.counts)
-    yield "expected calibration error", f"{found.calibration.error:.1%}", f"{bins} bins"
+    yield "expected calibration error", f"{found.calibration.error:.1%}", counted(bins, "bin")
     for attribute, proportions in found.by_meta.items():
         # A single value would repeat the first row.
         largest = sorted(proportions.items(), key=lambda item: -item[1].total)[:_MAX_VALUES]
@@ -108,20 +141,24 @@ def _identification_rows(found: Identification) -> Iterator[Row]:
 
 
 def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
+    """Yields error rates; nothing if there are too few pairs, which `caveats` says."""
+    if not rates.has_enough_pairs:
+        return
     yield (
         f"equal error rate, {pairs}",
         f"{rates.equal_error_rate:.1%}",
-        f"{rates.same:,} pairs of the same person, {rates.different:,} of different people; at a "
-        f"cosine of {rates.threshold:.3f}",
+        f"{counted(rates.same, 'pair')} of the same person, {rates.different:,} of different "
+        f"people; at a cosine of {rates.threshold:.3f}{interval_text(rates)}",
     )
     for prior, cost in rates.min_dcf.items():
         yield f"minDCF, {pairs}", f"{cost:.3f}", f"target prior {prior}; both costs 1"
+    yield from score_rows(pairs, rates)
 
 
 def _open_set_rows(found: OpenSet) -> Iterator[Row]:
     yield "AUROC, known or unknown", f"{found.auroc:.3f}", "by the largest probability"
     yield (
-        f"known, accepted at {found.false_accept_rate:.1%} false accepts",
+        f"known, accepted at a false acceptance rate of {found.false_accept_rate:.1%}",
         f"{found.accepted.share:.1%}",
         f"{found.accepted}; probability above {found.threshold:.3f}",
     )
@@ -137,13 +174,13 @@ def _open_set_rows(found: OpenSet) -> Iterator[Row]:
 
 def _verification_caveats(verification: Verification) -> Iterator[str]:
     trained, people = verification.trained_people, verification.people
-    yield _training_overlap(trained, people, "people compared")
+    yield _training_overlap(trained, people, "compared")
     if verification.across_videos is None:
         yield "No person has two videos, so all pairs of one person are from the same video."
     if verification.pairs < verification.possible_pairs:
         yield (
-            f"{verification.pairs:,} of {verification.possible_pairs:,} possible comparisons were "
-            f"sampled, half of them of the same person."
+            f"{verification.pairs:,} of {verification.possible_pairs:,} possible comparisons "
+            f"{agree(verification.pairs, 'was', 'were')} sampled, half of them of the same person."
         )
 
 
@@ -154,18 +191,18 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
             "have no names or ids like those of the run."
         )
     else:
-        people = "people named in the trial list"
-        yield _training_overlap(trials.trained_people, trials.people, people)
+        yield _training_overlap(trials.trained_people, trials.people, "named in the trial list")
     yield from _list_caveats(trials)
     if unreadable := trials.unreadable:
         file, reason = next(iter(unreadable.items()))
         yield (
             f"{counted(len(unreadable), 'listed file')} of {trials.files:,} could not be used "
             f"(the first is {file}: {reason}), so {counted(trials.left_out, 'trial')} of "
-            f"{trials.trials:,} are left out."
+            f"{trials.trials:,} {agree(trials.left_out, 'is', 'are')} left out."
         )
     if skipped := trials.windows_passed_over:
-        yield f"{counted(skipped, 'window')} without usable audio were skipped."
+        were = agree(skipped, "was", "were")
+        yield f"{counted(skipped, 'window')} without usable audio {were} skipped."
 
 
 def _list_caveats(trials: Trials) -> Iterator[str]:
@@ -191,11 +228,14 @@ def _list_caveats(trials: Trials) -> Iterator[str]:
 
 
 def _training_overlap(trained: int, people: int, description: str) -> str:
+    of_people = f"{counted(people, 'person', 'people')} {description}"
+    if not trained and people == 1:
+        return f"The person {description} is not in the training data."
     if not trained:
-        return f"None of the {people:,} {description} are in the training data."
+        return f"None of the {of_people} are in the training data."
     return (
-        f"{trained:,} of the {people:,} {description} are in the training data, so verification "
-        f"metrics are optimistic."
+        f"{trained:,} of the {of_people} {agree(trained, 'is', 'are')} in the training data, so "
+        f"verification metrics are optimistic."
     )
 
 

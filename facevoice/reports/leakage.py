@@ -80,14 +80,16 @@ def leakage_sentence(leak: Leak) -> str:
     if not has_leak(leak):
         return "No video and no audio sample of the test split is in training."
     copies = (
-        f" {leak.same_content:,} have a copy of an image or clip of training."
+        f" {leak.same_content:,} {agree(leak.same_content, 'has', 'have')} a copy of an image or "
+        f"clip of training."
         if leak.same_content
         else ""
     )
     return (
-        f"Of the {leak.pairs:,} test pairs, {leak.same_video:,} are from a video that is also in "
-        f"training and {leak.same_audio:,} share audio samples with training, so test metrics are "
-        f"optimistic.{copies}"
+        f"Of the {counted(leak.pairs, 'test pair')}, {leak.same_video:,} "
+        f"{agree(leak.same_video, 'is', 'are')} from a video that is also in training and "
+        f"{leak.same_audio:,} {agree(leak.same_audio, 'shares', 'share')} audio samples with "
+        f"training, so test metrics are optimistic.{copies}"
     )
 
 

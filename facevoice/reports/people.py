@@ -134,7 +134,7 @@ def _attributes(people: Iterable[Person]) -> dict[str, str]:
         values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         shown = [f"{value} {count:,}" for value, count in values[:_MAX_VALUES]]
         if rest := values[_MAX_VALUES:]:
-            shown.append(f"{len(rest)} others {sum(count for _, count in rest):,}")
+            shown.append(f"{counted(len(rest), 'other')} {sum(count for _, count in rest):,}")
         if unknown := len(people) - sum(counts.values()):
             shown.append(f"unknown {unknown:,}")
         if counts:

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tfdata.text import printable
+from tfdata.text import agree, counted, printable
 
 
 def render(template: str, **context: Any) -> str:
@@ -22,6 +22,11 @@ def render(template: str, **context: Any) -> str:
 def png_data_url(png: bytes) -> str:
     """Returns a PNG image as a data URL."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def jpeg_data_url(jpeg: bytes) -> str:
+    """Returns a JPEG image as a data URL."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -42,4 +47,9 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"percent": percent, "number": "{:,}".format}
+_ENVIRONMENT.filters |= {
+    "percent": percent,
+    "number": "{:,}".format,
+    "agree": agree,
+    "counted": counted,
+}

@@ -107,6 +107,6 @@ def _history(run_dir: Path, epochs: int) -> dict[str, list[float]]:
     with (run_dir / HISTORY_NAME).open(newline="") as file:
         rows = list(csv.DictReader(file))[:epochs]
     if len(rows) != epochs or not rows:
-        raise ValueError(f"it has {len(rows)} epochs")
+        raise ValueError(f"it has {counted(len(rows), 'epoch')}")
     names = [name for name in rows[0] if name != "epoch"]
     return {name: [float(row[name]) for row in rows] for name in names}

@@ -19,17 +19,21 @@ import numpy as np
 import tensorflow as tf
 
 import tfdata
+from facevoice import plugins
 from facevoice.training.callbacks import CheckpointCallback
 from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.errors import TrainingError
+from facevoice.training.progress_bar import ProgressBar, in_notebook
 from facevoice.training.recipes import Execution, Recipe
+from facevoice.training.schedules import find_schedule
 from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
+from tfdata.importing import one_line
 from tfdata.interrupts import Deferred, deferred
 from tfdata.manifest import Manifest
+from tfdata.text import counted
 
 SHUFFLE_BUFFER = 1000
-WARM_UP_EPOCHS = 2  # of the cosine schedule
 LOGS_NAME = "tensorboard"
 FULL_BYTES = 4096  # free space of a full disk
 CHECKPOINT_STEPS = 1000  # takes a few minutes on two cores
@@ -114,15 +118,18 @@ def _fit(
     modality = MODELS[name].modality
     people, pairs = len(manifest.people), manifest.splits["train"].pairs
     in_order = tfdata.ReadOptions(recipe.batch_size)
-    shuffled = replace(
-        in_order, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=recipe.augment
-    )
+    augment: Any = recipe.augment
+    if isinstance(augment, str):
+        augment = plugins.find("augmentation", augment)
+    shuffled = replace(in_order, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=augment)
     checkpoints = CheckpointCallback(run_dir, progress, recipe, pairs, checkpoint_steps, interrupt)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         checkpoints,
         keras.callbacks.TensorBoard(str(run_dir / LOGS_NAME)),
     ]
+    if in_notebook():
+        callbacks.append(ProgressBar(recipe.epochs))
 
     def load(split: str, options: tfdata.ReadOptions) -> tf.data.Dataset:
         examples = tfdata.load(data_dir, split, modality, options, manifest=manifest)
@@ -138,7 +145,7 @@ def _fit(
                 steps_per_epoch=steps,
                 shuffle=False,  # tfdata.load shuffles
                 callbacks=callbacks,
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=0 if in_notebook() else 1 if sys.stdout.isatty() else 2,
             )
 
     steps = recipe.steps_per_epoch(pairs)
@@ -185,13 +192,7 @@ def _build_compiled(
 ) -> keras.Model:
     inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
     model = build_model(name, inputs, classes=len(manifest.people))
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        steps_per_epoch = recipe.steps_per_epoch(manifest.splits["train"].pairs)
-        warm_up = steps_per_epoch * min(WARM_UP_EPOCHS, recipe.epochs - 1)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps_per_epoch * recipe.epochs - warm_up, warmup_target=rate, warmup_steps=warm_up
-        )
+    rate = _learning_rate(recipe, manifest.splits["train"].pairs)
     optimizers = {
         "adam": keras.optimizers.Adam,
         "adamw": partial(keras.optimizers.AdamW, weight_decay=recipe.weight_decay),
@@ -214,14 +215,37 @@ def _build_compiled(
     return model
 
 
+def _learning_rate(recipe: Recipe, pairs: int) -> Any:
+    """Returns the learning rate of a recipe: a number or a Keras schedule.
+
+    Raises:
+      TrainingError: a schedule of another package fails, or returns something else.
+    """
+    schedule = find_schedule(recipe.schedule)
+    if schedule is None:
+        raise TrainingError(f"There is no schedule {recipe.schedule!r}.")
+    try:
+        rate = schedule(recipe.learning_rate, recipe.steps_per_epoch(pairs), recipe.epochs)
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            rate.get_config()  # checkpoints store it
+        else:
+            rate = float(rate)
+    except Exception as error:
+        raise TrainingError(
+            f"The schedule {recipe.schedule} cannot be used ({one_line(error)}); it returns "
+            f"a number or a Keras LearningRateSchedule with get_config."
+        ) from None
+    return rate
+
+
 def _check_last_batch(manifest: Manifest, batch_size: int, replicas: int) -> None:
     """Refuses a last batch that leaves a replica without examples, as its step would fail."""
     for name in ("train", "validation"):
         last = manifest.splits[name].pairs % batch_size or batch_size
         if last <= math.ceil(last / replicas) * (replicas - 1):
             raise TrainingError(
-                f"The last batch of the {name} split has {last} pairs, which leaves one of "
-                f"{replicas} GPUs without any; use another --batch_size than {batch_size}."
+                f"The last batch of the {name} split has {counted(last, 'pair')}, which leaves one "
+                f"of {replicas} GPUs without any; use another --batch_size than {batch_size}."
             )
 
 

@@ -14,7 +14,8 @@ class Recipe:
     Attributes:
       optimizer: 'adam', 'adamw' or 'sgd'.
       learning_rate: initial learning rate.
-      schedule: 'constant', or 'cosine': decays to 0 over `epochs`, after a warm-up of two epochs.
+      schedule: 'constant', or 'cosine': decays to 0 over `epochs`, after a warm-up of two epochs;
+        or `package.module:name`, a function as in `facevoice.training.schedules`.
       batch_size: examples per step.
       epochs: maximum number of passes over the training split.
       min_steps: minimum number of steps; a small split gets more epochs, see `for_pairs`.
@@ -23,7 +24,8 @@ class Recipe:
       watch: 'val_loss', or 'accuracy' on the training split.
       weight_decay: of 'adamw', as a fraction of the learning rate; applies to kernels only.
       label_smoothing: share of each label that is spread over all classes.
-      augment: whether examples are augmented, see `tfdata.augmentation`.
+      augment: whether examples are augmented, see `tfdata.augmentation`; or `package.module:name`,
+        a function with the parameters of `tfdata.augmentation.augment`.
       seed: of weights, dropout and order.
     """
 
@@ -37,7 +39,7 @@ class Recipe:
     watch: str = "val_loss"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    augment: bool = False
+    augment: bool | str = False
     seed: int = 0
 
     def steps_per_epoch(self, pairs: int) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facevoice.evaluation.runs import METRICS_NAME, SETTINGS_NAME
+from facevoice.plugins import short_name
 from facevoice.reports.results import RunMetrics
 from facevoice.training import extension
 from facevoice.training.errors import TrainingError
@@ -141,8 +142,8 @@ def adopt_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
         if EPOCHS in settings and saved[EPOCHS] != settings[EPOCHS]:
             adopted[EPOCHS] = settings[EPOCHS]
             say(
-                f"Continuing the run in {run_dir} with {settings[EPOCHS]} epochs instead of "
-                f"{saved[EPOCHS]}."
+                f"Continuing the run in {run_dir} with {counted(settings[EPOCHS], 'epoch')} "
+                f"instead of {saved[EPOCHS]}."
             )
             if is_finished(run_dir):
                 extension.reopen(run_dir, read_metrics(run_dir))
@@ -165,7 +166,7 @@ def _candidates(wanted: Path | None, settings: Mapping[str, Any]) -> Iterator[Pa
     if wanted:
         yield wanted
         return
-    model = settings["model"]
+    model = short_name(settings["model"])
     yield Path("runs") / model
     yield from (Path("runs") / f"{model}-{number}" for number in itertools.count(2))
 

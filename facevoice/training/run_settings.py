@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from facevoice import plugins
 from facevoice.evaluation.runs import SETTINGS_NAME
 from facevoice.inspection.examples import feature_settings
 from facevoice.training.dataset import TrainingData
@@ -22,6 +23,7 @@ from tfdata.text import listed
 # must not prevent runs from resuming.
 RECORDED_PACKAGES = ("keras", "numpy", "tensorflow")
 EPOCHS = "epochs"
+CODE = "code"  # digests of the code of other packages, by name
 DATASET = frozenset({"manifest_sha256", "preprocessing_revision"})
 _LOCATIONS = ("data", "service")  # results do not depend on them
 _MOST_NAMED = 6
@@ -38,8 +40,12 @@ def run_settings(
       DatasetError: the feature settings of the dataset are invalid.
     """
     feature_settings(data.manifest)
+    recipes = recipe["experts"].values() if "experts" in recipe else [recipe]
+    names = [model, *(each[name] for each in recipes for name in ("schedule", "augment"))]
+    code = plugins.code_digests(names)
     return {
         "model": model,
+        **({CODE: code} if code else {}),
         **recipe,
         **asdict(execution),
         "data": str(data.data_dir.absolute()),
@@ -83,13 +89,18 @@ def differences(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> Differ
 
 def describe(changed: Differences) -> str:
     """Returns the settings that differ as a clause: "epochs 50 instead of 25"."""
-    clauses = [
-        "another dataset" if name == "manifest_sha256" else f"{name} {now} instead of {before}"
-        for name, (before, now) in changed.items()
-    ]
+    clauses = [_clause(name, *values) for name, values in changed.items()]
     if len(clauses) > _MOST_NAMED:
         clauses[_MOST_NAMED - 1 :] = [f"{len(clauses) - _MOST_NAMED + 1} other settings"]
     return listed(clauses)
+
+
+def _clause(name: str, before: Any, now: Any) -> str:
+    if name == "manifest_sha256":
+        return "another dataset"
+    if name.startswith(f"{CODE}."):
+        return f"other code of {name.removeprefix(f'{CODE}.')}"
+    return f"{name} {now} instead of {before}"
 
 
 def is_software(changed: Differences) -> bool:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 
 from tfdata import ReadOptions
-from tfdata.command_line import Parser, positive_int, run, say
+from tfdata.command_line import Parser, local_path, positive_int, run, say
 from tfdata.interrupts import Terminated, deferred
 from tfdata.text import nearest, printable
 
@@ -136,7 +136,7 @@ def test_a_full_disk_under_the_output_is_one_line():
             [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
-    assert done.stderr == "error: [Errno 28] No space left on device\n"
+    assert done.stderr == "error: No space left on device.\n"
 
 
 def test_an_error_of_a_file_names_it(capsys):
@@ -185,15 +185,35 @@ def test_the_nearest_name_in_any_spelling(name, near):
     [
         (["--runs=x"], "Unknown flag --runs; did you mean --run?"),
         (["--run=x", "--Split=a"], "did you mean --split?"),
-        (["--run=x", "--split=tset"], "did you mean test?"),
-        (["--run=x", "--size=99999999999999999999"], "at most 2147483647"),
+        (["--run=x", "--split=tset"], "--split is 'tset'; use train or test. Did you mean test?"),
+        (["--run=x", "--size=99999999999999999999"], "up to 2147483647"),
         (["--run=x", "--size=0"], "1 or more"),
+        (["--run=x", "--size=1e5"], "--size is '1e5'; use a whole number of 1 or more."),
+        (["--run=x", f"--size={'9' * 5000}"], "99...99"),
+        (["--run=x", "--bands=x"], "--bands is 'x'; use a whole number."),
+        (["--run=x", "--db=x"], "--db is 'x'; use a number."),
+        (["--run=x", "--far=x"], "did you mean --false_accept_rate?"),
+        (["--run=x", "--spl=x"], "did you mean --split or --split_file?"),
+        (["--run=x", "--accept=x"], "did you mean --false_accept_rate?"),
+        (["--run=x", "Efron"], "Unexpected argument 'Efron'; a value with spaces needs quotes"),
+        (["--run"], "--run needs a value."),
+        (["--run=x", "--strict=no"], "--strict takes no value, but 'no' was given."),
+        (["--run=x", "--strict", "--split=test"], "--split and --strict exclude each other"),
+        ([], "--run is required."),
+        (["--run=x", "--data="], "--data is empty; give a path."),
     ],
 )
 def test_wrong_flags_are_one_line_with_the_nearest_name(capsys, flags, words):
     parser = Parser(prog="x")
     parser.add_argument("--run", required=True)
-    parser.add_argument("--split", choices=("train", "test"))
+    parser.add_argument("--split_file")
+    parser.add_argument("--data", type=local_path)
+    parser.add_argument("--false_accept_rate", type=float)
+    parser.add_argument("--bands", type=int)
+    parser.add_argument("--db", type=float)
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--split", choices=("train", "test"))
+    either.add_argument("--strict", action="store_true")
     parser.add_argument("--size", type=positive_int)
     with pytest.raises(SystemExit) as stop:
         parser.parse(flags)

@@ -97,12 +97,18 @@ def test_a_missing_field_without_a_default_is_named(folder, fields, level):
         ("shard", "sha256", None, "splits.train.shards[0].sha256 is None, not a text"),
         ("person", "label", "0", "people.Person_0.label is '0', not an integer"),
         ("person", "meta", {"id": 3}, "people.Person_0.meta.id is 3, not a text"),
+        ("features", "voice_activity", 1, "features.voice_activity is 1, not a text"),
+        ("features", "min_speech", "x", "features.min_speech is 'x', not a finite number"),
+        ("features", "min_speech", 2, "features.min_speech is 2, not a finite number from 0 to 1"),
+        ("features", "frames_per_second", "x", "is 'x', not a finite number or null"),
+        ("features", "face_encoder", None, "features.face_encoder is None, not a text"),
+        ("features", "voice_encoder", [], "features.voice_encoder is [], not a text"),
         ("corpus", "audio_seconds", float("inf"), "audio_seconds is inf, not a finite number"),
         ("leak", "pairs", [], "leakage.test.pairs is [], not an integer"),
     ],
 )
 def test_a_field_of_another_type_is_one_clear_line(folder, fields, level, name, value, message):
-    LEVELS[level](fields)[name] = value
+    (LEVELS[level](fields) if level in LEVELS else fields[level])[name] = value
     write(folder, fields)
     assert message in error_of(folder)
 

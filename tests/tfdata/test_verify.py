@@ -204,7 +204,7 @@ def test_people_with_fewer_pairs_than_in_the_manifest_are_named(folder, lines):
     edit(folder, swap)
     assert lines()[:-1] == [
         "dataset.json: Ann has 3 test pairs there and 2 in the shards",
-        "dataset.json: Zoë has 1 test pairs there and 2 in the shards",
+        "dataset.json: Zoë has 1 test pair there and 2 in the shards",
     ]
 
 

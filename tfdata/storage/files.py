@@ -73,16 +73,23 @@ def parse_json(content: str | bytes) -> Any:
     """Parses JSON that may have been tampered with.
 
     Raises:
-      ValueError: it is not JSON in UTF-8, is nested too deeply, has a key twice, a number of too
-        many digits, or text that is not Unicode.
+      ValueError: it is empty or not JSON in UTF-8, is nested too deeply, has a key twice, a number
+        of too many digits, or text that is not Unicode.
     """
     try:
         text = content.decode() if isinstance(content, bytes) else content
+        if not text.strip():
+            raise ValueError("it is empty")
         value = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it is not JSON in {place}: {error.msg}") from None
     return value
 
 

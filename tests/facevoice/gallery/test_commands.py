@@ -222,13 +222,14 @@ def test_gallery_lists_people_and_duplicates(folder, media, capsys):
         (enroll, ["--face=x"], "no person is given; use --name NAME"),
         (enroll, ["--name=", "--face=x"], "'' is empty, or begins or ends with a space"),
         (enroll, ["--name=a\nb", "--face=x"], "has a control character or a line break"),
+        (enroll, [f"--name={'a' * 9999}", "--face=x"], "aaa...aaa"),
         (enroll, ["--data=x", "--name=Ann"], "omit --name"),
         (enroll, ["--split=train", "--name=Ann", "--face=x"], "--split needs --data"),
         (enroll, ["--nmae=Ann"], "unknown flag --nmae; did you mean --name?"),
         (identify, [], "no files are given"),
         (identify, ["--face", "a", "b", "--audio", "c"], "there are 2 faces and 1 clip"),
         (identify, ["--face=x", "--false_accept_rate=0"], "use a number from 1e-9 to 1"),
-        (identify, ["--face=x", "--false_accept_rate=2"], "use a number from 0 to 1"),
+        (identify, ["--face=x", "--false_accept_rate=2"], "use a number from 1e-9 to 1"),
     ],
 )
 def test_invalid_command_lines_are_one_line(command, arguments, message, capsys):

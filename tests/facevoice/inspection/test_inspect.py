@@ -183,8 +183,8 @@ def test_an_unknown_person_is_refused_with_the_nearest(look, data_set):
     [
         (["--indx=1"], "unknown flag --indx; did you mean --index?"),
         (["--index=-1"], "whole number of 0 or more"),
-        (["--split=dev"], "invalid choice: 'dev'"),
-        (["--key=a", "--person=b"], "not allowed with"),
+        (["--split=dev"], "--split is 'dev'; use train, validation or test"),
+        (["--key=a", "--person=b"], "--person and --key exclude each other"),
         (["--stats", "--split=test"], "--stats covers all splits"),
         (["--stats", "--augment", "--export=x"], "--augment needs one example"),
         (["--augment"], "needs --export DIR"),

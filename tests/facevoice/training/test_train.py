@@ -14,7 +14,7 @@ from PIL import Image
 from facevoice.commands import train
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics, wilson_interval
 from tests.conftest import write_corpus
-from tests.tools import blank_figures
+from tests.tools import no_figures
 from tfdata import load, load_manifest
 
 
@@ -46,7 +46,7 @@ def test_a_run_has_all_files(run_dir):
     assert list((run_dir / "tensorboard").rglob("events.out.tfevents.*"))
     for path in run_dir.glob("*.png"):
         with Image.open(path) as picture:
-            assert min(picture.size) > 300
+            assert min(picture.size) > 150  # samples.png is a row of faces
             assert np.asarray(picture.convert("L")).std() > 5
 
 
@@ -96,10 +96,11 @@ def test_the_report_names_the_people_and_needs_no_other_file(run_dir, data_set):
     assert page.count("src=") == page.count('src="data:image/png;base64,') == 5
 
 
-def test_the_same_seed_gives_the_same_numbers(run_dir, data_set, tmp_path):
+def test_the_same_seed_gives_the_same_numbers(run_dir, data_set, tmp_path, monkeypatch):
     flags = ["--model=cnn_image", f"--data={data_set}", "--epochs=3", "--batch_size=4"]
     flags += ["--learning_rate=0.01", f"--output={tmp_path / 'again'}"]
-    with blank_figures():
+    monkeypatch.setattr("facevoice.training.run_files.analyze_errors", lambda *_: [])
+    with no_figures():
         assert train.main([*flags, "--seed=5"]) == 0
     for row, same in zip(
         csv.DictReader((run_dir / "history.csv").open()),
@@ -119,7 +120,7 @@ def test_a_model_learns_an_easy_task(build, tmp_path):
             Image.fromarray(pixels.astype(np.uint8)).save(face)
     assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
     flags = ["--model=cnn_image", f"--data={tmp_path / 'set'}", f"--output={tmp_path / 'run'}"]
-    with blank_figures():
+    with no_figures():
         assert train.main([*flags, "--epochs=4", "--batch_size=4"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.8
@@ -173,7 +174,7 @@ def test_an_infinite_loss_is_a_one_line_error(data_set, capsys, tmp_path):
 
 def test_early_stopping_restores_the_best_weights(data_set, tmp_path):
     flags = ["--model=linear_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
-    with blank_figures():
+    with no_figures():
         assert train.main([*flags, "--epochs=200", "--patience=2", "--learning_rate=0.1"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["epochs"] == metrics["best_epoch"] + 2 < 200
