@@ -14,16 +14,19 @@ import pytest
 import soundfile
 
 from facevoice.commands.export import main
+from facevoice.encoders.media import embed_window
 from facevoice.encoders.registry import encoder_info, image_encoder
 from facevoice.evaluation.inference import Query, predict
 from facevoice.evaluation.runs import open_run
 from facevoice.export import exporting
 from facevoice.export.media_check import MediaCheck
+from facevoice.export.pretrained import write_pretrained
 from facevoice.export.runtimes import open_graph
-from facevoice.features import spectrogram
+from facevoice.features import FeatureSettings, spectrogram
 from facevoice.features.image_decoding import open_image
-from tests.facevoice.encoders.inputs import drawn_face
+from tests.facevoice.encoders.inputs import drawn_face, sound
 from tests.tools import untrained_run
+from tfdata.manifest import Encoder
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 SMALL_FUSION = {
@@ -289,3 +292,18 @@ def test_a_model_in_mixed_precision_is_exported_in_float32(data_set, corpus, tmp
     assert main(["--run", str(run_dir), "--format", "tflite", "--output", str(folder)]) == 0
     samples = np.random.default_rng(1).normal(0, 0.1, 20_000).astype(np.float32)
     assert np.isclose(sum(probabilities_of(folder, {"samples": samples}, tmp_path)), 1)
+
+
+@pytest.mark.slow
+def test_the_voice_encoder_of_a_savedmodel(tmp_path):
+    info = encoder_info("ge2e")
+    encoder = Encoder(info.name, info.version, info.digest, info.dimension)
+    done = write_pretrained("savedmodel", tmp_path, FeatureSettings(), {"audio": encoder})
+    graph = open_graph("savedmodel", tmp_path / done.files["voice_encoder"])
+    for seconds in (0.4, 1.0, 1.6, 2.0, 3.0, 3.3, 7.3):
+        samples = sound(seconds)
+        expected = embed_window(samples, 16000, "ge2e")
+        np.testing.assert_allclose(graph({"samples": samples})["embedding"], expected, atol=1e-4)
+    other = write_pretrained("tflite", tmp_path, FeatureSettings(), {"audio": encoder})
+    assert other.files == {}
+    assert "with --format savedmodel only" in other.notes[0]
