@@ -65,9 +65,11 @@ def _export(args: argparse.Namespace) -> int:
     folder, check = export_run(args.run, args.format, args.output, args.media)
     facts = check.to_json()
     within = facts["probabilities"]["within_0.01"]
+    unusable = f" ({counted(check.unusable, 'file')} cannot be used)" if check.unusable else ""
     say(
         f"The export is in {folder}.",
-        f"Compared with the build on {check.media}: {counted(check.queries, 'query', 'queries')}, "
-        f"the same person in {check.same_top_1}, {within:.1%} of the probabilities within 0.01.",
+        f"Compared with the build on {check.media}{unusable}: "
+        f"{counted(check.queries, 'query', 'queries')}, the same person in {check.same_top_1}, "
+        f"{within:.1%} of the probabilities within 0.01.",
     )
     return 0

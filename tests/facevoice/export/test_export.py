@@ -24,6 +24,7 @@ from facevoice.export.pretrained import write_pretrained
 from facevoice.export.runtimes import open_graph
 from facevoice.features import FeatureSettings, spectrogram
 from facevoice.features.image_decoding import open_image
+from tests.conftest import write_clip, write_face
 from tests.facevoice.encoders.inputs import drawn_face, sound
 from tests.tools import untrained_run
 from tfdata.manifest import Encoder
@@ -172,6 +173,28 @@ def test_an_export_that_differs_is_an_error(fusion_run, tmp_path, monkeypatch, c
     assert "values of image differ by more than 1 level" in error
     assert "nothing was written" in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("notes.txt", "has no image or audio file"),
+        ("none.jpg", "none.jpg: No such file"),
+        ("a.jpg", "has 1 image and 0 clips, but the model cnn_cnn needs both"),
+    ],
+)
+def test_media_that_cannot_be_compared(name, error, fusion_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(exporting, "write_graph", lambda kind, path, *_: path.write_bytes(b""))
+    monkeypatch.setattr(exporting, "open_graph", lambda kind, path: None)
+    write_clip(tmp_path / "a.wav", 1)
+    write_face(tmp_path / "a.jpg", 1)
+    (tmp_path / "notes.txt").write_text("notes")
+    media = [str(tmp_path / name), *([str(tmp_path / "a.wav")] if name == "none.jpg" else [])]
+    output = tmp_path / "out" / "export"
+    command = ["--run", str(fusion_run), "--format", "tflite", "--output", str(output)]
+    assert main([*command, "--media", *media]) == 1
+    assert error in capsys.readouterr().err
+    assert not output.exists()
 
 
 def test_tolerances():
