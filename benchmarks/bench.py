@@ -23,6 +23,7 @@ from tfdata.command_line import Parser
 GROUPS = {
     "build": "build",
     "scale": "scale",
+    "encoders": "encoder_builds",
     "kernels": "kernels",
     "read": "read",
     "modality": "one_modality",

@@ -25,6 +25,7 @@ class Config:
       pairs: sizes of the small and the large build whose slope is measured.
       growth: sizes of the builds whose cost per pair is compared.
       memory: sizes of the builds whose peak memory is measured.
+      encoded: size of the large build with encoders.
       media: files per round of the kernels.
       examples: examples of a dataset that is read.
       example_kb: sizes of an example, keys of `read.IMAGE_SIZES_PX`.
@@ -38,6 +39,7 @@ class Config:
     pairs: tuple[int, int]
     growth: tuple[int, ...]
     memory: tuple[int, ...]
+    encoded: int
     media: int
     examples: int
     example_kb: tuple[int, ...]
@@ -53,6 +55,7 @@ FULL = Config(
     pairs=(4000, 16000),
     growth=(1000, 4000, 16000),
     memory=(4000, 40000),
+    encoded=1000,
     media=200,
     examples=4000,
     example_kb=(198, 65),
@@ -66,6 +69,7 @@ QUICK = Config(
     pairs=(40, 400),
     growth=(80, 240),
     memory=(240,),
+    encoded=80,
     media=20,
     examples=200,
     example_kb=(65,),

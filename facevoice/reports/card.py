@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from facevoice.encoders.exposure import exposures
 from facevoice.features import FeatureSettings
 from facevoice.features.reject_reasons import Reason
 from facevoice.reports.examples import example_grid, original_views
-from facevoice.reports.leakage import leakage_statement
+from facevoice.reports.leakage import exposure_sentence, leakage_statement
 from facevoice.reports.people import missing_pairs_sentence, summarize_people
 from facevoice.reports.rendering import render
 from facevoice.reports.settings_table import feature_groups, plan_groups
@@ -75,6 +76,7 @@ def dataset_card(
         mean_clip=duration(corpus.audio_seconds / files) if files else None,
         window_overlap=manifest.plan.get("window_overlap", 0),
         leakage=leakage_statement(manifest.leakage, manifest.duplicates),
+        exposures=[exposure_sentence(each) for each in exposures(manifest)],
         grid=example_grid(examples, settings) if examples else None,
         originals=original_views(originals),
         people=summarize_people(manifest.people),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.error_analysis import analyze_errors
 from facevoice.evaluation.evaluators import MOST_DRAWN, frequent_confusions
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics
@@ -55,7 +56,8 @@ def write_run(
     run = read_run(run_dir)
     known = predict_splits(run, data_dir, manifest, ["test"]).known
     predicted = {
-        split: predict_classes(run, data_dir, manifest, split) for split in ("train", "validation")
+        split: predict_classes(run, data_dir, manifest, split, model.reads)
+        for split in ("train", "validation")
     }
     predicted["test"] = known.labels, known.probabilities.argmax(axis=1)
     confusions = {split: confusion_matrix(*predicted[split], len(people)) for split in SPLITS}
@@ -71,6 +73,8 @@ def write_run(
         "seconds": round(trained.seconds, 1),
         "confusions": frequent_confusions(confusions["test"], people),
     }
+    if run.on_embeddings:
+        metrics["exposures"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
     if numbered := numbered_names(people):
         metrics["numbered_names"] = numbered
     draw: dict[str, DrawFigure] = {
@@ -110,12 +114,12 @@ def write_run(
 
 
 def predict_classes(
-    run: Run, data_dir: Path, manifest: Manifest, split: str
+    run: Run, data_dir: Path, manifest: Manifest, split: str, reads: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the labels and the predicted classes of a split, in stored order."""
     labels, classes = [], []
-    for inputs, label in tfdata.load(data_dir, split, run.modality, manifest=manifest):
-        batch = inputs if isinstance(inputs, dict) else {run.modality: inputs}
+    for inputs, label in tfdata.load(data_dir, split, reads, manifest=manifest):
+        batch = inputs if isinstance(inputs, dict) else {reads: inputs}
         labels.append(label.numpy())
         classes.append(run.predict(batch)[0].argmax(axis=1))
     return np.concatenate(labels), np.concatenate(classes)
