@@ -50,8 +50,13 @@ def export_run(
     folder = output or run_dir / f"export-{kind}"
     check_replaceable(folder, is_export)
     check_packages(kind)
-    faces, clips, origin = _media(media)
     run = open_run(run_dir)
+    if run.on_embeddings:
+        raise ExportError(
+            f"The model of {run_dir} reads embeddings, and exported models read media; export a "
+            f"model such as resnet_fusion."
+        )
+    faces, clips, origin = _media(media)
     _check_media(run, origin, faces, clips)
     encoders = load_manifest(run_dir, check_shards=False).encoders
     network = keras.Model(run.network.input, run.network.outputs[0])
