@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,21 @@ from tfdata.manifest import Manifest
 from tfdata.manifest_reader import check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import recover_shards
-from tfdata.schema import IDENTITY, IMAGE, KEY, SPECTROGRAM, SPLITS
+from tfdata.schema import (
+    AUDIO_EMBEDDING,
+    IDENTITY,
+    IMAGE,
+    IMAGE_EMBEDDING,
+    KEY,
+    SPECTROGRAM,
+    SPLITS,
+)
 from tfdata.shard_cache import ShardCache
 from tfdata.shuffling import RecordSource, epoch_records
 from tfdata.sources import fetch_operation, file_source, memory_source
 from tfdata.storage.base import is_address
 from tfdata.storage.tensorflow_files import tensorflow_paths
+from tfdata.text import listed
 
 # Size of the pieces of records that are parsed at once in stored order. Larger pieces exceed the
 # memory that malloc keeps, and allocating it for each batch doubled the time.
@@ -34,6 +43,9 @@ MODALITIES = {
     "image": (IMAGE,),
     "audio": (SPECTROGRAM,),
     "pair": (IMAGE, SPECTROGRAM),
+    "image_embedding": (IMAGE_EMBEDDING,),
+    "audio_embedding": (AUDIO_EMBEDDING,),
+    "embeddings": (IMAGE_EMBEDDING, AUDIO_EMBEDDING),
 }
 
 
@@ -50,7 +62,8 @@ def load(
     Args:
       data_dir: directory of the dataset, or its URL, such as 's3://bucket/set'.
       split: 'train', 'validation' or 'test'.
-      modality: 'image', 'audio' or 'pair'.
+      modality: 'image', 'audio' or 'pair'; of datasets with embeddings, also 'image_embedding',
+        'audio_embedding' or 'embeddings'.
       options: batching, order and other options.
       manifest: the result of `load_manifest`; None reads it from the directory. A program that
         calls `load` several times passes the same manifest, so that labels and splits agree if
@@ -58,13 +71,15 @@ def load(
 
     Returns:
       Batches of `(features, label)`. `image`: uint8 [batch, height, width, 3]; `audio`: uint8
-      [batch, bands, frames, 1]; `pair`: both as {'image': ..., 'spectrogram': ...}. `label`:
-      int64 [batch], the labels of the manifest. A batch has examples of one epoch only.
+      [batch, bands, frames, 1]; `pair`: both as {'image': ..., 'spectrogram': ...};
+      `image_embedding`, `audio_embedding`: float32 [batch, dimension]; `embeddings`: both as
+      {'image_embedding': ..., 'audio_embedding': ...}. `label`: int64 [batch], the labels of the
+      manifest. A batch has examples of one epoch only.
 
     Raises:
-      DatasetError: the dataset cannot be read, the split is empty, or the dataset was rebuilt and
-        a shard of `manifest` removed.
-      ValueError: the split or modality is unknown.
+      DatasetError: the dataset cannot be read, the split is empty, the dataset has no such
+        embeddings, or it was rebuilt and a shard of `manifest` removed.
+      ValueError: the split or modality is unknown, or embeddings are to be augmented.
     """
     options = options or ReadOptions()
     if split not in SPLITS:
@@ -75,6 +90,9 @@ def load(
         manifest = load_manifest(data_dir, check_shards=options.damage == "fail")
     elif options.damage == "fail":
         check_shard_sizes(data_dir, manifest)
+    check_embeddings(data_dir, manifest, MODALITIES[modality])
+    if options.augment and modality.endswith(("_embedding", "embeddings")):
+        raise ValueError("embeddings cannot be augmented; set augment to False.")
     if not manifest.splits[split].shards:
         raise DatasetError(
             f"The {split} split of {data_dir} is empty; build the dataset with --split_fractions "
@@ -120,6 +138,26 @@ def load(
     # From the manifest, so that progress bars know the number of steps from the start.
     batches = batches.apply(tf.data.experimental.assert_cardinality(_batches(counts, options)))
     return batches.prefetch(options.prefetch).with_options(_tf_options(options))
+
+
+def check_embeddings(data_dir: str | Path, manifest: Manifest, names: Iterable[str]) -> None:
+    """Checks that a dataset has the embeddings among some features of a record.
+
+    Raises:
+      DatasetError: it lacks one.
+    """
+    needed = {
+        IMAGE_EMBEDDING: ("image", "faces", "--face_encoder dlib_resnet"),
+        AUDIO_EMBEDDING: ("audio", "voices", "--voice_encoder ge2e"),
+    }
+    wanted = [needed[name] for name in names if name in needed]
+    missing = [(what, flag) for key, what, flag in wanted if key not in manifest.encoders]
+    if missing:
+        media, flags = zip(*missing, strict=True)
+        raise DatasetError(
+            f"{data_dir} has no embeddings of {listed(media)}; build it again with "
+            f"{' '.join(flags)}."
+        )
 
 
 def _source(
@@ -214,7 +252,14 @@ def _parsed(source: RecordSource, features: Mapping[str, tf.io.FixedLenFeature])
 def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     """Returns a function from a batch of parsed records to arrays and labels."""
     names = MODALITIES[modality]
-    shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
+    formats: dict[str, tuple[tf.DType, tuple[int, ...]]] = {
+        IMAGE: (tf.uint8, manifest.image_shape),
+        SPECTROGRAM: (tf.uint8, (*manifest.spectrogram_shape, 1)),
+        **{
+            f"{modality}_embedding": (tf.float32, (dimension,))
+            for modality, dimension in manifest.embedding_dimensions.items()
+        },
+    }
     label_of = label_lookup(manifest.people)
     floor_db: Any = manifest.features.get("floor_db")
     if options.augment and not isinstance(floor_db, int | float):
@@ -222,12 +267,13 @@ def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
 
     augmentation = options.augment if callable(options.augment) else augment
     if callable(options.augment):
-        check_augmentation(options.augment, {name: shapes[name] for name in names}, floor_db)
+        check_augmentation(options.augment, {name: formats[name][1] for name in names}, floor_db)
 
     def decode(parsed: Mapping[str, tf.Tensor], epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         arrays = {
-            name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
-            for name in names
+            name: tf.reshape(tf.io.decode_raw(parsed[name], dtype), (-1, *shape))
+            for name, (dtype, shape) in formats.items()
+            if name in names
         }
         if options.augment:
             rng = StatelessRandom(parsed[KEY], options.seed, epoch)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.encoded import FACE, FUSION, VOICE, Encoded, by_clip, read_encoded
 from facevoice.evaluation.encoder_trials import embed_listed
 from facevoice.evaluation.errors import EvaluationError
@@ -21,15 +21,13 @@ from facevoice.evaluation.results import Result
 from facevoice.evaluation.run_scoring import MAX_EXAMPLES
 from facevoice.evaluation.scoring import Scorer, has_both_kinds
 from facevoice.evaluation.trials import Trials
-from facevoice.evaluation.verification import det_curve
 from facevoice.evaluation.verification_results import (
     count_listed,
-    draw_det,
+    drawn_det,
     evaluate_listed,
     evaluate_pairs,
     people_of_files,
 )
-from facevoice.reports.drawing import DrawFigure
 from tfdata.manifest import Manifest
 from tfdata.schema import SPLITS
 
@@ -41,6 +39,7 @@ def evaluate_encoders(
     top: int,
     trials: Trials | None = None,
     media: Path | None = None,
+    named_encoders: Mapping[str, str | None] | None = None,
 ) -> Iterator[Result]:
     """Yields the results of the encoders of a dataset.
 
@@ -51,6 +50,7 @@ def evaluate_encoders(
       top: number of cohort scores for AS-norm; 0 for none.
       trials: a list to evaluate as well.
       media: directory that its paths are relative to; None to look its files up in the dataset.
+      named_encoders: 'image' and 'audio' to names of encoders that the user gave.
 
     Raises:
       DatasetError: the dataset cannot be read.
@@ -72,6 +72,7 @@ def evaluate_encoders(
             "split": split,
             "pairs": len(tested),
             "encoders": {each: asdict(found) for each, found in manifest.encoders.items()},
+            "exposures": [asdict(each) for each in exposures(manifest)],
         },
         {
             **{f"{each}_embeddings": rows for each, rows in tested.embeddings.items()},
@@ -86,7 +87,9 @@ def evaluate_encoders(
     if trials:
         everything = read_encoded(data_dir, manifest, SPLITS)
         people = people_of_files(trials.files, meta)
-        listed, unreadable = embed_listed(trials.files, people, everything, manifest, media)
+        listed, unreadable = embed_listed(
+            trials.files, people, everything, manifest, media, named_encoders or {}
+        )
         of_clips = _scorers(by_clip(training), validation and by_clip(validation), top)
         yield _evaluate_list(trials, listed, unreadable, of_clips, meta)
 
@@ -111,7 +114,7 @@ def _evaluate_split(
 ) -> Result:
     systems: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    curves = {}
+    compared = {}
     for system, scorer in scorers.items():
         found = evaluate_pairs(tested.examples(system), tested.videos_of(system), scorer, meta)
         systems[system] = found and found.metrics
@@ -121,9 +124,9 @@ def _evaluate_split(
         if found.metrics["across_videos"]:
             same, scores = found.arrays["pair_same"], found.arrays["pair_scores"]
             across = found.arrays["pair_across_videos"]
-            curves[f"{system}, across videos"] = det_curve(same[across], scores[across])
-    pictures: dict[str, DrawFigure] = {"det.png": partial(draw_det, curves)} if curves else {}
-    return Result({"systems": systems}, arrays, pictures)
+            compared[f"{system}, across videos"] = same[across], scores[across]
+    draw = drawn_det(compared)
+    return Result({"systems": systems}, arrays, {"det.png": draw} if draw else {})
 
 
 def _evaluate_list(
@@ -141,7 +144,7 @@ def _evaluate_list(
     people = listed.people.tolist()
     systems: dict[str, Any] = {}
     combined = Result({})
-    curves = {}
+    compared = {}
     for system, scorer in scorers.items():
         usable = listed.has(system)
         kept = usable[trials.first] & usable[trials.second]
@@ -156,8 +159,8 @@ def _evaluate_list(
             texts=combined.texts | found.texts,
         )
         same, scores = (found.arrays[f"trial_{system}_{name}"] for name in ("same", "scores"))
-        curves[system] = det_curve(same, scores)
-    if not curves:
+        compared[system] = same, scores
+    if not compared:
         raise EvaluationError(
             "The files of the trials that can be used have no trials of both kinds; error rates "
             "need trials of the same person and of different people."
@@ -168,5 +171,6 @@ def _evaluate_list(
         "unreadable": dict(unreadable),
         "systems": systems,
     }
-    pictures: dict[str, DrawFigure] = {"trials_det.png": partial(draw_det, curves)}
+    draw = drawn_det(compared)
+    pictures = {"trials_det.png": draw} if draw else {}
     return replace(combined, metrics={"trials": metrics}, pictures=pictures)

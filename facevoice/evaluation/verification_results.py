@@ -25,8 +25,10 @@ from facevoice.evaluation.scoring import (
 )
 from facevoice.evaluation.trial_checks import count_label_conflicts, count_trials, find_people
 from facevoice.evaluation.trials import Trials
-from facevoice.evaluation.verification import DetCurve, det_curve, sample_pairs
+from facevoice.evaluation.verification import det_curve, sample_pairs
 from facevoice.reports import evaluation_figures
+from facevoice.reports.drawing import DrawFigure
+from facevoice.reports.results import MIN_SAME_PAIRS
 
 TRIAL_SCORES_NAME = "trial_scores.txt"
 
@@ -69,9 +71,10 @@ def evaluate_pairs(
         "conditions": condition_metrics(same, people, scores, meta, is_same_video),
         **scorer.describe(),
     }
-    curves = {"all pairs": det_curve(same, scores.raw)}
-    if metrics["across_videos"]:
-        curves["across videos"] = det_curve(same[across], scores.raw[across])
+    compared = {"all pairs": np.ones_like(same)}
+    if not across.all():
+        compared["pairs across videos"] = across
+    draw = drawn_det({name: (same[at], scores.raw[at]) for name, at in compared.items()})
     arrays = {
         "pair_first": first.astype(np.int32),
         "pair_second": second.astype(np.int32),
@@ -79,7 +82,7 @@ def evaluate_pairs(
         "pair_across_videos": across,
         **_score_arrays("pair", scores),
     }
-    return Result(metrics, arrays, {"det.png": partial(draw_det, curves)})
+    return Result(metrics, arrays, {"det.png": draw} if draw else {})
 
 
 def evaluate_listed(
@@ -115,6 +118,7 @@ def evaluate_listed(
             "Without the files that cannot be used, all trials are of one kind; error rates need "
             "trials of the same person and of different people."
         )
+    draw = drawn_det({"listed trials": (same, scores.raw)})
     prefix = f"trial_{system}" if system else "trial"
     return Result(
         {
@@ -128,7 +132,7 @@ def evaluate_listed(
             f"{prefix}_same": same,
             **_score_arrays(prefix, scores),
         },
-        {"trials_det.png": partial(draw_det, {"listed trials": det_curve(same, scores.raw)})},
+        {"trials_det.png": draw} if draw else {},
         {
             trial_scores_name(kind, system): _score_lines(trials, first, second, values)
             for kind, values in scores.items()
@@ -198,8 +202,18 @@ def _score_lines(
     )
 
 
-def draw_det(curves: Mapping[str, DetCurve]) -> bytes:
-    """Draws DET curves by description."""
-    return evaluation_figures.det_curve(
-        {name: (curve.false_accepts, curve.misses) for name, curve in curves.items()}
-    )
+def drawn_det(
+    compared: Mapping[str, tuple[NDArray[np.bool_], Floats]],
+) -> DrawFigure | None:
+    """Returns a function that draws DET curves; None if all have too few pairs of one person.
+
+    Args:
+      compared: description to bool [pairs], whether a pair is of one person, and its scores.
+    """
+    curves = {
+        name: det_curve(same, scores)
+        for name, (same, scores) in compared.items()
+        if same.sum() >= MIN_SAME_PAIRS
+    }
+    rates = {name: (curve.false_accepts, curve.misses) for name, curve in curves.items()}
+    return partial(evaluation_figures.det_curve, rates) if rates else None

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facevoice.reports.error_analysis_text import fusion_sentences, robustness_rows
+from facevoice.reports.error_analysis_text import (
+    fusion_sentences,
+    robustness_caveat,
+    robustness_rows,
+)
+from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.results import (
+    MIN_SAME_PAIRS,
     ErrorRates,
     EvaluationMetrics,
     Identification,
     OpenSet,
+    Proportion,
     Trials,
     Verification,
 )
@@ -44,8 +51,8 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     if evaluation.identification:
         groups["Identification"] = list(_identification_rows(evaluation.identification))
-    if evaluation.robustness:
-        groups["Robustness to corruptions"] = list(robustness_rows(evaluation.robustness))
+    if rows := list(robustness_rows(evaluation.robustness)):
+        groups["Robustness"] = rows
     if comparison := evaluation.comparison:
         details = (
             f"{comparison} ({comparison.only_first} and {counted(comparison.only_second, 'pair')} "
@@ -53,18 +60,32 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
         )
         name, value = f"top 1, minus {comparison.other}", f"{comparison.difference:+.1%}"
         groups["Comparison of models"] = [(name, value, details)]
-    verification: list[Row] = []
     if found := evaluation.verification:
-        verification += _verification_rows("all pairs", found.all)
-        if found.across_videos:
-            verification += _verification_rows("pairs across videos", found.across_videos)
+        groups["Verification"] = list(_verification_rows("all pairs", found.all))
+        if found.across_videos and found.across_videos != found.all:
+            across = _verification_rows("pairs across videos", found.across_videos)
+            groups["Verification"] += across
     if evaluation.trials:
-        verification += _verification_rows("listed trials", evaluation.trials)
-    if verification:
-        groups["Verification"] = verification
+        rows = list(_verification_rows("listed trials", evaluation.trials))
+        groups["Verification of listed trials"] = rows
     if evaluation.open_set:
         groups["Open-set identification"] = list(_open_set_rows(evaluation.open_set))
-    return groups
+    return {heading: rows for heading, rows in groups.items() if rows}
+
+
+def distinct_levels(found: Identification) -> dict[str, Mapping[str, Proportion]]:
+    """Returns the accuracies by level; levels with equal accuracies are one: 'pairs and clips'.
+
+    If each clip gave one pair, the accuracies of clips are those of pairs.
+    """
+    merged: list[tuple[list[str], Mapping[str, Proportion]]] = []
+    for level, proportions in found.levels.items():
+        equal = next((names for names, other in merged if other == proportions), None)
+        if equal is None:
+            merged.append(([level], proportions))
+        else:
+            equal.append(level)
+    return {listed(names): proportions for names, proportions in merged}
 
 
 def caveats(evaluation: EvaluationMetrics) -> list[str]:
@@ -82,19 +103,37 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
             f"{counted(evaluation.unknown_pairs, 'pair')} {are} not known to the model and {are} "
             f"left out of identification."
         )
+    found += [exposure_sentence(each) for each in evaluation.exposures]
+    if caveat := robustness_caveat(evaluation.robustness):
+        found.append(caveat)
     if evaluation.verification:
         found += _verification_caveats(evaluation.verification)
     else:
         found.append("Verification needs two people, and two pairs of one of them.")
     if evaluation.trials:
         found += _trial_caveats(evaluation.trials)
+    found += _too_few_pairs(evaluation)
     if evaluation.open_set:
         found.append(_open_set_caveat(evaluation.open_set))
     return found
 
 
+def _too_few_pairs(evaluation: EvaluationMetrics) -> Iterator[str]:
+    compared: dict[str, ErrorRates | None] = {"listed trials": evaluation.trials}
+    if found := evaluation.verification:
+        compared["all pairs"] = found.all
+        if found.all.has_enough_pairs:
+            compared["pairs across videos"] = found.across_videos
+    for name, rates in compared.items():
+        if rates and not rates.has_enough_pairs:
+            yield (
+                f"Error rates of {name} are not shown: they need at least {MIN_SAME_PAIRS} pairs "
+                f"of the same person, but there {agree(rates.same, 'is', 'are')} {rates.same}."
+            )
+
+
 def _identification_rows(found: Identification) -> Iterator[Row]:
-    for level, proportions in found.levels.items():
+    for level, proportions in distinct_levels(found).items():
         for name, top in proportions.items():
             yield f"top {name.removeprefix('top_')}, {level}", f"{top.share:.1%}", str(top)
     if found.macro_accuracy is not None:
@@ -110,6 +149,9 @@ def _identification_rows(found: Identification) -> Iterator[Row]:
 
 
 def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
+    """Yields error rates; nothing if there are too few pairs, which `caveats` says."""
+    if not rates.has_enough_pairs:
+        return
     yield (
         f"equal error rate, {pairs}",
         f"{rates.equal_error_rate:.1%}",
@@ -124,7 +166,7 @@ def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
 def _open_set_rows(found: OpenSet) -> Iterator[Row]:
     yield "AUROC, known or unknown", f"{found.auroc:.3f}", "by the largest probability"
     yield (
-        f"known, accepted at {found.false_accept_rate:.1%} false accepts",
+        f"known, accepted at a false acceptance rate of {found.false_accept_rate:.1%}",
         f"{found.accepted.share:.1%}",
         f"{found.accepted}; probability above {found.threshold:.3f}",
     )
@@ -158,6 +200,8 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
         )
     else:
         yield _training_overlap(trials.trained_people, trials.people, "named in the trial list")
+    for exposure in trials.exposures:
+        yield f"Trials: {exposure_sentence(exposure)}"
     yield from _list_caveats(trials)
     if unreadable := trials.unreadable:
         file, reason = next(iter(unreadable.items()))

@@ -15,9 +15,10 @@ def verification_table(groups: Mapping[str, ErrorRates | None]) -> list[tuple[st
     """Returns the header and the rows of a table with two rows for each group of trials.
 
     Args:
-      groups: description of trials to their error rates; those without are left out.
+      groups: description of trials to their error rates. Those without, those with too few pairs
+        of the same person, and those that equal a group before are left out.
     """
-    found = {name: rates for name, rates in groups.items() if rates}
+    found = _distinct(groups)
     priors = list(dict.fromkeys(prior for rates in found.values() for prior in rates.min_dcf))
     header = (*HEADER, *(f"minDCF {prior}" for prior in priors), *LAST_COLUMNS)
     rows = [header]
@@ -26,6 +27,18 @@ def verification_table(groups: Mapping[str, ErrorRates | None]) -> list[tuple[st
         if rates.as_norm:
             rows.append((name, "AS-norm", *_cells(rates.as_norm, priors)))
     return rows if found else []
+
+
+def _distinct(groups: Mapping[str, ErrorRates | None]) -> dict[str, ErrorRates]:
+    found, seen = {}, set()
+    for name, rates in groups.items():
+        if rates is None or not rates.has_enough_pairs:
+            continue
+        content = (rates.same, rates.different, rates.equal_error_rate, rates.threshold)
+        if content not in seen:
+            seen.add(content)
+            found[name] = rates
+    return found
 
 
 def score_rows(pairs: str, rates: ErrorRates) -> Iterator[tuple[str, str, str]]:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.error_analysis import analyze_errors
-from facevoice.evaluation.evaluators import MOST_DRAWN
+from facevoice.evaluation.evaluators import MOST_DRAWN, frequent_confusions
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics
 from facevoice.evaluation.predictions import predict_splits
 from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, Run, read_run
@@ -26,6 +27,7 @@ from facevoice.reports.run_report import run_report
 from facevoice.training.checkpoint import Checkpoint, save_model
 from facevoice.training.fit import TrainedModel
 from models import MODELS
+from tfdata.loader import MODALITIES
 from tfdata.manifest import Manifest
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS
 from tfdata.storage.files import replace_file
@@ -54,7 +56,8 @@ def write_run(
     run = read_run(run_dir)
     known = predict_splits(run, data_dir, manifest, ["test"]).known
     predicted = {
-        split: predict_classes(run, data_dir, manifest, split) for split in ("train", "validation")
+        split: predict_classes(run, data_dir, manifest, split, model.reads)
+        for split in ("train", "validation")
     }
     predicted["test"] = known.labels, known.probabilities.argmax(axis=1)
     confusions = {split: confusion_matrix(*predicted[split], len(people)) for split in SPLITS}
@@ -68,17 +71,25 @@ def write_run(
         "epochs": len(trained.history.get("loss", ())),
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
+        "confusions": frequent_confusions(confusions["test"], people),
     }
+    if run.on_embeddings:
+        metrics["exposures"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
     if numbered := numbered_names(people):
         metrics["numbered_names"] = numbered
-    draw: dict[str, DrawFigure] = {"samples.png": partial(_samples, data_dir, manifest)}
+    draw: dict[str, DrawFigure] = {
+        "samples.png": partial(_samples, data_dir, manifest, model.modality)
+    }
     if len(people) <= MOST_DRAWN:
         draw["confusion.png"] = partial(
             evaluation_figures.confusion_matrix, confusions["test"], people
         )
     if trained.history:
         draw["curves.png"] = partial(
-            training_figures.learning_curves, trained.history, trained.best_epoch
+            training_figures.learning_curves,
+            trained.history,
+            trained.best_epoch,
+            augmented=bool(settings.get("augment")),
         )
     for result in analyze_errors(run, data_dir, manifest, "test", known):
         metrics |= result.metrics
@@ -88,6 +99,7 @@ def write_run(
         replace_file(run_dir / name, png)
     html = run_report(
         model.description,
+        model.modality,
         metrics,
         settings,
         manifest.features,
@@ -102,19 +114,22 @@ def write_run(
 
 
 def predict_classes(
-    run: Run, data_dir: Path, manifest: Manifest, split: str
+    run: Run, data_dir: Path, manifest: Manifest, split: str, reads: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the labels and the predicted classes of a split, in stored order."""
     labels, classes = [], []
-    for inputs, label in tfdata.load(data_dir, split, run.modality, manifest=manifest):
-        batch = inputs if isinstance(inputs, dict) else {run.modality: inputs}
+    for inputs, label in tfdata.load(data_dir, split, reads, manifest=manifest):
+        batch = inputs if isinstance(inputs, dict) else {reads: inputs}
         labels.append(label.numpy())
         classes.append(run.predict(batch)[0].argmax(axis=1))
     return np.concatenate(labels), np.concatenate(classes)
 
 
-def _samples(data_dir: Path, manifest: Manifest) -> bytes:
-    """Returns a figure with one test example of each of the first people."""
+def _samples(data_dir: Path, manifest: Manifest, modality: str) -> bytes:
+    """Returns a figure with one test example of each of the first people.
+
+    It shows the inputs of the modality only.
+    """
     names = list(manifest.people)
     wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
     found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
@@ -126,5 +141,13 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
         if found.keys() >= set(wanted):
             break
     settings = FeatureSettings(**manifest.features)
-    shown = [(figure_name(name, manifest.people[name].label), *found[name]) for name in wanted]
+    media = MODALITIES[modality]
+    shown = [
+        (
+            figure_name(name, manifest.people[name].label),
+            found[name][0] if IMAGE in media else None,
+            found[name][1] if SPECTROGRAM in media else None,
+        )
+        for name in wanted
+    ]
     return media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)
