@@ -55,25 +55,49 @@ def run(config: Config) -> str:
         f"(the study's and TensorFlow Datasets': from {few:,} to {some:,})"
     )
     tables = [table(title, results, OURS.name, "pairs/s", pairs_per_second, TARGETS)]
+    tables.append(detector_table(config))
     if results[0].responses:
         tables.append(start_up_table(results[0], small))
     tables.append(memory_table([make_corpus(pairs) for pairs in config.memory]))
     return "\n".join(tables)
 
 
-def slopes(running: RunningCompetitors, config: Config, folder: Path) -> list[Result]:
-    """Compares the competitors' output, then measures their rates in turns."""
+def detector_table(config: Config) -> str:
+    """Compares builds with a face detector with the ideal, which calls the same functions."""
+    few, some = slower_pairs(config)
+    with (
+        tempfile.TemporaryDirectory(prefix="build-", dir=HOME) as folder,
+        started((OURS, IDEAL)) as running,
+    ):
+        results = slopes(running, config, Path(folder), "blazeface")
+    title = f"Build with a face detector: slope from {few:,} to {some:,} pairs, warm page cache"
+    return table(title, results, OURS.name, "pairs/s", pairs_per_second, TARGETS)
+
+
+def slopes(
+    running: RunningCompetitors, config: Config, folder: Path, face_detector: str | None = None
+) -> list[Result]:
+    """Compares the competitors' output, then measures their rates in turns.
+
+    Args:
+      running: the competitors.
+      config: sizes.
+      folder: of the outputs.
+      face_detector: which the competitors are asked for; those that know none get no such request.
+    """
+    settings: Message = {"face_detector": face_detector} if face_detector else {}
 
     def output(each: Competitor) -> str:
         return str(folder / each.program)
 
     def check(each: Competitor) -> Message:
-        corpus = make_corpus(CHECKED_PAIRS).as_arguments()
+        corpus = make_corpus(CHECKED_PAIRS).as_arguments() | settings
         return {"task": "check", "corpus": corpus, "output": output(each)}
 
     def slope(each: Competitor) -> Message:
-        sizes = slower_pairs(config) if each in SLOWER else config.pairs
-        small, large = (make_corpus(pairs).as_arguments() for pairs in sizes)
+        is_slow = face_detector or each in SLOWER
+        sizes = slower_pairs(config) if is_slow else config.pairs
+        small, large = (make_corpus(pairs).as_arguments() | settings for pairs in sizes)
         return {"task": "slope", "small": small, "large": large, "output": output(each)}
 
     # The study's way runs, too, because librosa imports much of itself at the first use.
@@ -118,6 +142,7 @@ def memory_table(corpora: list[Corpus]) -> str:
             command = [sys.executable, "-m", "beam_pipelines.build", f"--output={folder}/set"]
             command += [f"--faces={corpus.faces}", f"--audio={corpus.audio}"]
             command += ["--direct_num_workers=2", f"--pairs_per_person={corpus.pairs}"]
+            command += ["--face_detector=none"]
             with (
                 subprocess.Popen(command, stdout=subprocess.DEVNULL) as process,
                 peak_mb_of(process.pid) as peak,

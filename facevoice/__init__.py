@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from facevoice.evaluation.inference import Query, read_threshold
     from facevoice.evaluation.runs import open_run
     from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
+    from facevoice.random_access import Examples, read
     from facevoice.training.recipes import Recipe
     from models import build_model
     from tfdata import Manifest, ReadOptions, load, load_manifest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Public name to the module that defines it.
 _MODULES = {
     "Dataset": "facevoice.api",
+    "Examples": "facevoice.random_access",
     "FaceVoiceError": "tfdata.errors",
     "FeatureSettings": "facevoice.features",
     "Manifest": "tfdata",
@@ -34,6 +36,7 @@ _MODULES = {
     "open_dataset": "facevoice.api",
     "open_run": "facevoice.evaluation.runs",
     "predict": "facevoice.api",
+    "read": "facevoice.random_access",
     "read_face": "facevoice.features",
     "read_threshold": "facevoice.evaluation.inference",
     "read_window": "facevoice.features",
@@ -44,6 +47,7 @@ _MODULES = {
 # Type checkers and linters need the names as literals.
 __all__ = [
     "Dataset",
+    "Examples",
     "FaceVoiceError",
     "FeatureSettings",
     "Manifest",
@@ -57,6 +61,7 @@ __all__ = [
     "open_dataset",
     "open_run",
     "predict",
+    "read",
     "read_face",
     "read_threshold",
     "read_window",

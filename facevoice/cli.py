@@ -20,6 +20,7 @@ SUMMARIES = {
     "train": "train one model or all models",
     "evaluate": "evaluate a run on a split, on trials, or on unknown people",
     "predict": "identify the person of a face image or a clip",
+    "export": "export a run with its preprocessing, for use without this project",
     "inspect": "show the contents of a dataset",
     "check": "check every record of a dataset",
     "enroll": "add people to a gallery, without training",

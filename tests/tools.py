@@ -51,7 +51,8 @@ def untrained_run(model, data_set, run_dir, **sizes):
     """Writes a run as `train.py` leaves it, of random weights, in a second; returns its model."""
     manifest = load_manifest(data_set)
     keras.utils.set_random_seed(1)
-    inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
+    shapes = (manifest.image_shape, (*manifest.spectrogram_shape, 1))
+    inputs = Inputs(*shapes, manifest.embedding_dimensions)
     network = build_model(model, inputs, len(manifest.people), **sizes)
     run_dir.mkdir()
     network.save(run_dir / "model.keras")

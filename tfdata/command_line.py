@@ -225,9 +225,10 @@ def say(*lines: str, file: TextIO | None = None) -> None:
 
 
 def _message(error: Exception) -> str:
-    """Returns the text of an error; names the file of an OSError first."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}."
+    """Returns the text of an error; names the file of an OSError first, if it has one."""
+    if isinstance(error, OSError) and error.strerror:
+        file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{file}{error.strerror}."
     return str(error)
 
 

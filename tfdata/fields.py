@@ -47,17 +47,24 @@ def from_fields(kind: type[T], values: Any, *, ignore_unknown: bool = False, pat
     return _dataclass(kind, values, path, ignore_unknown)
 
 
-def check_types(values: Mapping[str, Any], types: Mapping[str, Any], path: str) -> None:
+def check_types(
+    values: Any, types: Mapping[str, Any], path: str = "", *, are_required: bool = False
+) -> None:
     """Checks the type and the range of some values of an object of parsed JSON.
 
     Args:
       values: the object; names without a type are ignored.
       types: name to type, as a field of a dataclass has it.
       path: where the object is, for messages.
+      are_required: whether none of the names may be missing.
 
     Raises:
-      TypeError: as `from_fields` does; names may be missing.
+      TypeError: as `from_fields` does.
     """
+    if not isinstance(values, Mapping):
+        raise _type_error(path, values, Mapping)
+    if are_required and (missing := [name for name in types if name not in values]):
+        raise TypeError(f"{_join(path, missing[0])} is missing")
     for name in types.keys() & values.keys():
         _value(types[name], values[name], _join(path, name), ignore_unknown=False)
 
@@ -68,7 +75,7 @@ def _dataclass(kind: type[T], values: Any, path: str, ignore_unknown: bool) -> T
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     for name in values.keys() - known.keys():
         if not ignore_unknown:
-            raise TypeError(f"{_join(path, name)} is not a field of {kind.__name__}")
+            raise TypeError(f"{_join(path, name)} is not a known field")
     for name in known.keys() - values.keys():
         if _is_required(known[name]):
             raise TypeError(f"{_join(path, name)} is missing")
@@ -174,6 +181,7 @@ def _described(hint: Any) -> str:
         int: "an integer",
         float: "a finite number",
         str: "a text",
+        bool: "true or false",
         NoneType: "null",
     }
     return names.get(kind, str(hint))

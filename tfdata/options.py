@@ -41,7 +41,10 @@ class ReadOptions:
       augment: augment examples as `tfdata.augmentation.augment` does, with random numbers from
         `seed`, epoch and key; for training only. A function with the same parameters replaces it.
       cache: 'memory' keeps the split's records in memory; a directory keeps copies of its shards,
-        for remote datasets; None does not cache.
+        for remote datasets; None does not cache, except for a remote dataset, whose shards are
+        copied to a temporary directory ahead of the reader.
+      max_cache_bytes: of the copies in the temporary directory. Beyond, the oldest are removed, but
+        for the last 64, which may be in use.
       deterministic: False returns batches in the order in which they are ready.
       parallel_calls: number of threads that decode, and maximum number of threads that read shards;
         None is one per core and one per open shard.
@@ -65,6 +68,7 @@ class ReadOptions:
     take: int | None = None
     augment: bool | Callable[..., Any] = False
     cache: str | Path | None = None
+    max_cache_bytes: int = 10_000_000_000
     deterministic: bool = True
     parallel_calls: int | None = None
     prefetch: int = 2
@@ -78,6 +82,7 @@ class ReadOptions:
             **dict.fromkeys(("batch_size", "host_count"), 1),
             **dict.fromkeys(("epochs", "take", "parallel_calls", "prefetch"), 1),
             **dict.fromkeys(("shuffle_buffer", "seed", "epoch", "skip", "host_index"), 0),
+            "max_cache_bytes": 0,
         }
         for name, lowest in minimum.items():
             value = getattr(self, name)

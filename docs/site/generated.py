@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
@@ -13,7 +14,6 @@ from tfdata.command_line import Parser
 
 # In a page, the comment <!-- generated: NAME -->.
 _MARK = re.compile(r"<!-- generated: (\w+) -->")
-_WIDTH = 96  # characters of a line of a command's description
 
 
 class _Found(BaseException):
@@ -28,7 +28,9 @@ def fill(markdown: str) -> str:
 def parsers() -> dict[str, Parser]:
     """Returns the parser of each sub-command of `facevoice`, in the order of its help."""
     commands = {point.name: point for point in entry_points(group=cli.GROUP)}
-    return {name: _parser(commands[name].load(), name) for name in cli.SUMMARIES}
+    order = [*cli.SUMMARIES, *sorted(commands)]
+    names = sorted(commands, key=order.index)
+    return {name: _parser(commands[name].load(), name) for name in names}
 
 
 def flags() -> str:
@@ -65,40 +67,56 @@ def _parser(command: Callable[..., int], name: str) -> Parser:
 
 
 def _command(name: str, parser: Parser) -> str:
-    usage = parser.format_usage().removeprefix("usage: ").strip()
     description = (parser.description or "").strip()
-    return "\n\n".join(
-        [
-            f"## facevoice {name}",
-            f"```text\n{description}\n```",
-            f"```text\n{usage}\n```",
-            *_groups(parser),
-        ]
-    )
+    positional = [action.metavar for action in parser._get_positional_actions()]
+    usage = " ".join(["facevoice", name, "[FLAGS]", *map(str, positional)])
+    parts = [f"## {name}", f"```text\n{usage}\n```", *map(_paragraph, description.split("\n\n"))]
+    return "\n\n".join([*parts, *_tables(parser)])
 
 
-def _groups(parser: Parser) -> Iterator[str]:
+def _paragraph(text: str) -> str:
+    """Returns a paragraph of a description; indented lines, as of lists, keep their form."""
+    lines = text.split("\n")
+    indented = next((i for i, line in enumerate(lines) if line.startswith("  ")), len(lines))
+    parts = []
+    if indented:
+        between = " ".join(lines[:indented]).split("`")  # every second part is code
+        between[::2] = map(_escape, between[::2])
+        parts.append("`".join(between))
+    if indented < len(lines):
+        listing = textwrap.dedent("\n".join(lines[indented:]))
+        parts.append(f"```text\n{listing}\n```")
+    return "\n\n".join(parts)
+
+
+def _tables(parser: Parser) -> Iterator[str]:
     """Yields a table for each group of flags that has some."""
     for group in parser._action_groups:
         actions = [
             action
             for action in group._group_actions
-            if action.help != argparse.SUPPRESS and "--help" not in action.option_strings
+            if action.help != argparse.SUPPRESS
+            and not {"--help", "--version"}.intersection(action.option_strings)
         ]
         if actions:
-            rows = [f"| `{_flag(action)}` | {_cell(_help(parser, action))} |" for action in actions]
+            title = group.title or ""
+            if title not in ("options", "positional arguments"):
+                yield f"**{title[0].upper()}{title[1:]}**"
+            rows = [f"| {_flag(action)} | {_cell(_help(parser, action))} |" for action in actions]
             yield "\n".join(["| flag | meaning |", "|---|---|", *rows])
 
 
 def _flag(action: argparse.Action) -> str:
-    """Returns the flag with the form of its value."""
+    """Returns the flag with the form of its value, as code."""
     value = action.metavar
     if value is None and action.choices:
         value = "{" + ",".join(map(str, action.choices)) + "}"
     if value is None and action.nargs != 0:
         value = action.dest.upper()
     text = value if isinstance(value, str) and action.nargs != 0 else ""
-    return " ".join(filter(None, [", ".join(action.option_strings), text])).replace("|", "\\|")
+    parts = [", ".join(action.option_strings), text]
+    flag = " ".join(filter(None, parts)).replace("|", "\\|")
+    return f"`{flag}` (required)" if action.required and action.option_strings else f"`{flag}`"
 
 
 def _help(parser: Parser, action: argparse.Action) -> str:
@@ -107,5 +125,9 @@ def _help(parser: Parser, action: argparse.Action) -> str:
 
 def _cell(text: str) -> str:
     """Returns plain text as the content of a table's cell."""
-    text = " ".join(text.split())
+    return _escape(" ".join(text.split()))
+
+
+def _escape(text: str) -> str:
+    """Escapes the characters that Markdown would interpret."""
     return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", text)

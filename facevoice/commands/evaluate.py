@@ -105,6 +105,13 @@ def _parser(prog: str) -> Parser:
         metavar="DIR",
         help="directory that the paths in --trials are relative to",
     )
+    for flag, what in (("--face_encoder", "face"), ("--voice_encoder", "voice")):
+        parser.add_argument(
+            flag,
+            metavar="NAME",
+            help=f"your own {what} encoder, as package.module:name, for --trials with its "
+            f"embeddings: code that a file names is not imported without this flag",
+        )
     parser.add_argument(
         "--unknown",
         type=path_or_address,
@@ -176,11 +183,13 @@ def _evaluate(args: argparse.Namespace) -> int:
     from tfdata.local_copy import local_copy
 
     use_models(args.model)
-    run = open_run(args.run)
+    run = open_run(args.run, {"image": args.face_encoder, "audio": args.voice_encoder})
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)
-    other = open_run(args.compare) if args.compare else None
+    other = open_run(args.compare, flag="--compare") if args.compare else None
     trials = read_trials(args.trials) if args.trials else None
+    if trials:
+        run.media_encoders()  # fails before the evaluation
     output = args.output or run.run_dir / f"evaluation-{args.split}"
     check_output_dir(output, named=args.output is not None)
     if not args.data and not (run.data / MANIFEST_NAME).is_file():
@@ -197,7 +206,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     known = predictions.known
     results = [
-        evaluators.summarize_data(run, data_dir, args.split, predictions),
+        evaluators.summarize_data(run, data_dir, args.split, predictions, manifest),
         evaluators.evaluate_identification(run, known, manifest),
         evaluators.evaluate_verification(run, predictions, scoring.scorer(), manifest),
     ]
@@ -250,7 +259,15 @@ def _evaluate_encoders(args: argparse.Namespace) -> int:
     say(f"Evaluating the encoders of {data_dir} on its {args.split} split.")
     with without_native_stderr():
         found = list(
-            evaluate_encoders(data_dir, manifest, args.split, args.cohort_top, trials, args.media)
+            evaluate_encoders(
+                data_dir,
+                manifest,
+                args.split,
+                args.cohort_top,
+                trials,
+                args.media,
+                {"image": args.face_encoder, "audio": args.voice_encoder},
+            )
         )
     metrics = write_results(output, found, encoder_report)
     say(*encoder_text(metrics).split("\n"))

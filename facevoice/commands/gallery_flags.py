@@ -6,6 +6,7 @@ import argparse
 
 from facevoice.gallery.gallery import check_name
 from tfdata.command_line import Parser, local_path, number
+from tfdata.text import quoted
 
 
 def add_gallery_flag(parser: Parser) -> None:
@@ -51,7 +52,7 @@ def name(text: str) -> str:
     try:
         return check_name(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+        raise argparse.ArgumentTypeError(f"{quoted(text)} {error}") from None
 
 
 def add_rate_flag(parser: Parser) -> None:

@@ -1,7 +1,7 @@
 """Identifies people: `python predict.py --run runs/cnn_image --face photo.jpg`.
 
 A model of faces needs --face, a model of voices --audio, and a model of both needs both;
-resnet_fusion accepts a face alone, a voice alone, or both. Each flag takes any number of files.
+resnet_fusion and embedding_fusion accept either alone. Each flag takes any number of files.
 A folder alone stands for all media files below it, and - for standard input. With both flags, the
 first face belongs to the first clip, and so on, and folders are not accepted. Media are
 preprocessed with the feature settings of the run.
@@ -88,6 +88,13 @@ def _parser(prog: str) -> Parser:
         help="clips, a folder of them, or - for standard input; probabilities are averaged over up "
         "to 20 windows of each",
     )
+    for flag, what in (("--face_encoder", "face"), ("--voice_encoder", "voice")):
+        parser.add_argument(
+            flag,
+            metavar="NAME",
+            help=f"your own {what} encoder, as package.module:name, if the run was trained on its "
+            f"embeddings: code that a run names is not imported without this flag",
+        )
     parser.add_argument(
         "--start_seconds",
         type=_seconds,
@@ -104,8 +111,9 @@ def _predict(args: argparse.Namespace, parser: Parser) -> int:
     from facevoice.evaluation.runs import open_run
 
     use_models(args.model)
-    run = open_run(args.run)
+    run = open_run(args.run, {"image": args.face_encoder, "audio": args.voice_encoder})
     _check_media(args, parser, run)
+    run.media_encoders()  # fails before the first file
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)
     _expand_folders(args)

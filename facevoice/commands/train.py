@@ -40,7 +40,7 @@ from tfdata.manifest_reader import is_rebuilt
 from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
-from tfdata.text import nearest
+from tfdata.text import agree, listed, nearest
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from facevoice.training.trainer import Trainer
@@ -70,7 +70,8 @@ def _parser(prog: str) -> Parser:
         "--model",
         metavar="NAME",
         help=f"model to train: {', '.join(OURS)}, '{ALL}' for all but {BASELINE}, or one of your "
-        "own as package.module:name",
+        "own as package.module:name; those on embeddings need a dataset with --face_encoder and "
+        "--voice_encoder",
     )
     parser.add_argument(
         "--settings",
@@ -116,8 +117,8 @@ def _parser(prog: str) -> Parser:
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="maximum number of epochs; more than a run has extend it, if its learning rate is "
-        "constant (default: from the recipe)",
+        help="maximum number of epochs; a larger number than that of a run extends the run, if its "
+        "learning rate is constant (default: from the recipe)",
     )
     parser.add_argument(
         "--batch_size",
@@ -279,12 +280,27 @@ def _train_all(trainer: Trainer, output: Path) -> Path:
     from facevoice.reports.comparison import comparison_page, comparison_text
     from facevoice.training.errors import TrainingError
     from facevoice.training.run_dir import read_metrics
+    from models import MODELS
 
     try:
         check_no_links(output)
     except OSError as error:
         raise TrainingError(f"{output} cannot be written: {error.strerror}.") from None
     models = [model for model in trainer.recipes if model != BASELINE]
+    encoded = trainer.data.manifest.encoders
+    without = [
+        model
+        for model in models
+        if MODELS[model].on_embeddings
+        and any(name.removesuffix("_embedding") not in encoded for name in MODELS[model].inputs)
+    ]
+    if without:
+        say(
+            f"{listed(without)} {agree(len(without), 'is', 'are')} left out, because "
+            f"{trainer.data.data_dir} has no such embeddings; --face_encoder and --voice_encoder "
+            f"of the build store them."
+        )
+    models = [model for model in models if model not in without]
     for model in models:
         say(_test_accuracy(trainer.train(model, output / model, output)))
     results = {model: read_metrics(output / model) for model in models}

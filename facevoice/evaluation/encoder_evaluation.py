@@ -13,6 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.encoded import FACE, FUSION, VOICE, Encoded, by_clip, read_encoded
 from facevoice.evaluation.encoder_trials import embed_listed
 from facevoice.evaluation.errors import EvaluationError
@@ -38,6 +39,7 @@ def evaluate_encoders(
     top: int,
     trials: Trials | None = None,
     media: Path | None = None,
+    named_encoders: Mapping[str, str | None] | None = None,
 ) -> Iterator[Result]:
     """Yields the results of the encoders of a dataset.
 
@@ -48,6 +50,7 @@ def evaluate_encoders(
       top: number of cohort scores for AS-norm; 0 for none.
       trials: a list to evaluate as well.
       media: directory that its paths are relative to; None to look its files up in the dataset.
+      named_encoders: 'image' and 'audio' to names of encoders that the user gave.
 
     Raises:
       DatasetError: the dataset cannot be read.
@@ -69,6 +72,7 @@ def evaluate_encoders(
             "split": split,
             "pairs": len(tested),
             "encoders": {each: asdict(found) for each, found in manifest.encoders.items()},
+            "exposures": [asdict(each) for each in exposures(manifest)],
         },
         {
             **{f"{each}_embeddings": rows for each, rows in tested.embeddings.items()},
@@ -83,7 +87,9 @@ def evaluate_encoders(
     if trials:
         everything = read_encoded(data_dir, manifest, SPLITS)
         people = people_of_files(trials.files, meta)
-        listed, unreadable = embed_listed(trials.files, people, everything, manifest, media)
+        listed, unreadable = embed_listed(
+            trials.files, people, everything, manifest, media, named_encoders or {}
+        )
         of_clips = _scorers(by_clip(training), validation and by_clip(validation), top)
         yield _evaluate_list(trials, listed, unreadable, of_clips, meta)
 

@@ -8,16 +8,15 @@ voice.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face_file
-from facevoice.encoders.registry import ENCODERS, encoder_info
+from facevoice.encoders.recorded import open_recorded, recorded_encoders
 from facevoice.evaluation.encoded import (
     FACE,
     VOICE,
@@ -44,6 +43,7 @@ def embed_listed(
     encoded: Encoded,
     manifest: Manifest,
     media: Path | None,
+    named_encoders: Mapping[str, str | None],
 ) -> tuple[Encoded, dict[str, str]]:
     """Returns the embeddings of listed files, one row each, and why files cannot be used.
 
@@ -53,13 +53,18 @@ def embed_listed(
       encoded: embeddings of the examples of all splits.
       manifest: of their dataset.
       media: directory that the paths are relative to; None to look the files up in the dataset.
+      named_encoders: 'image' and 'audio' to names of encoders that the user gave; see
+        `encoders.recorded`.
 
     Raises:
-      EncoderError, WeightsError: an encoder or its weights are missing.
-      EvaluationError: too many files cannot be used, or an encoder has other weights than the
-        dataset's.
+      EncoderError, WeightsError: an encoder or its weights are missing, or others than the
+        dataset's, or an encoder has to be named.
+      EvaluationError: too many files cannot be used.
     """
-    find = _media_files(media, encoded, manifest) if media else _stored_files(encoded)
+    if media:
+        find = _media_files(media, encoded, manifest, named_encoders)
+    else:
+        find = _stored_files(encoded)
     faces = faces_of_videos(encoded) if FACE in encoded.embeddings else {}
     rows: dict[str, list[Vector | None]] = {each: [] for each in encoded.embeddings}
     reasons: dict[str, str] = {}
@@ -117,9 +122,20 @@ def _stored_files(encoded: Encoded) -> Callable[[str, str], Vector]:
     return find
 
 
-def _media_files(media: Path, encoded: Encoded, manifest: Manifest) -> Callable[[str, str], Vector]:
+def _media_files(
+    media: Path,
+    encoded: Encoded,
+    manifest: Manifest,
+    named_encoders: Mapping[str, str | None],
+) -> Callable[[str, str], Vector]:
     """Returns a function from FACE or VOICE and a path to the embedding of a media file."""
-    names = {each: _checked_encoder(manifest, _MODALITY[each]) for each in encoded.embeddings}
+    recorded = recorded_encoders(manifest)
+    names = {
+        each: open_recorded(
+            recorded[_MODALITY[each]], named_encoders.get(_MODALITY[each]), "The dataset"
+        ).name
+        for each in encoded.embeddings
+    }
     seconds = _window_seconds(manifest)
 
     def find(kind: str, file: str) -> Vector:
@@ -135,30 +151,6 @@ def _window_seconds(manifest: Manifest) -> float:
     seconds = manifest.features["window_seconds"]
     assert isinstance(seconds, (int, float))
     return float(seconds)
-
-
-def _checked_encoder(manifest: Manifest, modality: str) -> str:
-    """Returns the name of the encoder of a dataset.
-
-    Raises:
-      EvaluationError: it is the user's own, which is code that a dataset may not choose, or it has
-        other weights here.
-    """
-    stored = manifest.encoders[modality]
-    if stored.name not in ENCODERS:
-        raise EvaluationError(
-            f"The dataset was built with the encoder {stored.name}, which is not part of "
-            f"FaceVoice, so files of --media cannot be embedded; omit --media to use the clips of "
-            f"the dataset."
-        )
-    expected = EncoderInfo(stored.name, stored.version, stored.digest, stored.dimension, modality)
-    if encoder_info(stored.name) != expected:
-        raise EvaluationError(
-            f"The dataset was built with {stored.name} {stored.version} (weights {stored.digest}), "
-            f"which differs from that of this version of FaceVoice; build it again, or omit "
-            f"--media."
-        )
-    return stored.name
 
 
 def _normal(path: str) -> str:

@@ -23,6 +23,8 @@ from facevoice.evaluation.robustness import evaluate_robustness
 from facevoice.evaluation.runs import Run
 from facevoice.features import band_centres_hz
 from facevoice.reports import error_analysis_figures, media_figures
+from facevoice.reports.drawing import DrawFigure
+from facevoice.reports.error_analysis_text import CORRUPTIONS
 from facevoice.reports.figure_text import figure_name
 from tfdata.examples import Example, read_examples
 from tfdata.loader import MODALITIES
@@ -83,10 +85,10 @@ def analyze_robustness(
     """Evaluates the accuracy with missing or corrupted inputs."""
     results = evaluate_robustness(run, data_dir, manifest, split, known)
     found = [asdict(result) for result in results]
-    return Result(
-        {"robustness": found},
-        pictures={"robustness.png": partial(error_analysis_figures.robustness_curves, found)},
-    )
+    pictures: dict[str, DrawFigure] = {}
+    if any(result.kind in CORRUPTIONS for result in results):
+        pictures["robustness.png"] = partial(error_analysis_figures.robustness_curves, found)
+    return Result({"robustness": found}, pictures=pictures)
 
 
 def analyze_fusion(run: Run, known: Predictions) -> Result:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.encoders.exposure import exposure, exposures, is_id
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.identification import (
@@ -45,9 +46,12 @@ MOST_CONFUSIONS = 20
 MOST_DRAWN = 60
 
 
-def summarize_data(run: Run, data_dir: Path, split: str, predictions: Predictions) -> Result:
-    """Counts the examples, those of unknown people and those of training videos."""
+def summarize_data(
+    run: Run, data_dir: Path, split: str, predictions: Predictions, manifest: Manifest
+) -> Result:
+    """Counts the examples, those of unknown people, of training videos and known to encoders."""
     unknown = predictions.unknown
+    seen = exposures(manifest, run.used_encoders)
     videos = zip(predictions.identities.tolist(), predictions.sessions.tolist(), strict=True)
     return Result(
         {
@@ -59,6 +63,7 @@ def summarize_data(run: Run, data_dir: Path, split: str, predictions: Prediction
             "pairs_of_seen_videos": sum(video in run.videos for video in videos),
             "unknown_people": len(set(unknown.identities.tolist())),
             "unknown_pairs": len(unknown.keys),
+            **({"exposures": [asdict(each) for each in seen]} if seen else {}),
         }
     )
 
@@ -160,12 +165,15 @@ def evaluate_trials(
     examples = model_examples(embedded.embeddings, np.array(people))
     found = evaluate_listed(trials, kept, examples, scorer, meta)
     trained = set(people) & set(run.people)
+    in_paths = sorted({part for file in trials.files for part in file.split("/") if is_id(part)})
+    seen = [exposure(each.name, key, in_paths) for key, each in run.used_encoders.items()]
     metrics = {
         **count_listed(trials, people),
         "unreadable": embedded.unreadable,
         "windows_passed_over": embedded.skipped_windows,
         "people": len(set(people) - {""} if trained or all(people) else trials.speakers),
         "trained_people": len(trained) if trained or all(people) else None,
+        **({"exposures": [asdict(each) for each in seen]} if seen else {}),
         **found.metrics,
     }
     return replace(found, metrics={"trials": metrics})

@@ -135,7 +135,7 @@ class Scorer:
                 "people": len(set(cohort.people.tolist())),
                 "top": self.top,
             },
-            "calibration": found and asdict(found),
+            "score_calibration": found and asdict(found),
             "as_norm_calibration": self.as_norm_calibration and asdict(self.as_norm_calibration),
         }
 

@@ -38,7 +38,7 @@ from facevoice.encoders.base import EncoderInfo
 from facevoice.gallery.gallery import MODALITIES, Gallery, GalleryError, Sample, Samples, check_name
 from tfdata.fields import from_fields
 from tfdata.storage.files import is_clutter, open_regular, parse_json, replace_file
-from tfdata.text import printable
+from tfdata.text import printable, quoted
 
 FORMAT, FORMAT_VERSION = "facevoice-gallery", 1
 INDEX_NAME = "gallery.json"
@@ -139,12 +139,15 @@ def _prepare(folder: Path) -> None:
     """Creates the directory of a new gallery, which only its owner may read.
 
     Raises:
-      GalleryError: it has files of something else.
+      GalleryError: it has files of something else, or cannot be created.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise GalleryError(f"--gallery {folder} is not a directory; choose another one.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise GalleryError(f"--gallery {folder} cannot be created: {error.strerror}.") from None
     names = [path.name for path in folder.iterdir()]
     others = sorted(name for name in names if not _is_own(name) and not is_clutter(name))
     if others and INDEX_NAME not in names:
@@ -192,7 +195,8 @@ def _read_index(folder: Path) -> _Index:
             raise TypeError(f"its format is not {FORMAT}")
         if values.get("format_version") != FORMAT_VERSION:
             raise TypeError(
-                f"its format_version is {values.get('format_version')!r}, not {FORMAT_VERSION}"
+                f"its format_version is {quoted(values.get('format_version'))}, not "
+                f"{FORMAT_VERSION}"
             )
         people = _parse_people(values.pop("people", None))
         index = replace(from_fields(_Index, values), people=people)
@@ -246,8 +250,12 @@ def _check_index(index: _Index) -> None:
     if list(index.people) != sorted(index.people):
         raise ValueError("people are not sorted by name")
     for name, samples in index.people.items():
-        if check_name(name) != name:
-            raise ValueError(f"the name {name!r} is not in NFC")
+        try:
+            is_normal = check_name(name) == name
+        except ValueError as error:
+            raise ValueError(f"the name {quoted(name)} {error}") from None
+        if not is_normal:
+            raise ValueError(f"the name {quoted(name)} is not in NFC")
         if not samples or not all(samples.values()) or samples.keys() - index.encoders.keys():
             raise ValueError(f"people.{name} has no samples, or samples without an encoder")
 

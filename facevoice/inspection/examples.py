@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from facevoice.features import FeatureSettings
@@ -51,6 +51,12 @@ def feature_settings(manifest: Manifest, *, check_shapes: bool = True) -> Featur
     Raises:
       DatasetError: the settings are invalid, or the manifest's shapes differ from them.
     """
+    known = {field.name for field in fields(FeatureSettings)}
+    if unknown := sorted(manifest.features.keys() - known):
+        raise DatasetError(
+            f"The manifest has preprocessing settings that this version of FaceVoice does not know "
+            f"({', '.join(unknown)}); install the version that made it."
+        )
     try:
         settings = FeatureSettings(**manifest.features)
     except (TypeError, ValueError) as error:

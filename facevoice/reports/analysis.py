@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from facevoice.reports.error_analysis_text import OTHER_MEDIUM, fusion_sentences
+from facevoice.reports.error_analysis_text import (
+    OTHER_MEDIUM,
+    fusion_sentences,
+    robustness_caveat,
+)
 from facevoice.reports.rendering import percent, png_data_url
 from facevoice.reports.results import Condition, FrequentConfusion, Fusion, Proportion
 from tfdata.text import counted, readable
@@ -56,6 +60,7 @@ class Analysis:
       confusions: (true, predicted, pairs) of the most frequent confusions; empty if the figures
         have the confusion matrix.
       numbered_names: (number, name) of people whose names the figures do not show in full.
+      robustness_caveat: why no corruption was evaluated; None if some were, or nothing was.
     """
 
     figures: Mapping[str, str]
@@ -64,6 +69,7 @@ class Analysis:
     fusion: Sequence[str]
     confusions: Sequence[tuple[str, str, str]]
     numbered_names: Sequence[tuple[str, str]]
+    robustness_caveat: str | None = None
 
 
 def analysis(
@@ -95,6 +101,7 @@ def analysis(
             if "confusion.png" not in figures
         ],
         [(number, readable(identity)) for number, identity in numbered_names.items()],
+        robustness_caveat(robustness),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facevoice.reports.analysis import IntervalBar
-from facevoice.reports.leakage import leakage_sentence
+from facevoice.reports.leakage import exposure_sentence, leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
 from tfdata.manifest import Leak
@@ -53,7 +53,7 @@ def comparison_text(results: Mapping[str, Mapping[str, Any]]) -> str:
         ).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, *_caveat(results)])
+    return "\n".join([*lines, *_caveats(results)])
 
 
 def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str:
@@ -76,7 +76,7 @@ def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str
         ],
         columns=columns,
         rows=rows,
-        caveats=_caveat(results),
+        caveats=_caveats(results),
     )
 
 
@@ -84,8 +84,10 @@ def _runs(results: Mapping[str, Mapping[str, Any]]) -> dict[str, RunMetrics]:
     return {model: RunMetrics.from_json(metrics) for model, metrics in results.items()}
 
 
-def _caveat(results: Mapping[str, Any]) -> list[str]:
-    return [CAVEAT] if _has_published(results) else []
+def _caveats(results: Mapping[str, Any]) -> list[str]:
+    found = [CAVEAT] if _has_published(results) else []
+    exposures = {each for run in _runs(results).values() for each in run.exposures}
+    return found + sorted(map(exposure_sentence, exposures))
 
 
 def _has_published(results: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from facevoice.encoders.exposure import Exposure
+from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
 from facevoice.reports.results import ErrorRates, read_error_rates
 from facevoice.reports.verification_table import verification_table
@@ -86,7 +88,7 @@ def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _caveats(metrics: Mapping[str, Any]) -> list[str]:
     """Returns caveats for interpreting the metrics."""
-    found = []
+    found = [exposure_sentence(Exposure(**each)) for each in metrics["exposures"]]
     for system, each in metrics["systems"].items():
         if each is None:
             found.append(

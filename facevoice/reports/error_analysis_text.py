@@ -9,8 +9,13 @@ from tfdata.text import counted
 
 # Kinds of corruption, in the order of the figures.
 CORRUPTIONS = {"noise": "White noise added to", "blur": "Gaussian blur of", "cover": "Occlusion of"}
-MEDIA = {"image": "face", "spectrogram": "voice"}
-OTHER_MEDIUM = {"image": "voice", "spectrogram": "face"}
+MEDIA = {
+    "image": "face",
+    "spectrogram": "voice",
+    "image_embedding": "face",
+    "audio_embedding": "voice",
+}
+OTHER_MEDIUM = {name: "voice" if medium == "face" else "face" for name, medium in MEDIA.items()}
 
 
 def amount_text(condition: Condition) -> str:
@@ -44,6 +49,16 @@ def robustness_rows(conditions: Sequence[Condition]) -> Iterator[tuple[str, str,
                     f"{against.difference:+.1%}, {against}"
                 )
             yield f"top 1, {condition_name(condition)}", f"{condition.top_1.share:.1%}", details
+
+
+def robustness_caveat(conditions: Sequence[Condition]) -> str | None:
+    """Returns why no corruption was evaluated, if there is none among the conditions."""
+    if not conditions or any(each.kind in CORRUPTIONS for each in conditions):
+        return None
+    return (
+        "Robustness to noise, blur and occlusion was not evaluated: the model reads embeddings, "
+        "and the dataset does not hold the media that the encoders read."
+    )
 
 
 def fusion_sentences(fusion: Fusion | None) -> list[str]:

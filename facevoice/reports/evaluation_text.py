@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facevoice.reports.error_analysis_text import fusion_sentences, robustness_rows
+from facevoice.reports.error_analysis_text import (
+    fusion_sentences,
+    robustness_caveat,
+    robustness_rows,
+)
+from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.results import (
     MIN_SAME_PAIRS,
     ErrorRates,
@@ -46,8 +51,8 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     if evaluation.identification:
         groups["Identification"] = list(_identification_rows(evaluation.identification))
-    if evaluation.robustness:
-        groups["Robustness"] = list(robustness_rows(evaluation.robustness))
+    if rows := list(robustness_rows(evaluation.robustness)):
+        groups["Robustness"] = rows
     if comparison := evaluation.comparison:
         details = (
             f"{comparison} ({comparison.only_first} and {counted(comparison.only_second, 'pair')} "
@@ -98,6 +103,9 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
             f"{counted(evaluation.unknown_pairs, 'pair')} {are} not known to the model and {are} "
             f"left out of identification."
         )
+    found += [exposure_sentence(each) for each in evaluation.exposures]
+    if caveat := robustness_caveat(evaluation.robustness):
+        found.append(caveat)
     if evaluation.verification:
         found += _verification_caveats(evaluation.verification)
     else:
@@ -192,6 +200,8 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
         )
     else:
         yield _training_overlap(trials.trained_people, trials.people, "named in the trial list")
+    for exposure in trials.exposures:
+        yield f"Trials: {exposure_sentence(exposure)}"
     yield from _list_caveats(trials)
     if unreadable := trials.unreadable:
         file, reason = next(iter(unreadable.items()))

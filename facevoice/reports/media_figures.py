@@ -68,6 +68,25 @@ def example_grid(
         return encode_png(figure)
 
 
+def picture_grid(pictures: Sequence[tuple[str, Bytes]]) -> bytes:
+    """Draws pictures of any shape.
+
+    Args:
+      pictures: (title, uint8 [height, width, 3]).
+    """
+    columns = min(COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * columns, 2.4 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for axes, (name, picture) in zip(grid.flat, pictures, strict=False):
+            draw_face(axes, picture)
+            axes.set_title(figure_text(name, 18), fontsize=8)
+        return encode_png(figure)
+
+
 def confused_pairs(
     pairs: Sequence[tuple[CaptionedExample, CaptionedExample]],
     row_hz: Floats,

@@ -11,6 +11,8 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from facevoice.encoders.exposure import Exposure
+
 # Error rates of verification are not shown for fewer pairs of the same person. With this number,
 # the 95% interval of a miss rate of 50% is 33% to 67%.
 MIN_SAME_PAIRS = 30
@@ -188,6 +190,7 @@ class Trials(ErrorRates):
     contradicting: int = 0
     same_file: int = 0
     label_conflicts: int = 0
+    exposures: tuple[Exposure, ...] = ()
     conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
     cohort: Cohort | None = None
 
@@ -225,6 +228,7 @@ class EvaluationMetrics:
     trials: Trials | None = None
     open_set: OpenSet | None = field(default=None, metadata={"key": "unknown"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> EvaluationMetrics:
@@ -269,6 +273,7 @@ class RunMetrics:
     robustness: tuple[Condition, ...] = ()
     fusion: Fusion | None = field(default=None, metadata={"key": "weighing"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> RunMetrics:

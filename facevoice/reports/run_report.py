@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from facevoice.reports.analysis import PersonAccuracy, analysis
-from facevoice.reports.leakage import leakage_sentence
+from facevoice.reports.leakage import exposure_sentence, leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
 from facevoice.reports.settings_table import feature_groups
@@ -48,6 +48,7 @@ def run_report(
         leakage=leakage_sentence(leak),
         modality=modality,
         augmented=_is_augmented(settings),
+        exposures=[exposure_sentence(each) for each in run.exposures],
         analysis=analysis(
             {
                 name: PersonAccuracy(accuracy, run.test.pairs_by_person.get(name))

@@ -28,6 +28,7 @@ from facevoice.training.recipes import Execution, Recipe
 from facevoice.training.schedules import find_schedule
 from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
+from models.margin_loss import AdditiveMarginLoss
 from tfdata.importing import one_line
 from tfdata.interrupts import Deferred, deferred
 from tfdata.manifest import Manifest
@@ -115,7 +116,7 @@ def _fit(
         model = _build_compiled(name, manifest, recipe, execution)
         if progress.epoch or progress.step:
             checkpoint.restore(model, progress)
-    modality = MODELS[name].modality
+    reads = MODELS[name].reads
     people, pairs = len(manifest.people), manifest.splits["train"].pairs
     in_order = tfdata.ReadOptions(recipe.batch_size)
     augment: Any = recipe.augment
@@ -132,7 +133,7 @@ def _fit(
         callbacks.append(ProgressBar(recipe.epochs))
 
     def load(split: str, options: tfdata.ReadOptions) -> tf.data.Dataset:
-        examples = tfdata.load(data_dir, split, modality, options, manifest=manifest)
+        examples = tfdata.load(data_dir, split, reads, options, manifest=manifest)
         return _one_hot(examples, people)
 
     def fit_until(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
@@ -187,11 +188,16 @@ def configure_keras(execution: Execution) -> None:
     keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
 
 
+def input_shapes(manifest: Manifest) -> Inputs:
+    """Returns the shapes of a dataset's arrays, to build models."""
+    spectrogram_shape = (*manifest.spectrogram_shape, 1)
+    return Inputs(manifest.image_shape, spectrogram_shape, manifest.embedding_dimensions)
+
+
 def _build_compiled(
     name: str, manifest: Manifest, recipe: Recipe, execution: Execution
 ) -> keras.Model:
-    inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
-    model = build_model(name, inputs, classes=len(manifest.people))
+    model = build_model(name, input_shapes(manifest), classes=len(manifest.people))
     rate = _learning_rate(recipe, manifest.splits["train"].pairs)
     optimizers = {
         "adam": keras.optimizers.Adam,
@@ -203,7 +209,7 @@ def _build_compiled(
         optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        loss=_loss(recipe),
         metrics=["accuracy"],
         jit_compile=execution.jit_compile,
     )
@@ -213,6 +219,12 @@ def _build_compiled(
     model.compute_metrics(None, one_pair, one_pair)
     model.reset_metrics()
     return model
+
+
+def _loss(recipe: Recipe) -> keras.losses.Loss:
+    if recipe.margin:
+        return AdditiveMarginLoss(recipe.margin)
+    return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
 
 
 def _learning_rate(recipe: Recipe, pairs: int) -> Any:

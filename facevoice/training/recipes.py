@@ -27,6 +27,7 @@ class Recipe:
       augment: whether examples are augmented, see `tfdata.augmentation`; or `package.module:name`,
         a function with the parameters of `tfdata.augmentation.augment`.
       seed: of weights, dropout and order.
+      margin: of the true person's cosine, see `models.margin_loss`; 0 is cross-entropy.
     """
 
     optimizer: str = "adam"
@@ -41,6 +42,7 @@ class Recipe:
     label_smoothing: float = 0.0
     augment: bool | str = False
     seed: int = 0
+    margin: float = 0.0
 
     def steps_per_epoch(self, pairs: int) -> int:
         """Returns the number of steps for a training split of `pairs` pairs."""
@@ -93,6 +95,10 @@ _RESIDUAL = Recipe(
     augment=True,
 )
 
+_EMBEDDING = Recipe(
+    learning_rate=1e-2, schedule="cosine", epochs=20, min_steps=300, patience=None, margin=0.2
+)
+
 # Chosen on a video-disjoint validation split; see docs/explanation/models.md.
 OURS: Mapping[str, Recipe | Experts] = {
     "cnn_image": Recipe(epochs=25, min_steps=900, patience=10),
@@ -103,6 +109,9 @@ OURS: Mapping[str, Recipe | Experts] = {
     "resnet_image": _RESIDUAL,
     "resnet_audio": _RESIDUAL,
     "resnet_fusion": Experts("resnet_image", "resnet_audio"),
+    "embedding_image": _EMBEDDING,
+    "embedding_audio": _EMBEDDING,
+    "embedding_fusion": Experts("embedding_image", "embedding_audio"),
     "linear_image": Recipe(learning_rate=1e-4, epochs=100),
 }
 

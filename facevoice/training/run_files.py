@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.error_analysis import analyze_errors
 from facevoice.evaluation.evaluators import MOST_DRAWN, frequent_confusions
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics
 from facevoice.evaluation.predictions import predict_splits
-from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, read_run
+from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, Run, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports import evaluation_figures, media_figures, training_figures
 from facevoice.reports.drawing import DrawFigure, draw_figures
@@ -52,10 +52,11 @@ def write_run(
     model = MODELS[settings["model"]]
     save_model(trained.model, run_dir / MODEL_NAME)
     replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
-    run = read_run(run_dir)  # evaluates the model as it was saved
+    # The model as it was saved, on one device: each GPU of a strategy would predict a whole batch.
+    run = read_run(run_dir)
     known = predict_splits(run, data_dir, manifest, ["test"]).known
     predicted = {
-        split: predict_classes(trained.model, data_dir, manifest, split, model.modality)
+        split: predict_classes(run, data_dir, manifest, split, model.reads)
         for split in ("train", "validation")
     }
     predicted["test"] = known.labels, known.probabilities.argmax(axis=1)
@@ -72,6 +73,8 @@ def write_run(
         "seconds": round(trained.seconds, 1),
         "confusions": frequent_confusions(confusions["test"], people),
     }
+    if run.on_embeddings:
+        metrics["exposures"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
     if numbered := numbered_names(people):
         metrics["numbered_names"] = numbered
     draw: dict[str, DrawFigure] = {
@@ -111,13 +114,14 @@ def write_run(
 
 
 def predict_classes(
-    model: keras.Model, data_dir: Path, manifest: Manifest, split: str, modality: str
+    run: Run, data_dir: Path, manifest: Manifest, split: str, reads: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the labels and the predicted classes of a split, in stored order."""
     labels, classes = [], []
-    for inputs, label in tfdata.load(data_dir, split, modality, manifest=manifest):
+    for inputs, label in tfdata.load(data_dir, split, reads, manifest=manifest):
+        batch = inputs if isinstance(inputs, dict) else {reads: inputs}
         labels.append(label.numpy())
-        classes.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
+        classes.append(run.predict(batch)[0].argmax(axis=1))
     return np.concatenate(labels), np.concatenate(classes)
 
 

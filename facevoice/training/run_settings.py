@@ -26,6 +26,8 @@ EPOCHS = "epochs"
 CODE = "code"  # digests of the code of other packages, by name
 DATASET = frozenset({"manifest_sha256", "preprocessing_revision"})
 _LOCATIONS = ("data", "service")  # results do not depend on them
+# Of settings that runs of earlier releases do not record.
+_DEFAULTS = {"preprocessing_revision": 1, "margin": 0.0}
 _MOST_NAMED = 6
 
 Differences = Mapping[str, tuple[Any, Any]]
@@ -79,11 +81,12 @@ def differences(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> Differ
       saved: settings of a run of any release.
       settings: of `run_settings`.
     """
-    before, now = _flat({"preprocessing_revision": 1, **saved}), _flat(settings)
+    now = _flat(settings)
+    before = {name: _DEFAULTS.get(name.rpartition(".")[2]) for name in now} | _flat(saved)
     return {
-        name: (before.get(name), value)
+        name: (before[name], value)
         for name, value in now.items()
-        if name not in _LOCATIONS and before.get(name) != value
+        if name not in _LOCATIONS and before[name] != value
     }
 
 

@@ -11,7 +11,9 @@ from facevoice import plugins
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import OURS, Execution, Experts, Recipe
 from facevoice.training.schedules import SCHEDULES
-from tfdata.fields import from_fields
+from tfdata.command_line import MAX_INT
+from tfdata.fields import check_types, from_fields
+from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
 _CHOICES = {
@@ -48,13 +50,20 @@ def read_saved_settings(path: Path) -> SavedSettings:
     """
     try:
         content = read_json(path)
-        model = content["model"]
+        check_types(content, {"model": str, "data": str}, are_required=True)
+        model, data = content["model"], content["data"]
         if model not in OURS:
             plugins.find_known("model", model)
+        if not data or "\0" in data:
+            raise ValueError(f"data is {data!r}")
+        check_address(data)
         own = OURS.get(model)
         recipes: dict[str, Recipe | Experts] = {}
         if isinstance(own, Experts):
             recipes[model] = own
+            experts = dict.fromkeys((own.image, own.audio), Mapping[str, Any])
+            check_types(content, {"experts": Mapping[str, Any]}, are_required=True)
+            check_types(content["experts"], experts, "experts", are_required=True)
             for name in (own.image, own.audio):
                 recipes[name] = checked_recipe(content["experts"][name])
         else:
@@ -62,14 +71,14 @@ def read_saved_settings(path: Path) -> SavedSettings:
         execution = from_fields(Execution, {**_only(Execution, content), "service": None})
         if execution.strategy not in _CHOICES["strategy"]:
             raise ValueError(f"strategy is {execution.strategy!r}")
-        return SavedSettings(model, recipes, execution, str(content["data"]), content)
+        return SavedSettings(model, recipes, execution, data, content)
     except plugins.NotTrustedError as error:
         raise TrainingError(f"--settings {path} cannot be used: {error}") from None
     except KeyError as error:
         reason = f"it has no {error.args[0]}"
     except OSError as error:
         reason = error.strerror or str(error)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError) as error:
         reason = str(error)
     raise TrainingError(
         f"--settings {path} cannot be used ({reason}); give the settings.json of a run."
@@ -98,10 +107,12 @@ def checked_recipe(values: Mapping[str, Any]) -> Recipe:
         "patience": 1 if recipe.patience is None else recipe.patience,
     }
     for name, value in positive.items():
-        if value <= 0:
+        if not 0 < value <= MAX_INT:  # as for the flags
             raise ValueError(f"{name} is {value}")
-    if not (0 <= recipe.label_smoothing < 1 and recipe.weight_decay >= 0 and recipe.min_steps >= 0):
-        raise ValueError("label_smoothing, weight_decay or min_steps is out of range")
+    if not (0 <= recipe.label_smoothing < 1 and recipe.weight_decay >= 0):
+        raise ValueError("label_smoothing or weight_decay is out of range")
+    if not 0 <= recipe.min_steps <= MAX_INT:
+        raise ValueError(f"min_steps is {recipe.min_steps}")
     if not 0 <= recipe.seed < 2**32:
         raise ValueError(f"seed is {recipe.seed}")
     return recipe

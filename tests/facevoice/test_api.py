@@ -59,7 +59,8 @@ def test_a_failed_build_raises_its_line(monkeypatch, tmp_path):
 
 def test_a_card_is_shown_in_a_frame_without_scripts(data_set, tmp_path):
     html = facevoice.open_dataset(data_set)._repr_html_()
-    assert html.startswith('<iframe sandbox srcdoc="&lt;!doctype html&gt;')
+    assert html.startswith('<iframe sandbox srcdoc="&lt;!doctype html&gt;&lt;meta http-equiv=')
+    assert "default-src &#x27;none&#x27;" in html
     assert html.count("<") == 2
     manifest = facevoice.load_manifest(data_set)
     assert "has no card" in facevoice.Dataset(tmp_path, manifest)._repr_html_()
@@ -95,7 +96,7 @@ def half(learning_rate, steps_per_epoch, epochs):
     return learning_rate / 2
 
 
-@pytest.mark.usefixtures("blank_figures")
+@pytest.mark.usefixtures("no_figures")
 def test_a_function_is_trained_as_a_model(data_set, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fitting, "in_notebook", lambda: True)
     run = facevoice.train(

@@ -21,7 +21,7 @@ from tests.conftest import write_face
 from tests.tools import untrained_run
 from tfdata.errors import FaceVoiceError
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-model.md"
 FILES = re.compile(r"Save this as\s+`(\w+)\.py`:\n\n```python\n(.*?)```", re.DOTALL)

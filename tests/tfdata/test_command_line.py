@@ -136,7 +136,7 @@ def test_a_full_disk_under_the_output_is_one_line():
             [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
-    assert done.stderr == "error: [Errno 28] No space left on device\n"
+    assert done.stderr == "error: No space left on device.\n"
 
 
 def test_an_error_of_a_file_names_it(capsys):

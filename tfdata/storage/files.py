@@ -85,6 +85,11 @@ def parse_json(content: str | bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode()  # halves of a pair cannot be printed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it is not JSON in {place}: {error.msg}") from None
     return value
 
 

@@ -16,7 +16,7 @@ from tests.html_pages import Page, check_accessible, check_self_contained
 from tfdata import load_manifest
 from tfdata.examples import read_examples
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_scores_of_face_voice_and_both_are_recomputed_by_plain_loops(encoded, ev
 def test_calibrated_scores_are_a_line_that_was_fitted_on_the_validation_split(encoded, evaluation):
     arrays, found = np.load(evaluation / "scores.npz"), metrics_of(evaluation)["systems"]
     for system in ("face", "voice", "fusion"):
-        for kind, scores in (("calibration", "scores"), ("as_norm_calibration", "as_norm")):
+        for kind, scores in (("score_calibration", "scores"), ("as_norm_calibration", "as_norm")):
             line = found[system][kind]
             expected = line["slope"] * arrays[f"{system}_pair_{scores}"] + line["intercept"]
             name = {"scores": "raw_llr", "as_norm": "as_norm_llr"}[scores]
@@ -129,8 +129,8 @@ def test_calibrated_scores_are_a_line_that_was_fitted_on_the_validation_split(en
     ]
     if not any(same):  # one video of each person
         same = [a.identity == b.identity for i, a in enumerate(validation) for b in validation[:i]]
-    assert found["voice"]["calibration"]["same"] == sum(same)
-    assert found["voice"]["calibration"]["different"] == len(same) - sum(same)
+    assert found["voice"]["score_calibration"]["same"] == sum(same)
+    assert found["voice"]["score_calibration"]["different"] == len(same) - sum(same)
 
 
 def test_conditions_divide_the_pairs(encoded, evaluation):
@@ -249,6 +249,6 @@ def test_without_a_cohort_scores_are_raw(encoded, tmp_path):
     flags = ["--encoders", f"--data={encoded[1]}", f"--output={tmp_path / 'out'}"]
     assert evaluate.main([*flags, "--cohort_top=0", "--split=validation"]) == 0
     found = metrics_of(tmp_path / "out")["systems"]["fusion"]
-    assert found["cohort"] is found["calibration"] is found["all"]["as_norm"] is None
+    assert found["cohort"] is found["score_calibration"] is found["all"]["as_norm"] is None
     assert found["all"]["cllr"] is None
     assert found["all"]["min_cllr"] <= 1

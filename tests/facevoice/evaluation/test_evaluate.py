@@ -168,6 +168,41 @@ def test_verification_is_recomputed_from_the_scores_by_plain_loops(evaluation):
         assert missed == pytest.approx(min(m for m, a in points if a <= float(rate)))
 
 
+def test_normalised_scores_are_recomputed_with_the_training_split(evaluation, most, run_dir):
+    """AS-norm by plain loops, and log-likelihood ratios by the line in the metrics."""
+    scores, found = np.load(evaluation / "scores.npz"), metrics_of(evaluation)["verification"]
+    training = predict_splits(open_run(run_dir), most, load_manifest(most), ["train"])
+
+    def unit(rows):
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    cohort, tested = unit(training.embeddings), unit(scores["embeddings"])
+    assert found["cohort"] == {"examples": len(cohort), "people": 6, "top": 300}
+    for pair in range(0, len(scores["pair_same"]), 9):
+        rows = [scores[f"pair_{side}"][pair] for side in ("first", "second")]
+        others = ~np.isin(training.identities, scores["identities"][rows])
+        parts = []
+        for row in rows:
+            highest = cohort[others] @ tested[row]
+            parts.append((scores["pair_scores"][pair] - highest.mean()) / highest.std())
+        assert scores["pair_as_norm"][pair] == pytest.approx(sum(parts) / 2, rel=1e-2, abs=1e-3)
+    for kind, name in (("scores", "score_calibration"), ("as_norm", "as_norm_calibration")):
+        line = found[name]
+        expected = line["slope"] * scores[f"pair_{kind}"].astype(float) + line["intercept"]
+        ratios = scores[{"scores": "pair_raw_llr", "as_norm": "pair_as_norm_llr"}[kind]]
+        np.testing.assert_allclose(ratios, expected, rtol=1e-5, atol=1e-5)
+        rates = found["all"] if kind == "scores" else found["all"]["as_norm"]
+        costs = [
+            math.log2(1 + math.exp(-ratio if same else ratio))
+            for same, ratio in zip(scores["pair_same"], ratios, strict=True)
+        ]
+        means = [np.mean(np.array(costs)[scores["pair_same"] == kind]) for kind in (True, False)]
+        assert rates["cllr"] == pytest.approx(sum(means) / 2)
+        assert rates["min_cllr"] <= rates["cllr"]
+    low, rate, high = (found["all"][f"equal_error_rate{end}"] for end in ("_low", "", "_high"))
+    assert low <= rate <= high
+
+
 def test_scores_match_the_metadata_of_their_records(evaluation, most, run_dir):
     scores = np.load(evaluation / "scores.npz")
     records = list(read_records(most, "test"))
@@ -280,6 +315,10 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
         line.split()[1:] for line in (tmp_path / "trials.txt").read_text().splitlines()
     ]
     assert [np.float32(line.split()[0]) for line in lines] == pytest.approx(scores["trial_scores"])
+    for kind in ("as_norm", "raw_llr", "as_norm_llr"):
+        lines = (tmp_path / "out" / f"trial_scores_{kind}.txt").read_text().splitlines()
+        found = [float(line.split()[0]) for line in lines]
+        assert found == pytest.approx(scores[f"trial_{kind}"], rel=1e-6)
     assert not (tmp_path / "out" / "trials_det.png").exists()  # of two trials of one person
 
 
@@ -414,6 +453,11 @@ def test_two_models_are_compared_on_the_same_pairs(raw_run, audio_run, tmp_path)
     gain = right.mean() - scores["other_right"].mean()
     assert found["comparison"]["difference"] == pytest.approx(gain)
     assert found["comparison"]["with"] == "linear_image"
+
+
+def test_a_missing_run_to_compare_with_is_named_by_its_flag(run_dir, tmp_path, capsys):
+    assert evaluate.main([f"--run={run_dir}", f"--compare={tmp_path / 'none'}"]) == 1
+    assert f"error: --compare {tmp_path / 'none'} does not exist" in capsys.readouterr().err
 
 
 def test_models_of_different_people_are_not_compared(run_dir, audio_run, everybody, capsys):

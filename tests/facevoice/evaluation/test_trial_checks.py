@@ -98,6 +98,21 @@ def test_labels_that_contradict_the_people_are_counted():
     assert count_label_conflicts(~same, first, second, people) == 2
 
 
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: path.mkdir(), "Is a directory."),
+        (lambda path: path.write_bytes(b"\xff\xfe1"), "it is not UTF-8 text; save it as UTF-8."),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path, write, reason):
+    path = tmp_path / "trials.txt"
+    write(path)
+    with pytest.raises(EvaluationError) as error:
+        read_trials(path)
+    assert str(error.value) == f"--trials {path} cannot be read: {reason}"
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
 def test_an_empty_list_is_said_to_be_empty(tmp_path, text):
     path = tmp_path / "trials.txt"

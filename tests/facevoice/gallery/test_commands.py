@@ -222,6 +222,7 @@ def test_gallery_lists_people_and_duplicates(folder, media, capsys):
         (enroll, ["--face=x"], "no person is given; use --name NAME"),
         (enroll, ["--name=", "--face=x"], "'' is empty, or begins or ends with a space"),
         (enroll, ["--name=a\nb", "--face=x"], "has a control character or a line break"),
+        (enroll, [f"--name={'a' * 9999}", "--face=x"], "aaa...aaa"),
         (enroll, ["--data=x", "--name=Ann"], "omit --name"),
         (enroll, ["--split=train", "--name=Ann", "--face=x"], "--split needs --data"),
         (enroll, ["--nmae=Ann"], "unknown flag --nmae; did you mean --name?"),

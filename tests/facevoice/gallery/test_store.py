@@ -194,6 +194,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(GalleryError, match=r"contains photo.jpg, which is not part of a gallery"):
         change_gallery(tmp_path, lambda gallery: gallery, create=True)
+    photo = tmp_path / "photo.jpg"
+    with pytest.raises(GalleryError, match=rf"^--gallery {photo} is not a directory; choose"):
+        change_gallery(photo, lambda gallery: gallery, create=True)
+    with pytest.raises(GalleryError, match=rf"^--gallery {photo}/g cannot be created: "):
+        change_gallery(photo / "g", lambda gallery: gallery, create=True)
     with pytest.raises(GalleryError, match="is not a gallery"):
         change_gallery(tmp_path / "none", lambda gallery: gallery)
     with pytest.raises(GalleryError, match="is not a gallery"):
@@ -223,6 +228,9 @@ def set_value(*path):
         (set_value("encoders", "image", "dimension", 10**12), "not float32"),
         (set_value("encoders", "smell", {}), "encoders.smell"),
         (set_value("people", {}), "nobody has samples"),
+        (set_value("people", "z\x1b", {}), "the name 'z.*x1b' has a control character"),
+        pytest.param(set_value("format_version", 10**400), r"is 1000\d+\.\.\.0+, not 1", id="huge"),
+        (set_value("more", 1), "more is not a known field"),
         (set_value("people", "person 00001", {}), "has no samples"),
         (set_value("people", "person 00001", "image", []), "has no samples"),
         (set_value("people", "A", {"image": []}), "not sorted"),

@@ -56,12 +56,41 @@ def test_a_fusion_has_the_recipes_of_its_experts():
         ({"optimizer": "lion"}, "optimizer is 'lion'"),
         ({"strategy": "tpu"}, "strategy is 'tpu'"),
         ({"seed": -1}, "seed is -1"),
-        ({"label_smoothing": 1}, "label_smoothing, weight_decay or min_steps is out of range"),
+        ({"label_smoothing": 1}, "label_smoothing or weight_decay is out of range"),
+        ({"min_steps": 2**62}, f"min_steps is {2**62}"),
+        ({"epochs": 2**31}, "epochs is 2147483648"),
+        ({"jit_compile": "yes"}, "jit_compile is 'yes', not true or false"),
+        ({"model": ["cnn_image"]}, "model is ['cnn_image'], not a text"),
+        ({"data": None}, "data is None, not a text"),
+        ({"data": ""}, "data is ''"),
+        ({"model": "resnet_fusion"}, "experts is missing"),
+        ({"model": "resnet_fusion", "experts": []}, "experts is [], not an object"),
+        (
+            {"model": "resnet_fusion", "experts": {"resnet_image": 3, "resnet_audio": {}}},
+            "experts.resnet_image is 3, not an object",
+        ),
     ],
 )
 def test_settings_of_no_run_are_refused(tmp_path, change, reason):
     path = tmp_path / "settings.json"
     path.write_text(json.dumps({**json.loads(SETTINGS.read_text()), **change}))
+    with pytest.raises(TrainingError) as error:
+        read_saved_settings(path)
+    assert f"--settings {path} cannot be used ({reason});" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "it is empty"),
+        ("[]", "it is [], not an object"),
+        ("{}", "model is missing"),
+        ('{"model": ', "it is not JSON in line 1, column 11: Expecting value"),
+    ],
+)
+def test_a_file_without_an_object_is_refused(tmp_path, content, reason):
+    path = tmp_path / "settings.json"
+    path.write_text(content)
     with pytest.raises(TrainingError) as error:
         read_saved_settings(path)
     assert f"--settings {path} cannot be used ({reason});" in str(error.value)
