@@ -16,7 +16,7 @@ from tests.facevoice.gallery.encoders import FLAGS
 from tfdata import ReadOptions, load, load_manifest
 from tfdata.examples import read_examples
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 NAMES = ("image_embedding", "audio_embedding")
 
 
