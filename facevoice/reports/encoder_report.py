@@ -8,8 +8,8 @@ from typing import Any
 from facevoice.encoders.exposure import Exposure
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
-from facevoice.reports.results import ErrorRates, read_error_rates
-from facevoice.reports.verification_table import verification_table
+from facevoice.reports.results import MIN_SAME_PAIRS, ErrorRates, read_error_rates
+from facevoice.reports.verification_table import too_few_pairs, verification_table
 from tfdata.text import counted, printable
 
 
@@ -74,7 +74,7 @@ def _tiles(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     trials = metrics.get("trials")
     for system, each in (trials or metrics)["systems"].items():
         rates = each if trials or each is None else each["across_videos"] or each["all"]
-        if rates:
+        if rates and rates["same"] >= MIN_SAME_PAIRS:
             where = "listed trials" if trials else "pairs across videos"
             yield percent(rates["equal_error_rate"], 2), f"equal error rate, {system}, {where}"
 
@@ -89,6 +89,8 @@ def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _caveats(metrics: Mapping[str, Any]) -> list[str]:
     """Returns caveats for interpreting the metrics."""
     found = [exposure_sentence(Exposure(**each)) for each in metrics["exposures"]]
+    for name, rates in _groups(metrics, conditions=False).items():
+        found += too_few_pairs(name, rates)
     for system, each in metrics["systems"].items():
         if each is None:
             found.append(
