@@ -8,9 +8,9 @@ from typing import Any
 from facevoice.encoders.exposure import Exposure
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
-from facevoice.reports.results import MIN_SAME_PAIRS, ErrorRates, read_error_rates
-from facevoice.reports.verification_table import verification_table
-from tfdata.text import agree, counted, printable
+from facevoice.reports.results import ErrorRates, read_error_rates
+from facevoice.reports.verification_table import too_few_pairs, verification_table
+from tfdata.text import counted, printable
 
 
 def encoder_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
@@ -94,6 +94,8 @@ def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _caveats(metrics: Mapping[str, Any]) -> list[str]:
     """Returns caveats for interpreting the metrics."""
     found = [exposure_sentence(Exposure(**each)) for each in metrics["exposures"]]
+    for name, rates in _groups(metrics, conditions=False).items():
+        found += too_few_pairs(name, rates)
     for system, each in metrics["systems"].items():
         if each is None:
             found.append(
@@ -101,12 +103,6 @@ def _caveats(metrics: Mapping[str, Any]) -> list[str]:
             )
         elif each["cohort"] is None or each["all"]["as_norm"] is None:
             found.append(f"AS-norm of the {system} needs more other people in the training split.")
-    for name, rates in _groups(metrics, conditions=False).items():
-        if rates and not rates.has_enough_pairs:
-            found.append(
-                f"Error rates of {name} are not shown: they need at least {MIN_SAME_PAIRS} pairs "
-                f"of the same person, but there {agree(rates.same, 'is', 'are')} {rates.same}."
-            )
     trials = metrics.get("trials")
     if trials is None:
         return found
