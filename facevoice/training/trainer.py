@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from facevoice.evaluation.runs import MODEL_NAME
+from facevoice.run_layout import MODEL_NAME
 from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
