@@ -26,12 +26,13 @@ from typing import Any
 import tensorflow as tf
 
 from facevoice.evaluation.inference import read_threshold
-from facevoice.evaluation.runs import MODEL_NAME, Run
+from facevoice.evaluation.runs import Run
 from facevoice.export.formats import FILES, IMAGE_BYTES, WAV_BYTES, signatures_of
 from facevoice.export.media_check import MediaCheck, tolerances
 from facevoice.export.pretrained import Pretrained
 from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, WINDOWS
 from facevoice.features import MOST_WINDOWS
+from facevoice.run_layout import MODEL_NAME
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.files import read_json
 
