@@ -212,7 +212,7 @@ def test_the_page_is_accessible_and_has_all_systems(evaluation):
             f"{rates['as_norm']['equal_error_rate']:.2%}"
         )
         assert rows[f"{system}, listed trials", "raw"][-3] == f"{rates['min_cllr']:.3f}"
-    assert any(name == "voice, same gender" for name, _ in rows)
+    assert any(name == "voice, listed, same gender" for name, _ in rows)
 
 
 def refused(arguments, capsys):
