@@ -10,6 +10,7 @@ from facevoice.encoders.base import AudioEncoder, EncoderError, EncoderInfo, Ima
 from facevoice.encoders.dlib_resnet import DlibResnet
 from facevoice.encoders.ge2e import Ge2e
 from facevoice.weights import weights_digest
+from tfdata.errors import FaceVoiceError
 from tfdata.text import listed, nearest
 
 __all__ = [
@@ -99,9 +100,25 @@ def _own_encoder(name: str) -> Any:
             f"The encoder {name} cannot be imported ({error}); is its module installed, or in the "
             f"working directory?"
         ) from None
+    except Exception as error:  # of the user's code, or for a name that is no module's
+        raise EncoderError(
+            f"The encoder {name} cannot be imported ({_described(error)}); correct its module."
+        ) from error
     if not callable(factory):
         raise EncoderError(f"The encoder {name} is not a class or a function.")
-    encoder = factory()
+    try:
+        encoder = factory()
+    except FaceVoiceError:
+        raise
+    except Exception as error:  # of the user's code
+        raise EncoderError(
+            f"{name}() fails ({_described(error)}); it must return an encoder without arguments."
+        ) from error
     if not isinstance(getattr(encoder, "info", None), EncoderInfo):
         raise EncoderError(f"{name} returns {type(encoder).__name__}, which has no `info`.")
     return encoder
+
+
+def _described(error: Exception) -> str:
+    """Returns an exception as Python prints it, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

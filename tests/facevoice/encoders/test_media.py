@@ -118,6 +118,8 @@ def test_ones_own_encoder_is_named_by_its_module():
         (f"{__name__}:no_such_name", "cannot be imported"),
         ("tests:__doc__", "not a class or a function"),
         ("builtins:list", "which has no `info`"),
+        ("../x:y", "cannot be imported (TypeError: "),
+        ("os:system", "os:system() fails (TypeError: "),
         ("ge2e", "of the modality 'audio', not 'image'; use dlib_resnet"),
         (f"{__name__}:Zeros", "norm 0"),
     ],
