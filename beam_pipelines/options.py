@@ -32,7 +32,7 @@ from tfdata.command_line import (
 )
 from tfdata.storage.base import Address, Place
 
-_DESCRIPTION = """Build a dataset of paired face images and spectrograms.
+_DESCRIPTION = """Builds a dataset of paired face images and spectrograms.
 
 Without --faces and --audio, or --videos, a small sample corpus is created once and used. All
 pipeline options of Apache Beam are accepted. Options that only a remote runner knows follow a

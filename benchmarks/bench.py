@@ -23,10 +23,12 @@ from tfdata.command_line import Parser
 GROUPS = {
     "build": "build",
     "scale": "scale",
+    "encoders": "encoder_builds",
     "kernels": "kernels",
     "read": "read",
     "modality": "one_modality",
     "training": "step_time",
+    "videos": "videos",
 }
 
 

@@ -7,6 +7,7 @@ encoder has not seen any of them. Printed are
 
 - nearest centroid, leave one video out: each pair is identified by its cosine with the mean
   embedding of each person, computed without the pair's video; of the sum of both cosines, too;
+- which of the people the encoders may have seen in their training;
 - cosines of one person and of two people, between different videos, and the equal error rate;
 - CPU time of an embedding, in one thread.
 """
@@ -21,9 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.encoders.exposure import exposures
 from facevoice.encoders.registry import audio_encoder, image_encoder
 from facevoice.evaluation.metrics import wilson_interval
 from facevoice.evaluation.verification import det_curve, equal_error_rate
+from facevoice.reports.leakage import exposure_sentence
 from tfdata import load_manifest
 from tfdata.command_line import Parser, run
 from tfdata.errors import DatasetError
@@ -71,6 +74,8 @@ def measure(dataset: Path) -> None:
             f"{name}: {correct} of {len(labels)} ({correct / len(labels):.1%}, 95 % interval "
             f"{low:.1%} to {high:.1%})"
         )
+    for each in exposures(manifest):
+        print(exposure_sentence(each))
     for name, embeddings, sessions in (("face", faces, face_videos), ("voice", voices, videos)):
         print(f"{name}: {_verification(embeddings, people, sessions)}")
     _print_times(manifest.encoders["image"].name, manifest.encoders["audio"].name)

@@ -25,24 +25,28 @@ class Config:
       pairs: sizes of the small and the large build whose slope is measured.
       growth: sizes of the builds whose cost per pair is compared.
       memory: sizes of the builds whose peak memory is measured.
+      encoded: size of the large build with encoders.
       media: files per round of the kernels.
       examples: examples of a dataset that is read.
       example_kb: sizes of an example, keys of `read.IMAGE_SIZES_PX`.
       readings: keys of `read.READ_TASKS`.
       models: names of the models to train.
       steps: training steps per round.
+      video_minutes: length of the video whose moments are taken.
     """
 
     rounds: int
     pairs: tuple[int, int]
     growth: tuple[int, ...]
     memory: tuple[int, ...]
+    encoded: int
     media: int
     examples: int
     example_kb: tuple[int, ...]
     readings: tuple[str, ...]
     models: tuple[str, ...]
     steps: int
+    video_minutes: int
 
 
 # cnn_image is one of the study's models; resnet_image augments its input and has shorter steps.
@@ -51,24 +55,28 @@ FULL = Config(
     pairs=(4000, 16000),
     growth=(1000, 4000, 16000),
     memory=(4000, 40000),
+    encoded=1000,
     media=200,
     examples=4000,
     example_kb=(198, 65),
     readings=("image, shuffled", "audio, shuffled", "pair, stored order", "pair, shuffled"),
     models=("cnn_image", "resnet_image"),
     steps=40,
+    video_minutes=5,
 )
 QUICK = Config(
     rounds=1,
     pairs=(40, 400),
     growth=(80, 240),
     memory=(240,),
+    encoded=80,
     media=20,
     examples=200,
     example_kb=(65,),
     readings=("pair, shuffled",),
     models=("resnet_image",),
     steps=5,
+    video_minutes=1,
 )
 
 

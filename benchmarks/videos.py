@@ -1,10 +1,10 @@
-"""Time of a moment of a video, beside decoding the same frames and samples and nothing else.
+"""Benchmark of videos: moments/s of one process, compared with only decoding the same packets.
 
     python benchmarks/videos.py --minutes 60
 
-It writes a video of 640 x 360 pixels, 25 frames/s, with a key frame every 10 s and a face that
-moves, and takes moments of 3 s at random. Rounds take turns; the figures are the least CPU time of
-a moment over the rounds.
+`bench.py` measures a video of 5 minutes. Videos have 640 x 360 pixels, 25 frames/s, a key frame
+every 10 s and a face that moves; moments of 3 s are taken at random. Ways take turns. A figure is
+the least CPU time of a moment over the rounds; the time of an idle core's clock is the same.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import av
 import numpy as np
+from harness import Config
 from PIL import Image
 
 from facevoice.features import (
@@ -35,6 +36,7 @@ from facevoice.features.videos import open_video
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 
+DECODING = "the same sound and frames decoded, nothing else"
 SIZE, FRAMES_PER_SECOND, KEY_SECONDS, RATE_HZ = (640, 360), 25, 10, 48_000
 ROUNDS = 3
 
@@ -98,25 +100,27 @@ def take_moment(path: Path, start_seconds: int, settings: FeatureSettings) -> No
     spectrogram(samples, settings)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=int, default=5, help="length of the video (default: 5)")
-    parser.add_argument("--moments", type=int, default=100, help="in each round (default: 100)")
-    args = parser.parse_args()
+def run(config: Config) -> str:
+    """Returns the table of this group."""
+    return measure(config.video_minutes, config.media)[0]
+
+
+def measure(minutes: int, moments: int) -> tuple[str, float]:
+    """Measures all ways in turns; returns the table, and the peak memory in MB."""
     with tempfile.TemporaryDirectory(prefix="facevoice-") as folder:
         path = Path(folder) / "video.mp4"
-        write_video(path, args.minutes)
+        write_video(path, minutes)
         last = round(probe_video(path).audio_end_seconds) - 3
-        starts = random.Random(0).choices(range(last), k=args.moments)
+        starts = random.Random(0).choices(range(last), k=moments)
         ways: dict[str, Callable[[int], object]] = {
-            "decoding alone": lambda start: decode_alone(path, start),
+            DECODING: lambda start: decode_alone(path, start),
             "moment, centre of the frame": lambda start: take_moment(
                 path, start, FeatureSettings(frames_per_second=1.0)
             ),
-            "moment, face detector": lambda start: take_moment(
+            "moment, face detector on three frames": lambda start: take_moment(
                 path, start, FeatureSettings(frames_per_second=1.0, face_detector="blazeface")
             ),
-            "header": lambda _: probe_video(path),
+            "header, once at planning": lambda _: probe_video(path),
         }
         best_ms = dict.fromkeys(ways, float("inf"))
         for _ in range(ROUNDS):
@@ -127,10 +131,24 @@ def main() -> None:
                     take(start)
                 spent_ms = 1000 * (time.process_time() - began) / len(starts)
                 best_ms[name] = min(best_ms[name], spent_ms)
-        for name, ms in best_ms.items():
-            print(f"{name:30}{ms:8.1f} ms of CPU time")
+    lines = [
+        f"### Videos: moments of 3 s of a video of {minutes} minutes, one process\n",
+        "| | ms of CPU time | moments/s | times of decoding |",
+        "|---|---|---|---|",
+    ]
+    for name, ms in best_ms.items():
+        lines.append(f"| {name} | {ms:.1f} | {1000 / ms:.1f} | {ms / best_ms[DECODING]:.2f} |")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{'peak memory':30}{peak_mb:8.0f} MB")
+    return "\n".join(lines) + "\n", peak_mb
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=int, default=5, help="length of the video (default: 5)")
+    parser.add_argument("--moments", type=int, default=100, help="in each round (default: 100)")
+    args = parser.parse_args()
+    text, peak_mb = measure(args.minutes, args.moments)
+    print(f"{text}\nPeak memory: {peak_mb:.0f} MB.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras import layers, regularizers
+from keras import constraints, layers, regularizers
 
 from models.encoders import Tensor
 
@@ -62,16 +62,26 @@ def unit_norm_classifier(x: Tensor, classes: int) -> Tensor:
     return probabilities(x, classes, use_bias=False)
 
 
-def probabilities(x: Tensor, classes: int, *, l2: float = 0.0, use_bias: bool = True) -> Tensor:
+def probabilities(
+    x: Tensor, classes: int, *, l2: float = 0.0, use_bias: bool = True, unit_norm: bool = False
+) -> Tensor:
     """Applies the softmax layer: [batch, any] to probabilities, float32 [batch, classes].
 
     It computes in float32 under any dtype policy: half precision loses small probabilities.
+
+    Args:
+      x: [batch, any].
+      classes: number of people.
+      l2: weight decay of the kernel.
+      use_bias: whether there is a bias.
+      unit_norm: whether each training step gives the weights of each class the L2 norm 1.
     """
     return layers.Dense(
         classes,
         activation="softmax",
         use_bias=use_bias,
         kernel_regularizer=regularizers.L2(l2) if l2 else None,
+        kernel_constraint=constraints.UnitNorm(axis=0) if unit_norm else None,
         dtype="float32",
         name=PERSON,
     )(x)

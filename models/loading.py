@@ -10,14 +10,21 @@ import keras
 
 from models.encoders import ModelError
 
-# Matches Keras' errors about files that contain code. Their advice is to turn safe mode off.
+# Match Keras' errors about layers of unknown classes, and about files that contain code; the advice
+# of the latter is to turn safe mode off.
+_MISSING_CODE = re.compile(r"Could not locate (class|function) ")
 _SAFE_MODE_ERROR = re.compile(r"safe_mode|unsafe|arbitrary code", re.IGNORECASE)
+
+
+class MissingCodeError(ModelError):
+    """Raised if a model has layers whose code is not imported."""
 
 
 def load_model(path: Path, *, compile: bool = False) -> keras.Model:
     """Loads a model in safe mode: code in the file is not run.
 
     Raises:
+      MissingCodeError: the model has layers of code that is not imported.
       ModelError: the file is not a regular file, is not a Keras archive, is damaged or contains
         code. The message is a clause whose subject is the file.
     """
@@ -29,6 +36,8 @@ def load_model(path: Path, *, compile: bool = False) -> keras.Model:
         return keras.models.load_model(path, compile=compile, safe_mode=True)
     # Damaged archives raise BadZipFile, KeyError, OSError, RecursionError, TypeError and others.
     except Exception as error:
+        if _MISSING_CODE.search(str(error)):
+            raise MissingCodeError("it has layers of code that is not imported") from None
         raise ModelError(_reason(error)) from None
 
 

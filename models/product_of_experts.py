@@ -37,8 +37,8 @@ class Evidence(layers.Layer):
     `facevoice.training.expert_fusion` fits them on the validation split. They are not trained by
     gradients: both experts are nearly always right on their training examples.
 
-    A missing input is all zeros. No valid input is: a build rejects black faces, and every
-    spectrogram has a maximum of 255.
+    A missing input is all zeros. No valid input is: a build rejects black faces, every spectrogram
+    has a maximum of 255, and embeddings have the norm 1.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -56,10 +56,13 @@ class Evidence(layers.Layer):
         """Returns the weighted vectors, [batch, face units + voice units].
 
         Args:
-          inputs: face vectors, voice vectors, images and spectrograms.
+          inputs: face vectors, voice vectors, and the inputs that they were computed from, such as
+            images and spectrograms.
         """
         face, voice, *sources = inputs
-        has_face, has_voice = (ops.any(ops.not_equal(x, 0), axis=(1, 2, 3)) for x in sources)
+        has_face, has_voice = (
+            ops.any(ops.not_equal(x, 0), axis=tuple(range(1, len(x.shape)))) for x in sources
+        )
         both = ops.logical_and(has_face, has_voice)[:, None]
         weights = ops.cast(ops.where(both, self.together, self.alone), face.dtype)
         face = ops.where(has_face[:, None], face * weights[:, :1], 0.0)

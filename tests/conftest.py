@@ -102,11 +102,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def blank_figures() -> Iterator[None]:
+def no_figures() -> Iterator[None]:
     """For the tests of a module that do not look at figures."""
     from tests import tools
 
-    with tools.blank_figures():
+    with tools.no_figures():
         yield
 
 

@@ -94,7 +94,7 @@ def check_self_contained(html):
     assert "http" not in html
     assert "url(" not in html
     assert "@import" not in html
-    assert all(image["src"].startswith("data:image/png;base64,") for image in page.images)
+    assert all(re.match(r"data:image/(png|jpeg);base64,", image["src"]) for image in page.images)
     assert html.count("src=") == len(page.images)
     assert not [name for _, found in page.elements for name in found if name.startswith("on")]
 

@@ -25,7 +25,7 @@ from tests.tools import untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 from tfdata.storage.files import parse_json
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 DEEP = "[" * 100_000
 NOT_THE_KIND = ("3", "[]", "null", '"x"', "NaN", "{}", "[1, {}]", '{"a": "\\ud800"}')

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfdata.augmentation import StatelessRandom, augment
+from tfdata.augmentation.check import check_augmentation
 from tfdata.data_service import distribute
 from tfdata.errors import DatasetError
 from tfdata.labels import label_lookup
-from tfdata.local_copy import copy_shards
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import recover_shards
-from tfdata.schema import IDENTITY, IMAGE, KEY, SPECTROGRAM, SPLITS
+from tfdata.schema import (
+    AUDIO_EMBEDDING,
+    IDENTITY,
+    IMAGE,
+    IMAGE_EMBEDDING,
+    KEY,
+    SPECTROGRAM,
+    SPLITS,
+)
+from tfdata.shard_cache import ShardCache
 from tfdata.shuffling import RecordSource, epoch_records
-from tfdata.sources import file_source, memory_source
+from tfdata.sources import fetch_operation, file_source, memory_source
 from tfdata.storage.base import is_address
 from tfdata.storage.tensorflow_files import tensorflow_paths
+from tfdata.text import listed
 
 # Size of the pieces of records that are parsed at once in stored order. Larger pieces exceed the
 # memory that malloc keeps, and allocating it for each batch doubled the time.
@@ -33,6 +43,9 @@ MODALITIES = {
     "image": (IMAGE,),
     "audio": (SPECTROGRAM,),
     "pair": (IMAGE, SPECTROGRAM),
+    "image_embedding": (IMAGE_EMBEDDING,),
+    "audio_embedding": (AUDIO_EMBEDDING,),
+    "embeddings": (IMAGE_EMBEDDING, AUDIO_EMBEDDING),
 }
 
 
@@ -49,7 +62,8 @@ def load(
     Args:
       data_dir: directory of the dataset, or its URL, such as 's3://bucket/set'.
       split: 'train', 'validation' or 'test'.
-      modality: 'image', 'audio' or 'pair'.
+      modality: 'image', 'audio' or 'pair'; of datasets with embeddings, also 'image_embedding',
+        'audio_embedding' or 'embeddings'.
       options: batching, order and other options.
       manifest: the result of `load_manifest`; None reads it from the directory. A program that
         calls `load` several times passes the same manifest, so that labels and splits agree if
@@ -57,13 +71,15 @@ def load(
 
     Returns:
       Batches of `(features, label)`. `image`: uint8 [batch, height, width, 3]; `audio`: uint8
-      [batch, bands, frames, 1]; `pair`: both as {'image': ..., 'spectrogram': ...}. `label`:
-      int64 [batch], the labels of the manifest. A batch has examples of one epoch only.
+      [batch, bands, frames, 1]; `pair`: both as {'image': ..., 'spectrogram': ...};
+      `image_embedding`, `audio_embedding`: float32 [batch, dimension]; `embeddings`: both as
+      {'image_embedding': ..., 'audio_embedding': ...}. `label`: int64 [batch], the labels of the
+      manifest. A batch has examples of one epoch only.
 
     Raises:
-      DatasetError: the dataset cannot be read, the split is empty, or the dataset was rebuilt and
-        a shard of `manifest` removed.
-      ValueError: the split or modality is unknown.
+      DatasetError: the dataset cannot be read, the split is empty, the dataset has no such
+        embeddings, or it was rebuilt and a shard of `manifest` removed.
+      ValueError: the split or modality is unknown, or embeddings are to be augmented.
     """
     options = options or ReadOptions()
     if split not in SPLITS:
@@ -74,12 +90,15 @@ def load(
         manifest = load_manifest(data_dir, check_shards=options.damage == "fail")
     elif options.damage == "fail":
         check_shard_sizes(data_dir, manifest)
+    check_embeddings(data_dir, manifest, MODALITIES[modality])
+    if options.augment and modality.endswith(("_embedding", "embeddings")):
+        raise ValueError("embeddings cannot be augmented; set augment to False.")
     if not manifest.splits[split].shards:
         raise DatasetError(
             f"The {split} split of {data_dir} is empty; build the dataset with --split_fractions "
             f"that give it a share, from people with enough videos."
         )
-    source, counts = _source(data_dir, manifest, split, options)
+    source, counts, fetch = _source(data_dir, manifest, split, options)
     features = _parsed_features(modality, options)
     if options.shuffle_buffer:
         # Parsed before shuffling, so that the buffer holds no features that are not read.
@@ -93,8 +112,10 @@ def load(
         parsed = piece if options.shuffle_buffer else tf.io.parse_example(piece, features)
         return decode(parsed, epoch)
 
+    # All branches are on Python values, so AutoGraph has nothing to convert; its search takes time.
+    @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = epoch_records(source, counts, epoch, options)
+        records = epoch_records(source, counts, epoch, options, fetch)
         records = records.skip(
             tf.where(epoch == options.epoch, tf.constant(options.skip, tf.int64), 0)
         )
@@ -119,26 +140,61 @@ def load(
     return batches.prefetch(options.prefetch).with_options(_tf_options(options))
 
 
+def check_embeddings(data_dir: str | Path, manifest: Manifest, names: Iterable[str]) -> None:
+    """Checks that a dataset has the embeddings among some features of a record.
+
+    Raises:
+      DatasetError: it lacks one.
+    """
+    needed = {
+        IMAGE_EMBEDDING: ("image", "faces", "--face_encoder dlib_resnet"),
+        AUDIO_EMBEDDING: ("audio", "voices", "--voice_encoder ge2e"),
+    }
+    wanted = [needed[name] for name in names if name in needed]
+    missing = [(what, flag) for key, what, flag in wanted if key not in manifest.encoders]
+    if missing:
+        media, flags = zip(*missing, strict=True)
+        raise DatasetError(
+            f"{data_dir} has no embeddings of {listed(media)}; build it again with "
+            f"{' '.join(flags)}."
+        )
+
+
 def _source(
     data_dir: str | Path, manifest: Manifest, split: str, options: ReadOptions
-) -> tuple[RecordSource, list[int]]:
-    """Returns the source of records, and the number of records of each shard."""
+) -> tuple[RecordSource, list[int], Callable[[tf.Tensor], tf.Tensor] | None]:
+    """Returns the source of records, their number in each shard, and what fetches a shard."""
     shards = manifest.splits[split].shards
+    counts = [shard.records for shard in shards]
+    indices = range(len(shards))
     # Absolute, as workers of a service may have another working directory.
     folder = data_dir if is_address(data_dir) else Path(data_dir).absolute()
-    files = tensorflow_paths(folder, [shard.file for shard in shards])
-    counts = [shard.records for shard in shards]
-    if options.cache and options.cache != IN_MEMORY:
-        files = copy_shards(folder, manifest, shards, Path(options.cache), damage=options.damage)
-    elif options.damage == "skip" and is_address(data_dir):
-        raise ValueError(
-            "damage is 'skip', which reads shards on a disk; set cache to a directory."
+    copies = Path(options.cache) if options.cache and options.cache != IN_MEMORY else None
+    # The workers of a service have no access to a temporary directory of this machine.
+    is_direct = not copies and (options.service is not None or not is_address(data_dir))
+    fetch: Callable[[int], str]
+    if is_direct:
+        files = tensorflow_paths(folder, [shard.file for shard in shards])
+        fetch = files.__getitem__
+    else:
+        cache = ShardCache(
+            folder, manifest, shards, copies, options.max_cache_bytes, options.damage
         )
+        files, fetch = cache.paths(), cache.fetch
     if options.damage == "skip":
-        files, counts = recover_shards(files, data_dir, manifest, split)
+        originals, fetch_original = files, fetch
+        files, counts = recover_shards(map(fetch, indices), data_dir, manifest, split)
+
+        def fetch(index: int) -> str:
+            is_original = files[index] == originals[index]
+            return fetch_original(index) if is_original else files[index]
+
     if options.cache == IN_MEMORY:
-        return memory_source(files), counts
-    return file_source(files), counts
+        return memory_source(map(fetch, indices)), counts, None
+    if options.service:
+        files = [fetch(index) for index in indices]
+    is_complete = is_direct or options.service
+    return file_source(files), counts, None if is_complete else fetch_operation(fetch)
 
 
 def _batches(counts: list[int], options: ReadOptions) -> int:
@@ -196,20 +252,32 @@ def _parsed(source: RecordSource, features: Mapping[str, tf.io.FixedLenFeature])
 def _decoder(manifest: Manifest, modality: str, options: ReadOptions) -> Any:
     """Returns a function from a batch of parsed records to arrays and labels."""
     names = MODALITIES[modality]
-    shapes = {IMAGE: manifest.image_shape, SPECTROGRAM: (*manifest.spectrogram_shape, 1)}
+    formats: dict[str, tuple[tf.DType, tuple[int, ...]]] = {
+        IMAGE: (tf.uint8, manifest.image_shape),
+        SPECTROGRAM: (tf.uint8, (*manifest.spectrogram_shape, 1)),
+        **{
+            f"{modality}_embedding": (tf.float32, (dimension,))
+            for modality, dimension in manifest.embedding_dimensions.items()
+        },
+    }
     label_of = label_lookup(manifest.people)
     floor_db: Any = manifest.features.get("floor_db")
     if options.augment and not isinstance(floor_db, int | float):
         raise DatasetError(f"The manifest's floor_db is {floor_db!r}; build the dataset again.")
 
+    augmentation = options.augment if callable(options.augment) else augment
+    if callable(options.augment):
+        check_augmentation(options.augment, {name: formats[name][1] for name in names}, floor_db)
+
     def decode(parsed: Mapping[str, tf.Tensor], epoch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         arrays = {
-            name: tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shapes[name]))
-            for name in names
+            name: tf.reshape(tf.io.decode_raw(parsed[name], dtype), (-1, *shape))
+            for name, (dtype, shape) in formats.items()
+            if name in names
         }
         if options.augment:
             rng = StatelessRandom(parsed[KEY], options.seed, epoch)
-            arrays = augment(arrays, rng, floor_db)
+            arrays = augmentation(arrays, rng, floor_db)
         features = arrays if len(names) > 1 else arrays[names[0]]
         return features, label_of(parsed[IDENTITY])
 

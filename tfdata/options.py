@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +39,12 @@ class ReadOptions:
         `step * batch_size` continues after a step.
       take: maximum number of examples per epoch, after the skipped ones; None reads all.
       augment: augment examples as `tfdata.augmentation.augment` does, with random numbers from
-        `seed`, epoch and key; for training only.
+        `seed`, epoch and key; for training only. A function with the same parameters replaces it.
       cache: 'memory' keeps the split's records in memory; a directory keeps copies of its shards,
-        for remote datasets; None does not cache.
+        for remote datasets; None does not cache, except for a remote dataset, whose shards are
+        copied to a temporary directory ahead of the reader.
+      max_cache_bytes: of the copies in the temporary directory. Beyond, the oldest are removed, but
+        for the last 64, which may be in use.
       deterministic: False returns batches in the order in which they are ready.
       parallel_calls: number of threads that decode, and maximum number of threads that read shards;
         None is one per core and one per open shard.
@@ -61,8 +66,9 @@ class ReadOptions:
     epochs: int | None = 1
     skip: int = 0
     take: int | None = None
-    augment: bool = False
+    augment: bool | Callable[..., Any] = False
     cache: str | Path | None = None
+    max_cache_bytes: int = 10_000_000_000
     deterministic: bool = True
     parallel_calls: int | None = None
     prefetch: int = 2
@@ -76,6 +82,7 @@ class ReadOptions:
             **dict.fromkeys(("batch_size", "host_count"), 1),
             **dict.fromkeys(("epochs", "take", "parallel_calls", "prefetch"), 1),
             **dict.fromkeys(("shuffle_buffer", "seed", "epoch", "skip", "host_index"), 0),
+            "max_cache_bytes": 0,
         }
         for name, lowest in minimum.items():
             value = getattr(self, name)
@@ -87,8 +94,10 @@ class ReadOptions:
                 limit = f"{lowest} or more" if int(value) < lowest else f"at most {MAX_INT64}"
                 raise ValueError(f"{name} is {value}; use {limit}.")
         for name in ("drop_remainder", "augment", "deterministic"):
-            if not isinstance(value := getattr(self, name), bool | np.bool_):
-                raise ValueError(f"{name} is {value!r}; use True or False.")
+            is_function = name == "augment" and callable(self.augment)
+            if not isinstance(value := getattr(self, name), bool | np.bool_) and not is_function:
+                form = "True, False or a function" if name == "augment" else "True or False"
+                raise ValueError(f"{name} is {value!r}; use {form}.")
         for name, kind in (("cache", str | Path), ("service", str)):
             if not isinstance(value := getattr(self, name), kind | None):
                 raise ValueError(f"{name} is {value!r}; use a text.")

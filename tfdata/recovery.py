@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from tfdata.errors import DatasetError
@@ -24,7 +25,7 @@ class DamageWarning(UserWarning):
 
 
 def recover_shards(
-    files: list[str], data_dir: str | Path, manifest: Manifest, split: str
+    files: Iterable[str], data_dir: str | Path, manifest: Manifest, split: str
 ) -> tuple[list[str], list[int]]:
     """Replaces the damaged shards of a split by copies with the undamaged records.
 
@@ -32,7 +33,8 @@ def recover_shards(
     program ends. So the number of examples is known, and reading is not slower.
 
     Args:
-      files: paths of the split's shards, in the order of the manifest.
+      files: paths of the split's shards, in the order of the manifest; each is read before the next
+        is asked for.
       data_dir, manifest: of the dataset.
       split: name.
 
@@ -51,10 +53,9 @@ def recover_shards(
             raise missing_shard(data_dir, manifest, shard.file)
         recovered.append(str(_copy_undamaged(file, shard, manifest, split) if loss else file))
         counts.append(shard.records - loss.records if loss else shard.records)
-    folder = Path(files[0]).parent
     if not sum(counts):
         raise DatasetError(
-            f"The {split} split in {folder} has no undamaged record; copy the dataset again, or "
+            f"The {split} split in {data_dir} has no undamaged record; copy the dataset again, or "
             f"build it again."
         )
     if losses:
@@ -62,7 +63,7 @@ def recover_shards(
         warnings.warn(
             printable(
                 f"{records:,} of {counted(manifest.splits[split].pairs, 'record')} of the {split} "
-                f"split in {folder} {agree(records, 'is', 'are')} damaged and skipped, in "
+                f"split in {data_dir} {agree(records, 'is', 'are')} damaged and skipped, in "
                 f"{', '.join(losses)}; 'python -m tfdata.verify' lists the damage."
             ),
             DamageWarning,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfdata.options import ReadOptions
+from tfdata.shard_cache import AHEAD
 
 MAX_OPEN_SHARDS = 16
 
@@ -20,7 +21,11 @@ RecordSource = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.data.Dataset]
 
 
 def epoch_records(
-    source: RecordSource, counts: list[int], epoch: tf.Tensor, options: ReadOptions
+    source: RecordSource,
+    counts: list[int],
+    epoch: tf.Tensor,
+    options: ReadOptions,
+    fetch: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.data.Dataset:
     """Returns the serialized records of one epoch that one host reads, in order.
 
@@ -29,6 +34,7 @@ def epoch_records(
       counts: number of records of each shard.
       epoch: int64 scalar.
       options: shuffling, host and parallelism.
+      fetch: called with the index of a shard, ahead of `source`; returns the index.
     """
     shuffled = options.shuffle_buffer > 0
     # Stateless operations hash this pair, so each (seed, epoch) has independent random numbers.
@@ -43,6 +49,12 @@ def epoch_records(
     slices = tf.data.Dataset.from_tensor_slices(
         tuple(tf.gather(x, wanted) for x in (shards, first, number))
     )
+    if fetch is not None:
+        slices = slices.map(
+            lambda shard, first, number: (fetch(shard), first, number),
+            num_parallel_calls=AHEAD,
+            deterministic=True,
+        )
     if not shuffled:
         return slices.flat_map(source)  # saves a thread that passes records on
     open_shards = min(len(counts), MAX_OPEN_SHARDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 import tensorflow as tf
 
@@ -21,7 +23,17 @@ def file_source(files: list[str]) -> RecordSource:
     return source
 
 
-def memory_source(files: list[str]) -> RecordSource:
+def fetch_operation(fetch: Callable[[int], object]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns an operation that calls `fetch` with the index of a shard, and returns the index."""
+
+    def call(shard: np.int64) -> np.int64:
+        fetch(int(shard))
+        return shard
+
+    return lambda shard: tf.ensure_shape(tf.numpy_function(call, [shard], tf.int64), [])
+
+
+def memory_source(files: Iterable[str]) -> RecordSource:
     """Reads TFRecord files into memory; returns a source of their records."""
     shards = [list(tf.data.TFRecordDataset(file).as_numpy_iterator()) for file in files]
     table = tf.constant(np.array([record for shard in shards for record in shard], object))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from beam_pipelines.shards.stores import Store, store_at
 from tfdata.storage.base import Place
 from tfdata.text import agree, counted
 
-LINE_SECONDS = 15.0  # between lines if there is no terminal
+# Between lines if there is no terminal. Programs that read the lines set the variable.
+LINE_SECONDS = float(os.environ.get("FACEVOICE_PROGRESS_SECONDS", "15"))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from facevoice.features import (
     read_window,
     spectrogram,
 )
+from facevoice.features.shared_image import SharedImage
 from facevoice.features.videos import open_video
 
 
@@ -74,9 +75,10 @@ class MediaDecoder:
     def decode_face(self, file: FaceSource) -> EncodedFace:
         """Returns the face of an image file."""
         source = self._trees[FACE].source(file.path)
-        face = EncodedFace(extract_face(source, self._features))
+        image = SharedImage(source)
+        face = EncodedFace(extract_face(image, self._features))
         if self._features.face_encoder != "none":
-            found = embed_face(source, self._features.face_encoder, self._or_centre)
+            found = embed_face(image, self._features.face_encoder, self._or_centre)
             face = replace(face, embedding=found.embedding, is_centred=found.is_centred)
         self.digests[FACE, file.path] = content_digest(source)
         return face

@@ -19,7 +19,7 @@ from beam_pipelines.corpus.trees import Tree, tree_at
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
-from facevoice.encoders.registry import EncoderError, encoder_weights
+from facevoice.encoders.registry import EncoderError, encoder_source, encoder_weights
 from facevoice.features import FeatureSettings, settings
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
 from tfdata.schema import FORMAT_VERSION
@@ -100,7 +100,8 @@ def software(features: FeatureSettings | None = None) -> dict[str, str]:
     """Returns the versions of those packages that are installed and determine bytes of a shard.
 
     Args:
-      features: with a detector or an encoder, its package and weights are included.
+      features: with a detector or an encoder, its package and weights are included, and the source
+        of an encoder of one's own.
 
     Raises:
       EncoderError: there is no such encoder.
@@ -115,6 +116,7 @@ def software(features: FeatureSettings | None = None) -> dict[str, str]:
     if features.voice_activity != "none":
         versions[VOICE_ACTIVITY_PACKAGE] = _version(VOICE_ACTIVITY_PACKAGE)
     versions |= {weights_name(name): encoder_weights(name) for name in encoders}
+    versions |= {f"{name}-source": encoder_source(name) for name in encoders}
     return {name: version for name, version in versions.items() if version is not None}
 
 

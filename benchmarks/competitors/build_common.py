@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 os.environ["OMP_NUM_THREADS"] = "1"
 
 Pair = tuple[str, str, str]
-Build = Callable[[Path, Path, int, Path], dict[str, Any]]
+# From faces, audio, pairs and output; some competitors also take a face detector.
+Build = Callable[..., dict[str, Any]]
 
 
 def pairs_of(faces: Path, audio: Path) -> list[Pair]:
@@ -61,5 +62,6 @@ def timed_build(build: Build, corpus: dict[str, Any], output: str) -> dict[str, 
     Path(output).mkdir(parents=True)
     faces, audio = Path(corpus["faces"]), Path(corpus["audio"])
     started = time.perf_counter()
-    response = build(faces, audio, corpus["pairs"], Path(output))
+    settings = {name: corpus[name] for name in ("face_detector",) if name in corpus}
+    response = build(faces, audio, corpus["pairs"], Path(output), **settings)
     return response | {"seconds": time.perf_counter() - started}

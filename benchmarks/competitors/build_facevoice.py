@@ -21,18 +21,23 @@ GROWING_SHARD = f"{'?' * 32}.{'?' * 32}.tmp"
 NOT_INHERITED = ("PYTHONPATH", "OMP_NUM_THREADS")  # set for competitors, but not for users
 
 
-def command(faces: Path, audio: Path, pairs: int, output: Path) -> list[str]:
+def command(
+    faces: Path, audio: Path, pairs: int, output: Path, face_detector: str = "none"
+) -> list[str]:
     paths = [f"--faces={faces}", f"--audio={audio}", f"--output={output}"]
     return [
         *(sys.executable, "-m", "beam_pipelines.build", *paths),
         *("--direct_num_workers=2", f"--pairs_per_person={pairs}"),
+        f"--face_detector={face_detector}",
     ]
 
 
-def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
+def build(
+    faces: Path, audio: Path, pairs: int, output: Path, face_detector: str = "none"
+) -> dict[str, Any]:
     started = time.perf_counter()
     first_pair_seconds = None
-    with _started(command(faces, audio, pairs, output)) as process:
+    with _started(command(faces, audio, pairs, output, face_detector)) as process:
         while process.poll() is None:
             if first_pair_seconds is None and _has_first_pair(output):
                 first_pair_seconds = time.perf_counter() - started

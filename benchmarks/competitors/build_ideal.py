@@ -6,6 +6,7 @@ It does not plan, resume, compute digests or replace broken files: a lower bound
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from protocol import serve
 WORKERS, SHARDS = 2, 24  # FaceVoice writes 24: 8 per split
 
 
-def build(faces: Path, audio: Path, pairs: int, output: Path) -> dict[str, Any]:
+def build(
+    faces: Path, audio: Path, pairs: int, output: Path, face_detector: str = "none"
+) -> dict[str, Any]:
     pairs_to_write = build_common.pairs_of(faces, audio)
     shards = [(output / f"{i:05d}.tfrecord", pairs_to_write[i::SHARDS]) for i in range(SHARDS)]
     with Pool(WORKERS) as pool:
-        if sum(pool.imap_unordered(write_shard, shards)) != pairs:
+        write = partial(write_shard, face_detector=face_detector)
+        if sum(pool.imap_unordered(write, shards)) != pairs:
             raise ValueError("pairs are missing")
     return {}
 
 
-def write_shard(shard: tuple[Path, list[Pair]]) -> int:
+def write_shard(shard: tuple[Path, list[Pair]], face_detector: str) -> int:
     import tensorflow as tf  # in the workers only: TensorFlow may hang after a fork
 
     from facevoice.features import FeatureSettings, read_face, read_window, spectrogram
@@ -34,7 +38,7 @@ def write_shard(shard: tuple[Path, list[Pair]]) -> int:
     def feature(value: bytes) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
-    settings = FeatureSettings()
+    settings = FeatureSettings(face_detector=face_detector)
     path, pairs = shard
     with tf.io.TFRecordWriter(str(path)) as writer:
         for identity, image, clip in pairs:

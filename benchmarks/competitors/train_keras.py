@@ -45,7 +45,10 @@ class Training:
         assert isinstance(recipe, Recipe)
         self._model.compile(recipe.optimizer, keras.losses.CategoricalCrossentropy())
         options = tfdata.ReadOptions(
-            recipe.batch_size, shuffle_buffer=SHUFFLE_BUFFER, augment=recipe.augment, epochs=None
+            recipe.batch_size,
+            shuffle_buffer=SHUFFLE_BUFFER,
+            augment=bool(recipe.augment),
+            epochs=None,
         )
         if feed == "augmented":
             assert MODELS[model].modality == "image"

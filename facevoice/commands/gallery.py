@@ -67,8 +67,11 @@ def _as_json(gallery: Gallery) -> dict[str, Any]:
 
 
 def _lines(gallery: Gallery, folder: object) -> list[str]:
-    from facevoice.gallery.gallery import IMAGE, describe_encoder
+    from facevoice.encoders.exposure import exposure
+    from facevoice.encoders.recorded import describe_encoder
+    from facevoice.gallery.gallery import IMAGE
     from facevoice.gallery.media import sample_counts
+    from facevoice.reports.leakage import exposure_sentence
 
     enrolled: dict[str, str] = {}
     for samples in gallery.samples.values():
@@ -76,6 +79,10 @@ def _lines(gallery: Gallery, folder: object) -> list[str]:
             enrolled[name] = max(enrolled.get(name, ""), source.enrolled)
     encoders = [
         f"{'Faces' if modality == IMAGE else 'Voices'}: {describe_encoder(samples.encoder)}"
+        for modality, samples in gallery.samples.items()
+    ]
+    encoders += [
+        exposure_sentence(exposure(samples.encoder.name, modality, sorted(set(samples.names))))
         for modality, samples in gallery.samples.items()
     ]
     width = max(map(len, gallery.people), default=0)

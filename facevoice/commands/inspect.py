@@ -8,8 +8,9 @@ statistics of each split and anomalies, such as blank faces, silent clips and du
 
   one example  face.png and spectrogram.png, in original pixels, and example.png, with axes;
                with --audio also voice.wav, the audio of the spectrogram;
+               with --faces also original.jpg, the picture with the detected face;
                with --augment also augmented.png, the example as augmented in the first epochs
-  --person     person.png
+  --person     person.png; with --faces also originals.png, the pictures with the detected faces
   --stats      stats.png
 
 The dataset is not changed. The exit code is 0 even if there are anomalies; 'facevoice check DIR'
@@ -130,6 +131,13 @@ def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
         metavar="DIR",
         help="directory of clips or of videos of the build, to export the audio of the example",
     )
+    parser.add_argument(
+        "--faces",
+        type=local_path,
+        metavar="DIR",
+        help="directory of images or of videos of the build, to draw detected faces on the "
+        "originals",
+    )
     args = parser.parse(argv)
     args.shows = "overview"
     if args.person is not None or args.stats:
@@ -148,6 +156,8 @@ def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
         parser.error("--seed needs --augment.")
     if args.audio and not (args.export and args.shows == "example"):
         parser.error("--audio needs one example and --export; use --key or --index, and --export.")
+    if args.faces and not (args.export and args.shows in ("example", "person")):
+        parser.error("--faces needs --export and one of --key, --index and --person.")
     return args
 
 
@@ -160,7 +170,8 @@ def _show_example(args: argparse.Namespace, manifest: Manifest) -> None:
         example = example_at(data_dir, manifest, args.split or "train", args.index or 0)
     _show(text.example(example, manifest))
     if not args.export:
-        say("", "--export DIR writes its figures, and with --audio DIR its audio.")
+        also = ", and with --faces DIR its original" if example.face is not None else ""
+        say("", f"--export DIR writes its figures, and with --audio DIR its audio{also}.")
         return
     from facevoice.inspection import export
 
@@ -173,6 +184,9 @@ def _show_example(args: argparse.Namespace, manifest: Manifest) -> None:
     if args.audio:
         message = " " + export.write_sound(args.export, example, manifest, args.audio)
         names.append("voice.wav")
+    if args.faces:
+        export.write_original(args.export, example, args.faces)
+        names.append("original.jpg")
     say("", f"{listed(names)} are in {args.export}.{message}")
 
 
@@ -194,7 +208,11 @@ def _show_person(args: argparse.Namespace, manifest: Manifest) -> None:
     from facevoice.inspection import export
 
     export.write_sheet(args.export, examples, manifest)
-    say("", f"person.png is in {args.export}.")
+    if args.faces:
+        export.write_originals(args.export, examples, args.faces)
+        say("", f"person.png and originals.png are in {args.export}.")
+    else:
+        say("", f"person.png is in {args.export}.")
 
 
 def _show_stats(args: argparse.Namespace, manifest: Manifest) -> None:

@@ -1,7 +1,7 @@
 """Identifies people: `python predict.py --run runs/cnn_image --face photo.jpg`.
 
 A model of faces needs --face, a model of voices --audio, and a model of both needs both;
-resnet_fusion accepts a face alone, a voice alone, or both. Each flag takes any number of files.
+resnet_fusion and embedding_fusion accept either alone. Each flag takes any number of files.
 A folder alone stands for all media files below it, and - for standard input. With both flags, the
 first face belongs to the first clip, and so on, and folders are not accepted. Media are
 preprocessed with the feature settings of the run.
@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice.commands.answer_flags import add_answer_flags, check_pairs
+from facevoice.commands.model_flag import add_encoder_flags, add_model_flag, use_models
 from facevoice.evaluation.query_files import STDIN, files_below, saved_stdin
 from facevoice.features.clips import MAX_SECONDS
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
@@ -69,6 +70,7 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "--run", type=local_path, required=True, metavar="DIR", help="directory of a finished run"
     )
+    add_model_flag(parser)
     parser.add_argument(
         "--face",
         type=_file,
@@ -86,6 +88,7 @@ def _parser(prog: str) -> Parser:
         help="clips, a folder of them, or - for standard input; probabilities are averaged over up "
         "to 20 windows of each",
     )
+    add_encoder_flags(parser)
     parser.add_argument(
         "--start_seconds",
         type=_seconds,
@@ -101,8 +104,10 @@ def _predict(args: argparse.Namespace, parser: Parser) -> int:
     from facevoice.evaluation.inference import predict, read_threshold
     from facevoice.evaluation.runs import open_run
 
-    run = open_run(args.run)
+    use_models(args.model)
+    run = open_run(args.run, {"image": args.face_encoder, "audio": args.voice_encoder})
     _check_media(args, parser, run)
+    run.media_encoders()  # fails before the first file
     if warning := run.revision_warning():
         say(warning, file=sys.stderr)
     _expand_folders(args)

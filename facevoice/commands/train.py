@@ -11,14 +11,17 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facevoice import plugins
 from facevoice.run_layout import RUNS
 from facevoice.training.dataset import check_not_moved, moved_dataset, open_training_data
+from facevoice.training.own_recipes import own_recipes, recipes_for
 from facevoice.training.recipes import OURS, STUDY, Execution, Experts, Recipe
 from facevoice.training.saved_settings import read_saved_settings
+from facevoice.training.schedules import SCHEDULES
 from tfdata.command_line import (
     OWN_DATA,
     SAMPLE_DATA,
@@ -38,20 +41,23 @@ from tfdata.manifest_reader import is_rebuilt
 from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
-from tfdata.text import nearest
+from tfdata.text import agree, listed, nearest
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from facevoice.training.trainer import Trainer
 
 ALL = "all"
 BASELINE = "linear_image"  # not part of 'all'
-OVERRIDES = ("epochs", "batch_size", "learning_rate", "patience", "seed")
+OVERRIDES = ("epochs", "batch_size", "learning_rate", "patience", "schedule", "seed")
+STANDARD_AUGMENTATIONS = {"none": False, "standard": True}
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     """Runs the command; returns its exit code."""
     parser = _parser(prog)
     args = parser.parse(argv)
+    if not (args.model or args.settings):
+        parser.error("--model is missing; name a model, or the --settings of a run to repeat.")
     return run(
         lambda: _train(args, parser),
         needs_training_packages="training",
@@ -61,18 +67,20 @@ def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
 
 def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=__doc__)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
+    parser.add_argument(
         "--model",
         metavar="NAME",
-        help=f"model to train: {', '.join(OURS)}, or '{ALL}' for all but {BASELINE}",
+        help=f"model to train: {', '.join(OURS)}, '{ALL}' for all but {BASELINE}, or one of your "
+        "own as package.module:name; those on embeddings need a dataset with --face_encoder and "
+        "--voice_encoder",
     )
-    what.add_argument(
+    parser.add_argument(
         "--settings",
         type=local_path,
         metavar="FILE",
         help="settings.json of a run to repeat: its model, recipe and dataset; other flags replace "
-        "single settings",
+        "single settings. Code of other packages that it names is imported only if --model, "
+        "--schedule or --augmentation names it again",
     )
     parser.add_argument(
         "--data",
@@ -90,16 +98,28 @@ def _parser(prog: str) -> Parser:
     )
     parser.add_argument(
         "--recipe",
-        choices=("ours", "study"),
-        help="hyperparameters for flags that are not given: ours or the study's "
-        "(default: ours, or those of --settings)",
+        metavar="NAME",
+        help="hyperparameters for flags that are not given: 'ours', 'study' for the study's, or "
+        "your own as package.module:name (default: ours, or those of --settings)",
+    )
+    parser.add_argument(
+        "--schedule",
+        metavar="NAME",
+        help="learning-rate schedule: 'constant', 'cosine', or your own as package.module:name "
+        "(default: from the recipe)",
+    )
+    parser.add_argument(
+        "--augmentation",
+        metavar="NAME",
+        help="augmentation of training examples: 'none', 'standard', or your own as "
+        "package.module:name (default: from the recipe)",
     )
     parser.add_argument(
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="maximum number of epochs; more than a run has extend it, if its learning rate is "
-        "constant (default: from the recipe)",
+        help="maximum number of epochs; a larger number than that of a run extends the run, if its "
+        "learning rate is constant (default: from the recipe)",
     )
     parser.add_argument(
         "--batch_size",
@@ -150,22 +170,30 @@ def _parser(prog: str) -> Parser:
 
 
 def _train(args: argparse.Namespace, parser: Parser) -> int:
-    recipes = STUDY if args.recipe == "study" else OURS
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    recipes = _use_named(args, parser)
     saved = None
     if args.settings:
         if args.recipe:
             parser.error("--recipe and --settings cannot be combined; remove one of them.")
         saved = read_saved_settings(args.settings)
+        if args.model not in (None, saved.model):
+            parser.error(
+                f"--model is {args.model}, but --settings {args.settings} is of the "
+                f"model {saved.model}; remove one of them."
+            )
         args.model, recipes = saved.model, saved.recipes
         if not args.data and not (Path(saved.data) / MANIFEST_NAME).is_file():
             raise moved_dataset(args.settings.parent, Path(saved.data))
         args.data = args.data or saved.data
-    _check_model(args, parser, recipes)
+    if args.model not in {*recipes, ALL}:
+        parser.error(
+            f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
+        )
     # Errors of the dataset are reported before TensorFlow is imported, which takes seconds.
     check_not_moved(args.model, args.output, args.data)
     data = open_training_data(local_copy(args.data) if args.data else _default_data())
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     from facevoice.training.run_settings import describe, differences
@@ -173,6 +201,8 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
     from tfdata.recovery import first_damage
 
     overrides = {name: getattr(args, name) for name in OVERRIDES if getattr(args, name) is not None}
+    if args.augmentation:
+        overrides["augment"] = STANDARD_AUGMENTATIONS.get(args.augmentation, args.augmentation)
     before = saved.execution if saved else Execution()
     execution = Execution(
         args.mixed_precision or before.mixed_precision,
@@ -207,17 +237,38 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
     return 0
 
 
-def _check_model(
-    args: argparse.Namespace, parser: Parser, recipes: Mapping[str, Recipe | Experts]
-) -> None:
-    """Exits with a one-line error if there is no recipe for the model."""
-    if args.model not in {*OURS, ALL}:
-        near = nearest(args.model, [*OURS, ALL])
+def _use_named(args: argparse.Namespace, parser: Parser) -> Mapping[str, Recipe | Experts]:
+    """Imports code of other packages that the command line names; returns the recipes.
+
+    Exits with a one-line error if a name is unknown.
+    """
+    _use(parser, "model", args.model, [*OURS, ALL])
+    _use(parser, "schedule", args.schedule, SCHEDULES)
+    _use(parser, "augmentation", args.augmentation, STANDARD_AUGMENTATIONS)
+    if args.recipe == "study":
+        return STUDY
+    if args.recipe not in (None, "ours"):
+        _check_name(parser, "recipe", args.recipe, ("ours", "study"))
+        found = own_recipes(args.recipe)
+        return recipes_for(args.model, found) if isinstance(found, Recipe) else found
+    own = {} if args.model in (None, ALL) else {args.model: Recipe()}
+    return {**own, **OURS}
+
+
+def _use(parser: Parser, kind: str, name: str | None, built_in: Collection[str]) -> None:
+    if name is not None and name not in built_in:
+        _check_name(parser, kind, name, built_in)
+        plugins.use(kind, name)
+
+
+def _check_name(parser: Parser, kind: str, name: str, built_in: Collection[str]) -> None:
+    """Exits with a one-line error if a name can only be a misspelt one of those built in."""
+    if not plugins.is_named(kind, name):
+        near = nearest(name, built_in)
         hint = f" Did you mean {near}?" if near else ""
-        parser.error(f"--model is {args.model!r}; use one of {', '.join([*OURS, ALL])}.{hint}")
-    if args.model not in {*recipes, ALL}:
         parser.error(
-            f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
+            f"--{kind} is {name!r}; use one of {', '.join(built_in)}, or your own as "
+            f"package.module:name.{hint}"
         )
 
 
@@ -230,12 +281,27 @@ def _train_all(trainer: Trainer, output: Path) -> Path:
     from facevoice.reports.comparison import comparison_page, comparison_text
     from facevoice.training.errors import TrainingError
     from facevoice.training.run_dir import read_metrics
+    from models import MODELS
 
     try:
         check_no_links(output)
     except OSError as error:
         raise TrainingError(f"{output} cannot be written: {error.strerror}.") from None
     models = [model for model in trainer.recipes if model != BASELINE]
+    encoded = trainer.data.manifest.encoders
+    without = [
+        model
+        for model in models
+        if MODELS[model].on_embeddings
+        and any(name.removesuffix("_embedding") not in encoded for name in MODELS[model].inputs)
+    ]
+    if without:
+        say(
+            f"{listed(without)} {agree(len(without), 'is', 'are')} left out, because "
+            f"{trainer.data.data_dir} has no such embeddings; --face_encoder and --voice_encoder "
+            f"of the build store them."
+        )
+    models = [model for model in models if model not in without]
     for model in models:
         say(_test_accuracy(trainer.train(model, output / model, output)))
     results = {model: read_metrics(output / model) for model in models}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 import soxr
@@ -26,7 +25,7 @@ from facevoice.features import (
     read_window,
 )
 from facevoice.features.faces import crop_expected_face, crop_face, find_faces, largest_face
-from facevoice.features.image_decoding import open_image
+from facevoice.features.shared_image import ImageSource, as_shared
 
 Floats = NDArray[np.float32]
 
@@ -44,13 +43,11 @@ class FaceEmbedding:
     is_centred: bool = False
 
 
-def embed_face(
-    source: str | os.PathLike[str] | BinaryIO, encoder_name: str, or_centre: bool = False
-) -> FaceEmbedding:
+def embed_face(source: ImageSource, encoder_name: str, or_centre: bool = False) -> FaceEmbedding:
     """Returns the embedding of the largest face of an image, aligned as the encoder expects it.
 
     Args:
-      source: path or open file.
+      source: path, open file or shared image.
       encoder_name: an encoder of images.
       or_centre: where no face is found, take the image for one of VoxCeleb's crops, and encode what
         is at the mean place of their faces.
@@ -61,13 +58,13 @@ def embed_face(
       DetectorError: LiteRT is missing.
       WeightsError: the weights are missing or damaged.
     """
-    encoder = image_encoder(encoder_name)
+    encoder, image = image_encoder(encoder_name), as_shared(source)
     try:
-        pixels, is_centred = read_face(source, encoder.features), False
+        pixels, is_centred = read_face(image, encoder.features), False
     except MediaError as error:
         if not or_centre or error.reason != Reason.NO_FACE:
             raise
-        pixels, is_centred = crop_expected_face(open_image(source), encoder.features), True
+        pixels, is_centred = crop_expected_face(image.decode(), encoder.features), True
     return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
 
 

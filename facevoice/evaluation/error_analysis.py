@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from facevoice.evaluation.evaluators import Result
 from facevoice.evaluation.fusion_analysis import (
     count_correct,
     expert_logits,
@@ -19,12 +18,16 @@ from facevoice.evaluation.fusion_analysis import (
 )
 from facevoice.evaluation.metrics import confusion_matrix
 from facevoice.evaluation.predictions import Predictions
+from facevoice.evaluation.results import Result
 from facevoice.evaluation.robustness import evaluate_robustness
 from facevoice.evaluation.runs import Run
 from facevoice.features import band_centres_hz
 from facevoice.reports import error_analysis_figures, media_figures
+from facevoice.reports.drawing import DrawFigure
+from facevoice.reports.error_analysis_text import CORRUPTIONS
 from facevoice.reports.figure_text import figure_name
 from tfdata.examples import Example, read_examples
+from tfdata.loader import MODALITIES
 from tfdata.manifest import Manifest
 
 MOST_PAIRS_SHOWN = 4
@@ -82,10 +85,10 @@ def analyze_robustness(
     """Evaluates the accuracy with missing or corrupted inputs."""
     results = evaluate_robustness(run, data_dir, manifest, split, known)
     found = [asdict(result) for result in results]
-    return Result(
-        {"robustness": found},
-        pictures={"robustness.png": partial(error_analysis_figures.robustness_curves, found)},
-    )
+    pictures: dict[str, DrawFigure] = {}
+    if any(result.kind in CORRUPTIONS for result in results):
+        pictures["robustness.png"] = partial(error_analysis_figures.robustness_curves, found)
+    return Result({"robustness": found}, pictures=pictures)
 
 
 def analyze_fusion(run: Run, known: Predictions) -> Result:
@@ -131,6 +134,7 @@ def analyze_confusions(
         shown,
         band_centres_hz(run.features),
         run.features.window_seconds,
+        MODALITIES[run.modality],
     )
     return Result({"confused": metrics}, pictures={"confused.png": draw})
 

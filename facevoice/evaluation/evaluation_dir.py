@@ -10,12 +10,20 @@ recomputed from the arrays of `scores.npz`, which contain no media:
     confusion                            int64 [classes, classes], true by predicted class
     pair_first, pair_second              int32 [pairs], rows of the compared examples
     pair_same, pair_scores               bool and float32 [pairs], same person and cosine
-    trial_lines, trial_same, trial_scores
+    pair_as_norm, pair_raw_llr, pair_as_norm_llr
+                                         float64 [pairs], see `scoring.TrialScores`; as far as there
+                                         are a cohort and a calibration
+    trial_lines, trial_same, trial_scores, trial_as_norm, trial_raw_llr, trial_as_norm_llr
                                          for --trials; line numbers start at 1
     unknown_scores, unknown_identities, unknown_keys
                                          for --unknown, one row per example
     face_margin, voice_margin            float64, nats, for a product of experts, see
                                          `fusion_analysis`; for examples whose label is not -1
+    <system>_embeddings, faces, clips, face_videos, voice_videos
+                                         for --encoders, instead of the rows of predictions; systems
+                                         are face, voice and fusion
+    <system>_pair_..., trial_<system>_...
+                                         as above
     right, other_right                   for --compare: bool, correct predictions, for examples
                                          whose label is not -1
 """
@@ -24,7 +32,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -33,9 +41,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.evaluators import TRIAL_SCORES_NAME, Result
 from facevoice.evaluation.predictions import Predictions
+from facevoice.evaluation.results import Result
 from facevoice.evaluation.runs import Run
+from facevoice.evaluation.verification_results import TRIAL_SCORES_NAMES
 from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.evaluation_report import evaluation_report
 from tfdata.storage.files import check_no_links, is_clutter, replace_file
@@ -76,7 +85,7 @@ def check_output_dir(folder: Path, *, named: bool) -> None:
         raise EvaluationError(f"{folder} cannot be written: {error.strerror}.") from None
     if not folder.is_dir():
         raise EvaluationError(f"{folder} is not a directory; choose another one with --output.")
-    expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, TRIAL_SCORES_NAME, *PICTURE_NAMES}
+    expected = {SCORES_NAME, METRICS_NAME, REPORT_NAME, *TRIAL_SCORES_NAMES, *PICTURE_NAMES}
     found = {path.name for path in folder.iterdir() if not is_clutter(path.name)}
     if others := sorted(found - expected):
         raise EvaluationError(
@@ -99,9 +108,25 @@ def write_evaluation(
       predictions: its predictions.
       results: results of the evaluators.
     """
-    metrics: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {"classes": np.array(run.people)}
     arrays |= {field.name: getattr(predictions, field.name) for field in fields(predictions)}
+    return write_results(folder, [Result({}, arrays), *results], evaluation_report)
+
+
+def write_results(
+    folder: Path,
+    results: Iterable[Result],
+    render: Callable[[Mapping[str, Any], Mapping[str, bytes]], str],
+) -> dict[str, Any]:
+    """Writes the results of evaluators; see `write_evaluation`.
+
+    Args:
+      folder: the output directory.
+      results: of the evaluators.
+      render: returns the report for the metrics and the figures.
+    """
+    metrics: dict[str, Any] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     figures: dict[str, DrawFigure] = {}
     texts: dict[str, str] = {}
     for result in results:
@@ -111,7 +136,7 @@ def write_evaluation(
         texts |= result.texts
     pictures = draw_figures(figures)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, TRIAL_SCORES_NAME, *PICTURE_NAMES):
+    for name in (METRICS_NAME, REPORT_NAME, SCORES_NAME, *TRIAL_SCORES_NAMES, *PICTURE_NAMES):
         (folder / name).unlink(missing_ok=True)
     scores = io.BytesIO()
     np.savez_compressed(scores, **arrays)
@@ -120,8 +145,7 @@ def write_evaluation(
         replace_file(folder / name, png)
     for name, text in texts.items():
         replace_file(folder / name, text.encode())
-    html = evaluation_report(metrics, pictures)
-    replace_file(folder / REPORT_NAME, html.encode())
+    replace_file(folder / REPORT_NAME, render(metrics, pictures).encode())
     _write_json(folder / METRICS_NAME, metrics)
     return metrics
 

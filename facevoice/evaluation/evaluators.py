@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.encoders.exposure import exposure, exposures, is_id
 from facevoice.evaluation.comparison import compare
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.identification import (
@@ -21,49 +22,36 @@ from facevoice.evaluation.identification import (
     shares_by_meta,
     top_shares,
 )
-from facevoice.evaluation.metrics import confusion_matrix, macro_average
+from facevoice.evaluation.metrics import confusion_matrix, macro_average, wilson_interval
 from facevoice.evaluation.open_set import max_probability, open_set_metrics
 from facevoice.evaluation.predictions import Predictions
+from facevoice.evaluation.results import Result
+from facevoice.evaluation.run_scoring import model_examples
 from facevoice.evaluation.runs import Run
-from facevoice.evaluation.trial_checks import count_label_conflicts, count_trials, find_people
+from facevoice.evaluation.scoring import Scorer
 from facevoice.evaluation.trials import TrialEmbeddings, Trials
-from facevoice.evaluation.verification import (
-    cosine_scores,
-    det_curve,
-    sample_pairs,
-    verification_metrics,
+from facevoice.evaluation.verification_results import (
+    count_listed,
+    evaluate_listed,
+    evaluate_pairs,
+    people_of_files,
 )
 from facevoice.reports import evaluation_figures
 from facevoice.reports.drawing import DrawFigure
 from facevoice.reports.figure_text import numbered_names
 from tfdata.manifest import Manifest
 
-TRIAL_SCORES_NAME = "trial_scores.txt"
 MOST_CONFUSIONS = 20
 # With more people, the confusion matrix is not drawn; its most frequent confusions are listed.
 MOST_DRAWN = 60
 
 
-@dataclass(frozen=True)
-class Result:
-    """Result of one evaluator.
-
-    Attributes:
-      metrics: entries of metrics.json.
-      arrays: entries of scores.npz, from which the metrics can be recomputed.
-      pictures: file name to a function that draws it.
-      texts: file name to text, of other files.
-    """
-
-    metrics: dict[str, Any]
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-    pictures: dict[str, DrawFigure] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-
-
-def summarize_data(run: Run, data_dir: Path, split: str, predictions: Predictions) -> Result:
-    """Counts the examples, those of unknown people and those of training videos."""
+def summarize_data(
+    run: Run, data_dir: Path, split: str, predictions: Predictions, manifest: Manifest
+) -> Result:
+    """Counts the examples, those of unknown people, of training videos and known to encoders."""
     unknown = predictions.unknown
+    seen = exposures(manifest, run.used_encoders)
     videos = zip(predictions.identities.tolist(), predictions.sessions.tolist(), strict=True)
     return Result(
         {
@@ -75,6 +63,7 @@ def summarize_data(run: Run, data_dir: Path, split: str, predictions: Prediction
             "pairs_of_seen_videos": sum(video in run.videos for video in videos),
             "unknown_people": len(set(unknown.identities.tolist())),
             "unknown_pairs": len(unknown.keys),
+            **({"exposures": [asdict(each) for each in seen]} if seen else {}),
         }
     )
 
@@ -108,14 +97,17 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
             name: _dicts(shares)
             for name, shares in shares_by_meta(correct, known.identities, meta).items()
         },
-        "confusions": _confusions(confusion, run.people),
+        "confusions": frequent_confusions(confusion, run.people),
     }
     pictures: dict[str, DrawFigure] = {
         "reliability.png": partial(
             evaluation_figures.reliability_diagram,
             calibrated.counts,
-            calibrated.confidence,
             calibrated.accuracy,
+            [
+                wilson_interval(round(share * count), count) if count else (0.0, 0.0)
+                for share, count in zip(calibrated.accuracy, calibrated.counts, strict=True)
+            ],
         )
     }
     if len(run.people) <= MOST_DRAWN:
@@ -127,85 +119,64 @@ def evaluate_identification(run: Run, known: Predictions, manifest: Manifest) ->
     return Result(found, {"confusion": confusion}, pictures)
 
 
-def evaluate_verification(run: Run, predictions: Predictions) -> Result:
+def evaluate_verification(
+    run: Run, predictions: Predictions, scorer: Scorer, manifest: Manifest
+) -> Result:
     """Evaluates verification on pairs of examples of known and unknown people.
 
     `across_videos` excludes pairs of one person in one video. These share microphone, room and
     lighting, which makes them easy.
     """
-    people, n = set(predictions.identities.tolist()), len(predictions.keys)
-    if len(people) in (1, n):  # no pair of two people, or none of one person
-        return Result({"verification": None})
-    first, second = sample_pairs(predictions.identities)
-    scores = cosine_scores(predictions.embeddings, first, second)
-    same = predictions.identities[first] == predictions.identities[second]
-    across = ~same | (predictions.sessions[first] != predictions.sessions[second])
-    found = {
-        "all": verification_metrics(same, scores),
-        "across_videos": verification_metrics(same[across], scores[across]),
-    }
-    metrics = {
-        "people": len(people),
-        "trained_people": len(people & set(run.people)),
-        "possible_pairs": n * (n - 1) // 2,
-        "pairs": len(first),
-        **{name: asdict(values) if values else None for name, values in found.items()},
-    }
-    curves = {"all pairs": det_curve(same, scores)}
-    if found["across_videos"]:
-        curves["across videos"] = det_curve(same[across], scores[across])
-    return Result(
-        {"verification": metrics},
-        {
-            "pair_first": first.astype(np.int32),
-            "pair_second": second.astype(np.int32),
-            "pair_same": same,
-            "pair_scores": scores,
-        },
-        {"det.png": partial(_draw_det, curves)},
+    meta = {identity: person.meta for identity, person in manifest.people.items()}
+    found = evaluate_pairs(
+        model_examples(predictions.embeddings, predictions.identities),
+        [predictions.sessions],
+        scorer,
+        meta,
     )
+    if found is None:
+        return Result({"verification": None})
+    trained = set(predictions.identities.tolist()) & set(run.people)
+    metrics = {"trained_people": len(trained), **found.metrics}
+    return replace(found, metrics={"verification": metrics})
 
 
-def evaluate_trials(run: Run, trials: Trials, embedded: TrialEmbeddings) -> Result:
+def evaluate_trials(
+    run: Run, trials: Trials, embedded: TrialEmbeddings, scorer: Scorer, manifest: Manifest
+) -> Result:
     """Evaluates verification on listed trials.
 
     `trained_people` is None if the paths do not tell whether people are in the training data.
+
+    Args:
+      run: the run.
+      trials: the list.
+      embedded: embeddings of its files.
+      scorer: scores trials.
+      manifest: of the dataset of the scorer's cohort.
 
     Raises:
       EvaluationError: the usable trials are all of one kind.
     """
     readable = np.array([file not in embedded.unreadable for file in trials.files])
     kept = readable[trials.first] & readable[trials.second]
-    same = trials.same[kept]
-    scores = cosine_scores(embedded.embeddings, trials.first[kept], trials.second[kept])
-    found = verification_metrics(same, scores)
-    if found is None:
-        raise EvaluationError(
-            "Without the files that cannot be used, all trials are of one kind; error rates need "
-            "trials of the same person and of different people."
-        )
-    ids = {meta["id"]: identity for identity, meta in run.meta.items() if "id" in meta}
-    people = find_people(trials.files, ids | dict(zip(run.people, run.people, strict=True)))
+    meta = {identity: person.meta for identity, person in manifest.people.items()} | dict(run.meta)
+    people = people_of_files(trials.files, meta)
+    examples = model_examples(embedded.embeddings, np.array(people))
+    found = evaluate_listed(trials, kept, examples, scorer, meta)
     trained = set(people) & set(run.people)
-    listed = (trials.same, trials.first, trials.second)
+    in_paths = sorted({part for file in trials.files for part in file.split("/") if is_id(part)})
+    seen = [exposure(each.name, key, in_paths) for key, each in run.used_encoders.items()]
     metrics = {
-        "trials": len(trials.same),
-        "left_out": int((~kept).sum()),
-        "files": len(trials.files),
+        **count_listed(trials, people),
         "unreadable": embedded.unreadable,
         "windows_passed_over": embedded.skipped_windows,
         "people": len(set(people) - {""} if trained or all(people) else trials.speakers),
         "trained_people": len(trained) if trained or all(people) else None,
-        **asdict(count_trials(*listed, trials.files)),
-        "label_conflicts": count_label_conflicts(*listed, people),
-        **asdict(found),
+        **({"exposures": [asdict(each) for each in seen]} if seen else {}),
+        **found.metrics,
     }
-    return Result(
-        {"trials": metrics},
-        {"trial_lines": trials.lines[kept], "trial_same": same, "trial_scores": scores},
-        {"trials_det.png": partial(_draw_det, {"listed trials": det_curve(same, scores)})},
-        {TRIAL_SCORES_NAME: _trial_scores(trials, kept, scores)},
-    )
+    return replace(found, metrics={"trials": metrics})
 
 
 def evaluate_open_set(
@@ -262,7 +233,9 @@ def evaluate_comparison(
     return Result({"comparison": metrics}, {"right": correct, "other_right": other_correct})
 
 
-def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[dict[str, Any]]:
+def frequent_confusions(
+    confusion: NDArray[np.int64], people: Sequence[str]
+) -> list[dict[str, Any]]:
     """Returns the most frequent confusions, most frequent first."""
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
@@ -272,21 +245,6 @@ def _confusions(confusion: NDArray[np.int64], people: tuple[str, ...]) -> list[d
         for row, column in cells
         if wrong[row, column]
     ]
-
-
-def _trial_scores(trials: Trials, kept: NDArray[np.bool_], scores: NDArray[np.float32]) -> str:
-    """Returns a line "score path path" for each trial that was scored."""
-    pairs = zip(scores.tolist(), trials.first[kept], trials.second[kept], strict=True)
-    return "".join(
-        f"{score:.9g} {trials.files[first]} {trials.files[second]}\n"
-        for score, first, second in pairs
-    )
-
-
-def _draw_det(curves: Mapping[str, Any]) -> bytes:
-    return evaluation_figures.det_curve(
-        {name: (curve.false_accepts, curve.misses) for name, curve in curves.items()}
-    )
 
 
 def _dicts(shares: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,29 +13,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.errors import EvaluationError, UnusableError
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
-from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
+from facevoice.evaluation.media_inputs import (
+    fill_missing,
+    read_face_input,
+    read_window_inputs,
+    speech_starts,
+)
 from facevoice.evaluation.runs import Run
 from facevoice.features import (
     MOST_WINDOWS,
-    FeatureSettings,
     MediaError,
     consecutive_starts,
     probe_audio,
-    read_face,
 )
+from facevoice.reports.rendering import render
 from tfdata.fields import Range, check_types
-from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 
-Bytes = NDArray[np.uint8]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,10 @@ class Prediction:
     people: tuple[Candidate, ...] = ()
     error: str | None = None
 
+    def _repr_html_(self) -> str:
+        """Returns the most probable people as a table."""
+        return render("prediction.html", prediction=self)
+
 
 def predict(run: Run, query: Query, threshold: float | None, top: int) -> Prediction:
     """Predicts the person of one query, independently of other queries.
@@ -92,6 +99,7 @@ def predict(run: Run, query: Query, threshold: float | None, top: int) -> Predic
 
     Raises:
       EvaluationError: the model returns values that are not finite.
+      EncoderError, WeightsError: an encoder of the run cannot be used.
     """
     try:
         inputs = model_inputs(run, query)
@@ -106,21 +114,37 @@ def predict(run: Run, query: Query, threshold: float | None, top: int) -> Predic
     return Prediction(query.face, query.audio, answer, known, people)
 
 
-def model_inputs(run: Run, query: Query) -> dict[str, Bytes]:
-    """Returns the inputs of the model, uint8 arrays [windows, ...] by name.
+def check_media(run: Run, query: Query) -> None:
+    """Checks that a query has the media that the model needs.
+
+    Raises:
+      EvaluationError: it has not.
+    """
+    needed = {"image": ("face",), "audio": ("audio",), "pair": ("face", "audio")}[run.modality]
+    given = tuple(name for name in ("face", "audio") if getattr(query, name) is not None)
+    if not given or (given != needed and not run.accepts_missing):
+        raise EvaluationError(
+            f"The model {run.model} needs {' and '.join(needed)}, but "
+            f"{' and '.join(given) or 'nothing'} was given."
+        )
+
+
+def model_inputs(run: Run, query: Query) -> dict[str, Array]:
+    """Returns the inputs of the model, arrays [windows, ...] by name.
 
     A face image is repeated for each window, and a missing medium becomes zeros.
 
     Raises:
       UnusableError: a file cannot be used.
+      EncoderError, WeightsError: an encoder of the run cannot be used.
     """
-    found: dict[str, Bytes] = {}
+    found: dict[str, Array] = {}
     if query.face is not None:
         with _named_errors(query.face):
-            found[IMAGE] = read_face(query.face, run.features)[None]
+            found[run.inputs[0]] = read_face_input(run, query.face)[None]
     if query.audio is not None:
         with _named_errors(query.audio):
-            found[SPECTROGRAM] = _windows(query.audio, query.start_seconds, run.features)
+            found[run.inputs[-1]] = _windows(run, query.audio, query.start_seconds)
     count = max(map(len, found.values()))
     return fill_missing(
         run, {name: np.broadcast_to(x, (count, *x.shape[1:])) for name, x in found.items()}
@@ -152,19 +176,20 @@ def read_threshold(run: Run) -> float | None:
     return float(content["threshold"])
 
 
-def _windows(path: str, start_seconds: float | None, settings: FeatureSettings) -> Bytes:
-    """Returns spectrograms [windows, bands, frames, 1] of a clip, or of one window of it.
+def _windows(run: Run, path: str, start_seconds: float | None) -> Array:
+    """Returns the windows of a clip, or one window of it, as an input [windows, ...] of the model.
 
     Raises:
       MediaError: no window can be used; the error is that of the first.
     """
+    settings = run.features
     if start_seconds is None and settings.voice_activity != "none":
         starts = speech_starts(path, MOST_WINDOWS, settings)
     elif start_seconds is None:
         starts = consecutive_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     else:
         starts = [round(start_seconds * settings.sample_rate_hz)]
-    found, errors = read_spectrograms(path, starts, settings)
+    found, errors = read_window_inputs(run, path, starts)
     if not found:
         raise errors[0]
     return np.stack(found)

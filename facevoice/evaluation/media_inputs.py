@@ -4,39 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from facevoice.encoders.media import embed_face, embed_window
 from facevoice.evaluation.runs import Run
-from facevoice.features import FeatureSettings, MediaError, Reason, read_window, spectrogram
+from facevoice.features import (
+    FeatureSettings,
+    MediaError,
+    Reason,
+    read_face,
+    read_window,
+    spectrogram,
+)
 from facevoice.features.audio import spread_indices
 from facevoice.features.voice_activity import find_windows
-from tfdata.loader import MODALITIES
-from tfdata.schema import IMAGE, SPECTROGRAM
 
-Bytes = NDArray[np.uint8]
+Array = NDArray[Any]
 
 
-def read_spectrograms(
-    path: Path | str, starts: Sequence[int], settings: FeatureSettings
-) -> tuple[list[Bytes], list[MediaError]]:
-    """Reads windows of a clip as spectrograms [bands, frames, 1].
+def read_face_input(run: Run, path: Path | str) -> Array:
+    """Reads a face image as an input of a run's model: an image, or the embedding of its face.
+
+    Raises:
+      MediaError: the file cannot be used.
+      DetectorError, EncoderError, WeightsError: the detector or the encoder cannot run.
+    """
+    encoder = run.media_encoders().get("image")
+    if encoder is None:
+        return read_face(path, run.features)
+    # As in the build: without a face detector, images are crops of faces.
+    or_centre = run.features.face_detector == "none"
+    return embed_face(path, encoder.name, or_centre).embedding
+
+
+def read_window_inputs(
+    run: Run, path: Path | str, starts: Sequence[int]
+) -> tuple[list[Array], list[MediaError]]:
+    """Reads windows of a clip as inputs of a run's model.
 
     Args:
+      run: the run.
       path: path of the clip.
-      starts: first sample of each window, at `settings.sample_rate_hz`.
-      settings: feature settings of the run.
+      starts: first sample of each window, at the run's sample_rate_hz.
 
     Returns:
-      The spectrograms of usable windows, and the errors of the others.
+      The spectrograms [bands, frames, 1], or the embeddings [dimension], of usable windows, and the
+      errors of the others.
+
+    Raises:
+      EncoderError, WeightsError: the encoder cannot run.
     """
-    found, errors = [], []
+    settings, encoder = run.features, run.media_encoders().get("audio")
+    found: list[Array] = []
+    errors = []
     for start in starts:
         try:
-            found.append(spectrogram(read_window(path, start, settings), settings)[..., None])
+            samples = read_window(path, start, settings)
         except MediaError as error:
             errors.append(error)
+            continue
+        if encoder is None:
+            found.append(spectrogram(samples, settings)[..., None])
+        else:
+            found.append(embed_window(samples, settings.sample_rate_hz, encoder.name))
     return found, errors
 
 
@@ -60,14 +92,10 @@ def speech_starts(path: Path | str, most: int, settings: FeatureSettings) -> lis
     return [found[index].start_samples for index in spread_indices(len(found), most)]
 
 
-def fill_missing(run: Run, found: Mapping[str, Bytes]) -> dict[str, Bytes]:
+def fill_missing(run: Run, found: Mapping[str, Array]) -> dict[str, Array]:
     """Returns all inputs of a model, with zeros for missing ones.
 
     Only models with `accepts_missing` treat zeros as missing.
     """
-    shapes = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}
     (length,) = {len(array) for array in found.values()}
-    return {
-        name: found[name] if name in found else np.zeros((length, *shapes[name]), np.uint8)
-        for name in MODALITIES[run.modality]
-    }
+    return {name: found[name] if name in found else run.zeros(name, length) for name in run.inputs}

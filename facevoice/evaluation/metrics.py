@@ -25,6 +25,7 @@ class SplitMetrics:
       commonest: accuracy of always predicting the person with the most examples.
       by_person: identity to accuracy, for people with examples.
       macro_accuracy: mean of `by_person`, in which each person has the same weight.
+      pairs_by_person: identity to number of pairs, for the same people.
     """
 
     pairs: int
@@ -35,6 +36,7 @@ class SplitMetrics:
     commonest: float
     by_person: dict[str, float]
     macro_accuracy: float
+    pairs_by_person: dict[str, int]
 
 
 def confusion_matrix(
@@ -61,6 +63,7 @@ def split_metrics(confusion: NDArray[np.int64], people: list[str]) -> SplitMetri
         commonest=float(examples.max() / pairs),
         by_person=by_person,
         macro_accuracy=macro_average(by_person.values()),
+        pairs_by_person={name: int(examples[i]) for i, name in enumerate(people) if examples[i]},
     )
 
 

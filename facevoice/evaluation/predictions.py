@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ from tqdm import tqdm
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.runs import Run
 from tfdata.examples import Example, read_examples
-from tfdata.loader import MODALITIES
-from tfdata.manifest import Manifest
-from tfdata.schema import IMAGE, SPECTROGRAM, SPLITS
+from tfdata.manifest import Manifest, Shard
+from tfdata.schema import AUDIO_EMBEDDING, IMAGE, IMAGE_EMBEDDING, SPECTROGRAM, SPLITS
 
-Bytes = NDArray[np.uint8]
+Array = NDArray[Any]
 BATCH_SIZE = 32
 UNKNOWN = -1  # the label of people who are not among the classes of the model
 # From (key, name of the input, array) to an array of the same shape.
-Transform = Callable[[str, str, Bytes], Bytes]
+Transform = Callable[[str, str, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ def predict_splits(
     *,
     unknown_only: bool = False,
     transform: Transform | None = None,
+    max_pairs: int | None = None,
 ) -> Predictions:
     """Runs the model of a run on the examples of some splits, in batches.
 
@@ -86,24 +86,24 @@ def predict_splits(
       splits: names of splits.
       unknown_only: whether to skip people who are among the classes of the model.
       transform: applied to each array before it is given to the model.
+      max_pairs: read no further shard after this many pairs; shards hold whole videos at random.
 
     Raises:
       DatasetError: the dataset cannot be read.
       EvaluationError: the dataset is not compatible with the run, or has no such examples.
     """
-    input_names = MODALITIES[run.modality]
     run.check_compatible(data_dir, manifest)
     classes = {identity: label for label, identity in enumerate(run.people)}
     people = manifest.people.keys() - (classes.keys() if unknown_only else ())
     pairs = sum(manifest.people[person].pairs[split] for person in people for split in splits)
-    shards = (shard for split in splits for shard in manifest.splits[split].shards)
+    shards = first_shards(manifest, splits, max_pairs)
     examples = read_examples(data_dir, manifest, shards)
     selected = (example for example in examples if example.identity in people)
     progress = tqdm(selected, "Predicting", pairs, unit="pair", leave=False, disable=None)
     outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     metadata: list[tuple[Any, ...]] = []
     for batch in batches(progress, BATCH_SIZE):
-        inputs = {name: _arrays(batch, name, run, transform) for name in input_names}
+        inputs = {name: _arrays(batch, name, run, transform) for name in run.inputs}
         outputs.append(run.predict(inputs))
         metadata += [_metadata(example) for example in batch]
     if not metadata:
@@ -112,6 +112,21 @@ def predict_splits(
     identities, sessions, clips, keys, starts = map(np.array, zip(*metadata, strict=True))
     labels = np.array([classes.get(person, UNKNOWN) for person in identities.tolist()], np.int64)
     return Predictions(labels, probabilities, embeddings, identities, sessions, clips, starts, keys)
+
+
+def first_shards(
+    manifest: Manifest, splits: Sequence[str], max_pairs: int | None = None
+) -> Iterator[Shard]:
+    """Yields the shards of some splits, in order, until they have `max_pairs` pairs.
+
+    Shards hold whole videos that were chosen at random, and so do the first ones.
+    """
+    pairs = 0
+    for shard in (shard for split in splits for shard in manifest.splits[split].shards):
+        if max_pairs is not None and pairs >= max_pairs:
+            return
+        pairs += shard.records
+        yield shard
 
 
 def _no_examples(run: Run, data_dir: Path, splits: Sequence[str], unknown_only: bool) -> str:
@@ -138,19 +153,28 @@ def _arrays(
     name: str,
     run: Run,
     transform: Transform | None,
-) -> Bytes:
-    """Returns one input of a batch, uint8 [batch, ...]."""
-    shape = {IMAGE: run.image_shape, SPECTROGRAM: run.spectrogram_shape}[name]
-    arrays = [
-        (example.image if name == IMAGE else example.spectrogram).reshape(shape)
-        for example in batch
-    ]
+) -> Array:
+    """Returns one input of a batch, [batch, ...]."""
+    arrays = [_array(example, name).reshape(run.input_shapes[name]) for example in batch]
     if transform:
         arrays = [
             transform(example.key, name, array)
             for example, array in zip(batch, arrays, strict=True)
         ]
     return np.stack(arrays)
+
+
+def _array(example: Example, name: str) -> Array:
+    """Returns a feature of an example."""
+    found: Mapping[str, Array | None] = {
+        IMAGE: example.image,
+        SPECTROGRAM: example.spectrogram,
+        IMAGE_EMBEDDING: example.embeddings.image,
+        AUDIO_EMBEDDING: example.embeddings.audio,
+    }
+    array = found[name]
+    assert array is not None  # Run.check_compatible
+    return array
 
 
 def _metadata(example: Example) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from facevoice.evaluation.identification import Share, ranks, share_of
 from facevoice.evaluation.predictions import Predictions, Transform, predict_splits
 from facevoice.evaluation.runs import Run
 from facevoice.features import FeatureSettings
-from tfdata.loader import MODALITIES
 from tfdata.manifest import Manifest
 from tfdata.schema import IMAGE, SPECTROGRAM
 
@@ -34,7 +33,7 @@ class Condition:
 
     Attributes:
       kind: 'intact', 'missing', 'noise', 'blur' or 'cover'.
-      medium: the corrupted input, IMAGE or SPECTROGRAM; '' for 'intact'.
+      medium: the corrupted input, such as IMAGE; '' for 'intact'.
       amount: severity. noise: signal-to-noise ratio in dB; blur: standard deviation of the Gaussian
         as a share of the side; cover: share of the area; otherwise 0.
       corrupt: returns the corrupted array, from an array and a random generator.
@@ -64,9 +63,12 @@ class ConditionResult:
     against_other: Comparison | None
 
 
-def conditions(modality: str, settings: FeatureSettings) -> Iterator[Condition]:
-    """Yields all conditions for a modality, the intact one first."""
-    media = MODALITIES[modality]
+def conditions(media: Sequence[str], settings: FeatureSettings) -> Iterator[Condition]:
+    """Yields all conditions for the inputs of a model, the intact one first.
+
+    Embeddings may be missing, but are not corrupted: a corruption changes media, of which a dataset
+    does not hold what the encoder read.
+    """
     yield Condition("intact", "", 0.0, lambda array, random: array)
     if len(media) > 1:
         for medium in media:
@@ -94,7 +96,7 @@ def evaluate_robustness(
       intact: predictions for known people without corruption.
     """
     found: list[tuple[Condition, Predictions, NDArray[np.bool_]]] = []
-    for condition in conditions(run.modality, run.features):
+    for condition in conditions(run.inputs, run.features):
         known = intact
         if condition.kind != "intact":
             transform = condition_transform(condition)

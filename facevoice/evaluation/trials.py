@@ -10,24 +10,29 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.media_inputs import fill_missing, read_spectrograms, speech_starts
+from facevoice.evaluation.media_inputs import (
+    fill_missing,
+    read_face_input,
+    read_window_inputs,
+    speech_starts,
+)
 from facevoice.evaluation.predictions import BATCH_SIZE, batches
 from facevoice.evaluation.runs import Run
 from facevoice.evaluation.trial_checks import directories
 from facevoice.evaluation.verification import normalize
-from facevoice.features import FeatureSettings, MediaError, probe_audio, read_face
+from facevoice.features import FeatureSettings, MediaError, probe_audio
 from facevoice.features.file_types import IMAGE_SUFFIXES, has_suffix
-from tfdata.loader import MODALITIES
-from tfdata.schema import IMAGE, SPECTROGRAM
+from tfdata.schema import IMAGE, IMAGE_EMBEDDING
 from tfdata.text import counted
 
-Bytes = NDArray[np.uint8]
+Array = NDArray[Any]
 WINDOWS = 5  # per clip
 MAX_UNREADABLE = 0.05  # share of the files; with more, results are not comparable
 
@@ -63,11 +68,13 @@ class TrialEmbeddings:
       embeddings: float32 [files, size], the mean of the normalised embeddings of a file's windows.
       unreadable: path to reason, for files that cannot be used; their rows are zeros.
       skipped_windows: number of windows without usable sound in usable files.
+      are_clips: whether the files are clips, of several windows.
     """
 
     embeddings: NDArray[np.float32]
     unreadable: dict[str, str]
     skipped_windows: int
+    are_clips: bool = True
 
 
 def read_trials(path: Path) -> Trials:
@@ -124,7 +131,7 @@ def _parse(line: str) -> tuple[bool, str, str] | None:
 
 
 def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings:
-    """Embeds media files with the feature settings and the model of a run.
+    """Embeds media files with the feature settings, the encoders and the model of a run.
 
     A clip gives up to WINDOWS windows, spread evenly from start to end; a clip that is no longer
     than a window gives one. An image gives one face. A missing medium becomes zeros.
@@ -137,18 +144,19 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
     Raises:
       EvaluationError: the model needs a face and a voice, the files are of both kinds, or too many
         files cannot be read.
+      EncoderError, WeightsError: an encoder of the run cannot be used.
     """
-    medium = _medium(run, files)
+    name = _input_name(run, files)
     sums = np.zeros((len(files), run.embedding_size), np.float32)
     counts = np.zeros(len(files), np.int64)
     reasons: dict[int, str] = {}
     skipped_windows = 0
 
-    def arrays() -> Iterator[tuple[int, Bytes]]:
+    def arrays() -> Iterator[tuple[int, Array]]:
         nonlocal skipped_windows
         progress = tqdm(files, "Embedding", unit="file", leave=False, disable=None)
         for index, file in enumerate(progress):
-            found, errors = _read_arrays(locate(root, file), medium, run.features)
+            found, errors = _read_arrays(run, locate(root, file), name)
             if found:
                 skipped_windows += len(errors)
                 yield from ((index, array) for array in found)
@@ -157,7 +165,7 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
 
     for batch in batches(arrays(), BATCH_SIZE):
         indices = [index for index, _ in batch]
-        inputs = {medium: np.stack([array for _, array in batch])}
+        inputs = {name: np.stack([array for _, array in batch])}
         _, embeddings = run.predict(fill_missing(run, inputs))
         np.add.at(sums, indices, normalize(embeddings))
         np.add.at(counts, indices, 1)
@@ -172,6 +180,7 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
         embeddings=sums / np.maximum(counts, 1)[:, None].astype(np.float32),
         unreadable={files[index]: reasons[index] for index in sorted(reasons)},
         skipped_windows=skipped_windows,
+        are_clips=name not in (IMAGE, IMAGE_EMBEDDING),
     )
 
 
@@ -190,38 +199,36 @@ def spread_starts(samples: int, settings: FeatureSettings) -> list[int]:
     return sorted(set(np.linspace(0, last, WINDOWS).round().astype(int).tolist()))
 
 
-def _medium(run: Run, files: tuple[str, ...]) -> str:
-    """Returns IMAGE or SPECTROGRAM; for a model of both, the file names decide."""
-    media = MODALITIES[run.modality]
-    if len(media) == 1:
-        return media[0]
+def _input_name(run: Run, files: tuple[str, ...]) -> str:
+    """Returns the input of the model that the files are; of two, the file names decide."""
+    if len(run.inputs) == 1:
+        return run.inputs[0]
     if not run.accepts_missing:
         raise EvaluationError(
             f"{run.model} needs a face and a voice, but each file of a trial has only one of them; "
-            f"use resnet_fusion, or a model of images or of audio alone."
+            f"use resnet_fusion, embedding_fusion, or a model of images or of audio alone."
         )
     images = [has_suffix(file, IMAGE_SUFFIXES) for file in files]
     if all(images):
-        return IMAGE
+        return run.inputs[0]
     if any(images):
         raise EvaluationError(
             f"The trials have images ({files[images.index(True)]}) and clips "
             f"({files[images.index(False)]}), which cannot be compared; use one kind only."
         )
-    return SPECTROGRAM
+    return run.inputs[1]
 
 
-def _read_arrays(
-    path: Path, medium: str, settings: FeatureSettings
-) -> tuple[list[Bytes], list[MediaError]]:
-    """Returns the usable arrays of a file, and the errors of the others."""
+def _read_arrays(run: Run, path: Path, name: str) -> tuple[list[Array], list[MediaError]]:
+    """Returns the usable arrays of a file for an input of the model, and the errors of others."""
+    settings = run.features
     try:
-        if medium == IMAGE:
-            return [read_face(path, settings)], []
+        if name in (IMAGE, IMAGE_EMBEDDING):
+            return [read_face_input(run, path)], []
         if settings.voice_activity != "none":
             starts = speech_starts(path, WINDOWS, settings)
         else:
             starts = spread_starts(probe_audio(path).samples_at(settings.sample_rate_hz), settings)
     except MediaError as error:
         return [], [error]
-    return read_spectrograms(path, starts, settings)
+    return read_window_inputs(run, path, starts)

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
+from facevoice.evaluation.error_rate_interval import equal_error_rate_interval
+from facevoice.evaluation.score_calibration import cllr, min_cllr
+
 MAX_PAIRS = 1_000_000
 TARGET_PRIORS = (0.01, 0.05)
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
@@ -46,6 +49,10 @@ class VerificationMetrics:
       threshold: score at that rate.
       min_dcf: target prior to the minimum detection cost.
       misses: false accept rate to the false reject rate at it.
+      min_cllr: minimum Cllr, in bits.
+      cllr: Cllr of the calibrated scores, in bits; None without a calibration.
+      equal_error_rate_low, equal_error_rate_high: 95 % interval of the equal error rate; None if it
+        was not computed.
     """
 
     same: int
@@ -54,6 +61,10 @@ class VerificationMetrics:
     threshold: float
     min_dcf: dict[str, float]
     misses: dict[str, float]
+    min_cllr: float
+    cllr: float | None = None
+    equal_error_rate_low: float | None = None
+    equal_error_rate_high: float | None = None
 
 
 def sample_pairs(people: NDArray[np.str_], most: int = MAX_PAIRS) -> tuple[Ints, Ints]:
@@ -146,13 +157,26 @@ def min_dcf(curve: DetCurve, target_prior: float) -> float:
     return float(costs.min() / min(target_prior, 1 - target_prior))
 
 
-def verification_metrics(same: Bools, scores: Floats) -> VerificationMetrics | None:
-    """Computes all metrics; None if there are no pairs of one person, or none of two people."""
+def verification_metrics(
+    same: Bools,
+    scores: Floats,
+    ratios: Floats | None = None,
+    people: tuple[NDArray[np.str_], NDArray[np.str_]] | None = None,
+) -> VerificationMetrics | None:
+    """Computes all metrics; None if there are no pairs of one person, or none of two people.
+
+    Args:
+      same: bool [pairs], whether a pair is of one person.
+      scores: float [pairs], higher for more similar examples.
+      ratios: float [pairs], the calibrated scores, if there is a calibration.
+      people: two arrays str [pairs], the people of both sides, for the interval.
+    """
     if same.all() or not same.any():
         return None
     curve = det_curve(same, scores)
     rate, threshold = equal_error_rate(curve)
     points = np.searchsorted(curve.false_accepts, FALSE_ACCEPT_RATES, side="right") - 1
+    low, high = (people and equal_error_rate_interval(scores, *people)) or (None, None)
     return VerificationMetrics(
         same=int(same.sum()),
         different=int((~same).sum()),
@@ -163,4 +187,8 @@ def verification_metrics(same: Bools, scores: Floats) -> VerificationMetrics | N
             f"{rate:g}": float(curve.misses[point])
             for rate, point in zip(FALSE_ACCEPT_RATES, points, strict=True)
         },
+        min_cllr=min_cllr(same, scores),
+        cllr=None if ratios is None else cllr(same, ratios),
+        equal_error_rate_low=low,
+        equal_error_rate_high=high,
     )

@@ -32,7 +32,7 @@ from facevoice.features.native_output import without_native_stderr
 from facevoice.weights import BLAZEFACE, read_weights
 from tfdata.errors import FaceVoiceError
 
-# Scores from 0 to 1; docs/features.md shows what is found and what is not at other thresholds.
+# Scores from 0 to 1; docs/explanation/preprocessing.md shows what other thresholds find.
 MIN_SCORE = 0.5  # of a face
 CERTAIN_SCORE = 0.75  # of the short-range model, for a face that the full-range model need not find
 CANDIDATE_SCORE = 0.3  # of the full-range model, for what both models look at in a close-up

@@ -7,9 +7,7 @@ eyes and mouth.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +16,9 @@ from PIL import Image
 from facevoice.features import face_detection
 from facevoice.features.alignment import Similarity, crop_places, fit_similarity, resample
 from facevoice.features.blazeface import Detections
-from facevoice.features.image_decoding import open_image, stored_pixels
 from facevoice.features.reject_reasons import MediaError, Reason
 from facevoice.features.settings import ALIGNED_POINTS, FeatureSettings
+from facevoice.features.shared_image import ImageSource, SharedImage, as_shared
 from tfdata.schema import POINT_NAMES, DetectedFace
 from tfdata.text import counted
 
@@ -29,8 +27,6 @@ MIN_CROP_PX = 16
 # face image, along each side. With 3, levels differ from a full decode by 0.25 of 255 on average;
 # with 2, by 0.33.
 DECODE_OVERSAMPLING = 3
-# Pixels along the shorter side with which a face is searched, except for small faces.
-SEARCH_PX = 512
 ALIGNED = [POINT_NAMES.index(name) for name in ("right_eye", "left_eye", "mouth")]
 # Standard deviation of the luminance, of 255. An image of one colour with camera noise, JPEG
 # artefacts or a speck stays below 3; the lowest contrast of 1,000 real and drawn faces is 17.
@@ -56,13 +52,11 @@ class FaceImage:
     seconds: float | None = None
 
 
-def read_face(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> NDArray[np.uint8]:
+def read_face(source: ImageSource, settings: FeatureSettings) -> NDArray[np.uint8]:
     """Reads one face image: decodes, rotates upright, crops and resizes it.
 
     Args:
-      source: path or open file.
+      source: path, open file or shared image.
       settings: size, crop and face detector.
 
     Returns:
@@ -75,12 +69,12 @@ def read_face(
     return extract_face(source, settings).pixels
 
 
-def extract_face(source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings) -> FaceImage:
+def extract_face(source: ImageSource, settings: FeatureSettings) -> FaceImage:
     """Returns a face image and where the face is in its source; see `read_face`."""
     if settings.face_detector == "none":
         enough_px = math.ceil(DECODE_OVERSAMPLING * settings.image_size / settings.face_crop)
-        return crop_centre(open_image(source, enough_px), settings)
-    return _extract_detected(source, settings)
+        return crop_centre(as_shared(source).decode(enough_px), settings)
+    return _extract_detected(as_shared(source), settings)
 
 
 def crop_centre(image: Image.Image, settings: FeatureSettings) -> FaceImage:
@@ -135,19 +129,18 @@ def largest_face(found: Detections) -> Detections:
     return found[[int(areas.argmax())]]
 
 
-def _extract_detected(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> FaceImage:
+def _extract_detected(source: SharedImage, settings: FeatureSettings) -> FaceImage:
     """Returns the face of an image file.
 
     A large JPEG is decoded at a reduced size to search the face, and then with as many pixels as
     the crop needs.
     """
-    image, face, is_reduced = _find_face(source, settings)
+    found = source.find_faces(thorough=settings.several_faces == "reject")
+    image, face = found.image, _select(found.faces, found.image, settings)
     oversampling = 1 / _fit(face, settings).scale
-    if is_reduced and oversampling < DECODE_OVERSAMPLING:
+    if found.is_reduced and oversampling < DECODE_OVERSAMPLING:
         enough_px = min(image.size) * DECODE_OVERSAMPLING / oversampling
-        larger = open_image(source, math.ceil(enough_px))
+        larger = source.decode(math.ceil(enough_px))
         face = face.scaled(larger.width / image.width, larger.height / image.height)
         image = larger
     return crop_face(image, face, settings)
@@ -167,20 +160,6 @@ def _with_contrast(face: Image.Image) -> NDArray[np.uint8]:
                 Reason.BLANK, f"luminance is {mean:.0f} of 255, give or take {contrast:.1f}"
             )
     return pixels
-
-
-def _find_face(
-    source: str | os.PathLike[str] | BinaryIO, settings: FeatureSettings
-) -> tuple[Image.Image, Detections, bool]:
-    """Returns an image, the face to crop in its pixels, and whether the image is reduced."""
-    image = open_image(source, SEARCH_PX)
-    is_reduced = min(image.size) >= SEARCH_PX and math.prod(image.size) < stored_pixels(source)
-    found = face_detection.detect_faces(image, thorough=settings.several_faces == "reject")
-    if not len(found):
-        image = open_image(source) if is_reduced else image
-        is_reduced = False
-        found = face_detection.detect_small_faces(image)
-    return image, _select(found, image, settings), is_reduced
 
 
 def _fit(face: Detections, settings: FeatureSettings) -> Similarity:

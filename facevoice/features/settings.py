@@ -84,7 +84,7 @@ def setting(
 class FeatureSettings:
     """Settings of face images and spectrograms.
 
-    docs/features.md explains the defaults.
+    docs/explanation/preprocessing.md explains the defaults.
 
     Raises:
       ValueError: a value is out of range; the message names its field in backticks.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
+from facevoice.encoders.recorded import describe_encoder
 from tfdata.errors import FaceVoiceError
 from tfdata.text import nearest, nfc
 
@@ -166,11 +167,6 @@ def check_encoder(enrolled: EncoderInfo, used: EncoderInfo) -> None:
             f"which cannot be compared with those of {describe_encoder(used)}; use the same "
             f"encoder, or enrol everyone again in a new gallery."
         )
-
-
-def describe_encoder(encoder: EncoderInfo) -> str:
-    """Returns the name, the version and the digest of an encoder as text."""
-    return f"{encoder.name} {encoder.version} (weights {encoder.digest[:12]})"
 
 
 def check_name(name: str) -> str:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face_file
-from facevoice.encoders.registry import ENCODERS, encoder_info
+from facevoice.encoders.recorded import recorded_encoders
+from facevoice.encoders.registry import encoder_info, is_installed
 from facevoice.evaluation.errors import UnusableError
 from facevoice.evaluation.query_files import files_below
 from facevoice.features import MediaError
@@ -59,7 +60,7 @@ def choose_encoder(gallery: Gallery, modality: str, named: str | None) -> Encode
     """
     enrolled = gallery.samples[modality].encoder if modality in gallery.samples else None
     name = named or (enrolled.name if enrolled else DEFAULT_ENCODERS[modality])
-    if named is None and name not in ENCODERS:
+    if named is None and not is_installed(name):
         flag = {IMAGE: "--face_encoder", AUDIO: "--voice_encoder"}[modality]
         raise GalleryError(
             f"The gallery was made with the encoder {name}, which is not part of FaceVoice; if you "
@@ -130,10 +131,7 @@ def dataset_samples(
             f"{data_dir} has no embeddings; build it with --face_encoder {DEFAULT_ENCODERS[IMAGE]} "
             f"--voice_encoder {DEFAULT_ENCODERS[AUDIO]}."
         )
-    encoders = {
-        modality: EncoderInfo(each.name, each.version, each.digest, each.dimension, modality)
-        for modality, each in manifest.encoders.items()
-    }
+    encoders = recorded_encoders(manifest)
     for modality, encoder in encoders.items():
         if modality in known.samples:
             check_encoder(known.samples[modality].encoder, encoder)

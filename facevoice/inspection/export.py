@@ -19,6 +19,7 @@ from facevoice.features import (
 )
 from facevoice.features.native_output import without_native_stderr
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
+from facevoice.inspection.originals import jpeg, mark_face, read_original
 from facevoice.inspection.survey import Survey
 from tfdata.manifest import Manifest
 from tfdata.schema import SPLITS
@@ -27,6 +28,7 @@ from tfdata.storage.files import replace_file
 AUGMENTED_EPOCHS = range(11)
 # Difference of levels that other versions of the software may cause by rounding.
 ROUNDING_TOLERANCE = 2
+ORIGINAL_PX, SHEET_PX = 1600, 480  # longer sides of originals
 
 
 def write_example(folder: Path, example: StoredExample, manifest: Manifest) -> None:
@@ -93,6 +95,49 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
         f"Warning: the spectrogram of voice.wav differs from the stored one by up to "
         f"{difference} levels; {clip} has changed, or the dataset was built by other software."
     )
+
+
+def write_original(folder: Path, example: StoredExample, faces: Path) -> None:
+    """Writes original.jpg: the picture with the box, points and score of the detected face.
+
+    Args:
+      folder: output directory.
+      example: the example.
+      faces: directory of the images that the dataset was built from; for a moment of a video, of
+        the videos.
+
+    Raises:
+      NotFoundError: the file is missing or cannot be read, or no face was detected.
+    """
+    replace_file(folder / "original.jpg", jpeg(_marked_original(example, faces, ORIGINAL_PX)))
+
+
+def write_originals(folder: Path, examples: Sequence[StoredExample], faces: Path) -> None:
+    """Writes originals.png: the pictures with the detected faces; see `write_original`."""
+    from facevoice.reports import media_figures
+
+    shown = [
+        (example.place, np.asarray(_marked_original(example, faces, SHEET_PX)))
+        for example in examples
+    ]
+    replace_file(folder / "originals.png", media_figures.picture_grid(shown))
+
+
+def _marked_original(example: StoredExample, faces: Path, longer_px: int) -> Image.Image:
+    if example.face is None:
+        raise NotFoundError(
+            "The dataset was built without a face detector; --faces draws detected faces."
+        )
+    file = faces / example.face_source
+    if not file.is_file():
+        raise NotFoundError(
+            f"{file} does not exist; --faces must be the directory that the dataset was built from."
+        )
+    try:
+        picture = read_original(file, example, longer_px)
+    except MediaError as error:
+        raise NotFoundError(f"{file} cannot be used: {error}.") from None
+    return mark_face(picture, example.face, longer_px)
 
 
 def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manifest) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from facevoice.encoders.exposure import exposures
 from facevoice.features import FeatureSettings
 from facevoice.features.reject_reasons import Reason
-from facevoice.reports.examples import example_grid
-from facevoice.reports.leakage import leakage_statement
+from facevoice.reports.examples import example_grid, original_views
+from facevoice.reports.leakage import exposure_sentence, leakage_statement
 from facevoice.reports.people import missing_pairs_sentence, summarize_people
 from facevoice.reports.rendering import render
 from facevoice.reports.settings_table import feature_groups, plan_groups
@@ -35,6 +36,7 @@ def dataset_card(
     manifest: Manifest,
     settings: FeatureSettings,
     examples: Sequence[tuple[str, Example]],
+    originals: Sequence[tuple[Example, bytes]],
     help_texts: Mapping[str, str],
 ) -> str:
     """Renders the card. The same arguments give the same page.
@@ -43,17 +45,21 @@ def dataset_card(
       manifest: of the dataset.
       settings: its preprocessing settings.
       examples: split and example of some people.
+      originals: some of these examples, and the originals of their faces as JPEG.
       help_texts: setting to its help text.
     """
     pairs = sum(split.pairs for split in manifest.splits.values())
     corpus = manifest.corpus
     media = [
-        counted(corpus.videos, "video"),
-        counted(corpus.faces, "face image"),
-        counted(corpus.clips, "clip"),
+        counted(count, name)
+        for count, name in (
+            (corpus.videos, "video"),
+            (corpus.faces, "face image"),
+            (corpus.clips, "clip"),
+            (corpus.video_files, "video file"),
+        )
+        if count
     ]
-    if corpus.video_files:
-        media.append(counted(corpus.video_files, "video file"))
     files = corpus.clips + corpus.video_files
     return render(
         "card.html",
@@ -70,7 +76,9 @@ def dataset_card(
         mean_clip=duration(corpus.audio_seconds / files) if files else None,
         window_overlap=manifest.plan.get("window_overlap", 0),
         leakage=leakage_statement(manifest.leakage, manifest.duplicates),
+        exposures=[exposure_sentence(each) for each in exposures(manifest)],
         grid=example_grid(examples, settings) if examples else None,
+        originals=original_views(originals),
         people=summarize_people(manifest.people),
         counts=list(_count_rows(manifest, settings)),
         rejected_files=sum(manifest.rejects.values()),

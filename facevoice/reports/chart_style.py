@@ -1,4 +1,8 @@
-"""The style of all charts, and their rendering as PNG."""
+"""The style of all charts, and their rendering as PNG.
+
+Charts are black on white. Pages invert them in dark mode (templates/style.css), whose colours of
+splits are those of the charts after that.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from matplotlib.figure import Figure
 
 from facevoice.reports.figure_text import TEXT_STYLE
 
-INK, FAINT, BLUE, ORANGE = "#22303c", "#c9d1d8", "#1d6fa5", "#c2410c"
+INK, SOFT, FAINT = "#22303c", "#5b6b78", "#c9d1d8"
+BLUE, TEAL, ORANGE = "#1d6fa5", "#1f9d8f", "#c2410c"
+SPLIT_COLOURS = {"train": BLUE, "validation": TEAL, "test": ORANGE}  # also in templates/style.css
 DPI = 130
 WIDTH = 5.4  # inches; wider figures have illegible text on a phone
 STYLE: Any = {  # Matplotlib's type has 300 literals as keys

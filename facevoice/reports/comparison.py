@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facevoice.reports.analysis import IntervalBar
-from facevoice.reports.leakage import leakage_sentence
+from facevoice.reports.leakage import exposure_sentence, leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
 from tfdata.manifest import Leak
@@ -20,7 +20,7 @@ PUBLISHED = {
     "cnn_cnn": (0.9986, 0.7325),
     "cnn_crnn": (0.9992, 0.80),
 }
-COLUMNS = (
+COLUMNS = (  # the last two are shown with models of the study only
     "model",
     "train",
     "validation",
@@ -44,8 +44,8 @@ def comparison_text(results: Mapping[str, Mapping[str, Any]]) -> str:
     Args:
       results: model to the content of its run's `metrics.json`.
     """
-    rows = [COLUMNS, *map(_row, _runs(results).values())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    rows = _table(_runs(results))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
@@ -53,7 +53,7 @@ def comparison_text(results: Mapping[str, Mapping[str, Any]]) -> str:
         ).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, *_caveat(results)])
+    return "\n".join([*lines, *_caveats(results)])
 
 
 def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str:
@@ -65,6 +65,7 @@ def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str
       leak: leakage of the test split.
     """
     runs = _runs(results)
+    columns, *rows = _table(runs)
     return render(
         "comparison.html",
         first=next(iter(runs.values())),
@@ -73,9 +74,9 @@ def comparison_page(results: Mapping[str, Mapping[str, Any]], leak: Leak) -> str
             IntervalBar(model, run.test.proportion, href=f"{model}/report.html")
             for model, run in runs.items()
         ],
-        columns=COLUMNS,
-        rows=[_row(run) for run in runs.values()],
-        caveats=_caveat(results),
+        columns=columns,
+        rows=rows,
+        caveats=_caveats(results),
     )
 
 
@@ -83,8 +84,20 @@ def _runs(results: Mapping[str, Mapping[str, Any]]) -> dict[str, RunMetrics]:
     return {model: RunMetrics.from_json(metrics) for model, metrics in results.items()}
 
 
-def _caveat(results: Mapping[str, Any]) -> list[str]:
-    return [CAVEAT] if results.keys() & PUBLISHED.keys() else []
+def _caveats(results: Mapping[str, Any]) -> list[str]:
+    found = [CAVEAT] if _has_published(results) else []
+    exposures = {each for run in _runs(results).values() for each in run.exposures}
+    return found + sorted(map(exposure_sentence, exposures))
+
+
+def _has_published(results: Mapping[str, Any]) -> bool:
+    return bool(results.keys() & PUBLISHED.keys())
+
+
+def _table(runs: Mapping[str, RunMetrics]) -> list[tuple[str, ...]]:
+    """Returns the header and a row for each run."""
+    shown = len(COLUMNS) if _has_published(runs) else -2
+    return [row[:shown] for row in (COLUMNS, *map(_row, runs.values()))]
 
 
 def _row(run: RunMetrics) -> tuple[str, ...]:

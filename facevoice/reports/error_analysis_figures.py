@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, encode_png
+from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, SOFT, STYLE, WIDTH, encode_png
 from facevoice.reports.error_analysis_text import CORRUPTIONS, MEDIA, OTHER_MEDIUM, amount_text
 from facevoice.reports.results import read_conditions
 
@@ -21,7 +22,7 @@ def robustness_curves(robustness: Sequence[Mapping[str, Any]]) -> bytes:
     """Draws the accuracy by strength of each corruption, with 95% intervals.
 
     Args:
-      robustness: value of `robustness` in `metrics.json`; the intact condition is first.
+      robustness: value of `robustness` in `metrics.json`; clean inputs are first.
     """
     conditions = read_conditions(robustness)
     intact = conditions[0].top_1
@@ -32,11 +33,13 @@ def robustness_curves(robustness: Sequence[Mapping[str, Any]]) -> bytes:
         for axes, kind in zip(figure.subplots(len(kinds), squeeze=False).flat, kinds, strict=True):
             corrupted = [each for each in conditions if each.kind == kind]
             medium = corrupted[0].medium
-            axes.axhline(intact.share, color=FAINT, linewidth=1)
+            axes.axhline(intact.share, color=SOFT, linewidth=1)
+            levels = [(intact.share, "clean")]
             if medium in without:
                 alone = without[medium]
                 axes.axhline(alone, color=BLUE, linestyle="--", linewidth=1.5)
-                _label_line(axes, alone, f"{OTHER_MEDIUM[medium]}\nalone")
+                levels.append((alone, f"{OTHER_MEDIUM[medium]} alone"))
+            _label_lines(axes, levels)
             accuracies = [intact, *(each.top_1 for each in corrupted)]
             shares = np.array([each.share for each in accuracies])
             intervals = np.array([[each.low, each.high] for each in accuracies]).T
@@ -51,8 +54,8 @@ def robustness_curves(robustness: Sequence[Mapping[str, Any]]) -> bytes:
                 elinewidth=1,
                 clip_on=False,
             )
-            axes.set_xticks(range(len(accuracies)), ["none", *map(amount_text, corrupted)])
-            axes.set(ylim=(0, 1), ylabel="accuracy")
+            axes.set_xticks(range(len(accuracies)), ["clean", *map(amount_text, corrupted)])
+            axes.set(ylim=(0, 1), ylabel="Accuracy")
             axes.set_title(f"{CORRUPTIONS[kind]} the {MEDIA[medium]}", loc="left", fontsize=10)
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         return encode_png(figure)
@@ -83,21 +86,26 @@ def margin_scatter(face: NDArray[np.floating[Any]], voice: NDArray[np.floating[A
             points: Any = {"color": colour, "marker": marker, "alpha": 0.8, "linewidth": 0}
             axes.scatter(face[chosen], voice[chosen], size, label=label, **points)
         for x, y, text in (
-            (0.98, 0.98, "both for the person"),
-            (0.48, 0.98, "voice for, face against"),
-            (0.87, 0.02, "face for, voice against"),
-            (0.48, 0.02, "both against"),
+            (0.98, 0.98, "both prefer the person"),
+            (0.48, 0.98, "only voice prefers the person"),
+            (0.98, 0.02, "only face prefers the person"),
+            (0.48, 0.02, "both prefer the rival"),
         ):
-            style: Any = {"ha": "right", "va": "top" if y > 0.5 else "bottom", "alpha": 0.7}
+            style: Any = {"ha": "right", "va": "top" if y > 0.5 else "bottom", "color": SOFT}
             axes.text(x, y, text, transform=axes.transAxes, fontsize=9, **style)
         axes.set(xlim=(-end, end), ylim=(-end, end), aspect="equal")
         axes.set(
-            xlabel="margin of the face expert, nats", ylabel="margin of the voice expert, nats"
+            xlabel="Margin of the face expert, nats", ylabel="Margin of the voice expert, nats"
         )
         figure.legend(loc="outside upper left", ncols=2)
         return encode_png(figure)
 
 
-def _label_line(axes: Axes, height: float, label: str) -> None:
-    """Labels a horizontal line at its right end."""
-    axes.text(1.01, height, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+def _label_lines(axes: Axes, levels: Sequence[tuple[float, str]]) -> None:
+    """Labels horizontal lines, (height, label), at their right ends, without overlap."""
+    height = -math.inf
+    for line, label in sorted(levels):
+        height = max(line, height + 0.13)
+        axes.text(
+            1.01, height, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8
+        )

@@ -9,8 +9,13 @@ from tfdata.text import counted
 
 # Kinds of corruption, in the order of the figures.
 CORRUPTIONS = {"noise": "White noise added to", "blur": "Gaussian blur of", "cover": "Occlusion of"}
-MEDIA = {"image": "face", "spectrogram": "voice"}
-OTHER_MEDIUM = {"image": "voice", "spectrogram": "face"}
+MEDIA = {
+    "image": "face",
+    "spectrogram": "voice",
+    "image_embedding": "face",
+    "audio_embedding": "voice",
+}
+OTHER_MEDIUM = {name: "voice" if medium == "face" else "face" for name, medium in MEDIA.items()}
 
 
 def amount_text(condition: Condition) -> str:
@@ -24,9 +29,9 @@ def amount_text(condition: Condition) -> str:
 
 
 def condition_name(condition: Condition) -> str:
-    """Names a condition: 'intact', 'face missing', 'noise 20 dB SNR'."""
+    """Names a condition: 'clean', 'face missing', 'noise 20 dB SNR'."""
     if condition.kind == "intact":
-        return "intact"
+        return "clean"
     if condition.kind == "missing":
         return f"{MEDIA[condition.medium]} missing"
     kind = "occlusion" if condition.kind == "cover" else condition.kind
@@ -34,7 +39,7 @@ def condition_name(condition: Condition) -> str:
 
 
 def robustness_rows(conditions: Sequence[Condition]) -> Iterator[tuple[str, str, str]]:
-    """Yields (name, accuracy, details) of each condition except the intact one."""
+    """Yields (name, accuracy, details) of each condition except clean inputs."""
     for condition in conditions:
         if condition.kind != "intact":
             details = str(condition.top_1)
@@ -44,6 +49,16 @@ def robustness_rows(conditions: Sequence[Condition]) -> Iterator[tuple[str, str,
                     f"{against.difference:+.1%}, {against}"
                 )
             yield f"top 1, {condition_name(condition)}", f"{condition.top_1.share:.1%}", details
+
+
+def robustness_caveat(conditions: Sequence[Condition]) -> str | None:
+    """Returns why no corruption was evaluated, if there is none among the conditions."""
+    if not conditions or any(each.kind in CORRUPTIONS for each in conditions):
+        return None
+    return (
+        "Robustness to noise, blur and occlusion was not evaluated: the model reads embeddings, "
+        "and the dataset does not hold the media that the encoders read."
+    )
 
 
 def fusion_sentences(fusion: Fusion | None) -> list[str]:

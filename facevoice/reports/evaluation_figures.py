@@ -8,13 +8,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, STYLE, WIDTH, encode_png
+from facevoice.reports.chart_style import BLUE, FAINT, INK, ORANGE, SOFT, STYLE, WIDTH, encode_png
 from facevoice.reports.figure_text import figure_name
 
-_COLOURS = (ORANGE, BLUE)
+_COLOURS = (ORANGE, BLUE, INK)
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _LIMITS = (0.0005, 0.9)
 _LONG_LINES: Any = {"agg.path.chunksize": 10_000}
@@ -31,15 +32,15 @@ def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str]) -> bytes:
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [figure_name(name, label) for label, name in enumerate(names)]
-    margin = max(2.6, 2.0 + 0.08 * max(map(len, labels)))  # inches, with the labels
-    size = min(14.0, margin + 0.36 * len(names))
+    longest = 0.08 * max(map(len, labels))  # inches, about
+    size = min(14.0, max(2.7 + longest, 1.2 + longest + 0.3 * len(names)))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(size, size), layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.set_xticks(range(len(names)), labels, rotation=90)
         axes.set_yticks(range(len(names)), labels)
-        axes.set(xlabel="predicted", ylabel="true")
+        axes.set(xlabel="Predicted", ylabel="True")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, labelsize=9 if len(names) <= 24 else 7)
         if len(names) <= 24:
@@ -63,55 +64,63 @@ def det_curve(curves: Mapping[str, Rates]) -> bytes:
     al., 1997).
 
     Args:
-      curves: name to false accept rates and miss rates.
+      curves: name to false acceptance rates and miss rates.
     """
     with mpl.rc_context(STYLE | _LONG_LINES):
         figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         axes = figure.subplots()
         low, high = norm.ppf(_LIMITS)
-        axes.plot((low, high), (low, high), color=FAINT, linestyle="--", linewidth=1)
+        axes.plot((low, high), (low, high), color=SOFT, linestyle="--", linewidth=1)
         for (name, rates), colour in zip(curves.items(), _COLOURS, strict=False):
             # Rates of 0 and 1 are at infinity; clipped, they still leave the frame.
             accepts, misses = (norm.ppf(np.clip(rate, 1e-9, 1 - 1e-9)) for rate in rates)
             axes.plot(accepts, misses, color=colour, label=name)
+        outside = [name for name, rates in curves.items() if _is_outside(rates)]
+        if outside:
+            text = "\n".join(f"{name}: both rates below {_LIMITS[0]:.2%}" for name in outside)
+            axes.text(0.5, 0.9, text, transform=axes.transAxes, ha="center", va="center")
         positions = norm.ppf(_TICKS)
         labels = [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in _TICKS]
         axes.set_xticks(positions, labels)
         axes.set_yticks(positions, labels)
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        axes.set(xlabel="false accept rate", ylabel="miss rate")
+        axes.set(xlabel="False acceptance rate", ylabel="Miss rate")
         axes.grid(color=FAINT, linewidth=0.5)
         if len(curves) > 1:
-            axes.legend()
+            axes.legend(loc="upper right")  # "best" is slow for many points
         return encode_png(figure)
 
 
+def _is_outside(rates: Rates) -> bool:
+    """Returns whether a curve passes below the axes of a DET curve, so it cannot be seen."""
+    return float(np.maximum(*rates).min()) < _LIMITS[0]
+
+
 def reliability_diagram(
-    counts: Sequence[int], confidence: Sequence[float], accuracy: Sequence[float]
+    counts: Sequence[int], accuracy: Sequence[float], intervals: Sequence[tuple[float, float]]
 ) -> bytes:
-    """Draws accuracy by confidence, above a histogram of the confidence.
+    """Draws the accuracy of each bin of confidence, with its 95% interval and its count.
 
     Args:
       counts: number of examples in each bin; the bins have equal width from 0 to 1.
-      confidence: mean confidence of each bin.
       accuracy: accuracy of each bin.
+      intervals: 95% interval of the accuracy of each bin; that of an empty bin is not read.
     """
-    edges = np.linspace(0, 1, len(counts) + 1)
-    filled = np.array(counts) > 0
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-        upper.plot((0, 1), (0, 1), color=FAINT, linestyle="--", linewidth=1)
-        upper.plot(
-            np.array(confidence)[filled],
-            np.array(accuracy)[filled],
-            color=ORANGE,
-            marker="o",
-            markersize=4,
-            clip_on=False,
-        )
-        upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-        lower.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BLUE)
-        lower.set(xlabel="confidence", ylabel="examples")
-        lower.yaxis.get_major_locator().set_params(integer=True)
+        figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot((0, 1), (0, 1), color=SOFT, linestyle="--", linewidth=1)
+        width = 1 / len(counts)
+        rotation = 90 if max(counts) > 999 else 0
+        for place, count in enumerate(counts):
+            if not count:
+                continue
+            middle, share, (low, high) = (place + 0.5) * width, accuracy[place], intervals[place]
+            axes.bar(middle, share, 0.92 * width, color=BLUE, alpha=0.6)
+            axes.vlines(middle, low, high, color=INK, linewidth=1)
+            axes.text(middle, 1.02, f"{count:,}", ha="center", fontsize=8, rotation=rotation)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="Confidence", ylabel="Accuracy")
+        axes.text(-0.02, 1.02, "Examples", ha="right", fontsize=8)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1))
         return encode_png(figure)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facevoice.reports.error_analysis_text import fusion_sentences, robustness_rows
+from facevoice.reports.error_analysis_text import (
+    fusion_sentences,
+    robustness_caveat,
+    robustness_rows,
+)
+from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.results import (
     ErrorRates,
     EvaluationMetrics,
     Identification,
     OpenSet,
+    Proportion,
     Trials,
     Verification,
 )
+from facevoice.reports.verification_table import interval_text, score_rows, too_few_pairs
 from tfdata.text import agree, counted, listed, printable
 
 Row = tuple[str, str, str]  # name, value, details
@@ -43,8 +50,8 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     if evaluation.identification:
         groups["Identification"] = list(_identification_rows(evaluation.identification))
-    if evaluation.robustness:
-        groups["Robustness to corruptions"] = list(robustness_rows(evaluation.robustness))
+    if rows := list(robustness_rows(evaluation.robustness)):
+        groups["Robustness"] = rows
     if comparison := evaluation.comparison:
         details = (
             f"{comparison} ({comparison.only_first} and {counted(comparison.only_second, 'pair')} "
@@ -52,18 +59,32 @@ def metric_groups(evaluation: EvaluationMetrics) -> dict[str, list[Row]]:
         )
         name, value = f"top 1, minus {comparison.other}", f"{comparison.difference:+.1%}"
         groups["Comparison of models"] = [(name, value, details)]
-    verification: list[Row] = []
     if found := evaluation.verification:
-        verification += _verification_rows("all pairs", found.all)
-        if found.across_videos:
-            verification += _verification_rows("pairs across videos", found.across_videos)
+        groups["Verification"] = list(_verification_rows("all pairs", found.all))
+        if found.across_videos and found.across_videos != found.all:
+            across = _verification_rows("pairs across videos", found.across_videos)
+            groups["Verification"] += across
     if evaluation.trials:
-        verification += _verification_rows("listed trials", evaluation.trials)
-    if verification:
-        groups["Verification"] = verification
+        rows = list(_verification_rows("listed trials", evaluation.trials))
+        groups["Verification of listed trials"] = rows
     if evaluation.open_set:
         groups["Open-set identification"] = list(_open_set_rows(evaluation.open_set))
-    return groups
+    return {heading: rows for heading, rows in groups.items() if rows}
+
+
+def distinct_levels(found: Identification) -> dict[str, Mapping[str, Proportion]]:
+    """Returns the accuracies by level; levels with equal accuracies are one: 'pairs and clips'.
+
+    If each clip gave one pair, the accuracies of clips are those of pairs.
+    """
+    merged: list[tuple[list[str], Mapping[str, Proportion]]] = []
+    for level, proportions in found.levels.items():
+        equal = next((names for names, other in merged if other == proportions), None)
+        if equal is None:
+            merged.append(([level], proportions))
+        else:
+            equal.append(level)
+    return {listed(names): proportions for names, proportions in merged}
 
 
 def caveats(evaluation: EvaluationMetrics) -> list[str]:
@@ -81,19 +102,32 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
             f"{counted(evaluation.unknown_pairs, 'pair')} {are} not known to the model and {are} "
             f"left out of identification."
         )
+    found += [exposure_sentence(each) for each in evaluation.exposures]
+    if caveat := robustness_caveat(evaluation.robustness):
+        found.append(caveat)
     if evaluation.verification:
         found += _verification_caveats(evaluation.verification)
     else:
         found.append("Verification needs two people, and two pairs of one of them.")
     if evaluation.trials:
         found += _trial_caveats(evaluation.trials)
+    found += _not_shown(evaluation)
     if evaluation.open_set:
         found.append(_open_set_caveat(evaluation.open_set))
     return found
 
 
+def _not_shown(evaluation: EvaluationMetrics) -> list[str]:
+    compared: dict[str, ErrorRates | None] = {"listed trials": evaluation.trials}
+    if found := evaluation.verification:
+        compared["all pairs"] = found.all
+        if found.all.has_enough_pairs:
+            compared["pairs across videos"] = found.across_videos
+    return [text for name, rates in compared.items() for text in too_few_pairs(name, rates)]
+
+
 def _identification_rows(found: Identification) -> Iterator[Row]:
-    for level, proportions in found.levels.items():
+    for level, proportions in distinct_levels(found).items():
         for name, top in proportions.items():
             yield f"top {name.removeprefix('top_')}, {level}", f"{top.share:.1%}", str(top)
     if found.macro_accuracy is not None:
@@ -109,20 +143,24 @@ def _identification_rows(found: Identification) -> Iterator[Row]:
 
 
 def _verification_rows(pairs: str, rates: ErrorRates) -> Iterator[Row]:
+    """Yields error rates; nothing if there are too few pairs, which `caveats` says."""
+    if not rates.has_enough_pairs:
+        return
     yield (
         f"equal error rate, {pairs}",
         f"{rates.equal_error_rate:.1%}",
         f"{counted(rates.same, 'pair')} of the same person, {rates.different:,} of different "
-        f"people; at a cosine of {rates.threshold:.3f}",
+        f"people; at a cosine of {rates.threshold:.3f}{interval_text(rates)}",
     )
     for prior, cost in rates.min_dcf.items():
         yield f"minDCF, {pairs}", f"{cost:.3f}", f"target prior {prior}; both costs 1"
+    yield from score_rows(pairs, rates)
 
 
 def _open_set_rows(found: OpenSet) -> Iterator[Row]:
     yield "AUROC, known or unknown", f"{found.auroc:.3f}", "by the largest probability"
     yield (
-        f"known, accepted at {found.false_accept_rate:.1%} false accepts",
+        f"known, accepted at a false acceptance rate of {found.false_accept_rate:.1%}",
         f"{found.accepted.share:.1%}",
         f"{found.accepted}; probability above {found.threshold:.3f}",
     )
@@ -156,6 +194,8 @@ def _trial_caveats(trials: Trials) -> Iterator[str]:
         )
     else:
         yield _training_overlap(trials.trained_people, trials.people, "named in the trial list")
+    for exposure in trials.exposures:
+        yield f"Trials: {exposure_sentence(exposure)}"
     yield from _list_caveats(trials)
     if unreadable := trials.unreadable:
         file, reason = next(iter(unreadable.items()))

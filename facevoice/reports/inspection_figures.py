@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facevoice.reports import chart_style
-from facevoice.reports.chart_style import BLUE, INK, ORANGE, WIDTH, encode_png
+from facevoice.reports.chart_style import SPLIT_COLOURS, WIDTH, encode_png
 from facevoice.reports.figure_text import figure_name, figure_text
 from facevoice.reports.media_figures import SOFT, STYLE, draw_face, draw_spectrogram
 
@@ -18,7 +18,7 @@ Bytes = NDArray[np.uint8]
 Counts = NDArray[np.int64]
 
 _MAX_CAPTION_LENGTH = 90
-_LINES = {"train": (BLUE, "-"), "validation": (ORANGE, "-"), "test": (INK, "--")}
+_LINES = {"train": "-", "validation": "-.", "test": "--"}  # they may cover each other
 
 
 def example_figure(
@@ -70,13 +70,13 @@ def level_histograms(counts: Mapping[str, tuple[Counts, Counts]], floor_db: floa
         figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         faces, voices = figure.subplots(2, 1)
         for split, of_both in counts.items():
-            colour, line = _LINES[split]
+            colour, line = SPLIT_COLOURS[split], _LINES[split]
             for axes, found in zip((faces, voices), of_both, strict=True):
                 axes.plot(
                     found / found.sum() * 100, color=colour, linestyle=line, lw=1.3, label=split
                 )
-        faces.set(xlabel="value of a face image", ylabel="% of values")
-        voices.set(xlabel="level of a spectrogram, dB", ylabel="% of values")
+        faces.set(xlabel="Pixel value of face images", ylabel="% of values")
+        voices.set(xlabel="Level of spectrograms, dB", ylabel="% of values")
         ticks_db = _ticks_db(floor_db)
         voices.set_xticks([_level(db, floor_db) for db in ticks_db], [f"{db:g}" for db in ticks_db])
         # The first and the last value may be frequent; they must not hide the others.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from facevoice.encoders.exposure import Exposure
 from tfdata.manifest import Duplicates, Leak
 from tfdata.schema import SPLITS
 from tfdata.text import agree, counted, listed
@@ -91,6 +92,31 @@ def leakage_sentence(leak: Leak) -> str:
         f"{leak.same_audio:,} {agree(leak.same_audio, 'shares', 'share')} audio samples with "
         f"training, so test metrics are optimistic.{copies}"
     )
+
+
+def exposure_sentence(exposure: Exposure) -> str:
+    """Describes which people the encoder of embeddings may have seen in its training."""
+    people = counted(exposure.people, "person", "people")
+    if exposure.trained_on is None:
+        return (
+            f"What the encoder {exposure.encoder} was trained on is not known. It may have seen "
+            f"any of {people}, so metrics may be optimistic."
+        )
+    parts = [
+        (exposure.seen, "has seen"),
+        (exposure.probable, "has probably seen"),
+        (exposure.unseen, "has not seen"),
+    ]
+    known = [f"{what} {count:,}" for count, what in parts if count]
+    text = f"The encoder {exposure.encoder} was trained on {exposure.trained_on}."
+    if known:
+        text += f" By their ids, it {listed(known)} of {people}."
+    if unknown := exposure.people - exposure.seen - exposure.probable - exposure.unseen:
+        who = counted(unknown, "other") if known else people
+        text += f" Whether it has seen {who} is not known."
+    if exposure.people != exposure.unseen:
+        text += " Metrics of people whom an encoder has seen are optimistic."
+    return text
 
 
 def has_leak(leak: Leak) -> bool:

@@ -17,6 +17,7 @@ from facevoice.reports.chart_style import WIDTH, encode_png
 from facevoice.reports.figure_text import TEXT_STYLE, figure_text
 from facevoice.reports.image_encoding import colour_map
 from tfdata.examples import Example
+from tfdata.schema import IMAGE, SPECTROGRAM
 
 BACKGROUND, LIGHT, SOFT = "#1d2429", "#e6eaed", "#9aa8b3"
 STYLE: Any = {
@@ -37,28 +38,52 @@ CaptionedExample = tuple[str, Example, str]  # title, example, caption
 
 
 def example_grid(
-    examples: Sequence[tuple[str, Bytes, Bytes]], row_hz: Floats, window_seconds: float
+    examples: Sequence[tuple[str, Bytes | None, Bytes | None]],
+    row_hz: Floats,
+    window_seconds: float,
 ) -> bytes:
-    """Draws face images above their spectrograms.
+    """Draws face images above their spectrograms, or one of the two only.
 
     Args:
-      examples: (title, face image, spectrogram).
+      examples: (title, face image, spectrogram); one of the two is None in all examples, or none.
       row_hz: frequency of each band.
       window_seconds: length of the window.
     """
     columns = min(COLUMNS, len(examples))
     rows = -(-len(examples) // columns)
+    media = sum(array is not None for array in examples[0][1:])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(1.3 * columns + 0.4, 2.75 * rows), layout="constrained")
-        grid = figure.subplots(2 * rows, columns, squeeze=False)
+        figure = Figure(figsize=(1.3 * columns + 0.4, 1.375 * media * rows), layout="constrained")
+        grid = figure.subplots(media * rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
         for i, (name, image, levels) in enumerate(examples):
             row, column = divmod(i, columns)
-            draw_face(grid[2 * row, column], image)
-            grid[2 * row, column].set_title(figure_text(name, 18), fontsize=8)
-            voice = grid[2 * row + 1, column]
-            draw_spectrogram(voice, levels, row_hz, window_seconds, labelled=column == 0)
+            cells = grid[media * row : media * (row + 1), column]
+            cells[0].set_title(figure_text(name, 18), fontsize=8)
+            if image is not None:
+                draw_face(cells[0], image)
+            if levels is not None:
+                draw_spectrogram(cells[-1], levels, row_hz, window_seconds, labelled=column == 0)
+        return encode_png(figure)
+
+
+def picture_grid(pictures: Sequence[tuple[str, Bytes]]) -> bytes:
+    """Draws pictures of any shape.
+
+    Args:
+      pictures: (title, uint8 [height, width, 3]).
+    """
+    columns = min(COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * columns, 2.4 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for axes, (name, picture) in zip(grid.flat, pictures, strict=False):
+            draw_face(axes, picture)
+            axes.set_title(figure_text(name, 18), fontsize=8)
         return encode_png(figure)
 
 
@@ -66,6 +91,7 @@ def confused_pairs(
     pairs: Sequence[tuple[CaptionedExample, CaptionedExample]],
     row_hz: Floats,
     window_seconds: float,
+    media: Sequence[str] = (IMAGE, SPECTROGRAM),
 ) -> bytes:
     """Draws a row for each pair of people, with a captioned example of each.
 
@@ -73,6 +99,7 @@ def confused_pairs(
       pairs: the examples of each pair; titles are from `figure_name`.
       row_hz: frequency of each band.
       window_seconds: length of the window.
+      media: the features of an example that are drawn.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.75 * len(pairs)), layout="constrained")
@@ -82,10 +109,13 @@ def confused_pairs(
             for half, (title, example, caption) in zip(halves, pair, strict=True):
                 half.suptitle(figure_text(title), fontsize=10, fontweight="bold")
                 half.supxlabel(caption, fontsize=9, color=SOFT)
-                face, voice = half.subplots(1, 2)
-                draw_face(face, example.image)
-                draw_spectrogram(voice, example.spectrogram, row_hz, window_seconds, labelled=True)
-                voice.set_box_aspect(1)
+                cells = half.subplots(1, len(media), squeeze=False)[0]
+                if IMAGE in media:
+                    draw_face(cells[0], example.image)
+                if SPECTROGRAM in media:
+                    levels = example.spectrogram
+                    draw_spectrogram(cells[-1], levels, row_hz, window_seconds, labelled=True)
+                    cells[-1].set_box_aspect(1)
         return encode_png(figure)
 
 
@@ -120,11 +150,18 @@ def draw_spectrogram(
     )
     ticks_hz = frequency_ticks(row_hz, min_distance=0.2)
     positions = np.interp(ticks_hz, row_hz, np.arange(bands) + 0.5)
-    axes.set_yticks(positions, [_hz(hz) for hz in ticks_hz] if labelled else [])
+    axes.set_yticks(positions, [f"{hz:g}" for hz in ticks_hz] if labelled else [])
+    if labelled:
+        axes.annotate(
+            "Hz",
+            (0, 1),
+            xytext=(-4, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color=SOFT,
+        )
     axes.set_xticks([0, window_seconds], ["0", f"{window_seconds:g} s"])
     axes.tick_params(labelsize=7, length=2)
     axes.spines[:].set_visible(False)
-
-
-def _hz(hz: float) -> str:
-    return f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz:g} Hz"

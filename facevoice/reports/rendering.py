@@ -24,6 +24,11 @@ def png_data_url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
+def jpeg_data_url(jpeg: bytes) -> str:
+    """Returns a JPEG image as a data URL."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """Formats a proportion as a percentage."""
     return f"{share:.{digits}%}"

@@ -11,6 +11,12 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from facevoice.encoders.exposure import Exposure
+
+# Error rates of verification are not shown for fewer pairs of the same person. With this number,
+# the 95% interval of a miss rate of 50% is 33% to 67%.
+MIN_SAME_PAIRS = 30
+
 
 @dataclass(frozen=True)
 class Proportion:
@@ -97,6 +103,15 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class FrequentConfusion:
+    """How many pairs of `person` were predicted as `named`."""
+
+    person: str
+    named: str
+    pairs: int
+
+
+@dataclass(frozen=True)
 class Identification:
     """Closed-set identification."""
 
@@ -106,6 +121,7 @@ class Identification:
     by_person: Mapping[str, Proportion]
     by_meta: Mapping[str, Mapping[str, Proportion]]
     macro_accuracy: float | None = None  # None before it was introduced
+    confusions: tuple[FrequentConfusion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,31 @@ class ErrorRates:
     equal_error_rate: float
     threshold: float
     min_dcf: Mapping[str, float]
+    # Of normalised scores; the other fields are None where they were not computed.
+    as_norm: ErrorRates | None = field(default=None, kw_only=True)
+    min_cllr: float | None = field(default=None, kw_only=True)
+    cllr: float | None = field(default=None, kw_only=True)
+    equal_error_rate_low: float | None = field(default=None, kw_only=True)
+    equal_error_rate_high: float | None = field(default=None, kw_only=True)
+
+    @property
+    def has_enough_pairs(self) -> bool:
+        return self.same >= MIN_SAME_PAIRS
+
+
+def read_error_rates(metrics: Mapping[str, Any] | None) -> ErrorRates | None:
+    """Converts error rates in `metrics.json`; None stays None."""
+    converted: ErrorRates | None = None if metrics is None else _convert(ErrorRates, metrics)
+    return converted
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The examples that scores are normalised with."""
+
+    examples: int
+    people: int
+    top: int
 
 
 @dataclass(frozen=True)
@@ -129,6 +170,8 @@ class Verification:
     pairs: int
     all: ErrorRates
     across_videos: ErrorRates | None
+    conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
+    cohort: Cohort | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +190,9 @@ class Trials(ErrorRates):
     contradicting: int = 0
     same_file: int = 0
     label_conflicts: int = 0
+    exposures: tuple[Exposure, ...] = ()
+    conditions: Mapping[str, ErrorRates] = field(default_factory=dict)
+    cohort: Cohort | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +228,7 @@ class EvaluationMetrics:
     trials: Trials | None = None
     open_set: OpenSet | None = field(default=None, metadata={"key": "unknown"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> EvaluationMetrics:
@@ -201,6 +248,7 @@ class SplitAccuracy:
     high: float
     by_person: Mapping[str, float] = field(default_factory=dict)
     macro_accuracy: float | None = None  # None before it was introduced
+    pairs_by_person: Mapping[str, int] = field(default_factory=dict)  # empty before, likewise
 
     @property
     def proportion(self) -> Proportion:
@@ -221,9 +269,11 @@ class RunMetrics:
     validation: SplitAccuracy
     test: SplitAccuracy
     best_epoch: int | None = None
+    confusions: tuple[FrequentConfusion, ...] = ()
     robustness: tuple[Condition, ...] = ()
     fusion: Fusion | None = field(default=None, metadata={"key": "weighing"})
     numbered_names: Mapping[str, str] = field(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()  # whose embeddings the model reads
 
     @classmethod
     def from_json(cls, metrics: Mapping[str, Any]) -> RunMetrics:

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from facevoice.reports.analysis import analysis
-from facevoice.reports.leakage import leakage_sentence
+from facevoice.reports.analysis import PersonAccuracy, analysis
+from facevoice.reports.leakage import exposure_sentence, leakage_sentence
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
+from facevoice.reports.settings_table import feature_groups
 from tfdata.manifest import Leak
 from tfdata.text import duration
+
+# Groups of preprocessing settings that do not concern the models of a modality.
+_OF_OTHER_MEDIUM = {"image": ("Audio", "Spectrograms"), "audio": ("Face images",)}
 
 
 def run_report(
     description: str,
+    modality: str,
     metrics: Mapping[str, Any],
     settings: Mapping[str, Any],
     features: Mapping[str, Any],
@@ -26,6 +31,7 @@ def run_report(
 
     Args:
       description: of the model, one line.
+      modality: input of the model: 'image', 'audio' or 'pair'.
       metrics: content of the run's `metrics.json`.
       settings: content of the run's `settings.json`.
       features: preprocessing settings of the dataset.
@@ -40,12 +46,34 @@ def run_report(
         dataset=PurePath(settings["data"]).name,
         duration=duration(run.seconds),
         leakage=leakage_sentence(leak),
+        modality=modality,
+        augmented=_is_augmented(settings),
+        exposures=[exposure_sentence(each) for each in run.exposures],
         analysis=analysis(
-            run.test.by_person, run.robustness, run.fusion, figures, run.numbered_names
+            {
+                name: PersonAccuracy(accuracy, run.test.pairs_by_person.get(name))
+                for name, accuracy in run.test.by_person.items()
+            },
+            run.confusions,
+            run.robustness,
+            run.fusion,
+            figures,
+            run.numbered_names,
         ),
         settings=_rows(settings),
-        features=_rows(features),
+        features=[
+            (setting.name, setting.value)
+            for group, found in feature_groups(features, {}).items()
+            if group not in _OF_OTHER_MEDIUM.get(modality, ())
+            for setting in found
+        ],
     )
+
+
+def _is_augmented(settings: Mapping[str, Any]) -> bool:
+    """Returns whether a model, or the experts of a product, were trained on augmented examples."""
+    experts = settings.get("experts") or {}
+    return any(each.get("augment") for each in (settings, *experts.values()))
 
 
 def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from facevoice.plugins import short_name
 from facevoice.run_layout import METRICS_NAME, RUNS, SETTINGS_NAME
 from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest
@@ -52,7 +53,7 @@ def check_not_moved(model: str, output: Path | None, data: str | None) -> None:
     Raises:
       DatasetError: it is not, and the command does not say where it is now.
     """
-    folder = output or RUNS / model
+    folder = output or RUNS / short_name(model)
     for run_dir in [folder, *sorted(folder.glob("*/"))]:
         try:
             trained_on = Path(read_json(run_dir / SETTINGS_NAME)["data"])

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import tfdata
-from models import EMBEDDING, LOGIT_SCALE, PERSON
+from models import EMBEDDING, LOGIT_SCALE, MODELS, PERSON
 from models.product_of_experts import expert_kernels
 from tfdata.manifest import Manifest
 
@@ -86,7 +86,8 @@ def _expert_logits(
     embeddings = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
     face_kernel, voice_kernel = (kernel.astype(np.float64) for kernel in expert_kernels(fusion))
     faces, voices, labels = [], [], []
-    for inputs, label in tfdata.load(data_dir, "validation", "pair", manifest=manifest):
+    reads = MODELS[fusion.name].reads
+    for inputs, label in tfdata.load(data_dir, "validation", reads, manifest=manifest):
         face, voice = (np.asarray(x, np.float64) for x in embeddings.predict_on_batch(inputs))
         faces.append(face @ face_kernel)
         voices.append(voice @ voice_kernel)

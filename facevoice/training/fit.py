@@ -19,18 +19,22 @@ import numpy as np
 import tensorflow as tf
 
 import tfdata
+from facevoice import plugins
 from facevoice.training.callbacks import CheckpointCallback
 from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.errors import TrainingError
+from facevoice.training.progress_bar import ProgressBar, in_notebook
 from facevoice.training.recipes import Execution, Recipe
+from facevoice.training.schedules import find_schedule
 from facevoice.training.train_state import Progress
 from models import MODELS, Inputs, build_model
+from models.margin_loss import AdditiveMarginLoss
+from tfdata.importing import one_line
 from tfdata.interrupts import Deferred, deferred
 from tfdata.manifest import Manifest
 from tfdata.text import counted
 
 SHUFFLE_BUFFER = 1000
-WARM_UP_EPOCHS = 2  # of the cosine schedule
 LOGS_NAME = "tensorboard"
 FULL_BYTES = 4096  # free space of a full disk
 CHECKPOINT_STEPS = 1000  # takes a few minutes on two cores
@@ -112,21 +116,24 @@ def _fit(
         model = _build_compiled(name, manifest, recipe, execution)
         if progress.epoch or progress.step:
             checkpoint.restore(model, progress)
-    modality = MODELS[name].modality
+    reads = MODELS[name].reads
     people, pairs = len(manifest.people), manifest.splits["train"].pairs
     in_order = tfdata.ReadOptions(recipe.batch_size)
-    shuffled = replace(
-        in_order, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=recipe.augment
-    )
+    augment: Any = recipe.augment
+    if isinstance(augment, str):
+        augment = plugins.find("augmentation", augment)
+    shuffled = replace(in_order, shuffle_buffer=SHUFFLE_BUFFER, seed=recipe.seed, augment=augment)
     checkpoints = CheckpointCallback(run_dir, progress, recipe, pairs, checkpoint_steps, interrupt)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         checkpoints,
         keras.callbacks.TensorBoard(str(run_dir / LOGS_NAME)),
     ]
+    if in_notebook():
+        callbacks.append(ProgressBar(recipe.epochs))
 
     def load(split: str, options: tfdata.ReadOptions) -> tf.data.Dataset:
-        examples = tfdata.load(data_dir, split, modality, options, manifest=manifest)
+        examples = tfdata.load(data_dir, split, reads, options, manifest=manifest)
         return _one_hot(examples, people)
 
     def fit_until(last_epoch: int, options: tfdata.ReadOptions, steps: int) -> None:
@@ -139,7 +146,7 @@ def _fit(
                 steps_per_epoch=steps,
                 shuffle=False,  # tfdata.load shuffles
                 callbacks=callbacks,
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=0 if in_notebook() else 1 if sys.stdout.isatty() else 2,
             )
 
     steps = recipe.steps_per_epoch(pairs)
@@ -181,18 +188,17 @@ def configure_keras(execution: Execution) -> None:
     keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
 
 
+def input_shapes(manifest: Manifest) -> Inputs:
+    """Returns the shapes of a dataset's arrays, to build models."""
+    spectrogram_shape = (*manifest.spectrogram_shape, 1)
+    return Inputs(manifest.image_shape, spectrogram_shape, manifest.embedding_dimensions)
+
+
 def _build_compiled(
     name: str, manifest: Manifest, recipe: Recipe, execution: Execution
 ) -> keras.Model:
-    inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
-    model = build_model(name, inputs, classes=len(manifest.people))
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        steps_per_epoch = recipe.steps_per_epoch(manifest.splits["train"].pairs)
-        warm_up = steps_per_epoch * min(WARM_UP_EPOCHS, recipe.epochs - 1)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps_per_epoch * recipe.epochs - warm_up, warmup_target=rate, warmup_steps=warm_up
-        )
+    model = build_model(name, input_shapes(manifest), classes=len(manifest.people))
+    rate = _learning_rate(recipe, manifest.splits["train"].pairs)
     optimizers = {
         "adam": keras.optimizers.Adam,
         "adamw": partial(keras.optimizers.AdamW, weight_decay=recipe.weight_decay),
@@ -203,7 +209,7 @@ def _build_compiled(
         optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        loss=_loss(recipe),
         metrics=["accuracy"],
         jit_compile=execution.jit_compile,
     )
@@ -213,6 +219,35 @@ def _build_compiled(
     model.compute_metrics(None, one_pair, one_pair)
     model.reset_metrics()
     return model
+
+
+def _loss(recipe: Recipe) -> keras.losses.Loss:
+    if recipe.margin:
+        return AdditiveMarginLoss(recipe.margin, recipe.label_smoothing)
+    return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+
+
+def _learning_rate(recipe: Recipe, pairs: int) -> Any:
+    """Returns the learning rate of a recipe: a number or a Keras schedule.
+
+    Raises:
+      TrainingError: a schedule of another package fails, or returns something else.
+    """
+    schedule = find_schedule(recipe.schedule)
+    if schedule is None:
+        raise TrainingError(f"There is no schedule {recipe.schedule!r}.")
+    try:
+        rate = schedule(recipe.learning_rate, recipe.steps_per_epoch(pairs), recipe.epochs)
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            rate.get_config()  # checkpoints store it
+        else:
+            rate = float(rate)
+    except Exception as error:
+        raise TrainingError(
+            f"The schedule {recipe.schedule} cannot be used ({one_line(error)}); it returns "
+            f"a number or a Keras LearningRateSchedule with get_config."
+        ) from None
+    return rate
 
 
 def _check_last_batch(manifest: Manifest, batch_size: int, replicas: int) -> None:

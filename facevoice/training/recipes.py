@@ -14,7 +14,8 @@ class Recipe:
     Attributes:
       optimizer: 'adam', 'adamw' or 'sgd'.
       learning_rate: initial learning rate.
-      schedule: 'constant', or 'cosine': decays to 0 over `epochs`, after a warm-up of two epochs.
+      schedule: 'constant', or 'cosine': decays to 0 over `epochs`, after a warm-up of two epochs;
+        or `package.module:name`, a function as in `facevoice.training.schedules`.
       batch_size: examples per step.
       epochs: maximum number of passes over the training split.
       min_steps: minimum number of steps; a small split gets more epochs, see `for_pairs`.
@@ -23,8 +24,10 @@ class Recipe:
       watch: 'val_loss', or 'accuracy' on the training split.
       weight_decay: of 'adamw', as a fraction of the learning rate; applies to kernels only.
       label_smoothing: share of each label that is spread over all classes.
-      augment: whether examples are augmented, see `tfdata.augmentation`.
+      augment: whether examples are augmented, see `tfdata.augmentation`; or `package.module:name`,
+        a function with the parameters of `tfdata.augmentation.augment`.
       seed: of weights, dropout and order.
+      margin: of the true person's cosine, see `models.margin_loss`; 0 is cross-entropy.
     """
 
     optimizer: str = "adam"
@@ -37,8 +40,9 @@ class Recipe:
     watch: str = "val_loss"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    augment: bool = False
+    augment: bool | str = False
     seed: int = 0
+    margin: float = 0.0
 
     def steps_per_epoch(self, pairs: int) -> int:
         """Returns the number of steps for a training split of `pairs` pairs."""
@@ -91,6 +95,10 @@ _RESIDUAL = Recipe(
     augment=True,
 )
 
+_EMBEDDING = Recipe(
+    learning_rate=1e-2, schedule="cosine", epochs=20, min_steps=300, patience=None, margin=0.2
+)
+
 # Chosen on a video-disjoint validation split; see docs/explanation/models.md.
 OURS: Mapping[str, Recipe | Experts] = {
     "cnn_image": Recipe(epochs=25, min_steps=900, patience=10),
@@ -101,6 +109,9 @@ OURS: Mapping[str, Recipe | Experts] = {
     "resnet_image": _RESIDUAL,
     "resnet_audio": _RESIDUAL,
     "resnet_fusion": Experts("resnet_image", "resnet_audio"),
+    "embedding_image": _EMBEDDING,
+    "embedding_audio": _EMBEDDING,
+    "embedding_fusion": Experts("embedding_image", "embedding_audio"),
     "linear_image": Recipe(learning_rate=1e-4, epochs=100),
 }
 

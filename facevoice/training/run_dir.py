@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from facevoice.plugins import short_name
 from facevoice.reports.results import RunMetrics
 from facevoice.run_layout import METRICS_NAME, RUNS, SETTINGS_NAME
 from facevoice.training import extension
@@ -189,7 +190,7 @@ def _candidates(wanted: Path | None, settings: Mapping[str, Any]) -> Iterator[Pa
     if wanted:
         yield wanted
         return
-    model = settings["model"]
+    model = short_name(settings["model"])
     yield RUNS / model
     yield from (RUNS / f"{model}-{number}" for number in itertools.count(2))
 

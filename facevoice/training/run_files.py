@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 import tfdata
+from facevoice.encoders.exposure import exposures
 from facevoice.evaluation.error_analysis import analyze_errors
-from facevoice.evaluation.evaluators import MOST_DRAWN
+from facevoice.evaluation.evaluators import MOST_DRAWN, frequent_confusions
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics
 from facevoice.evaluation.predictions import predict_splits
-from facevoice.evaluation.runs import read_run
+from facevoice.evaluation.runs import Run, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports import evaluation_figures, media_figures, training_figures
 from facevoice.reports.drawing import DrawFigure, draw_figures
@@ -28,6 +28,7 @@ from facevoice.run_layout import METRICS_NAME, MODEL_NAME
 from facevoice.training.checkpoint import Checkpoint, save_model
 from facevoice.training.fit import TrainedModel
 from models import MODELS
+from tfdata.loader import MODALITIES
 from tfdata.manifest import Manifest
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM, SPLITS
 from tfdata.storage.files import replace_file
@@ -52,10 +53,11 @@ def write_run(
     model = MODELS[settings["model"]]
     save_model(trained.model, run_dir / MODEL_NAME)
     replace_file(run_dir / MANIFEST_NAME, manifest.to_json().encode())
-    run = read_run(run_dir)  # evaluates the model as it was saved
+    # The model as it was saved, on one device: each GPU of a strategy would predict a whole batch.
+    run = read_run(run_dir)
     known = predict_splits(run, data_dir, manifest, ["test"]).known
     predicted = {
-        split: predict_classes(trained.model, data_dir, manifest, split, model.modality)
+        split: predict_classes(run, data_dir, manifest, split, model.reads)
         for split in ("train", "validation")
     }
     predicted["test"] = known.labels, known.probabilities.argmax(axis=1)
@@ -70,17 +72,25 @@ def write_run(
         "epochs": len(trained.history.get("loss", ())),
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
+        "confusions": frequent_confusions(confusions["test"], people),
     }
+    if run.on_embeddings:
+        metrics["exposures"] = [asdict(each) for each in exposures(manifest, run.used_encoders)]
     if numbered := numbered_names(people):
         metrics["numbered_names"] = numbered
-    draw: dict[str, DrawFigure] = {"samples.png": partial(_samples, data_dir, manifest)}
+    draw: dict[str, DrawFigure] = {
+        "samples.png": partial(_samples, data_dir, manifest, model.modality)
+    }
     if len(people) <= MOST_DRAWN:
         draw["confusion.png"] = partial(
             evaluation_figures.confusion_matrix, confusions["test"], people
         )
     if trained.history:
         draw["curves.png"] = partial(
-            training_figures.learning_curves, trained.history, trained.best_epoch
+            training_figures.learning_curves,
+            trained.history,
+            trained.best_epoch,
+            augmented=bool(settings.get("augment")),
         )
     for result in analyze_errors(run, data_dir, manifest, "test", known):
         metrics |= result.metrics
@@ -90,6 +100,7 @@ def write_run(
         replace_file(run_dir / name, png)
     html = run_report(
         model.description,
+        model.modality,
         metrics,
         settings,
         manifest.features,
@@ -104,18 +115,22 @@ def write_run(
 
 
 def predict_classes(
-    model: keras.Model, data_dir: Path, manifest: Manifest, split: str, modality: str
+    run: Run, data_dir: Path, manifest: Manifest, split: str, reads: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the labels and the predicted classes of a split, in stored order."""
     labels, classes = [], []
-    for inputs, label in tfdata.load(data_dir, split, modality, manifest=manifest):
+    for inputs, label in tfdata.load(data_dir, split, reads, manifest=manifest):
+        batch = inputs if isinstance(inputs, dict) else {reads: inputs}
         labels.append(label.numpy())
-        classes.append(np.asarray(model.predict_on_batch(inputs)).argmax(axis=1))
+        classes.append(run.predict(batch)[0].argmax(axis=1))
     return np.concatenate(labels), np.concatenate(classes)
 
 
-def _samples(data_dir: Path, manifest: Manifest) -> bytes:
-    """Returns a figure with one test example of each of the first people."""
+def _samples(data_dir: Path, manifest: Manifest, modality: str) -> bytes:
+    """Returns a figure with one test example of each of the first people.
+
+    It shows the inputs of the modality only.
+    """
     names = list(manifest.people)
     wanted = sorted(who for who in names if manifest.people[who].pairs["test"])[:SAMPLES_SHOWN]
     found: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
@@ -127,5 +142,13 @@ def _samples(data_dir: Path, manifest: Manifest) -> bytes:
         if found.keys() >= set(wanted):
             break
     settings = FeatureSettings(**manifest.features)
-    shown = [(figure_name(name, manifest.people[name].label), *found[name]) for name in wanted]
+    media = MODALITIES[modality]
+    shown = [
+        (
+            figure_name(name, manifest.people[name].label),
+            found[name][0] if IMAGE in media else None,
+            found[name][1] if SPECTROGRAM in media else None,
+        )
+        for name in wanted
+    ]
     return media_figures.example_grid(shown, band_centres_hz(settings), settings.window_seconds)

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from facevoice import plugins
 from facevoice.inspection.examples import feature_settings
 from facevoice.run_layout import SETTINGS_NAME
 from facevoice.training.dataset import TrainingData
@@ -22,8 +23,11 @@ from tfdata.text import listed
 # must not prevent runs from resuming.
 RECORDED_PACKAGES = ("keras", "numpy", "tensorflow")
 EPOCHS = "epochs"
+CODE = "code"  # digests of the code of other packages, by name
 DATASET = frozenset({"manifest_sha256", "preprocessing_revision"})
 _LOCATIONS = ("data", "service")  # results do not depend on them
+# Of settings that runs of earlier releases do not record.
+_DEFAULTS = {"preprocessing_revision": 1, "margin": 0.0}
 _MOST_NAMED = 6
 
 Differences = Mapping[str, tuple[Any, Any]]
@@ -38,8 +42,12 @@ def run_settings(
       DatasetError: the feature settings of the dataset are invalid.
     """
     feature_settings(data.manifest)
+    recipes = recipe["experts"].values() if "experts" in recipe else [recipe]
+    names = [model, *(each[name] for each in recipes for name in ("schedule", "augment"))]
+    code = plugins.code_digests(names)
     return {
         "model": model,
+        **({CODE: code} if code else {}),
         **recipe,
         **asdict(execution),
         "data": str(data.data_dir.absolute()),
@@ -73,23 +81,29 @@ def differences(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> Differ
       saved: settings of a run of any release.
       settings: of `run_settings`.
     """
-    before, now = _flat({"preprocessing_revision": 1, **saved}), _flat(settings)
+    now = _flat(settings)
+    before = {name: _DEFAULTS.get(name.rpartition(".")[2]) for name in now} | _flat(saved)
     return {
-        name: (before.get(name), value)
+        name: (before[name], value)
         for name, value in now.items()
-        if name not in _LOCATIONS and before.get(name) != value
+        if name not in _LOCATIONS and before[name] != value
     }
 
 
 def describe(changed: Differences) -> str:
     """Returns the settings that differ as a clause: "epochs 50 instead of 25"."""
-    clauses = [
-        "another dataset" if name == "manifest_sha256" else f"{name} {now} instead of {before}"
-        for name, (before, now) in changed.items()
-    ]
+    clauses = [_clause(name, *values) for name, values in changed.items()]
     if len(clauses) > _MOST_NAMED:
         clauses[_MOST_NAMED - 1 :] = [f"{len(clauses) - _MOST_NAMED + 1} other settings"]
     return listed(clauses)
+
+
+def _clause(name: str, before: Any, now: Any) -> str:
+    if name == "manifest_sha256":
+        return "another dataset"
+    if name.startswith(f"{CODE}."):
+        return f"other code of {name.removeprefix(f'{CODE}.')}"
+    return f"{name} {now} instead of {before}"
 
 
 def is_software(changed: Differences) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from facevoice import plugins
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import OURS, Execution, Experts, Recipe
+from facevoice.training.schedules import SCHEDULES
 from tfdata.command_line import MAX_INT
 from tfdata.fields import check_types, from_fields
 from tfdata.storage.addresses import check_address
@@ -16,7 +18,6 @@ from tfdata.storage.files import read_json
 
 _CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
-    "schedule": ("constant", "cosine"),
     "watch": ("val_loss", "accuracy"),
     "strategy": ("none", "mirrored"),
 }
@@ -52,11 +53,11 @@ def read_saved_settings(path: Path) -> SavedSettings:
         check_types(content, {"model": str, "data": str}, are_required=True)
         model, data = content["model"], content["data"]
         if model not in OURS:
-            raise ValueError(f"there is no model {model!r}")
+            plugins.find_known("model", model)
         if not data or "\0" in data:
             raise ValueError(f"data is {data!r}")
         check_address(data)
-        own = OURS[model]
+        own = OURS.get(model)
         recipes: dict[str, Recipe | Experts] = {}
         if isinstance(own, Experts):
             recipes[model] = own
@@ -64,13 +65,17 @@ def read_saved_settings(path: Path) -> SavedSettings:
             check_types(content, {"experts": Mapping[str, Any]}, are_required=True)
             check_types(content["experts"], experts, "experts", are_required=True)
             for name in (own.image, own.audio):
-                recipes[name] = _recipe(content["experts"][name])
+                recipes[name] = checked_recipe(content["experts"][name])
         else:
-            recipes[model] = _recipe(content)
+            recipes[model] = checked_recipe(content)
         execution = from_fields(Execution, {**_only(Execution, content), "service": None})
         if execution.strategy not in _CHOICES["strategy"]:
             raise ValueError(f"strategy is {execution.strategy!r}")
         return SavedSettings(model, recipes, execution, data, content)
+    except plugins.NotTrustedError as error:
+        raise TrainingError(f"--settings {path} cannot be used: {error}") from None
+    except KeyError as error:
+        reason = f"it has no {error.args[0]}"
     except OSError as error:
         reason = error.strerror or str(error)
     except (ValueError, TypeError) as error:
@@ -80,16 +85,21 @@ def read_saved_settings(path: Path) -> SavedSettings:
     )
 
 
-def _recipe(values: Mapping[str, Any]) -> Recipe:
-    """Builds a recipe from the settings of a run.
+def checked_recipe(values: Mapping[str, Any]) -> Recipe:
+    """Builds a recipe from its fields in the settings of a run; others are ignored.
 
     Raises:
       TypeError, ValueError: a value has another type or is out of range.
+      NotTrustedError: it names code that the user did not name.
     """
     recipe = from_fields(Recipe, _only(Recipe, values))
-    for name in ("optimizer", "schedule", "watch"):
+    for name in ("optimizer", "watch"):
         if (value := getattr(recipe, name)) not in _CHOICES[name]:
             raise ValueError(f"{name} is {value!r}")
+    if recipe.schedule not in SCHEDULES:
+        plugins.find_known("schedule", recipe.schedule)
+    if isinstance(recipe.augment, str):
+        plugins.find_known("augmentation", recipe.augment)
     positive = {
         "learning_rate": recipe.learning_rate,
         "batch_size": recipe.batch_size,

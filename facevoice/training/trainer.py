@@ -16,7 +16,7 @@ from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
 from facevoice.training.expert_fusion import calibrate_experts, copy_expert_weights
-from facevoice.training.fit import TrainedModel, configure_keras, fit
+from facevoice.training.fit import TrainedModel, configure_keras, fit, input_shapes
 from facevoice.training.recipes import Execution, Experts, Recipe
 from facevoice.training.run_dir import (
     adopt_settings,
@@ -29,9 +29,10 @@ from facevoice.training.run_dir import (
 )
 from facevoice.training.run_files import write_run
 from facevoice.training.run_settings import run_settings
-from models import Inputs, ModelError, build_model
+from models import MODELS, ModelError, build_model
 from models.loading import load_model
 from tfdata.command_line import say
+from tfdata.loader import check_embeddings
 from tfdata.text import counted
 
 
@@ -64,6 +65,11 @@ class Trainer:
           TrainingError, DatasetError: with a one-line message.
         """
         data_dir, manifest = self.data.data_dir, self.data.manifest
+        check_embeddings(data_dir, manifest, MODELS[model].inputs)
+        if MODELS[model].on_embeddings and getattr(self._recipe(model), "augment", False):
+            raise TrainingError(
+                f"{model} reads embeddings, which cannot be augmented; remove the augmentation."
+            )
         settings = self.settings(model)
         if finished := find_finished(output, settings):
             say(finished_line(finished, settings))
@@ -105,9 +111,8 @@ class Trainer:
         started = time.monotonic()
         manifest = self.data.manifest
         trained = [_load_expert(run_dir / MODEL_NAME) for run_dir in run_dirs]
-        inputs = Inputs(manifest.image_shape, (*manifest.spectrogram_shape, 1))
         configure_keras(self.execution)
-        fusion = build_model(model, inputs, len(manifest.people))
+        fusion = build_model(model, input_shapes(manifest), len(manifest.people))
         copy_expert_weights(fusion, *trained)
         say(f"Calibrating {' and '.join(names)} on the validation split.")
         calibrate_experts(fusion, self.data.data_dir, manifest)

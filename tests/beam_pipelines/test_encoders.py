@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,9 @@ import soundfile
 from PIL import Image
 
 from beam_pipelines.build import main
+from beam_pipelines.errors import BuildError
 from beam_pipelines.shards import fingerprints
+from facevoice.encoders import registry
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_face, embed_window
 from facevoice.encoders.registry import encoder_info
@@ -21,6 +25,7 @@ from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from tests.conftest import ONE_PROCESS, SMALL, write_face
 from tests.facevoice.encoders.inputs import sound
+from tests.tools import files_of
 from tfdata import load_manifest
 from tfdata.examples import read_examples
 
@@ -122,6 +127,18 @@ def test_everything_else_is_as_without_encoders(dataset, corpus, tmp_path):
         np.testing.assert_array_equal(plain.spectrogram, encoded.spectrogram)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_are_equal_for_any_number_of_workers(dataset, corpus, tmp_path, workers):
+    """Each worker process has encoders of its own."""
+    trees = [f"--faces={corpus / 'faces'}", f"--audio={corpus / 'audio'}"]
+    mode = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    command = [sys.executable, "-m", "beam_pipelines.build", f"--output={tmp_path / 'set'}"]
+    subprocess.run([*command, *trees, *FLAGS, *BOTH, *mode], check=True, timeout=300)
+    assert len(load_manifest(dataset).shards) > 1
+    assert files_of(tmp_path / "set") == files_of(dataset)
+
+
 def test_a_photograph_without_a_face_is_rejected(corpus, tmp_path):
     assert build(corpus, tmp_path / "set", *BOTH, "--face_detector=blazeface") == 0
     found = examples(tmp_path / "set")
@@ -133,7 +150,38 @@ def test_encoders_of_ones_own(corpus, tmp_path):
     assert build(corpus, tmp_path / "set", f"--face_encoder={OWN}") == 0
     encoder = load_manifest(tmp_path / "set").encoders["image"]
     assert (encoder.name, encoder.version, encoder.dimension) == (OWN, "1", 3)
+    assert len(load_manifest(tmp_path / "set").software[f"{OWN}-source"]) == 64
     assert all(example.embeddings.image.shape == (3,) for example in examples(tmp_path / "set"))
+
+
+OWN_SOURCE = """
+from tests.beam_pipelines.test_encoders import MeanColour
+
+class Own(MeanColour):
+    threshold = {}
+"""
+
+
+def test_a_change_of_ones_own_encoder_changes_plans_and_is_found_on_workers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_encoder", raising=False)
+    features = FeatureSettings(face_encoder="own_encoder:Own")
+
+    def job_with(threshold):
+        (tmp_path / "own_encoder.py").write_text(OWN_SOURCE.format(threshold))
+        registry.encoder_source.cache_clear()
+        fingerprints.software.cache_clear()
+        code, packages = fingerprints.worker_code(), fingerprints.software(features)
+        return fingerprints.Job(tmp_path, tmp_path, tmp_path, features, 1, "", code, packages)
+
+    plan = fingerprints.ShardPlan("train", 0, ())
+    first, second = job_with(1), job_with(2)
+    assert fingerprints.plan_digest(plan, first) != fingerprints.plan_digest(plan, second)
+    fingerprints.check_software(second)
+    with pytest.raises(BuildError, match=r"own_encoder:Own-source .* instead of"):
+        fingerprints.check_software(first)
+    fingerprints.software.cache_clear()
+    sys.modules.pop("own_encoder")
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from beam_pipelines.build import main
+from beam_pipelines.card import card_html
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.shards import fingerprints
 from facevoice.features import FeatureSettings, extract_face, read_face
 from facevoice.inspection.examples import feature_settings
+from facevoice.inspection.originals import SHOWN
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
 from tests.conftest import ONE_PROCESS, SMALL, write_clip
+from tests.html_pages import Page, check_accessible, decode_image
 from tests.tools import read_records
-from tfdata import load_manifest
+from tfdata import inspect, load_manifest
 from tfdata.examples import read_examples
 from tfdata.schema import POINT_NAMES
 
@@ -115,6 +119,38 @@ def test_records_have_box_points_and_score(dataset, corpus):
         np.testing.assert_array_equal(example.face.box, expected.box)
         np.testing.assert_array_equal(example.face.points, expected.points)
         assert example.face.score == expected.score
+
+
+def test_the_card_draws_faces_on_their_originals(dataset, corpus):
+    page = Page((dataset / "card.html").read_text())
+    check_accessible(page)
+    originals = [image for image in page.images if image["alt"].startswith("Original of")]
+    assert [image["alt"].partition(",")[0] for image in originals] == [
+        "Original of the face of Ann",
+        "Original of the face of Ben",
+    ]
+    for image in originals:
+        picture = decode_image(image)
+        assert picture.size == (480, 360)
+        # JPEG changes the colour of the box a little, and the photographs have none like it.
+        is_shown = np.abs(np.asarray(picture, int) - ImageColor.getrgb(SHOWN)).max(axis=2) < 40
+        assert 300 < is_shown.sum() < 5000
+    opened = load_manifest(dataset)
+    assert "could not be read" in card_html(dataset, opened)
+    trees = {"face": tree_at(corpus / "audio")}  # without these files
+    assert card_html(dataset, opened, trees) == card_html(dataset, opened)
+
+
+def test_inspect_draws_faces_on_their_originals(dataset, corpus, tmp_path, capsys):
+    flags = [str(dataset), f"--export={tmp_path / 'out'}", f"--faces={corpus / 'faces'}"]
+    assert inspect.main([*flags, "--index=0"]) == 0
+    assert "original.jpg" in capsys.readouterr().out
+    assert Image.open(tmp_path / "out" / "original.jpg").size == (480, 360)
+    assert inspect.main([*flags, "--person=Ann"]) == 0
+    assert "person.png and originals.png" in capsys.readouterr().out
+    assert (tmp_path / "out" / "originals.png").exists()
+    assert inspect.main([*flags[:2], f"--faces={tmp_path}", "--index=0"]) == 1
+    assert "--faces must be the directory" in capsys.readouterr().err
 
 
 def test_photographs_of_several_people_are_rejected_if_asked(corpus, tmp_path):

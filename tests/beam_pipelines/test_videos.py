@@ -18,6 +18,7 @@ from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_frame
 from facevoice.features import FeatureSettings, find_video_face, spectrogram
 from facevoice.inspection.examples import feature_settings
+from facevoice.inspection.originals import read_original
 from facevoice.sample_corpus.channels import clip_wav
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
@@ -47,7 +48,7 @@ def write_own_video(path, number, seconds=3.0, **settings):
 def videos(tmp_path_factory):
     """Two people with three videos each, in all containers; not to be changed by a test."""
     root = tmp_path_factory.mktemp("videos")
-    names = ("a.mp4", "b.mkv", "talk/c.webm", "d.mov", "e.m4v", "late.mkv")
+    names = ("a.mp4", "b.mkv", "talk/c.webm", "Gespräch №2.mov", "e.m4v", "late.mkv")
     for number, name in enumerate(names):
         person = ("Ann", "Ben")[number % 2]
         late = {"sound_seconds": (1.2, 3.0)} if name == "late.mkv" else {}
@@ -101,7 +102,7 @@ def test_face_and_voice_of_each_pair_are_of_the_same_moment(dataset):
 
 def test_records_name_the_video_the_session_and_the_time(dataset):
     found = examples(dataset)
-    assert {example.session for example in found} == {"a", "b", "talk", "d", "e", "late"}
+    assert {example.session for example in found} == {"a", "b", "talk", "Gespräch №2", "e", "late"}
     for example in found:
         source, start = example.face_source, example.window_start_samples
         assert example.key == f"{source}@{example.face_time_seconds:.3f}|{source}@{start}"
@@ -169,12 +170,14 @@ def test_faces_are_tracked_and_encoded_and_moments_without_speech_rejected(build
         source = tmp_path / "videos" / example.face_source
         face = find_video_face(source, start_seconds, settings)
         np.testing.assert_array_equal(example.image, face.image.pixels)
+        np.testing.assert_array_equal(read_original(source, example), face.frame)
         expected = embed_frame(face, f"{__name__}:MeanColour")
         np.testing.assert_array_equal(example.embeddings.image, expected.embedding)
     reasons = {
         reject["detail"].partition(":")[0]: reject["reason"] for reject in rejects(tmp_path / "set")
     }
     assert reasons == dict.fromkeys(["window from 2.000 s", "window from 3.000 s"], "no_speech")
+    assert "Original of the face of Ann" in (tmp_path / "set" / "card.html").read_text()
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from facevoice.commands import train
 from tests.tools import read_records
 from tfdata import DatasetError, ReadOptions, load
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")

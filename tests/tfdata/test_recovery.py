@@ -128,14 +128,6 @@ def test_a_split_without_undamaged_records_is_refused(folder, shards):
         images(folder, damage="skip")
 
 
-def test_skipping_damage_at_an_address_needs_a_cache_directory(monkeypatch, data_set):
-    from tfdata import loader
-
-    monkeypatch.setattr(loader, "load_manifest", lambda *_, **__: load_manifest(data_set))
-    with pytest.raises(ValueError, match="set cache to a directory"):
-        load("s3://bucket/set", "train", options=ReadOptions(damage="skip"))
-
-
 def test_random_faults_are_never_read_as_examples(folder, shards):
     """A changed record is never read; every unchanged one is."""
     whole = {record["image"] for record in read_records(folder, "train")}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
-import subprocess
-import sys
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import config
 
 from tests.tools import read_records
 from tfdata import ReadOptions, load
@@ -86,28 +86,27 @@ def test_several_epochs_are_one_after_the_other_and_share_no_batch(images, data_
     assert sizes == [4, 4, 4, 4, 2] * 2 + [4, 4]
 
 
-READS_AHEAD = """
-import shutil, sys, time
-import tensorflow as tf
-from tfdata import ReadOptions, load
-
-tf.config.experimental.enable_op_determinism()
-options = ReadOptions(batch_size=18, shuffle_buffer=5, epochs=2)
-epochs = iter(load(sys.argv[1], "train", "image", options))
-next(epochs)
-time.sleep(3)  # for the two batches to be made ready behind that one
-shutil.rmtree(sys.argv[1])
-assert len(next(epochs)[0]) == 18
-"""
+@pytest.fixture
+def deterministic_operations():
+    """As in training; no public function undoes that."""
+    before = config.is_op_determinism_enabled()
+    tf.config.experimental.enable_op_determinism()
+    yield
+    if not before:
+        config.disable_op_determinism()
 
 
-def test_the_next_epoch_is_prefetched(data_set, tmp_path):
-    """With deterministic operations, as in training; a process cannot undo that, so in another."""
+def test_the_next_epoch_is_prefetched(data_set, deterministic_operations, tmp_path):
     copy = shutil.copytree(data_set, tmp_path / "copy")
-    subprocess.run([sys.executable, "-c", READS_AHEAD, str(copy)], check=True, timeout=120)
+    options = ReadOptions(batch_size=18, shuffle_buffer=5, epochs=2)
+    epochs = iter(load(copy, "train", "image", options))
+    next(epochs)
+    time.sleep(3)  # for the two batches to be made ready behind that one
+    shutil.rmtree(copy)
+    assert len(next(epochs)[0]) == 18
 
 
-@pytest.mark.parametrize("epochs", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("epochs", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_reading_continues_after_any_step(images, epochs):
     """From each step, the rest is what an uninterrupted reader would have read."""
     whole = images(**MIXED, epochs=epochs)

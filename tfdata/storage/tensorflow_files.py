@@ -1,13 +1,15 @@
 """Reads from URLs through TensorFlow's file systems, which tensorflow-io adds to.
 
-tf.data reads shards from any URL in this way; `TensorFlowStorage` reads manifests from gs:// and
-hdfs://. TensorFlow is imported when it is first needed, and never for a path on a disk.
+`TensorFlowStorage` reads from gs:// and hdfs:// in this way, and the workers of a tf.data service
+read shards from any URL. TensorFlow is imported when it is first needed, and never for a path on a
+disk.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -37,9 +39,11 @@ def register_file_systems() -> Any:
     if endpoint:
         os.environ.setdefault("S3_ENDPOINT", endpoint)
     import tensorflow as tf
-    import tensorflow_io  # noqa: F401  (registers the file systems)
 
-    _exit_without_destructors()
+    if importlib.util.find_spec("tensorflow_io"):  # none for Python 3.13
+        import tensorflow_io  # noqa: F401  (registers the file systems)
+
+        _exit_without_destructors()
     return tf
 
 
@@ -94,7 +98,7 @@ class TensorFlowStorage:
             reason = f"permission is denied ({_text(error)}); check the credentials"
             raise StorageError(self._at(name), reason) from None
         except errors.UnimplementedError as error:
-            reason = f"{_text(error)}; use s3://, gs:// or hdfs://"
+            reason = f"{_text(error)}; use s3:// or gs://, or hdfs:// with tensorflow-io"
             raise StorageError(self._at(name), reason) from None
         except errors.OpError as error:
             reason = f"{_text(error) or type(error).__name__}; check the network"

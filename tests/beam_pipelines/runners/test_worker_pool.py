@@ -97,7 +97,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 def test_beams_own_pool_serves_a_build_as_well(corpus, data_set, tmp_path):
     with (
         worker_pool(tmp_path, Path(sys.executable).parent) as pool,
-        start_build(corpus, tmp_path / "set", TWO, *pool.flags) as build,
+        start_build(corpus, tmp_path / "set", "--direct_num_workers=1", *pool.flags) as build,
     ):
         assert build.communicate(timeout=120)[1] == ""
     assert build.returncode == 0
@@ -146,6 +146,7 @@ def test_both_workers_write_and_if_one_dies_the_next_build_resumes(build, pool, 
         while len(writers) < 2 or len(list(output.glob("*.tfrecord"))) < 3:
             assert stopped.poll() is None
             writers |= at_work(pool, output)
+            time.sleep(0.01)  # a shard takes longer
         os.kill(max(writers), signal.SIGKILL)
         error = stopped.communicate(timeout=120)[1]
     assert stopped.returncode == 1

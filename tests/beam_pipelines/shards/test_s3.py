@@ -357,11 +357,14 @@ def refused(folder):
 
 bucket, local_dataset, near = sys.argv[1:]
 copy = local_copy(bucket + "/set", Path(near) / "copies")
+through_copies = [images(bucket + "/set"), images(bucket + "/set", cache=near)]
+needs_tensorflow_io = "tensorflow_io" in sys.modules
 print(json.dumps({
     "away": digest(bucket + "/set"),
     "here": digest(local_dataset),
     "copy": digest(copy),
-    "images": [images(bucket + "/set"), images(bucket + "/set", cache=near), images(local_dataset)],
+    "images": [*through_copies, images(local_dataset)],
+    "needs_tensorflow_io": needs_tensorflow_io,
     "closed": refused(bucket + "/closed"),
     "empty": refused(bucket + "/empty"),
     "nowhere": refused("s3://nowhere/set"),
@@ -397,6 +400,7 @@ def test_reading_gives_the_same_records_and_keeps_the_exit_status(
     assert {"HEAD", "GET"} <= {method for method, _ in seen}
     assert found["away"] == found["here"] == found["copy"]
     assert len(set(found["images"])) == 1
+    assert not found["needs_tensorflow_io"]
     denied = "permission is denied in the bucket data (GetObject: AccessDenied); check AWS_"
     assert f"s3://data/closed cannot be read: {denied}" in found["closed"]
     assert "s3://data/empty holds no dataset.json (NoSuchKey" in found["empty"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
+from importlib.metadata import EntryPoint, EntryPoints
 
 import numpy as np
 import pytest
@@ -13,7 +15,13 @@ from PIL import Image
 from facevoice.encoders import registry
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face, embed_face_file, embed_window
-from facevoice.encoders.registry import EncoderError, audio_encoder, encoder_info, image_encoder
+from facevoice.encoders.registry import (
+    EncoderError,
+    audio_encoder,
+    encoder_info,
+    image_encoder,
+    is_installed,
+)
 from facevoice.features import FeatureSettings, MediaError, Reason
 from facevoice.sample_corpus.faces import face_jpeg
 from facevoice.sample_corpus.people import PEOPLE
@@ -102,11 +110,24 @@ OWN = f"{__name__}:MeanColour"
 
 
 def test_ones_own_encoder_is_named_by_its_module():
-    assert encoder_info(OWN) == MeanColour.info
+    assert encoder_info(OWN) == replace(MeanColour.info, name=OWN)
+    assert not is_installed(OWN)
     assert image_encoder(OWN) is image_encoder(OWN)
     found = embed_face(photograph(0), OWN).embedding
     assert found.shape == (3,)
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
+
+
+def test_entry_points_of_installed_packages_are_encoders(monkeypatch):
+    """They are found by their name, and by what they stand for, as a file may record either."""
+    points = EntryPoints([EntryPoint("mean_colour", OWN, registry.ENTRY_POINTS)])
+    monkeypatch.setattr(registry, "entry_points", lambda group: points.select(group=group))
+    assert encoder_info("mean_colour") == replace(MeanColour.info, name="mean_colour")
+    assert is_installed("mean_colour")
+    assert is_installed(OWN)
+    with pytest.raises(EncoderError, match="did you mean mean_colour"):
+        image_encoder("mean_color")
+    registry._own_info.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +139,7 @@ def test_ones_own_encoder_is_named_by_its_module():
         (f"{__name__}:no_such_name", "cannot be imported"),
         ("tests:__doc__", "not a class or a function"),
         ("builtins:list", "which has no `info`"),
-        ("../x:y", "cannot be imported (TypeError: "),
+        ("../x:y", "There is no encoder '../x:y'"),
         ("os:system", "os:system() fails (TypeError: "),
         ("ge2e", "of the modality 'audio', not 'image'; use dlib_resnet"),
         (f"{__name__}:Zeros", "norm 0"),

@@ -18,10 +18,10 @@ from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import empty_split, read_records, rendered_figures, untrained_run
+from tests.tools import all_figures, empty_split, read_records, untrained_run
 from tfdata import load, load_manifest
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def audio_run(raw_run):
 @pytest.fixture(scope="module")
 def evaluation(run_dir):
     """What `evaluate.py` leaves of the run's own test split."""
-    with rendered_figures():
+    with all_figures():
         assert evaluate.main([f"--run={run_dir}"]) == 0
     return run_dir / "evaluation-test"
 
@@ -98,7 +98,6 @@ def test_an_evaluation_has_all_files(evaluation):
         "confused.png",
         "robustness.png",
         "reliability.png",
-        "det.png",
     }
     for path in evaluation.glob("*.png"):
         with Image.open(path) as picture:
@@ -108,7 +107,7 @@ def test_an_evaluation_has_all_files(evaluation):
     assert "Person 3" in page
     assert "<script" not in page
     assert "http" not in page
-    assert page.count("src=") == page.count('src="data:image/png;base64,') == 5
+    assert page.count("src=") == page.count('src="data:image/png;base64,') == 4
 
 
 def test_top_k_is_recomputed_from_the_scores_by_plain_loops(evaluation):
@@ -169,6 +168,41 @@ def test_verification_is_recomputed_from_the_scores_by_plain_loops(evaluation):
         assert missed == pytest.approx(min(m for m, a in points if a <= float(rate)))
 
 
+def test_normalised_scores_are_recomputed_with_the_training_split(evaluation, most, run_dir):
+    """AS-norm by plain loops, and log-likelihood ratios by the line in the metrics."""
+    scores, found = np.load(evaluation / "scores.npz"), metrics_of(evaluation)["verification"]
+    training = predict_splits(open_run(run_dir), most, load_manifest(most), ["train"])
+
+    def unit(rows):
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    cohort, tested = unit(training.embeddings), unit(scores["embeddings"])
+    assert found["cohort"] == {"examples": len(cohort), "people": 6, "top": 300}
+    for pair in range(0, len(scores["pair_same"]), 9):
+        rows = [scores[f"pair_{side}"][pair] for side in ("first", "second")]
+        others = ~np.isin(training.identities, scores["identities"][rows])
+        parts = []
+        for row in rows:
+            highest = cohort[others] @ tested[row]
+            parts.append((scores["pair_scores"][pair] - highest.mean()) / highest.std())
+        assert scores["pair_as_norm"][pair] == pytest.approx(sum(parts) / 2, rel=1e-2, abs=1e-3)
+    for kind, name in (("scores", "score_calibration"), ("as_norm", "as_norm_calibration")):
+        line = found[name]
+        expected = line["slope"] * scores[f"pair_{kind}"].astype(float) + line["intercept"]
+        ratios = scores[{"scores": "pair_raw_llr", "as_norm": "pair_as_norm_llr"}[kind]]
+        np.testing.assert_allclose(ratios, expected, rtol=1e-5, atol=1e-5)
+        rates = found["all"] if kind == "scores" else found["all"]["as_norm"]
+        costs = [
+            math.log2(1 + math.exp(-ratio if same else ratio))
+            for same, ratio in zip(scores["pair_same"], ratios, strict=True)
+        ]
+        means = [np.mean(np.array(costs)[scores["pair_same"] == kind]) for kind in (True, False)]
+        assert rates["cllr"] == pytest.approx(sum(means) / 2)
+        assert rates["min_cllr"] <= rates["cllr"]
+    low, rate, high = (found["all"][f"equal_error_rate{end}"] for end in ("_low", "", "_high"))
+    assert low <= rate <= high
+
+
 def test_scores_match_the_metadata_of_their_records(evaluation, most, run_dir):
     scores = np.load(evaluation / "scores.npz")
     records = list(read_records(most, "test"))
@@ -186,7 +220,7 @@ def test_scores_match_the_metadata_of_their_records(evaluation, most, run_dir):
 
 def test_the_same_command_twice_gives_the_same_bytes(evaluation, run_dir):
     before = {path.name: path.read_bytes() for path in evaluation.iterdir()}
-    with rendered_figures():
+    with all_figures():
         assert evaluate.main([f"--run={run_dir}"]) == 0
     assert {path.name: path.read_bytes() for path in evaluation.iterdir()} == before
 
@@ -254,7 +288,8 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
         "1 x/v/3.wav x/w/4.wav\n0 id10000/w/2.wav x/w/4.wav\n"
     )
     flags = [f"--run={audio_run}", f"--trials={tmp_path / 'trials.txt'}", f"--media={media}"]
-    assert evaluate.main([*flags, f"--output={tmp_path / 'out'}"]) == 0
+    with all_figures():
+        assert evaluate.main([*flags, f"--output={tmp_path / 'out'}"]) == 0
     assert "1 of the 2 people named in the trial list" in capsys.readouterr().out
     found = metrics_of(tmp_path / "out")["trials"]
     assert (found["trials"], found["left_out"], found["unreadable"]) == (4, 0, {})
@@ -280,7 +315,11 @@ def test_listed_files_are_embedded_by_the_runs_own_preprocessing(audio_run, tmp_
         line.split()[1:] for line in (tmp_path / "trials.txt").read_text().splitlines()
     ]
     assert [np.float32(line.split()[0]) for line in lines] == pytest.approx(scores["trial_scores"])
-    assert (tmp_path / "out" / "trials_det.png").is_file()
+    for kind in ("as_norm", "raw_llr", "as_norm_llr"):
+        lines = (tmp_path / "out" / f"trial_scores_{kind}.txt").read_text().splitlines()
+        found = [float(line.split()[0]) for line in lines]
+        assert found == pytest.approx(scores[f"trial_{kind}"], rel=1e-6)
+    assert not (tmp_path / "out" / "trials_det.png").exists()  # of two trials of one person
 
 
 def test_what_is_unusual_in_a_list_of_trials_is_said(audio_run, tmp_path, capsys):
@@ -372,7 +411,8 @@ def test_models_of_pairs_are_evaluated_with_a_missing_modality(
 
 def test_a_product_of_experts_is_analysed(raw_run, tmp_path, capsys):
     folder = raw_run("resnet_fusion")
-    assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
+    with all_figures():
+        assert evaluate.main([f"--run={folder}", f"--output={tmp_path / 'out'}"]) == 0
     printed = capsys.readouterr().out
     assert "both experts are correct on" in printed
     assert "minus face alone" in printed

@@ -23,6 +23,8 @@ from facevoice.evaluation.identification import (
 )
 from facevoice.evaluation.metrics import split_metrics, wilson_interval
 from facevoice.evaluation.open_set import open_set_metrics, threshold_at
+from facevoice.evaluation.run_scoring import model_examples
+from facevoice.evaluation.scoring import Scorer
 from facevoice.evaluation.trials import WINDOWS, read_trials, spread_starts
 from facevoice.evaluation.verification import (
     cosine_scores,
@@ -32,7 +34,9 @@ from facevoice.evaluation.verification import (
     sample_pairs,
     verification_metrics,
 )
+from facevoice.evaluation.verification_results import evaluate_pairs
 from facevoice.features import FeatureSettings
+from facevoice.reports import evaluation_figures
 
 
 @pytest.fixture
@@ -303,3 +307,28 @@ def test_the_macro_average_gives_each_person_the_same_weight():
     found = split_metrics(np.array([[9, 0, 0], [1, 1, 0], [0, 0, 0]]), ["ann", "bob", "cem"])
     assert found.accuracy == pytest.approx(10 / 11)
     assert found.macro_accuracy == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("videos", "curves"),
+    [
+        (["v"] * 8, None),  # 28 pairs of one person
+        (["v"] * 9, {"all pairs"}),
+        (["v", "w"] + ["v"] * 7, {"all pairs"}),  # 8 of 36 across videos
+        (["v", "w"] * 5, {"all pairs"}),  # 25 of 45
+        (["v", "w"] * 6, {"all pairs", "pairs across videos"}),  # 36 of 66
+        ([str(i) for i in range(9)], {"all pairs"}),  # the pairs across videos are all pairs
+    ],
+)
+def test_curves_need_thirty_pairs_of_one_person(monkeypatch, videos, curves):
+    drawn = {}
+    monkeypatch.setattr(evaluation_figures, "det_curve", drawn.update)
+    n = len(videos)
+    people = np.array(["a"] * n + ["b"])
+    examples = model_examples(np.random.default_rng(0).normal(size=(n + 1, 4)), people)
+    result = evaluate_pairs(examples, [np.array([*videos, "x"])], Scorer({}), {})
+    assert result.metrics["all"]["same"] == n * (n - 1) // 2
+    assert set(result.pictures) == ({"det.png"} if curves else set())
+    for draw in result.pictures.values():
+        draw()
+    assert set(drawn) == (curves or set())

@@ -28,7 +28,7 @@ from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
 from tests.tools import read_records, untrained_run
 from tfdata.schema import SPLITS
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")

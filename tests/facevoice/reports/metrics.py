@@ -13,7 +13,7 @@ AGAINST = {
     "p_value": 0.5,
 }
 RATES = {
-    "same": 10,
+    "same": 40,
     "different": 30,
     "equal_error_rate": 0.125,
     "threshold": 0.5,
@@ -56,7 +56,7 @@ def run_metrics(**changes):
     test = {"accuracy": 0.5, "correct": 30, "pairs": 60, "low": 0.4, "high": 0.6}
     return {
         "model": "cnn_image",
-        "test": test | {"by_person": {"Ann": 0.5}},
+        "test": test | {"by_person": {"Ann": 0.5}, "pairs_by_person": {"Ann": 60}},
         "validation": test,
         "chance": 0.5,
         "people": 2,
@@ -91,7 +91,7 @@ def evaluation_metrics(**changes):
             },
             "by_person": {"Ann_B": SHARE, "Bob": SHARE},
             "by_meta": {"gender": {"f": SHARE, "m": SHARE}, "nationality": {"UK": SHARE}},
-            "confusions": [],
+            "confusions": [{"person": "Ann_B", "named": "Bob", "pairs": 2}],
         },
         "verification": {
             "people": 8,
@@ -99,7 +99,7 @@ def evaluation_metrics(**changes):
             "possible_pairs": 100,
             "pairs": 40,
             "all": RATES,
-            "across_videos": RATES,
+            "across_videos": RATES | {"same": 35},
         },
         "confused": [],
         "weighing": WEIGHING,

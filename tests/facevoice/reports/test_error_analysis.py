@@ -20,7 +20,7 @@ from tests.facevoice.reports.metrics import ROBUSTNESS, WEIGHING, run_metrics
 
 def test_conditions_have_names_with_units():
     assert [condition_name(each) for each in read_conditions(ROBUSTNESS)] == [
-        "intact",
+        "clean",
         "face missing",
         "voice missing",
         "noise 20 dB SNR",

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
+from facevoice.reports.encoder_report import encoder_report, encoder_text
 from facevoice.reports.evaluation_report import evaluation_report
 from facevoice.reports.evaluation_text import evaluation_text
-from tests.facevoice.reports.metrics import PNG, evaluation_metrics
+from tests.facevoice.reports.metrics import PNG, RATES, SHARE, evaluation_metrics
 from tests.html_pages import Page, check_accessible, check_self_contained
 
 FIGURES = dict.fromkeys(
@@ -40,18 +43,20 @@ def test_headings_are_the_standard_terms():
         "resnet_fusion, test split",
         "Caveats for interpreting the metrics",
         "Confusion matrix",
-        "Most confused people",
         "Per-person accuracy",
+        "Most confused people",
+        "Reliability diagram",
         "Fusion analysis",
-        "Robustness to corruptions",
-        "Calibration",
-        "Detection error tradeoff (DET)",
-        "Detection error tradeoff (DET), listed trials",
+        "Robustness",
+        "Accuracy by input",
+        "Verification",
+        "Verification of listed trials",
         "Metrics",
         "Identification",
-        "Robustness to corruptions",
+        "Robustness",
         "Comparison of models",
         "Verification",
+        "Verification of listed trials",
         "Open-set identification",
     ]
     assert len(page.images) == len(FIGURES)
@@ -65,7 +70,7 @@ def test_page_and_text_have_the_same_metrics_and_caveats():
     assert rows["expected calibration error"] == ["3.1%", "3 bins"]
     assert rows["equal error rate, all pairs"] == [
         "12.5%",
-        "10 pairs of the same person, 30 of different people; at a cosine of 0.500",
+        "40 pairs of the same person, 30 of different people; at a cosine of 0.500",
     ]
     assert rows["minDCF, listed trials"] == ["0.900", "target prior 0.01; both costs 1"]
     assert rows["top 1, minus cnn_audio"][0] == "+25.0%"
@@ -90,6 +95,40 @@ def test_page_and_text_have_the_same_metrics_and_caveats():
     ):
         assert caveat in page.text
         assert caveat in text
+
+
+def test_levels_with_equal_accuracies_are_shown_once():
+    metrics = evaluation_metrics()
+    levels = metrics["identification"]["levels"]
+    levels["clips"], levels["videos"] = levels["pairs"], {"top_1": SHARE | {"total": 3}}
+    page = Page(evaluation_report(metrics, FIGURES))
+    names = [row[0] for row in page.rows if row[0].startswith("top 1, ")]
+    assert names[:2] == ["top 1, pairs and clips", "top 1, videos"]
+    assert "top-1 accuracy of pairs and clips" in page.text
+    assert "top 1, pairs and clips" in evaluation_text(metrics)
+    levels["clips"] = {"top_1": SHARE | {"correct": 2}}
+    assert "top 1, clips" in evaluation_text(metrics)
+    metrics["verification"]["across_videos"] = dict(RATES)
+    assert "across videos" not in evaluation_text(metrics)
+
+
+@pytest.mark.parametrize(("same", "shown"), [(29, False), (30, True)])
+def test_error_rates_of_fewer_than_30_pairs_of_one_person_are_left_out(same, shown):
+    metrics = evaluation_metrics()
+    for rates in (metrics["verification"], metrics["trials"]):
+        rates.update({name: {**RATES, "same": same} for name in ("all", "across_videos")})
+        rates["same"] = same
+    page = Page(evaluation_report(metrics, {}))
+    for text in (page.text, evaluation_text(metrics)):
+        assert ("minDCF, all pairs" in text) is ("minDCF, listed trials" in text) is shown
+        assert "minDCF, pairs across videos" not in text
+        for pairs in ("all pairs", "listed trials"):
+            assert (
+                f"Error rates of {pairs} are not shown: they need at least 30 pairs of the same "
+                f"person, but there are 29." in text
+            ) is not shown
+    assert ("equal error rate of verification" in page.text) is shown
+    assert ("Verification" in [text for _, text in page.headings]) is shown
 
 
 def test_what_was_not_evaluated_is_left_out():
@@ -131,3 +170,40 @@ def test_the_page_is_accessible_and_self_contained():
     html = evaluation_report(evaluation_metrics(), FIGURES)
     check_accessible(Page(html))
     check_self_contained(html)
+
+
+def test_conditions_of_few_pairs_and_those_that_equal_others_have_no_row():
+    metrics = evaluation_metrics(trials=None)
+    rates = RATES | {"min_cllr": 0.1}
+    metrics["verification"] |= {
+        "all": rates,
+        "across_videos": rates,
+        "conditions": {
+            "same video": rates,
+            "same gender": rates | {"same": 30, "threshold": 0.4},
+            "gender f": rates | {"same": 29},
+        },
+    }
+    page = Page(evaluation_report(metrics, {}))
+    shown = [row[0] for row in page.rows if "raw" in row]
+    assert shown == ["all pairs", "same gender"]
+
+
+def test_error_rates_of_encoders_from_few_pairs_are_named_as_not_shown():
+    rates = RATES | {"same": 29, "min_cllr": 0.1, "as_norm": None}
+    voice = {"all": rates, "across_videos": None, "conditions": {"gender f": rates}, "cohort": None}
+    metrics = {
+        "split": "test",
+        "pairs": 60,
+        "data": "data/sample",
+        "encoders": {},
+        "exposures": [],
+        "systems": {"voice": voice},
+    }
+    sentence = "Error rates of voice, all pairs are not shown: they need at least 30 pairs of the"
+    assert sentence in encoder_text(metrics)
+    page = Page(encoder_report(metrics, {}))
+    assert sentence in page.text
+    assert "12.5" not in page.text
+    assert page.rows == []
+    check_accessible(page)

@@ -123,7 +123,7 @@ def test_a_figure_that_fails_is_one_line_and_the_others_are_drawn(capsys):
 def test_reports_say_whose_number_is_in_the_figures():
     numbered = {"#1": LONG, "#2": "王小明"}
     run = run_report(
-        "faces", run_metrics(numbered_names=numbered), {"data": "d"}, {}, Leak(1, 0, 0), {}
+        "faces", "image", run_metrics(numbered_names=numbered), {"data": "d"}, {}, Leak(1, 0, 0), {}
     )
     for html in (run, evaluation_report(evaluation_metrics(numbered_names=numbered), {"a": PNG})):
         page = Page(html)

@@ -11,10 +11,20 @@ FIGURES = dict.fromkeys(("curves.png", "confusion.png", "samples.png"), PNG)
 NO_LEAK = Leak(60, 0, 0)
 
 
-def report(metrics=None, figures=FIGURES, leak=NO_LEAK, description="faces", **settings):
+FEATURES = {"image_size": 128, "bands": 64, "sample_rate_hz": 16000, "later": 1}
+
+
+def report(
+    metrics=None,
+    figures=FIGURES,
+    leak=NO_LEAK,
+    description="faces",
+    modality="image",
+    **settings,
+):
     settings.setdefault("data", "/data/sample")
     metrics = run_metrics() if metrics is None else metrics
-    return run_report(description, metrics, settings, {"image_size": 128}, leak, figures)
+    return run_report(description, modality, metrics, settings, FEATURES, leak, figures)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +50,10 @@ def test_the_training_is_summarized():
         "sample for 3 epochs in 1 s; the weights of epoch 2 were kept."
     ) in text
     assert "50.0% test accuracy (30 of 60; 95% interval 40.0% to 60.0%)" in text
-    assert "50.0% chance, for 2 people 50.0% validation accuracy 90.0% training accuracy" in text
+    assert (
+        "50.0% chance, for 2 people 50.0% validation accuracy 90.0% training accuracy, measured "
+        "after training "
+    ) in text
     fusion = Page(report(run_metrics(epochs=0, best_epoch=None, seconds=90))).text
     assert (
         "as two experts, in 1 min 30 s, combined with weights fitted on the validation split."
@@ -55,10 +68,11 @@ def test_headings_are_those_of_the_figures():
         "cnn_image",
         "Learning curves",
         "Confusion matrix",
-        "Most confused people",
         "Per-person accuracy",
+        "Most confused people",
         "Fusion analysis",
-        "Robustness to corruptions",
+        "Robustness",
+        "Accuracy by input",
         "Test examples",
         "Training settings",
         "Preprocessing",
@@ -69,7 +83,7 @@ def test_headings_are_those_of_the_figures():
 
 def test_figures_that_are_missing_are_left_out():
     headings = [text for _, text in Page(report()).headings]
-    assert "Robustness to corruptions" not in headings
+    assert "Robustness" not in headings
     assert "Fusion analysis" not in headings
     assert "Confusion matrix" in headings
     without_people = run_metrics()
@@ -93,6 +107,8 @@ def test_of_many_people_those_with_the_lowest_accuracy_are_shown():
     def page(people):
         metrics = run_metrics()
         metrics["test"]["by_person"] = people
+        metrics["test"]["pairs_by_person"] = {f"P{i:03d}": i or None for i in range(100)}
+        metrics["test"]["pairs_by_person"]["P007"] = 8
         return Page(report(metrics))
 
     def people_in(page):
@@ -104,7 +120,50 @@ def test_of_many_people_those_with_the_lowest_accuracy_are_shown():
     some = page(dict(list(by_person.items())[:60]))
     assert len(people_in(some)) == 60
     assert "with the lowest accuracy" not in some.text
-    assert ["P007", "", "7%"] in some.rows
+    assert ["P007", "", "7%", "8 pairs"] in some.rows
+    assert ["P001", "", "1%", "1 pair"] in some.rows
+    assert ["P000", "", "0%", ""] in some.rows  # metrics of earlier versions have no counts
+
+
+@pytest.mark.parametrize(
+    ("modality", "shown", "samples"),
+    [
+        ("image", {"image_size", "later"}, "A face image of each person."),
+        ("audio", {"bands", "sample_rate_hz", "later"}, "A spectrogram of each person."),
+        ("pair", set(FEATURES), "A face image of each person and the spectrogram"),
+    ],
+)
+def test_a_model_of_one_medium_has_only_its_preprocessing(modality, shown, samples):
+    page = Page(report(modality=modality))
+    assert {row[0] for row in page.rows} & set(FEATURES) == shown
+    assert samples in page.text
+
+
+def test_training_accuracy_under_augmentation_is_told_from_the_one_measured_afterwards():
+    augmented, plain = Page(report(augment=True)).text, Page(report(augment=False)).text
+    assert "training accuracy, measured after training without augmentation" in augmented
+    assert "Training values are means over an epoch, on augmented examples, while" in augmented
+    assert "augment" not in plain.replace("augment False", "")
+    experts = Page(report(experts={"resnet_image": {"augment": True}})).text
+    assert "measured after training without augmentation" in experts
+
+
+def test_captions_explain_only_what_is_drawn():
+    figures = {"robustness.png": PNG}
+    both = Page(report(run_metrics(robustness=ROBUSTNESS), figures, modality="pair")).text
+    one = Page(report(run_metrics(robustness=ROBUSTNESS[:1] + ROBUSTNESS[4:]), figures)).text
+    for text in (both, one):
+        assert "The grey line is the accuracy on clean inputs." in text
+    assert "The dashed line is the accuracy of the other input alone." in both
+    assert "dashed" not in one
+
+
+def test_without_a_confusion_matrix_the_most_frequent_confusions_are_listed():
+    metrics = run_metrics(confusions=[{"person": "Ann_B", "named": "Bob", "pairs": 1200}])
+    assert "Most frequent confusions" not in Page(report(metrics)).text
+    page = Page(report(metrics, {}))
+    assert ["True", "Predicted", "Pairs"] in page.rows
+    assert ["Ann B", "Bob", "1,200"] in page.rows
 
 
 def test_settings_of_settings_have_rows():
@@ -113,7 +172,7 @@ def test_settings_of_settings_have_rows():
     assert ["experts, b", "rate 2"] in rows
     assert ["software", "keras 3"] in rows
     assert ["patience", "none"] in rows
-    assert ["image_size", "128"] in rows
+    assert ["image_size", "128 pixels"] in rows
 
 
 def test_names_are_escaped():
@@ -123,7 +182,7 @@ def test_names_are_escaped():
     assert not {"\x1b", "\x00"} & set(html)
     page = Page(html)
     assert page.headings[0] == (1, "<script>alert(1)</script>\\x1b[2J\\x00_&amp;")
-    assert ["<script>alert(1)</script>\\x1b[2J\\x00 &amp;", "", "100%"] in page.rows
+    assert ["<script>alert(1)</script>\\x1b[2J\\x00 &amp;", "", "100%", ""] in page.rows
 
 
 def test_the_page_is_accessible_and_self_contained():

@@ -41,7 +41,7 @@ def texts():
         yield evaluation_text(metrics)
         yield Page(evaluation_report(metrics, {})).text
     run, settings = ones(run_metrics()), {"data": "/data/sample"}
-    yield Page(run_report("faces", run, settings, {"image_size": 128}, ONE, {})).text
+    yield Page(run_report("faces", "image", run, settings, {"image_size": 128}, ONE, {})).text
     yield Page(comparison_page({"cnn_image": run}, ONE)).text
     yield leakage_sentence(ONE)
     statement = leakage_statement({"validation": ONE, "test": ONE}, Duplicates(1, 1, 1, 1))

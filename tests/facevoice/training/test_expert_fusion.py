@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -10,16 +11,19 @@ import pytest
 from scipy.special import softmax
 
 from facevoice.commands import train
+from facevoice.evaluation.error_analysis import analyze_errors
 from facevoice.evaluation.runs import open_run
 from facevoice.training.expert_fusion import copy_expert_weights, fit_weights
+from facevoice.training.recipes import OURS
 from models import EMBEDDING, Inputs, build_model
-from tests.conftest import write_corpus
 from tfdata import load
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
 NARROW = {"widths": (4, 4), "units": 8}
+FUSION = "resnet_fusion"
+FLAGS = [f"--model={FUSION}", "--epochs=2", "--batch_size=8"]
 
 
 @pytest.fixture
@@ -115,24 +119,27 @@ def test_confidence_of_a_perfect_expert_is_platts_target(examples):
 
 
 @pytest.fixture(scope="module")
-def narrow():
-    """Builds small models: what a run holds does not depend on their size."""
+def small_trainings():
+    """Makes trainings fast: narrow models, no augmentation, and no error analysis of experts."""
     small = partial(build_model, **NARROW)
     with pytest.MonkeyPatch.context() as patch:
         for module in ("fit", "trainer"):
             patch.setattr(f"facevoice.training.{module}.build_model", small)
+        for name in ("resnet_image", "resnet_audio"):
+            patch.setitem(OURS, name, replace(OURS[name], augment=False))
+        patch.setattr(
+            "facevoice.training.run_files.analyze_errors",
+            lambda run, *others: analyze_errors(run, *others) if run.model == FUSION else (),
+        )
         yield
 
 
 @pytest.fixture(scope="module")
-def run_dir(build, narrow, blank_figures, tmp_path_factory):
+def run_dir(data_set, small_trainings, no_figures, tmp_path_factory):
     """Returns a run of the fusion with two epochs."""
-    root = tmp_path_factory.mktemp("fusion")
-    corpus = write_corpus(root / "corpus")
-    assert build(*corpus.flags, f"--output={root / 'set'}") == 0
-    flags = ["--model=resnet_fusion", f"--data={root / 'set'}", f"--output={root / 'run'}"]
-    assert train.main([*flags, "--epochs=2", "--batch_size=8"]) == 0
-    return root / "run"
+    run_dir = tmp_path_factory.mktemp("fusion") / "run"
+    assert train.main([*FLAGS, f"--data={data_set}", f"--output={run_dir}"]) == 0
+    return run_dir
 
 
 def test_a_fusion_run_contains_the_runs_of_its_experts(run_dir):
@@ -157,11 +164,10 @@ def test_experts_rank_people_as_in_the_fusion(run_dir):
             np.testing.assert_array_equal(np.argsort(alone), np.argsort(joined))
 
 
-def test_finished_experts_are_not_trained_again(run_dir, tmp_path, capsys):
+def test_finished_experts_are_not_trained_again(run_dir, data_set, capsys):
     """A second command with the same settings trains nothing, as after a kill between them."""
     (run_dir / "metrics.json").unlink()
-    flags = ["--model=resnet_fusion", f"--data={run_dir.parent / 'set'}", f"--output={run_dir}"]
-    assert train.main([*flags, "--epochs=2", "--batch_size=8"]) == 0
+    assert train.main([*FLAGS, f"--data={data_set}", f"--output={run_dir}"]) == 0
     shown = capsys.readouterr().out
     assert f"resnet_image is finished in {run_dir / 'resnet_image'}." in shown
     assert "Training" not in shown

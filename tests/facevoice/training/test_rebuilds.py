@@ -18,7 +18,7 @@ from facevoice.evaluation.runs import open_run
 from facevoice.training.callbacks import CheckpointCallback
 from facevoice.training.expert_fusion import calibrate_experts
 from models import EMBEDDING, Inputs, build_model
-from tests.tools import untrained_run
+from tests.tools import no_figures, untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 from tfdata.local_copy import copy_shards
 from tfdata.recovery import DamageWarning, first_damage
@@ -28,6 +28,13 @@ from tfdata.schema import SPLITS
 CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])
 NARROW: dict[str, Any] = {"widths": (4, 4), "units": 8}
 REMOVED = "of the earlier build has been removed; start again, and rebuild with --keep_replaced"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figures_of_examples_only():
+    """Draws the figures that are compared: those of images and spectrograms that were read."""
+    with no_figures(drawn={"samples.png", "confused.png"}):
+        yield
 
 
 @pytest.fixture

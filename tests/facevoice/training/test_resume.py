@@ -27,7 +27,7 @@ from tests.conftest import write_corpus
 from tests.tools import wait_for
 from tfdata import load_manifest
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 FLAGS = ["--model=cnn_image", "--batch_size=4", "--learning_rate=0.003", "--patience=3"]
 

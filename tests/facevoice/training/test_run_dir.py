@@ -19,7 +19,7 @@ from facevoice.training.run_dir import open_run_dir
 from facevoice.training.train_state import Progress
 from facevoice.training.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 FLAGS = ["--model=linear_image", "--batch_size=4", "--learning_rate=0.001"]
 

@@ -22,6 +22,7 @@ def history(run_dir):
         return [[float(value) for value in row.values()] for row in csv.DictReader(file)]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_run_of_an_earlier_release_is_repeated(tmp_path, capsys):
     arguments = ["--settings", str(SETTINGS), "--data", str(FIXTURES / "dataset")]
     arguments += ["--epochs", "2", "--output", str(tmp_path / "run")]
@@ -103,7 +104,7 @@ def test_a_missing_file_and_a_missing_dataset_are_one_line(tmp_path, capsys):
     assert "name where it is now with --data." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("other", ["--model=cnn_image", "--recipe=study"])
+@pytest.mark.parametrize("other", ["--model=cnn_audio", "--recipe=study"])
 def test_the_model_and_the_recipe_are_those_of_the_settings(capsys, other):
     with pytest.raises(SystemExit):
         train.main(["--settings", str(SETTINGS), other])

@@ -1,0 +1,217 @@
+"""Rates of right, wrong and missing detections on composed photographs.
+
+    python benchmarks/face_detection.py --faces unzippedFaces
+
+Face crops are pasted into parts of two photographs that come with scikit-learn, saved as JPEG, and
+read as a build reads them. Their edges are soft: of an ellipse, which cuts off hair and neck, or
+with --whole of the crop. A detection is right if the centre of its box is in the middle half of the
+true box, and its side is half to twice the true side. The true box is the middle 1 / 1.6 of a crop,
+which VoxCeleb's crops are widened by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+from sklearn.datasets import load_sample_images
+
+from facevoice.features import FeatureSettings, MediaError, extract_face
+
+WIDENED = 1.6
+SCENE_PX, PHONE_PX = (640, 480), (4000, 3000)
+SETTINGS = FeatureSettings(face_detector="blazeface")
+# Parts of the true box that are covered: left, top, right, bottom.
+COVERS = {
+    "the mouth": (0.1, 0.62, 0.9, 1.05),
+    "one eye": (0.05, 0.25, 0.5, 0.5),
+    "both eyes": (0.05, 0.25, 0.95, 0.5),
+    "the left half": (-0.1, -0.1, 0.5, 1.1),
+}
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face to paste: the path of its crop, and whether the whole crop is pasted."""
+
+    path: Path
+    is_whole: bool
+
+
+Box = tuple[float, float, float, float]
+Scene = tuple[Image.Image, Box | None]  # and the true box of the face to find, in pixels
+Compose = Callable[[random.Random], Scene]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=Path, required=True, help="directory of VoxCeleb's crops")
+    parser.add_argument("--count", type=int, default=100, help="of each row (default: 100)")
+    parser.add_argument("--whole", action="store_true", help="paste whole crops, not an ellipse")
+    args = parser.parse_args()
+    paths = sorted(args.faces.rglob("*.jpg"))
+    random.Random(0).shuffle(paths)
+    crops = itertools.cycle(map(partial(Face, is_whole=args.whole), paths))
+    print("| images | number | right | wrong | none |\n|---|---|---|---|---|")
+    for number, (name, count, compose) in enumerate(rows(crops, args.count)):
+        draw = random.Random(number)
+        found = Counter(judge(*compose(draw)) for _ in range(count))
+        print(f"| {name} | {count} | {found['right']} | {found['wrong']} | {found['none']} |")
+
+
+def rows(crops: Iterator[Face], count: int) -> Iterator[tuple[str, int, Compose]]:
+    """Yields the name of each row, its number of scenes, and the function that composes one."""
+    for low, high in ((0.3, 0.6), (0.12, 0.3), (0.06, 0.12)):
+        name = f"640 x 480, face {100 * low:g} to {100 * high:g} % of the height"
+        yield name, count, partial(_one, crops, (low, high))
+    yield (
+        "face 20 to 60 %, turned by up to 35 degrees",
+        count,
+        lambda draw: one_face(draw, next(crops), (0.2, 0.6), degrees=draw.uniform(-35, 35)),
+    )
+    for part, cover in COVERS.items():
+        name = f"face 30 to 60 %, {part} covered"
+        yield name, count, partial(_one, crops, (0.3, 0.6), cover=cover)
+    yield (
+        "two people, of whom the larger one is right",
+        count,
+        lambda draw: two_faces(draw, next(crops), next(crops)),
+    )
+    share = 80 / PHONE_PX[1]
+    name = "12 megapixels, face of 80 pixels"
+    yield name, max(1, count // 5), partial(_one, crops, (share, share), size=PHONE_PX)
+    yield "no face: parts of photographs", count, lambda draw: (backdrop(draw), None)
+    yield "no face: noise with a photograph's spectrum", count, lambda draw: (noise(draw), None)
+
+
+def _one(
+    crops: Iterator[Face], shares: tuple[float, float], draw: random.Random, **settings: Any
+) -> Scene:
+    return one_face(draw, next(crops), shares, **settings)
+
+
+def judge(scene: Image.Image, true: Box | None) -> str:
+    """Returns whether the face that a build would use is right, wrong, or none."""
+    file = io.BytesIO()
+    scene.save(file, "JPEG", quality=90)
+    file.seek(0)
+    try:
+        detected = extract_face(file, SETTINGS).detected
+    except MediaError:
+        return "none"
+    if true is None or detected is None:
+        return "wrong"
+    box = detected.box.reshape(2, 2) * scene.size
+    corners = np.reshape(true, (2, 2))
+    side = corners[1, 0] - corners[0, 0]
+    is_near = bool((np.abs(box.mean(axis=0) - corners.mean(axis=0)) <= side / 4).all())
+    is_as_large = 0.5 <= (box[1] - box[0]).max() / side <= 2
+    return "right" if is_near and is_as_large else "wrong"
+
+
+def one_face(
+    draw: random.Random,
+    crop: Face,
+    shares: tuple[float, float],
+    size: tuple[int, int] = SCENE_PX,
+    degrees: float = 0.0,
+    cover: Box | None = None,
+) -> Scene:
+    """Composes a scene with a face at a random place.
+
+    Args:
+      draw: of place and size.
+      crop: of the face.
+      shares: least and largest side of the face, as a share of the height of the scene.
+      size: width and height of the scene.
+      degrees: by which the face is turned.
+      cover: part of the true box that is covered by one colour.
+    """
+    scene = backdrop(draw, size)
+    side = draw.uniform(*shares) * size[1]
+    centre = (draw.uniform(0.6 * side, size[0] - 0.6 * side), draw.uniform(side, size[1] - side))
+    return scene, paste(scene, crop, centre, side, degrees, cover)
+
+
+def two_faces(draw: random.Random, larger: Face, smaller: Face) -> Scene:
+    """Composes a scene with two faces, the smaller one of half to three quarters of the other."""
+    scene = backdrop(draw)
+    side = draw.uniform(0.3, 0.5) * SCENE_PX[1]
+    left = draw.random() < 0.5
+    places = [draw.uniform(0.22, 0.28) * SCENE_PX[0], draw.uniform(0.7, 0.8) * SCENE_PX[0]]
+    height = 0.5 * SCENE_PX[1]
+    paste(scene, smaller, (places[left], height), side * draw.uniform(0.5, 0.75))
+    return scene, paste(scene, larger, (places[not left], height), side)
+
+
+def paste(
+    scene: Image.Image,
+    crop: Face,
+    centre: tuple[float, float],
+    side: float,
+    degrees: float = 0.0,
+    cover: Box | None = None,
+) -> Box:
+    """Pastes a face with soft edges; returns its true box."""
+    pixels = round(side * WIDENED)
+    with Image.open(crop.path) as opened:
+        face = opened.convert("RGB").resize((pixels, pixels), Image.Resampling.LANCZOS)
+    rim = (pixels - side) / 2
+    if cover:
+        part = [rim + side * edge for edge in cover]
+        ImageDraw.Draw(face).rectangle(part, fill=(70, 80, 90))
+    mask = Image.new("L", face.size)
+    edge = pixels / 12
+    draw = ImageDraw.Draw(mask)
+    inside = (edge, edge, pixels - edge, pixels - edge)
+    (draw.rectangle if crop.is_whole else draw.ellipse)(inside, fill=255)
+    mask = mask.filter(ImageFilter.GaussianBlur(edge / 2))
+    if degrees:
+        face, mask = (part.rotate(degrees, Image.Resampling.BICUBIC) for part in (face, mask))
+    scene.paste(face, (round(centre[0] - pixels / 2), round(centre[1] - pixels / 2)), mask)
+    x, y = centre
+    return (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+
+def backdrop(draw: random.Random, size: tuple[int, int] = SCENE_PX) -> Image.Image:
+    """Returns a random part of a photograph, 40 to 100 % of it, mirrored or not."""
+    photograph = draw.choice(photographs())
+    scale = draw.uniform(0.4, 1.0) * min(photograph.width / size[0], photograph.height / size[1])
+    width, height = scale * size[0], scale * size[1]
+    left = draw.uniform(0, photograph.width - width)
+    top = draw.uniform(0, photograph.height - height)
+    box = (left, top, left + width, top + height)
+    part = photograph.resize(size, Image.Resampling.BICUBIC, box=box)
+    return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if draw.random() < 0.5 else part
+
+
+def noise(draw: random.Random) -> Image.Image:
+    """Returns noise with the amplitude spectrum of a part of a photograph."""
+    part = np.asarray(backdrop(draw), np.float64)
+    phases = np.random.default_rng(draw.getrandbits(32)).normal(size=part.shape[:2])
+    turned = np.exp(1j * np.angle(np.fft.fft2(phases)))[..., None]
+    pixels: NDArray[np.float64] = np.fft.ifft2(
+        np.abs(np.fft.fft2(part, axes=(0, 1))) * turned, axes=(0, 1)
+    ).real
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+@cache
+def photographs() -> list[Image.Image]:
+    """Returns two photographs without people."""
+    return [Image.fromarray(pixels) for pixels in load_sample_images().images]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Exports a run with its preprocessing: one graph from media to probabilities."""
