@@ -29,10 +29,9 @@ from tfdata.schema import SPLITS
 from tfdata.storage.files import open_regular, replace_file
 from tfdata.tfrecord import masked_crc, parse_example
 
-HEADER_BYTES, CHECKSUM_BYTES = (
-    12,
-    4,
-)  # of a TFRecord: length with its checksum; checksum of the data
+HEADER_BYTES = 12  # of a TFRecord: the length of the data, with its checksum
+CHECKSUM_BYTES = 4  # after the data
+MAX_OPEN_FILES = 100  # far below the usual limit of a process, 1024
 SHARD, OFFSET, LENGTH = range(3)  # columns of an index
 Index = NDArray[np.int64]
 
@@ -120,10 +119,9 @@ class Examples(Sequence[Example]):
         number, offset, length = place.tolist()
         name = self._shards[number].file
         try:
-            if number not in self._files:
-                self._files[number] = open_regular(self._folder / name)
+            file = self._files.get(number) or self._open(number)
             # Has no file position, which threads and forked processes would share.
-            framed = os.pread(self._files[number].fileno(), length + CHECKSUM_BYTES, offset)
+            framed = os.pread(file.fileno(), length + CHECKSUM_BYTES, offset)
         except FileNotFoundError:
             raise missing_shard(self._folder, self.manifest, name) from None
         except OSError as error:
@@ -132,6 +130,20 @@ class Examples(Sequence[Example]):
         if masked_crc(data) != checksum:
             raise ValueError("the checksum of its data is wrong")
         return data
+
+    def _open(self, number: int) -> io.BufferedReader:
+        """Opens a shard, to be kept open for the next examples.
+
+        A file is closed when no thread uses it and it is not in the table any more. So threads need
+        no lock, which a forked process could inherit locked.
+
+        Raises:
+          OSError: it cannot be opened.
+        """
+        if len(self._files) >= MAX_OPEN_FILES:
+            self._files = {}
+        file = open_regular(self._folder / self._shards[number].file)
+        return self._files.setdefault(number, file)
 
 
 def build_index(folder: Path, manifest: Manifest, split: str) -> Index:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from facevoice.dataset_export import parquet, webdataset
 from facevoice.dataset_export.rows import shard_stem
-from facevoice.dataset_export.tfds import write_tfds
+from facevoice.dataset_export.tfds import is_tfds_file, write_tfds
 from facevoice.export.errors import ExportError
 from facevoice.export.output_dir import check_replaceable, written_as_whole
 from tfdata.examples import read_examples
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import is_manifest, load_manifest
 from tfdata.schema import MANIFEST_NAME
-from tfdata.storage.files import replace_file
+from tfdata.storage.files import is_clutter, replace_file
 
 KINDS = ("webdataset", "parquet", "tfds")
 _WRITERS = {"webdataset": webdataset, "parquet": parquet}
@@ -82,9 +82,19 @@ def _check_apart(data_dir: Path, output: Path) -> None:
 
 
 def _is_export(folder: Path) -> bool:
-    """Returns whether a directory is an earlier export, and not a dataset with its own shards."""
+    """Returns whether a directory has a manifest, and else only files with names as in an export.
+
+    A run directory has a manifest, too, and must not be replaced.
+    """
+    names = {path.name for path in folder.iterdir() if not is_clutter(path.name)} - {MANIFEST_NAME}
+    if not names or not all(map(_is_exported, names)):
+        return False
     try:
-        is_ours = is_manifest((folder / MANIFEST_NAME).read_bytes())
+        return is_manifest((folder / MANIFEST_NAME).read_bytes())
     except OSError:
         return False
-    return is_ours and not any(folder.glob("*.tfrecord")) and not (folder / ".build").exists()
+
+
+def _is_exported(name: str) -> bool:
+    suffixes = tuple(writer.SUFFIX for writer in _WRITERS.values())
+    return name.endswith(suffixes) or is_tfds_file(name)

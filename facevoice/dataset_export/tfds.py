@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tfdata.schema import FACE_TIME
 NAME, VERSION = "facevoice", "1.0.0"
 FEATURES_NAME, INFO_NAME = "features.json", "dataset_info.json"
 _CLASSES = "tensorflow_datasets.core.features."
+_LINK = re.compile(rf"{NAME}-\w+\.tfrecord-\d+-of-\d+")
 _TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 
 
@@ -43,6 +45,11 @@ def write_tfds(folder: Path, data_dir: Path, manifest: Manifest) -> None:
     files = {FEATURES_NAME: features_json(manifest), INFO_NAME: info_json(manifest)}
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+
+
+def is_tfds_file(name: str) -> bool:
+    """Returns whether `write_tfds` writes files of this name."""
+    return name in (FEATURES_NAME, INFO_NAME) or _LINK.fullmatch(name) is not None
 
 
 def features_json(manifest: Manifest) -> dict[str, Any]:
@@ -92,7 +99,8 @@ def _feature(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _link(source: Path, link: Path) -> None:
     """Links a file hard, or symbolically where the file system or its rules forbid that."""
+    target = source.resolve()  # a hard link to a relative symbolic link would lead elsewhere
     try:
-        os.link(source, link)
+        os.link(target, link)
     except OSError:
-        link.symlink_to(source.resolve())
+        link.symlink_to(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pickle
 import shutil
 import subprocess
@@ -56,6 +57,29 @@ def test_any_order(data_set):
     with ThreadPoolExecutor(4) as pool:
         assert [e.key for e in pool.map(examples.__getitem__, range(len(keys)))] == keys
     assert [example.key for example in pickle.loads(pickle.dumps(examples))] == keys
+
+
+def test_few_shards_are_open_at_a_time(data_set, monkeypatch):
+    monkeypatch.setattr(random_access, "MAX_OPEN_FILES", 1)
+    examples = facevoice.read(data_set, "train")
+    assert len(examples.manifest.splits["train"].shards) > 1
+    for _ in range(2):
+        assert len({example.key for example in examples}) == len(examples)
+        assert len(examples._files) == 1
+
+
+def test_a_file_stays_open_while_a_thread_reads_from_it(data_set, monkeypatch):
+    """Another thread opens the same shard at the same time."""
+    examples = facevoice.read(data_set, "train")
+    read = os.pread
+
+    def meanwhile(descriptor, length, offset):
+        examples._files = {}
+        os.close(os.open("/dev/null", os.O_RDONLY))  # takes the number of a file that was closed
+        return read(descriptor, length, offset)
+
+    monkeypatch.setattr(random_access.os, "pread", meanwhile)
+    assert len({example.key for example in examples}) == len(examples)
 
 
 def test_the_index_is_cached_by_the_manifest(data_set, cache, monkeypatch):

@@ -179,6 +179,36 @@ def test_another_dataset_is_not_an_earlier_export(data_set, tmp_path, capsys):
     assert files_of(other) == files_of(data_set)
 
 
+def test_a_run_is_not_an_earlier_export(data_set, tmp_path, capsys):
+    """A run directory has the manifest of its dataset."""
+    (tmp_path / "dataset.json").write_bytes((data_set / "dataset.json").read_bytes())
+    (tmp_path / "model.keras").write_text("model")
+    before = files_of(tmp_path)
+    assert main([f"--data={data_set}", "--to=parquet", f"--output={tmp_path}"]) == 1
+    assert "is not an earlier export" in capsys.readouterr().err
+    assert files_of(tmp_path) == before
+
+
+def test_an_earlier_export_of_another_format_is_replaced(export):
+    export("webdataset")
+    export("tfds")
+    folder = export("parquet")
+    assert {path.suffix for path in folder.iterdir()} == {".parquet", ".json"}
+
+
+def test_links_lead_to_shards_behind_relative_links(data_set, tmp_path):
+    dataset = tmp_path / "dataset"
+    dataset.mkdir()
+    (tmp_path / "store").mkdir()
+    for name, content in files_of(data_set).items():
+        (tmp_path / "store" / name).write_bytes(content)
+        (dataset / name).symlink_to(f"../store/{name}")
+    output = tmp_path / "far" / "away"
+    assert main([f"--data={dataset}", "--to=tfds", f"--output={output}"]) == 0
+    sizes = sorted(link.stat().st_size for link in output.glob("*.tfrecord-*"))
+    assert sizes == sorted(shard.bytes for shard in tfdata.load_manifest(data_set).shards)
+
+
 @needs("datasets")
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
 def test_hugging_face(kind, export, expected, tmp_path, monkeypatch):
