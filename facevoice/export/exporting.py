@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 
+from facevoice.evaluation.query_files import files_below
 from facevoice.evaluation.runs import Run, open_run
 from facevoice.export.description import DESCRIPTION_NAME, describe, is_export
 from facevoice.export.errors import ExportError
@@ -21,9 +21,10 @@ from facevoice.export.runtimes import check_packages, open_graph
 from facevoice.export.serving_graph import FACE
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, has_suffix
 from tfdata.manifest_reader import load_manifest
-from tfdata.storage.files import replace_file
+from tfdata.storage.files import open_regular, replace_file
 from tfdata.text import counted, listed
 
+MEDIA = (*IMAGE_SUFFIXES, *AUDIO_SUFFIXES)
 GENERATED = 10  # number of drawn faces and synthesised voices to compare on
 
 
@@ -85,24 +86,24 @@ def _media(paths: Sequence[Path]) -> tuple[list[Open], list[Open], str]:
     """Returns functions that open face images and clips, and where these are from.
 
     Raises:
-      ExportError: a path is not an image or audio file, nor a folder of such files.
+      ExportError: a path is a file of another kind.
+      EvaluationError: there is no such file below a folder.
     """
     if not paths:
         return *generated_media(GENERATED), "the sample corpus's people, who are generated"
-    found: dict[str, list[Any]] = {"image": [], "audio": []}
+    files: list[str] = []
     for path in paths:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        fitting = 0
-        for kind, suffixes in (("image", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES)):
-            media = [file for file in files if has_suffix(file.name, suffixes)]
-            found[kind] += [partial(file.open, "rb") for file in media]
-            fitting += len(media)
-        if not fitting:
+        below = files_below("--media", str(path), MEDIA)[0] if path.is_dir() else [str(path)]
+        if not has_suffix(below[0], MEDIA):
             raise ExportError(
-                f"--media {path} has no image or audio file, by its extension; name another file "
-                f"or folder."
+                f"--media {path} has no extension of an image or audio file; name another file, or "
+                f"a folder."
             )
-    images, clips = found["image"], found["audio"]
+        files += below
+    images, clips = (
+        [partial(open_regular, file) for file in files if has_suffix(file, suffixes)]
+        for suffixes in (IMAGE_SUFFIXES, AUDIO_SUFFIXES)
+    )
     return images, clips, f"{counted(len(images), 'image')} and {counted(len(clips), 'clip')}"
 
 

@@ -167,6 +167,9 @@ def check_graph(
       media: where the media are from.
       faces, clips: functions that open a media file.
       takes_faces: whether the graph takes faces of the model's size in place of photographs.
+
+    Returns:
+      The differences; without a query, if a model of both lacks usable faces or usable clips.
     """
     face_query = _face_query if takes_faces else _image_query
     check = MediaCheck(media)
@@ -176,6 +179,8 @@ def check_graph(
     sounds = (
         list(_usable(clips, run.features, _clip_query, check)) if run.modality != "image" else []
     )
+    if run.modality == "pair" and not (images and sounds):
+        return check
     for image, sound in _paired(images, sounds):
         inputs = {**image[0], **sound[0]}
         expected = {**image[1], **sound[1]}
@@ -221,19 +226,22 @@ def _face_query(file: Open, settings: FeatureSettings) -> Compared:
 
     Without a search for the face: any image will do.
     """
-    face = read_face(file(), replace(settings, face_detector="none"))
+    with file() as opened:
+        face = read_face(opened, replace(settings, face_detector="none"))
     return {FACE: face}, {IMAGE: face}
 
 
 def _image_query(file: Open, settings: FeatureSettings) -> Compared:
     """Returns a photograph, and the face that the build cuts out of it."""
-    return {IMAGE: np.asarray(open_image(file()))}, {IMAGE: read_face(file(), settings)}
+    with file() as opened:
+        return {IMAGE: np.asarray(open_image(opened))}, {IMAGE: read_face(opened, settings)}
 
 
 def _clip_query(file: Open, settings: FeatureSettings) -> Compared:
     """Returns the first windows of a clip, one after the other, and their spectrograms."""
-    samples = probe_audio(file()).samples_at(settings.sample_rate_hz)
-    starts = consecutive_starts(samples, settings)[:CHECKED_WINDOWS]
-    windows = [read_window(file(), start, settings) for start in starts]
+    with file() as opened:
+        samples = probe_audio(opened).samples_at(settings.sample_rate_hz)
+        starts = consecutive_starts(samples, settings)[:CHECKED_WINDOWS]
+        windows = [read_window(opened, start, settings) for start in starts]
     levels = np.stack([spectrogram(window, settings) for window in windows])[..., None]
     return {SAMPLES: np.concatenate(windows)}, {SPECTROGRAM: levels}

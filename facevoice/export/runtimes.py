@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from facevoice.export.errors import ExportError
 from facevoice.export.formats import ONNX_ADVICE
 from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, WINDOWS
+from facevoice.features.native_output import without_native_stderr
 from tfdata.schema import IMAGE
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -51,8 +54,6 @@ def check_packages(format: str) -> None:
 
 
 def _open_savedmodel(path: Path) -> Runner:
-    import tensorflow as tf
-
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures["serving_default"]
 
@@ -66,8 +67,6 @@ def _open_savedmodel(path: Path) -> Runner:
 
 def _open_tflite(path: Path) -> Runner:
     from ai_edge_litert.interpreter import Interpreter
-
-    from facevoice.features.native_output import without_native_stderr
 
     with without_native_stderr():
         runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
@@ -93,8 +92,6 @@ def _open_onnx(path: Path) -> Runner:
 
 def _open_keras(path: Path) -> Runner:
     """Returns a function that takes a face and a clip of whole windows, as other graphs do."""
-    import keras
-
     model = keras.models.load_model(path, safe_mode=True)
     inputs_of = {each.name: each for each in model.inputs}
 

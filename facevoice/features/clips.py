@@ -209,6 +209,7 @@ def _open_any_format(source: Source) -> SoundFile | M4aClip:
         if isinstance(source, str | os.PathLike):
             # By its descriptor: of a path, libsndfile also opens `._name`, which macOS writes.
             return SoundFile(os.open(source, os.O_RDONLY | os.O_CLOEXEC), closefd=True)
+        source.seek(0)  # where an earlier use may have left it
         return SoundFile(source)
     except TypeError as error:  # soundfile requires a sample rate for files named .raw
         raise MediaError(Reason.UNREADABLE, str(error)) from error

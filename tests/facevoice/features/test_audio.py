@@ -351,6 +351,15 @@ def test_missing_files_and_directories_are_unreadable_without_their_path(tmp_pat
         assert str(tmp_path) not in str(error)
 
 
+def test_an_open_file_is_read_again():
+    file = clip(NOISE)
+    file.seek(0)
+    samples = probe_audio(file).samples
+    window = read_window(file, 0, SECOND)
+    np.testing.assert_array_equal(read_window(file, 0, SECOND), window)
+    assert probe_audio(file).samples == samples
+
+
 def test_a_wav_header_with_too_many_samples_gives_those_in_the_file():
     data = bytearray(clip(NOISE[:20_000], subtype="PCM_16").getvalue())
     place = data.index(b"data") + 4
