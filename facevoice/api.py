@@ -17,8 +17,11 @@ from tqdm.auto import tqdm
 from facevoice import plugins
 from tfdata.command_line import say
 from tfdata.errors import FaceVoiceError
+from tfdata.local_copy import local_copy
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
+from tfdata.storage.base import is_address
+from tfdata.storage.factory import storage_at
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -50,11 +53,11 @@ class Dataset:
     """A dataset; a notebook shows its card.
 
     Attributes:
-      data_dir: its directory.
+      data_dir: its directory, or its URL.
       manifest: its manifest.
     """
 
-    data_dir: Path
+    data_dir: Path | str
     manifest: Manifest
 
     def load(
@@ -67,10 +70,12 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         """Returns the card in a frame that runs no script and loads nothing."""
-        path = self.data_dir / CARD_NAME
-        if not path.is_file():
-            return f"<p>{html.escape(str(self.data_dir))}: the dataset has no card.</p>"
-        page = html.escape(_POLICY + path.read_text(encoding="utf-8"))
+        try:
+            card = storage_at(self.data_dir).read(CARD_NAME).decode()
+        except (OSError, UnicodeError):
+            place = html.escape(str(self.data_dir))
+            return f"<p>{place}: the dataset has no card that can be read.</p>"
+        page = html.escape(_POLICY + card)
         return (
             f'<iframe sandbox srcdoc="{page}" width="100%" height="{CARD_HEIGHT_PX}" '
             f'style="border: 0" title="Dataset card"></iframe>'
@@ -112,10 +117,14 @@ def build(output: str | Path, **settings: Any) -> Dataset:
 def open_dataset(data_dir: str | Path) -> Dataset:
     """Opens a dataset.
 
+    Args:
+      data_dir: its directory, or its URL, such as 's3://bucket/set'.
+
     Raises:
       DatasetError: it cannot be read.
     """
-    return Dataset(Path(data_dir), load_manifest(data_dir))
+    place = data_dir if is_address(data_dir) else Path(data_dir)
+    return Dataset(place, load_manifest(place))
 
 
 def train(
@@ -132,7 +141,7 @@ def train(
     """Trains a model, or resumes its training; a finished run is opened.
 
     Args:
-      data: the dataset.
+      data: the dataset, its directory, or its URL, from which it is copied to the disk first.
       model: name of a model, or a function that builds one; see docs/how-to/add-a-model.md.
       output: the run directory; None uses one below runs/.
       recipe: hyperparameters; None uses those of the model.
@@ -159,7 +168,7 @@ def train(
         overrides["augment"] = _name("augmentation", augmentation, ())
     check_overrides(overrides)
     recipes = {name: Recipe(), **OURS} if recipe is None else recipes_for(name, recipe)
-    data_dir = data.data_dir if isinstance(data, Dataset) else Path(data)
+    data_dir = local_copy(str(data.data_dir if isinstance(data, Dataset) else data))
     trainer = Trainer(open_training_data(data_dir), recipes, overrides, execution or Execution())
     return open_run(trainer.train(name, None if output is None else Path(output)))
 

@@ -111,8 +111,19 @@ def short_name(model: str) -> str:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Returns the name of a function as `package.module:function`."""
-    return f"{function.__module__}:{function.__qualname__}"
+    """Returns the name of a function as `package.module:function`, which files record.
+
+    Raises:
+      PluginError: it has no such name, as lambda functions and functions in functions.
+    """
+    place = getattr(function, "__module__", None)
+    name = f"{place}:{getattr(function, '__qualname__', type(function).__name__)}"
+    if not is_import_name(name) or not hasattr(function, "__qualname__"):
+        raise PluginError(
+            f"{name} has no name that can be recorded; define a function with def, outside of "
+            f"other functions."
+        )
+    return name
 
 
 def _installed(kind: str) -> dict[str, EntryPoint]:

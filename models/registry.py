@@ -49,14 +49,14 @@ class ModelSpec:
 
     @property
     def reads(self) -> str:
-        """What `tfdata.load` reads for the model: its argument `modality`."""
+        """Returns what `tfdata.load` reads for the model: its argument `modality`."""
         if not self.on_embeddings:
             return self.modality
         return "embeddings" if self.modality == "pair" else f"{self.modality}_embedding"
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The features of a record that are the inputs of the model."""
+        """Returns the features of a record that are the inputs of the model."""
         modalities = ("image", "audio") if self.modality == "pair" else (self.modality,)
         if self.on_embeddings:
             return tuple(f"{modality}_embedding" for modality in modalities)

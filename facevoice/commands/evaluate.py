@@ -142,6 +142,7 @@ def _check_encoder_flags(parser: Parser, args: argparse.Namespace) -> None:
     """Refuses flags that need a run."""
     needless = {
         "--run": args.run,
+        "--model": args.model or None,
         "--compare": args.compare,
         "--unknown": args.unknown,
         "--skip_robustness": args.skip_robustness or None,
@@ -195,9 +196,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     manifests = {folder: load_manifest(folder) for folder in (data_dir, unknown_dir) if folder}
     manifest = manifests[data_dir]
     predictions = predict_splits(run, data_dir, manifest, [args.split])
-
     scoring = scoring_data(run, data_dir, manifest, args.split, args.cohort_top)
-
     known = predictions.known
     results = [
         evaluators.summarize_data(run, data_dir, args.split, predictions, manifest),

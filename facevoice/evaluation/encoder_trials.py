@@ -30,6 +30,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.trials import MAX_UNREADABLE, locate
 from facevoice.features import MediaError
 from facevoice.features.file_types import IMAGE_SUFFIXES, has_suffix
+from facevoice.inspection.examples import feature_settings
 from tfdata.manifest import Manifest
 from tfdata.text import counted, nfc
 
@@ -136,7 +137,7 @@ def _media_files(
         ).name
         for each in encoded.embeddings
     }
-    seconds = _window_seconds(manifest)
+    seconds = feature_settings(manifest).window_seconds
 
     def find(kind: str, file: str) -> Vector:
         path = locate(media, file)
@@ -145,12 +146,6 @@ def _media_files(
         return np.asarray(embed_clip_file(path, names[VOICE], seconds).mean(axis=0))
 
     return find
-
-
-def _window_seconds(manifest: Manifest) -> float:
-    seconds = manifest.features["window_seconds"]
-    assert isinstance(seconds, (int, float))
-    return float(seconds)
 
 
 def _normal(path: str) -> str:

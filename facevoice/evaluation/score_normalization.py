@@ -23,7 +23,7 @@ from facevoice.evaluation.verification import normalize
 
 DEFAULT_TOP = 300
 MIN_COHORT = 10  # scores; mean and standard deviation of fewer are not used
-_MIN_STD = 1e-6
+MIN_STD = 1e-6  # of scores that are all equal
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -106,6 +106,6 @@ def cohort_moments(
             return None
         mean = (used_scores @ found) / counts
         variance = (used_scores @ found**2) / counts - mean**2
-        std = np.sqrt(np.maximum(variance, _MIN_STD**2))
+        std = np.sqrt(np.maximum(variance, MIN_STD**2))
         means[trials], stds[trials] = mean[trial_excluded], std[trial_excluded]
     return means, stds

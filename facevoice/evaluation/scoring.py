@@ -17,7 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.evaluation.score_calibration import LinearCalibration, fit_calibration
-from facevoice.evaluation.score_normalization import DEFAULT_TOP, PersonEmbeddings, as_norm
+from facevoice.evaluation.score_normalization import (
+    DEFAULT_TOP,
+    MIN_STD,
+    PersonEmbeddings,
+    as_norm,
+)
 from facevoice.evaluation.verification import (
     cosine_scores,
     normalize,
@@ -210,4 +215,4 @@ def _moments_of_others(examples: PersonEmbeddings) -> tuple[float, float]:
     first, second = sample_pairs(examples.people)
     others = examples.people[first] != examples.people[second]
     cosines = cosine_scores(examples.embeddings, first[others], second[others])
-    return float(cosines.mean()), float(cosines.std())
+    return float(cosines.mean()), max(float(cosines.std()), MIN_STD)

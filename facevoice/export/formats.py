@@ -28,7 +28,6 @@ FILES = {
 IMAGE_BYTES, WAV_BYTES = "image_bytes", "wav_bytes"
 ARRAYS, ENCODED = "serving_default", "encoded"  # signatures of a SavedModel
 ONNX_OPSET = 17
-ONNX_ADVICE = "install them with pip install -e '.[onnx]'"
 
 
 def write_graph(
@@ -44,7 +43,7 @@ def write_graph(
       settings: of the dataset.
 
     Raises:
-      ExportError: the format cannot hold the model, or needs a package that is missing.
+      ExportError: the format cannot hold the model.
     """
     if format == "keras":
         keras_graph(network, modality, settings).save(path)
@@ -73,7 +72,7 @@ def write_function(
       specs: inputs by name.
 
     Raises:
-      ExportError: an operation of the function is not in the format, or a package is missing.
+      ExportError: an operation of the function is not in the format.
     """
     content = (_tflite if format == "tflite" else _onnx)(function, specs)
     path.write_bytes(content)
@@ -179,10 +178,7 @@ def _onnx(
     function: Callable[..., Mapping[str, tf.Tensor]], specs: Mapping[str, tf.TensorSpec]
 ) -> bytes:
     """Returns a model with ONNX's own operations only."""
-    try:
-        import tf2onnx
-    except ImportError as error:
-        raise ExportError(f"--format onnx needs {error.name}; {ONNX_ADVICE}.") from None
+    import tf2onnx  # of an extra; `runtimes.check_packages` says if it is missing
 
     def of_list(*values: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return function(**dict(zip(specs, values, strict=True)))

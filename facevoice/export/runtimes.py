@@ -12,7 +12,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facevoice.export.errors import ExportError
-from facevoice.export.formats import ONNX_ADVICE
 from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, WINDOWS
 from facevoice.features.native_output import without_native_stderr
 from tfdata.schema import IMAGE
@@ -49,8 +48,10 @@ def check_packages(format: str) -> None:
             import onnxruntime  # noqa: F401
             import tf2onnx  # noqa: F401
     except ImportError as error:
-        advice = ONNX_ADVICE if format == "onnx" else "install it with pip install -e '.[faces]'"
-        raise ExportError(f"--format {format} needs {error.name}; {advice}.") from None
+        extra = "onnx" if format == "onnx" else "faces"
+        raise ExportError(
+            f"--format {format} needs {error.name}; install it with pip install -e '.[{extra}]'."
+        ) from None
 
 
 def _open_savedmodel(path: Path) -> Runner:

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
-from facevoice.encoders.recorded import describe_encoder
+from facevoice.encoders.recorded import check_equal
 from tfdata.errors import FaceVoiceError
 from tfdata.text import nearest, nfc
 
 IMAGE, AUDIO = "image", "audio"  # as in EncoderInfo.modality
 MODALITIES = (IMAGE, AUDIO)
 FLAGS = {IMAGE: "--face", AUDIO: "--audio"}
+GALLERY = "The gallery"  # in messages about its encoders
 MAX_NAME = 200  # characters
 
 
@@ -78,9 +79,9 @@ class Samples:
         """Returns the rows of both; equal names are together, in the order of enrolment.
 
         Raises:
-          GalleryError: the encoders differ.
+          EncoderError: the encoders differ.
         """
-        check_encoder(self.encoder, other.encoder)
+        check_equal(self.encoder, other.encoder, GALLERY)
         names = (*self.names, *other.names)
         sources = (*self.sources, *other.sources)
         embeddings = np.concatenate([self.embeddings, other.embeddings])
@@ -117,7 +118,7 @@ class Gallery:
         """Returns a gallery with more samples, without those whose media the person has already.
 
         Raises:
-          GalleryError: an encoder is not that of the gallery.
+          EncoderError: an encoder is not that of the gallery.
         """
         samples = dict(self.samples)
         for modality, added in new.items():
@@ -153,20 +154,6 @@ class Gallery:
             for modality, each in self.samples.items()
         }
         return Gallery({modality: each for modality, each in kept.items() if len(each)})
-
-
-def check_encoder(enrolled: EncoderInfo, used: EncoderInfo) -> None:
-    """Checks that embeddings of two encoders can be compared.
-
-    Raises:
-      GalleryError: they differ.
-    """
-    if enrolled != used:
-        raise GalleryError(
-            f"The gallery has {enrolled.modality} embeddings of {describe_encoder(enrolled)}, "
-            f"which cannot be compared with those of {describe_encoder(used)}; use the same "
-            f"encoder, or enrol everyone again in a new gallery."
-        )
 
 
 def check_name(name: str) -> str:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.media import embed_clip_file, embed_face_file
-from facevoice.encoders.recorded import recorded_encoders
-from facevoice.encoders.registry import encoder_info, is_installed
+from facevoice.encoders.recorded import check_equal, open_recorded, recorded_encoders
+from facevoice.encoders.registry import encoder_info
 from facevoice.evaluation.errors import UnusableError
 from facevoice.evaluation.query_files import files_below
 from facevoice.features import MediaError
@@ -25,13 +25,13 @@ from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, has_su
 from facevoice.gallery.gallery import (
     AUDIO,
     FLAGS,
+    GALLERY,
     IMAGE,
     MODALITIES,
     Gallery,
     GalleryError,
     Sample,
     Samples,
-    check_encoder,
 )
 from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest
@@ -55,21 +55,11 @@ def choose_encoder(gallery: Gallery, modality: str, named: str | None) -> Encode
       named: name of an encoder; None for that of the gallery, or the default one.
 
     Raises:
-      EncoderError: there is no such encoder.
-      GalleryError: it is not that of the gallery, or has to be named.
+      EncoderError: there is no such encoder, it is not that of the gallery, or has to be named.
     """
-    enrolled = gallery.samples[modality].encoder if modality in gallery.samples else None
-    name = named or (enrolled.name if enrolled else DEFAULT_ENCODERS[modality])
-    if named is None and not is_installed(name):
-        flag = {IMAGE: "--face_encoder", AUDIO: "--voice_encoder"}[modality]
-        raise GalleryError(
-            f"The gallery was made with the encoder {name}, which is not part of FaceVoice; if you "
-            f"trust it, name it with {flag} {name}."
-        )
-    info = encoder_info(name)
-    if enrolled:
-        check_encoder(enrolled, info)
-    return info
+    if modality in gallery.samples:
+        return open_recorded(gallery.samples[modality].encoder, named, GALLERY)
+    return encoder_info(named or DEFAULT_ENCODERS[modality])
 
 
 def embed_file(path: str, encoder: EncoderInfo) -> Floats:
@@ -124,7 +114,8 @@ def dataset_samples(
 
     Raises:
       DatasetError: the dataset cannot be read.
-      GalleryError: it has no embeddings, or those of another encoder than the gallery.
+      GalleryError: it has no embeddings.
+      EncoderError: they are of another encoder than the gallery.
     """
     if not manifest.encoders:
         raise GalleryError(
@@ -134,7 +125,7 @@ def dataset_samples(
     encoders = recorded_encoders(manifest)
     for modality, encoder in encoders.items():
         if modality in known.samples:
-            check_encoder(known.samples[modality].encoder, encoder)
+            check_equal(known.samples[modality].encoder, encoder, GALLERY)
     sums: dict[str, dict[tuple[str, str], Floats]] = {modality: {} for modality in encoders}
     shards = (shard for split in splits for shard in manifest.splits[split].shards)
     for example in read_examples(data_dir, manifest, shards):

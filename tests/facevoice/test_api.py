@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,8 @@ from facevoice.training import progress_bar
 from models import MODELS
 from tests.conftest import SMALL, Corpus, write_face
 from tests.tools import untrained_run
-from tfdata.errors import FaceVoiceError
+from tfdata.errors import DatasetError, FaceVoiceError
+from tfdata.storage.local import LocalStorage
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
 
@@ -55,6 +57,18 @@ def test_a_failed_build_raises_its_line(monkeypatch, tmp_path):
     printing(monkeypatch, "Building it.\nerror: --faces: no images found.\n", code=1)
     with pytest.raises(api.BuildFailedError, match=r"^--faces: no images found\.$"):
         facevoice.build(tmp_path / "set")
+
+
+def test_a_dataset_is_opened_by_its_url(data_set, monkeypatch):
+    url, manifest = "s3://bucket/set", facevoice.load_manifest(data_set)
+    monkeypatch.setattr(api, "load_manifest", {url: manifest}.get)
+    dataset = facevoice.open_dataset(url)
+    assert (dataset.data_dir, dataset.manifest) == (url, manifest)
+    monkeypatch.setattr(api, "storage_at", {url: LocalStorage(data_set)}.get)
+    assert dataset._repr_html_().startswith("<iframe")
+    monkeypatch.setattr(api, "local_copy", {url: data_set / "none"}.get)
+    with pytest.raises(DatasetError, match="none"):
+        facevoice.train(dataset)
 
 
 def test_a_card_is_shown_in_a_frame_without_scripts(data_set, tmp_path):
@@ -132,6 +146,8 @@ def test_a_function_is_trained_as_a_model(data_set, tmp_path, monkeypatch, capsy
         ({"model": "cnn"}, "There is no model 'cnn'"),
         ({"schedule": "linear"}, "There is no schedule 'linear'"),
         ({"augmentation": "linear"}, "There is no augmentation 'linear'"),
+        ({"model": lambda image_shape, classes: None}, "<lambda> has no name that can be recorded"),
+        ({"schedule": partial(half, epochs=3)}, "functools:partial has no name that can be recor"),
     ],
 )
 def test_settings_that_cannot_be_used(data_set, wrong, expected):

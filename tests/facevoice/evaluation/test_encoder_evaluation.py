@@ -237,6 +237,7 @@ def test_what_cannot_be_evaluated_is_one_line(encoded, trials, data_set, tmp_pat
     assert "needs --data DIR" in refused(["--encoders"], capsys)
     assert "Give --run DIR, or --encoders" in refused([], capsys)
     assert "omit --run" in refused([*flags, "--run=x"], capsys)
+    assert "omit --model" in refused([*flags, "--model=my:own"], capsys)
     assert "omit --skip_robustness" in refused([*flags, "--skip_robustness"], capsys)
     assert "use 0, or at least 10" in refused([*flags, "--cohort_top=9"], capsys)
     assert "--media needs --trials" in refused([*flags, f"--media={tmp_path}"], capsys)

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_curve
 from facevoice.evaluation.error_rate_interval import equal_error_rate_interval
 from facevoice.evaluation.score_calibration import cllr, fit_calibration, min_cllr
 from facevoice.evaluation.score_normalization import PersonEmbeddings, as_norm
+from facevoice.evaluation.scoring import Scorer
 from facevoice.evaluation.verification import cosine_scores, verification_metrics
 
 
@@ -81,6 +82,13 @@ def test_as_norm_needs_a_cohort_of_other_people(draw):
     assert as_norm(scores, examples, first, second, people_around_centres(draw, 3, 10)) is not None
     unnamed = PersonEmbeddings(examples.embeddings, np.array([""] * 12))
     assert as_norm(scores, unnamed, first, second, people_around_centres(draw, 2, 5)) is not None
+
+
+def test_the_fusion_of_a_cohort_with_equal_scores_is_finite():
+    equal = PersonEmbeddings(np.ones((4, 3)), np.array(["a", "a", "b", "b"]))
+    examples = {"face": equal, "voice": equal}
+    scores = Scorer(examples, top=0)(examples, np.array([0, 0]), np.array([1, 2]))
+    assert np.isfinite(scores.raw).all()
 
 
 def test_cllr_by_a_plain_loop_and_of_known_cases(trials):

@@ -16,6 +16,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from facevoice.encoders.base import EncoderError
 from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, GalleryError
 from facevoice.gallery.store import INDEX_NAME, change_gallery, read_gallery
 from tests.facevoice.gallery.galleries import ENCODERS, random_gallery, random_samples
@@ -185,7 +186,7 @@ def test_other_encoders_are_refused_and_nothing_is_written(folder):
     before = content(folder)
     more = random_samples({"Ann": 1}, IMAGE)
     object.__setattr__(more, "encoder", ENCODERS[AUDIO])
-    with pytest.raises(GalleryError, match=r"faces 1.0 .* cannot be compared .* voices 2.0"):
+    with pytest.raises(EncoderError, match=r"faces 1.0 .* cannot be compared .* voices 2.0"):
         change_gallery(folder, lambda gallery: gallery.enroll({IMAGE: more}))
     assert content(folder) == before
 
