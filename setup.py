@@ -69,6 +69,7 @@ setup(
             "enroll=facevoice.commands.enroll:main",
             "evaluate=facevoice.commands.evaluate:main",
             "export=facevoice.commands.export:main",
+            "export-dataset=facevoice.commands.export_dataset:main",
             "forget=facevoice.commands.forget:main",
             "gallery=facevoice.commands.gallery:main",
             "identify=facevoice.commands.identify:main",

@@ -8,18 +8,14 @@ faces and voices of the sample corpus are drawn, which does not change the cost 
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from build import build_once
 from corpora import PEOPLE, Corpus, make_corpus
-from environments import HOME
 from harness import FULL, Config
-from memory import peak_mb_of
 
 from facevoice.encoders import ge2e
 from facevoice.encoders.registry import audio_encoder, image_encoder
@@ -51,33 +47,16 @@ def run(config: Config) -> str:
     for name, flags in BUILDS.items():
         rates, peaks = [], []
         for _ in range(config.rounds):
-            (few_seconds, _), (many_seconds, peak_mb) = (
-                build_seconds(corpus, flags) for corpus in (small, large)
+            (few_seconds, _), (many_seconds, peak) = (
+                build_once(corpus, [*flags, "--face_detector=none"]) for corpus in (small, large)
             )
             rates.append((large.pairs - small.pairs) / (many_seconds - few_seconds))
-            peaks.append(peak_mb)
+            peaks.append(peak.child_mb)
         verdict = "met" if max(peaks) < WORKER_MB else "missed"
         lines.append(
             f"| {name} | {median(rates):.1f} | {max(peaks):.0f} | below {WORKER_MB:g}: {verdict} |"
         )
     return "\n".join([*lines, "", step_table(large), ""])
-
-
-def build_seconds(corpus: Corpus, flags: list[str]) -> tuple[float, float]:
-    """Builds a corpus; returns the seconds, and the peak memory of the largest worker in MB."""
-    with tempfile.TemporaryDirectory(prefix="encoders-", dir=HOME) as folder:
-        command = [sys.executable, "-m", "beam_pipelines.build", f"--output={folder}/set"]
-        command += [f"--faces={corpus.faces}", f"--audio={corpus.audio}", *flags]
-        command += ["--direct_num_workers=2", f"--pairs_per_person={corpus.pairs}"]
-        started = time.monotonic()
-        with (
-            subprocess.Popen(command, stdout=subprocess.DEVNULL) as process,
-            peak_mb_of(process.pid) as peak,
-        ):
-            process.wait()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed")
-    return time.monotonic() - started, peak.child_mb
 
 
 def step_table(corpus: Corpus) -> str:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from facevoice.encoders.base import EncoderInfo
+from facevoice.encoders.recorded import recorded_encoders
 from facevoice.evaluation.encoded import FACE, VOICE, Encoded, read_encoded
 from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, Sample, Samples
 from facevoice.gallery.search import Search
@@ -50,6 +52,24 @@ PEOPLE, SAMPLES_OF_EACH, REPEATS = 10_000, 10, 30
 Rows = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Identification:
+    """How well people are identified, over all rounds.
+
+    Attributes:
+      queries: number of queries by enrolled people.
+      correct: share of them whose best score is that of the right person.
+      auroc: of the best scores of queries by enrolled people, and by the same people left out.
+      accepted, unknown_accepted: shares of both above the threshold.
+    """
+
+    queries: int
+    correct: float
+    auroc: float
+    accepted: float
+    unknown_accepted: float
+
+
 def main() -> int:
     """Prints the measurements of a dataset."""
     parser = Parser(description=__doc__)
@@ -66,16 +86,17 @@ def measure(dataset: Path) -> None:
     manifest = load_manifest(dataset)
     if set(manifest.encoders) != {IMAGE, AUDIO}:
         raise DatasetError(f"{dataset} was not built with --face_encoder and --voice_encoder.")
-    encoders = {
-        each: EncoderInfo(found.name, found.version, found.digest, found.dimension, each)
-        for each, found in manifest.encoders.items()
-    }
+    encoders = recorded_encoders(manifest)
     encoded = read_encoded(dataset, manifest, SPLITS)
     print(f"{len(encoded)} pairs of {len(set(encoded.people.tolist()))} people; {ROUNDS} rounds")
     for count in SAMPLES:
         for name, modalities in QUERIES.items():
+            found = identify(encoded, encoders, count, modalities)
             print(
-                f"{count} samples, {name}: {identification(encoded, encoders, count, modalities)}"
+                f"{count} samples, {name}: {found.correct:.2%} of {found.queries:,} queries "
+                f"correct; left out: AUROC {found.auroc:.4f}; accepted at "
+                f"{FALSE_ACCEPT_RATE:.0%}: {found.accepted:.1%} of enrolled, "
+                f"{found.unknown_accepted:.1%} of unknown people"
             )
     for line in planted_mistakes(encoded, encoders):
         print(line)
@@ -83,16 +104,17 @@ def measure(dataset: Path) -> None:
         print(line)
 
 
-def identification(
+def identify(
     encoded: Encoded,
     encoders: Mapping[str, EncoderInfo],
     count: int,
     modalities: tuple[str, ...],
-) -> str:
-    """Returns accuracy, AUROC and accepted shares of all rounds as text."""
+    rounds: int = ROUNDS,
+) -> Identification:
+    """Enrols `count` samples of each person, and identifies queries of other videos."""
     correct, known_best, unknown_best = [], [], []
     accepted: dict[str, list[bool]] = {"enrolled": [], "unknown": []}
-    for seed in range(ROUNDS):
+    for seed in range(rounds):
         enrolled, queries = divide(encoded, count, seed)
         full = gallery_of(encoded, encoders, enrolled, modalities)
         search, threshold = calibrate(full, modalities, FALSE_ACCEPT_RATE)
@@ -110,11 +132,12 @@ def identification(
             assert threshold.value is not None
             accepted["unknown"] += [score > threshold.value for score in best]
     is_known = [True] * len(known_best) + [False] * len(unknown_best)
-    return (
-        f"{np.mean(correct):.2%} of {len(correct):,} queries correct; left out: AUROC "
-        f"{roc_auc_score(is_known, known_best + unknown_best):.4f}; accepted at "
-        f"{FALSE_ACCEPT_RATE:.0%}: {np.mean(accepted['enrolled']):.1%} of enrolled, "
-        f"{np.mean(accepted['unknown']):.1%} of unknown people"
+    return Identification(
+        queries=len(correct),
+        correct=float(np.mean(correct)),
+        auroc=float(roc_auc_score(is_known, known_best + unknown_best)),
+        accepted=float(np.mean(accepted["enrolled"])),
+        unknown_accepted=float(np.mean(accepted["unknown"])),
     )
 
 

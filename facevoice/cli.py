@@ -21,6 +21,7 @@ SUMMARIES = {
     "evaluate": "evaluate a run on a split, on trials, or on unknown people",
     "predict": "identify the person of a face image or a clip",
     "export": "export a run with its preprocessing, for use without this project",
+    "export-dataset": "write a dataset for WebDataset, Parquet or TensorFlow Datasets",
     "inspect": "show the contents of a dataset",
     "check": "check every record of a dataset",
     "enroll": "add people to a gallery, without training",
@@ -61,7 +62,7 @@ def _help(commands: Iterable[str]) -> str:
             "",
             "Audio-visual person identification: builds datasets, trains and evaluates models.",
             "",
-            *(f"  {name:10}{SUMMARIES.get(name, '')}".rstrip() for name in ordered),
+            *(f"  {name:16}{SUMMARIES.get(name, '')}".rstrip() for name in ordered),
             "",
             "'facevoice COMMAND --help' shows the flags of a command.",
         ]

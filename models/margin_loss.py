@@ -21,15 +21,23 @@ class AdditiveMarginLoss(keras.losses.Loss):
     logits by one number for all people, which does not change the loss.
     """
 
-    def __init__(self, margin: float, name: str = "additive_margin_loss", **options: Any) -> None:
+    def __init__(
+        self,
+        margin: float,
+        label_smoothing: float = 0.0,
+        name: str = "additive_margin_loss",
+        **options: Any,
+    ) -> None:
         """Creates the loss.
 
         Args:
           margin: of the cosine; 0 is cross-entropy.
+          label_smoothing: share of each label that is spread over all classes.
           name, **options: of Keras.
         """
         super().__init__(name=name, **options)
         self.margin = margin
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Returns the loss [batch].
@@ -39,7 +47,9 @@ class AdditiveMarginLoss(keras.losses.Loss):
           y_pred: probabilities [batch, classes].
         """
         logits = ops.log(ops.maximum(y_pred, 1e-30)) - LOGIT_SCALE * self.margin * y_true
-        return ops.categorical_crossentropy(y_true, logits, from_logits=True)
+        targets = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[-1]
+        return ops.categorical_crossentropy(targets, logits, from_logits=True)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin}
+        own = {"margin": self.margin, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}

@@ -157,8 +157,8 @@ def workplace(tmp_path_factory):
         (folder / "audio" / person.name).symlink_to(corpus.audio / code)
     write_face(folder / "PHOTO.jpg", seed=1, size=(200, 200))
     write_clip(folder / "CLIP.wav", seed=1, seconds=3.5)
-    made = folder / "data" / "sample_corpus"  # four of its people
-    for index in range(4):
+    made = folder / "data" / "sample_corpus"  # two of its people
+    for index in range(2):
         writer.write_person(made, index)
     parts = writer.corpus_paths(made)
     parts.meta.write_text(writer.meta_text(), encoding="utf-8")

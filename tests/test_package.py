@@ -18,7 +18,7 @@ from tests.conftest import ONE_PROCESS, SMALL
 ROOT = Path(__file__).parents[1]
 PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
 SCRIPTS = {path.name for path in ROOT.glob("*.py")} - {"setup.py"}
-COMMANDS = {"build", "check", "evaluate", "export", "inspect", "predict", "train"}
+COMMANDS = {"build", "check", "evaluate", "export", "export-dataset", "inspect", "predict", "train"}
 COMMANDS |= {"enroll", "forget", "gallery", "identify", "verify"}
 PIP = [sys.executable, "-m", "pip", "--quiet"]
 OFFLINE = ["--no-deps", "--no-index"]

@@ -119,7 +119,9 @@ def find_people(
     found = {flag: _list_folders(root, flag) for flag, root in given.items()}
     faces, audio, videos = (found.get(flag, _Folders()) for flag in roots)
     trees = {flag: tree_at(root) for flag, root in given.items()}
-    if faces_root is not None and are_swapped(trees["--faces"], trees["--audio"]):
+    if faces_root is not None and are_swapped(
+        trees["--faces"], faces.by_name.values(), trees["--audio"], audio.by_name.values()
+    ):
         raise BuildError(
             f"--faces {faces_root} has clips and --audio {audio_root} has images; swap the two "
             f"flags."

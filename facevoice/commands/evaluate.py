@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from facevoice.commands.model_flag import add_model_flag, use_models
+from facevoice.commands.model_flag import add_encoder_flags, add_model_flag, use_models
 from tfdata.command_line import (
     Parser,
     fraction,
@@ -105,13 +105,7 @@ def _parser(prog: str) -> Parser:
         metavar="DIR",
         help="directory that the paths in --trials are relative to",
     )
-    for flag, what in (("--face_encoder", "face"), ("--voice_encoder", "voice")):
-        parser.add_argument(
-            flag,
-            metavar="NAME",
-            help=f"your own {what} encoder, as package.module:name, for --trials with its "
-            f"embeddings: code that a file names is not imported without this flag",
-        )
+    add_encoder_flags(parser)
     parser.add_argument(
         "--unknown",
         type=path_or_address,

@@ -8,6 +8,7 @@ code of this project:
               files as bytes, by its signature `encoded`
   tflite      LiteRT, on phones and elsewhere, with built-in operations only
   onnx        ONNX Runtime; needs the extra [onnx]
+  keras       Keras, to train further: takes faces of the model's size and windows of sound
 
 Written to --output: the graph, `export.json` (inputs, outputs, labels, threshold, settings,
 licences), and the face detector and the face encoder of the dataset, if it has them. The graph is
@@ -24,7 +25,7 @@ from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import Parser, local_path, run, say
 from tfdata.text import counted
 
-KINDS = ("savedmodel", "tflite", "onnx")
+KINDS = ("savedmodel", "tflite", "onnx", "keras")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice export") -> int:
@@ -64,9 +65,11 @@ def _export(args: argparse.Namespace) -> int:
     folder, check = export_run(args.run, args.format, args.output, args.media)
     facts = check.to_json()
     within = facts["probabilities"]["within_0.01"]
+    unusable = f" ({counted(check.unusable, 'file')} cannot be used)" if check.unusable else ""
     say(
         f"The export is in {folder}.",
-        f"Compared with the build on {check.media}: {counted(check.queries, 'query', 'queries')}, "
-        f"the same person in {check.same_top_1}, {within:.1%} of the probabilities within 0.01.",
+        f"Compared with the build on {check.media}{unusable}: "
+        f"{counted(check.queries, 'query', 'queries')}, the same person in {check.same_top_1}, "
+        f"{within:.1%} of the probabilities within 0.01.",
     )
     return 0

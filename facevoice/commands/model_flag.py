@@ -1,4 +1,4 @@
-"""The flag `--model` of commands that open runs: code that a run may need."""
+"""Flags of commands that open runs: code that a run may need."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def add_model_flag(parser: Parser) -> None:
         help="package.module:name of the model of a run, if it has layers of your own; that module "
         "is imported, so name only code that you trust; may be repeated",
     )
+
+
+def add_encoder_flags(parser: Parser) -> None:
+    """Adds --face_encoder and --voice_encoder."""
+    for flag, what in (("--face_encoder", "face"), ("--voice_encoder", "voice")):
+        parser.add_argument(
+            flag,
+            metavar="NAME",
+            help=f"your own {what} encoder, as package.module:name, to embed media for a model on "
+            f"its embeddings: code that a file names is not imported without this flag",
+        )
 
 
 def use_models(names: Iterable[str]) -> None:

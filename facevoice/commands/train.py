@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice import plugins
+from facevoice.run_layout import RUNS
 from facevoice.training.dataset import check_not_moved, moved_dataset, open_training_data
 from facevoice.training.own_recipes import own_recipes, recipes_for
 from facevoice.training.recipes import OURS, STUDY, Execution, Experts, Recipe
@@ -214,7 +215,7 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
         say(f"Unlike {args.settings}, this run has {describe(changed)}.")
     try:
         if args.model == ALL:
-            run_dir = _train_all(trainer, args.output or Path("runs") / ALL)
+            run_dir = _train_all(trainer, args.output or RUNS / ALL)
         else:
             run_dir = trainer.train(args.model, args.output)
             say(_test_accuracy(run_dir), f"The report is {run_dir / 'report.html'}.")

@@ -20,6 +20,7 @@ from facevoice.features.settings import PREPROCESSING_REVISION
 from facevoice.inspection.examples import feature_settings
 from facevoice.reports.rendering import render
 from facevoice.reports.results import RunMetrics
+from facevoice.run_layout import METRICS_NAME, MODEL_NAME, SETTINGS_NAME
 from models import EMBEDDING, MODELS, ModelError
 from models.loading import MissingCodeError, load_model
 from models.product_of_experts import Evidence
@@ -34,7 +35,6 @@ from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 from tfdata.text import counted
 
-MODEL_NAME, SETTINGS_NAME, METRICS_NAME = "model.keras", "settings.json", "metrics.json"
 Batch = Mapping[str, NDArray[Any]]
 
 

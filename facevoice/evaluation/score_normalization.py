@@ -99,10 +99,13 @@ def cohort_moments(
         highest = np.argsort(-found, kind="stable")[: top + most]
         found, people = found[highest], people[highest]
         excluded, trial_excluded = np.unique(person[partners[trials]], return_inverse=True)
-        for index, partner in enumerate(excluded):
-            values = found[people != partner][:top]
-            if len(values) < MIN_COHORT:
-                return None
-            means[trials[trial_excluded == index]] = values.mean()
-            stds[trials[trial_excluded == index]] = max(float(values.std()), _MIN_STD)
+        used_scores = people != excluded[:, None]  # [excluded, scores]
+        used_scores &= np.cumsum(used_scores, axis=1) <= top
+        counts = used_scores.sum(axis=1)
+        if counts.min() < MIN_COHORT:
+            return None
+        mean = (used_scores @ found) / counts
+        variance = (used_scores @ found**2) / counts - mean**2
+        std = np.sqrt(np.maximum(variance, _MIN_STD**2))
+        means[trials], stds[trials] = mean[trial_excluded], std[trial_excluded]
     return means, stds

@@ -26,12 +26,13 @@ from typing import Any
 import tensorflow as tf
 
 from facevoice.evaluation.inference import read_threshold
-from facevoice.evaluation.runs import MODEL_NAME, Run
-from facevoice.export.formats import ARRAYS, ENCODED, FILES, IMAGE_BYTES, WAV_BYTES, encoded_specs
+from facevoice.evaluation.runs import Run
+from facevoice.export.formats import FILES, IMAGE_BYTES, WAV_BYTES, signatures_of
 from facevoice.export.media_check import MediaCheck, tolerances
 from facevoice.export.pretrained import Pretrained
-from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, input_specs
+from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, WINDOWS
 from facevoice.features import MOST_WINDOWS
+from facevoice.run_layout import MODEL_NAME
 from tfdata.schema import IMAGE, SPECTROGRAM
 from tfdata.storage.files import read_json
 
@@ -54,10 +55,7 @@ def describe(run: Run, kind: str, pretrained: Pretrained, check: MediaCheck) -> 
     Raises:
       EvaluationError: the threshold of the run is damaged.
     """
-    specs = input_specs(run.modality, run.features)
-    signatures = {ARRAYS: specs}
-    if kind == "savedmodel" and (encoded := encoded_specs(specs)):
-        signatures[ENCODED] = encoded
+    signatures = signatures_of(kind, run.modality, run.features)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -70,7 +68,7 @@ def describe(run: Run, kind: str, pretrained: Pretrained, check: MediaCheck) -> 
             name: {"inputs": {key: _input(key, spec, run) for key, spec in inputs.items()}}
             for name, inputs in signatures.items()
         },
-        "outputs": _outputs(run),
+        "outputs": _outputs(run, kind),
         "labels": list(run.people),
         "threshold": read_threshold(run),
         "features": run.features.recorded(),
@@ -92,24 +90,26 @@ def _input(name: str, spec: tf.TensorSpec, run: Run) -> dict[str, Any]:
     missing = "; zeros if there is none" if run.accepts_missing else ""
     meanings = {
         IMAGE: f"upright photograph, RGB, of any size{missing}",
-        FACE: f"aligned face, RGB{missing}",
+        FACE: f"face, cropped or aligned as by the build, RGB{missing}",
         SAMPLES: f"mono samples at {rate_hz} Hz, at least one{missing}",
         IMAGE_BYTES: "file: JPEG, PNG, BMP or GIF",
+        WINDOWS: f"windows of {run.features.window_seconds:g} s, mono, at {rate_hz} Hz{missing}",
         WAV_BYTES: f"file: WAV of 16-bit PCM at {rate_hz} Hz",
     }
     shape = [-1 if size is None else size for size in spec.shape]
     return {"dtype": spec.dtype.name, "shape": shape, "meaning": meanings[name]}
 
 
-def _outputs(run: Run) -> dict[str, Any]:
-    outputs: dict[str, Any] = {
-        PROBABILITIES: {
-            "dtype": "float32",
-            "shape": [len(run.people)],
-            "meaning": "of each of `labels`; the mean over the windows that are not silent",
-        }
+def _outputs(run: Run, kind: str) -> dict[str, Any]:
+    probabilities = {
+        "dtype": "float32",
+        "shape": [len(run.people)],
+        "meaning": "of each of `labels`; the mean over the windows that are not silent",
     }
-    if run.modality != "audio":
+    if kind == "keras":
+        probabilities |= {"shape": [-1, len(run.people)], "meaning": "of each of `labels`"}
+    outputs: dict[str, Any] = {PROBABILITIES: probabilities}
+    if run.modality != "audio" and kind != "keras":
         shape = list(run.image_shape)
         outputs[MODEL_INPUTS[IMAGE]] = {
             "dtype": "uint8",
@@ -117,7 +117,9 @@ def _outputs(run: Run) -> dict[str, Any]:
             "meaning": "the model's input",
         }
     if run.modality != "image":
-        meaning = f"the model's input; consecutive windows, at most {MOST_WINDOWS}"
+        meaning = "the model's input"
+        if kind != "keras":
+            meaning += f"; consecutive windows, at most {MOST_WINDOWS}"
         shape = [-1, *run.spectrogram_shape]
         outputs[MODEL_INPUTS[SPECTROGRAM]] = {"dtype": "uint8", "shape": shape, "meaning": meaning}
     return outputs
@@ -125,6 +127,8 @@ def _outputs(run: Run) -> dict[str, Any]:
 
 def _differences(run: Run, kind: str) -> list[str]:
     """Returns what a build does with media that the graph does not do."""
+    if kind == "keras":
+        return ["Faces are cropped, and clips cut into windows, outside of the graph."]
     found = ["Blank, damaged and tiny images, and clips below 0.25 s, are not refused."]
     if run.modality != "audio":
         if run.features.face_detector != "none":

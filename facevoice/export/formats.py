@@ -11,14 +11,20 @@ import tensorflow as tf
 
 from facevoice.export import encoded_media
 from facevoice.export.errors import ExportError
+from facevoice.export.keras_graph import keras_graph
 from facevoice.export.network import portable_network
-from facevoice.export.serving_graph import FACE, SAMPLES, input_specs, query_graph
+from facevoice.export.serving_graph import FACE, SAMPLES, WINDOWS, input_specs, query_graph
 from facevoice.features import FeatureSettings
 from facevoice.features.native_output import without_native_stderr
 from tfdata.schema import IMAGE
 
 # Format to the name of its file, or directory.
-FILES = {"savedmodel": "saved_model", "tflite": "model.tflite", "onnx": "model.onnx"}
+FILES = {
+    "savedmodel": "saved_model",
+    "tflite": "model.tflite",
+    "onnx": "model.onnx",
+    "keras": "model.keras",
+}
 IMAGE_BYTES, WAV_BYTES = "image_bytes", "wav_bytes"
 ARRAYS, ENCODED = "serving_default", "encoded"  # signatures of a SavedModel
 ONNX_OPSET = 17
@@ -40,6 +46,9 @@ def write_graph(
     Raises:
       ExportError: the format cannot hold the model, or needs a package that is missing.
     """
+    if format == "keras":
+        keras_graph(network, modality, settings).save(path)
+        return
     network = portable_network(network, unroll=format != "savedmodel")
     specs = input_specs(modality, settings)
     if format == "savedmodel":
@@ -90,6 +99,29 @@ def _write_savedmodel(
 
         signatures[ENCODED] = tf.function(of_files).get_concrete_function(**encoded)
     tf.saved_model.save(module, str(path), signatures)
+
+
+def signatures_of(
+    format: str, modality: str, settings: FeatureSettings
+) -> dict[str, dict[str, tf.TensorSpec]]:
+    """Returns the inputs of each signature of a graph, by name; ARRAYS is the first.
+
+    Args:
+      format: a key of FILES.
+      modality: 'image', 'audio' or 'pair'.
+      settings: of the dataset.
+    """
+    if format == "keras":
+        inputs = {
+            FACE: tf.TensorSpec([None, *settings.image_shape], tf.uint8),
+            WINDOWS: tf.TensorSpec([None, settings.window_samples], tf.float32),
+        }
+        without = {"image": WINDOWS, "audio": FACE, "pair": None}[modality]
+        return {ARRAYS: {name: spec for name, spec in inputs.items() if name != without}}
+    found = {ARRAYS: input_specs(modality, settings)}
+    if format == "savedmodel" and (encoded := encoded_specs(found[ARRAYS])):
+        found[ENCODED] = encoded
+    return found
 
 
 def encoded_specs(specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:

@@ -148,7 +148,13 @@ def generated_media(count: int) -> tuple[list[Open], list[Open]]:
 
 
 def check_graph(
-    run: Run, graph: Runner, media: str, faces: Sequence[Open], clips: Sequence[Open]
+    run: Run,
+    graph: Runner,
+    media: str,
+    faces: Sequence[Open],
+    clips: Sequence[Open],
+    *,
+    takes_faces: bool = False,
 ) -> MediaCheck:
     """Compares a graph with the build and the model on face images and clips.
 
@@ -160,10 +166,12 @@ def check_graph(
       graph: the exported graph.
       media: where the media are from.
       faces, clips: functions that open a media file.
+      takes_faces: whether the graph takes faces of the model's size in place of photographs.
     """
+    face_query = _face_query if takes_faces else _image_query
     check = MediaCheck(media)
     images = (
-        list(_usable(faces, run.features, _face_query, check)) if run.modality != "audio" else []
+        list(_usable(faces, run.features, face_query, check)) if run.modality != "audio" else []
     )
     sounds = (
         list(_usable(clips, run.features, _clip_query, check)) if run.modality != "image" else []
@@ -209,9 +217,16 @@ def _usable(
 
 
 def _face_query(file: Open, settings: FeatureSettings) -> Compared:
-    if settings.face_detector != "none":  # the graph gets a face; any image of its size will do
-        face = read_face(file(), replace(settings, face_detector="none"))
-        return {FACE: face}, {IMAGE: face}
+    """Returns an image of a face's size, for the graph and for the model.
+
+    Without a search for the face: any image will do.
+    """
+    face = read_face(file(), replace(settings, face_detector="none"))
+    return {FACE: face}, {IMAGE: face}
+
+
+def _image_query(file: Open, settings: FeatureSettings) -> Compared:
+    """Returns a photograph, and the face that the build cuts out of it."""
     return {IMAGE: np.asarray(open_image(file()))}, {IMAGE: read_face(file(), settings)}
 
 

@@ -10,12 +10,14 @@ import tensorflow as tf
 
 from facevoice.encoders import dlib_resnet
 from facevoice.export.formats import FILES, frozen, write_function
+from facevoice.export.voice_encoder_graph import embed_samples
 from facevoice.features import FeatureSettings
 from facevoice.weights import BLAZEFACE, DLIB_RESNET, GE2E, read_arrays, read_weights
 from models.face_encoder import face_encoder
+from models.voice_encoder import voice_encoder
 from tfdata.manifest import Encoder
 
-FACE_ENCODER, DETECTOR = "face_encoder", "face_detector"
+FACE_ENCODER, VOICE_ENCODER, DETECTOR = "face_encoder", "voice_encoder", "face_detector"
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ def write_pretrained(
         if encoder.name == dlib_resnet.DlibResnet.info.name:
             files[FACE_ENCODER] = _write_face_encoder(format, folder)
             licences[FACE_ENCODER] = DLIB_RESNET.licence
+        elif encoder.digest == GE2E.digest and format == "savedmodel":
+            files[VOICE_ENCODER] = _write_voice_encoder(folder)
+            licences[VOICE_ENCODER] = GE2E.licence
         elif encoder.digest == GE2E.digest:
-            notes.append(
-                "The voice encoder ge2e is not exported: its front end is in "
-                "facevoice.encoders.ge2e, and its network in models.voice_encoder."
-            )
+            notes.append("The voice encoder ge2e is exported with --format savedmodel only.")
         else:
             notes.append(f"The encoder {encoder.name} of {modality} is your own, not exported.")
     return Pretrained(files, licences, tuple(notes))
@@ -77,7 +79,9 @@ def _write_face_encoder(format: str, folder: Path) -> str:
     def encode(face: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"embedding": call(face, training=False)}
 
-    if format == "savedmodel":
+    if format == "keras":
+        network.save(folder / name)
+    elif format == "savedmodel":
         module = tf.Module()
         module.network = network
         signature = tf.function(encode).get_concrete_function(face=spec)
@@ -85,3 +89,17 @@ def _write_face_encoder(format: str, folder: Path) -> str:
     else:
         write_function(format, folder / name, encode, {"face": spec})
     return name
+
+
+def _write_voice_encoder(folder: Path) -> str:
+    """Writes the voice encoder: samples at 16 kHz to a unit vector; returns its name."""
+    module = tf.Module()
+    module.network = voice_encoder(read_arrays(GE2E))
+    spec = tf.TensorSpec([None], tf.float32, "samples")
+
+    def encode(samples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"embedding": embed_samples(module.network, samples)}
+
+    signature = tf.function(encode).get_concrete_function(samples=spec)
+    tf.saved_model.save(module, str(folder / VOICE_ENCODER), {"serving_default": signature})
+    return VOICE_ENCODER

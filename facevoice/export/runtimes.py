@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from facevoice.export.errors import ExportError
 from facevoice.export.formats import ONNX_ADVICE
+from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, WINDOWS
+from tfdata.schema import IMAGE
 
 Arrays = Mapping[str, NDArray[Any]]
 Runner = Callable[[Arrays], Arrays]
@@ -22,9 +24,13 @@ def open_graph(format: str, path: Path) -> Runner:
     Raises:
       ExportError: a package is missing.
     """
-    return {"savedmodel": _open_savedmodel, "tflite": _open_tflite, "onnx": _open_onnx}[format](
-        path
-    )
+    openers = {
+        "savedmodel": _open_savedmodel,
+        "tflite": _open_tflite,
+        "onnx": _open_onnx,
+        "keras": _open_keras,
+    }
+    return openers[format](path)
 
 
 def check_packages(format: str) -> None:
@@ -81,5 +87,26 @@ def _open_onnx(path: Path) -> Runner:
 
     def run(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+    return run
+
+
+def _open_keras(path: Path) -> Runner:
+    """Returns a function that takes a face and a clip of whole windows, as other graphs do."""
+    import keras
+
+    model = keras.models.load_model(path, safe_mode=True)
+    inputs_of = {each.name: each for each in model.inputs}
+
+    def run(inputs: Arrays) -> Arrays:
+        batch, count = {}, 1
+        if WINDOWS in inputs_of:
+            batch[WINDOWS] = inputs[SAMPLES].reshape(-1, inputs_of[WINDOWS].shape[1])
+            count = len(batch[WINDOWS])
+        if FACE in inputs_of:
+            batch[FACE] = np.broadcast_to(inputs[FACE], (count, *inputs[FACE].shape))
+        outputs = {name: np.asarray(value) for name, value in model.predict_on_batch(batch).items()}
+        faces = {MODEL_INPUTS[IMAGE]: inputs[FACE]} if FACE in inputs_of else {}
+        return {**outputs, **faces, PROBABILITIES: outputs[PROBABILITIES].mean(axis=0)}
 
     return run

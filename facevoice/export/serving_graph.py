@@ -16,6 +16,7 @@ from facevoice.features import FeatureSettings
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 FACE, SAMPLES = "face", "samples"  # names of inputs, beside IMAGE
+WINDOWS = "windows"  # in place of SAMPLES, of a Keras model
 PROBABILITIES = "probabilities"
 # Names of the outputs that are the model's inputs. In ONNX, inputs and outputs share one namespace.
 MODEL_INPUTS = {IMAGE: "model_image", SPECTROGRAM: "model_spectrogram"}

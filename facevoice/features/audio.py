@@ -43,8 +43,12 @@ MAX_TRIMMED_SECONDS, MAX_TRIMMED_SAMPLES = 600, 600 * 48_000
 MAX_SQUARABLE = 1e18
 # Samples read on both sides of a window, longer than the filter of the resampler.
 RESAMPLING_MARGIN_SECONDS = 0.05
-# MPEG frames depend on earlier ones, so decoding starts this long before the wanted sample.
-MPEG_SETTLING_SECONDS = 1.0
+# What codecs make of a constant at the start of a clip: Opus removes it, which takes up to 0.42 s,
+# and others settle within 0.1 s. At the end, the last frame of an MP3 is off for up to 0.11 s.
+OPUS_START_SECONDS, CODEC_START_SECONDS, CODEC_EDGE_SECONDS = 0.5, 0.25, 0.12
+# MPEG frames depend on earlier ones, so decoding starts this long before the wanted sample. In a
+# stream of the lowest bit rates, as of silence, samples are wrong for up to 1.3 s after a seek.
+MPEG_SETTLING_SECONDS = 2.0
 MOST_WINDOWS = 20  # of a whole clip: one minute of windows of 3 s
 # Channels cancel each other if the power of their sum is below this share of the sum of their
 # powers. Two channels of equal level have 1 plus their correlation.
@@ -151,7 +155,6 @@ def _window_of(
     clip: Clip | SoundTrack, start_samples: int, settings: FeatureSettings
 ) -> NDArray[np.float32]:
     """Returns one window of an open clip; see `read_window`."""
-    is_lossy = clip.subtype in LOSSY_SUBTYPES
     if settings.trim_silence_db is None:
         samples = _read_span(clip, start_samples, settings)
     else:
@@ -164,7 +167,7 @@ def _window_of(
         )
     if not np.isfinite(samples).all():
         raise MediaError(Reason.NOT_FINITE, "NaN or infinite samples")
-    if _rings_only(samples, settings.sample_rate_hz, is_lossy, is_start=start_samples == 0):
+    if _rings_only(samples, settings.sample_rate_hz, clip.subtype, start_samples):
         raise MediaError(Reason.SILENT, "no sound above one 16-bit step")
     if len(samples) < settings.window_samples:
         return np.resize(samples, settings.window_samples)  # repeats from the beginning
@@ -246,7 +249,7 @@ def _read_trimmed(
         samples = np.zeros_like(samples)  # because resampling a constant makes it ring
     if clip.samplerate != target_hz:
         samples = soxr.resample(samples, clip.samplerate, target_hz)
-    if _rings_only(samples, target_hz, clip.subtype in LOSSY_SUBTYPES, is_start=True):
+    if _rings_only(samples, target_hz, clip.subtype, start_samples=0):
         return np.zeros_like(samples)
     peak = _peak(samples)
     _, (first, last) = librosa.effects.trim(
@@ -334,18 +337,24 @@ def _power(samples: NDArray[np.float32]) -> float:
     return float(moving @ moving)
 
 
-def _rings_only(samples: NDArray[np.float32], rate_hz: int, is_lossy: bool, is_start: bool) -> bool:
+def _rings_only(
+    samples: NDArray[np.float32], rate_hz: int, subtype: str, start_samples: int
+) -> bool:
     """Returns whether samples are silent but for the ringing at their ends and the codec's noise.
 
     Args:
       samples: mono samples at the target rate.
       rate_hz: the target rate.
-      is_lossy: whether a lossy codec has changed them.
-      is_start: whether a clip starts with them; a codec takes up to MIN_SECONDS to settle.
+      subtype: of the clip, as libsndfile names it.
+      start_samples: position of the first one in the clip.
     """
-    edge = math.ceil(RESAMPLING_MARGIN_SECONDS * rate_hz)
-    start = math.ceil(MIN_SECONDS * rate_hz) if is_lossy and is_start else edge
-    inner = samples[min(start, len(samples) // 2) : -edge]
+    is_lossy = subtype in LOSSY_SUBTYPES
+    is_long = len(samples) >= rate_hz  # in a short clip, little sound is left between the ends
+    edge_seconds = CODEC_EDGE_SECONDS if is_lossy and is_long else RESAMPLING_MARGIN_SECONDS
+    start_seconds = OPUS_START_SECONDS if subtype == "OPUS" and is_long else CODEC_START_SECONDS
+    edge = math.ceil(edge_seconds * rate_hz)
+    settled = math.ceil(start_seconds * rate_hz) - start_samples if is_lossy else 0
+    inner = samples[min(max(edge, settled), len(samples) // 2) : -edge]
     return _is_silent(inner, rate_hz, CODEC_NOISE if is_lossy else 0.0)
 
 

@@ -28,6 +28,9 @@ MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
 # If a header claims more, the samples are counted instead, up to this length.
 MAX_SECONDS = 4 * 3600
 MAX_STREAMS = 10_000  # in one file; each is opened to learn its length
+# libsndfile takes this file for the resource fork of an MP3 without a name. It gets no names,
+# because it would open `._name`, which macOS writes, beside `name`.
+RESOURCE_FORK = "._"
 BLOCK_VALUES = 1 << 22  # values per read: samples times channels
 
 # Of clips that codecs change, so that a constant has noise; "" is that of `m4a`, mostly AAC.
@@ -104,7 +107,10 @@ def open_clip(source: Source, seconds: float = math.inf) -> Iterator[Clip]:
             yield clip
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         detail = getattr(error, "error_string", None) or getattr(error, "strerror", None)
-        raise MediaError(Reason.UNREADABLE, (detail or str(error)).strip().rstrip(".")) from error
+        detail = (detail or str(error)).strip().rstrip(".")
+        if Path(RESOURCE_FORK).exists():
+            detail += f"; perhaps because of the file {RESOURCE_FORK} in the current directory"
+        raise MediaError(Reason.UNREADABLE, detail) from error
 
 
 def count_samples(clip: SoundFile | M4aClip) -> int:

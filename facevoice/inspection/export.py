@@ -17,6 +17,7 @@ from facevoice.features import (
     read_window,
     spectrogram,
 )
+from facevoice.features.native_output import without_native_stderr
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
 from facevoice.inspection.originals import jpeg, mark_face, read_original
 from facevoice.inspection.survey import Survey
@@ -79,7 +80,8 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
     settings = feature_settings(manifest)
     try:
         read = read_window if example.face_time_seconds is None else read_video_window
-        window = read(clip, example.window_start_samples, settings)
+        with without_native_stderr():  # of libmpg123
+            window = read(clip, example.window_start_samples, settings)
     except MediaError as error:
         raise NotFoundError(f"{clip} cannot be used: {error}.") from None
     # Floats are neither rounded nor clipped.

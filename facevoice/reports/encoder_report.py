@@ -9,7 +9,7 @@ from facevoice.encoders.exposure import Exposure
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
 from facevoice.reports.results import ErrorRates, read_error_rates
-from facevoice.reports.verification_table import verification_table
+from facevoice.reports.verification_table import too_few_pairs, verification_table
 from tfdata.text import counted, printable
 
 
@@ -71,12 +71,17 @@ def _groups(metrics: Mapping[str, Any], *, conditions: bool) -> dict[str, ErrorR
 
 def _tiles(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields (value, description) of the main metrics."""
-    trials = metrics.get("trials")
-    for system, each in (trials or metrics)["systems"].items():
-        rates = each if trials or each is None else each["across_videos"] or each["all"]
-        if rates:
-            where = "listed trials" if trials else "pairs across videos"
-            yield percent(rates["equal_error_rate"], 2), f"equal error rate, {system}, {where}"
+    shown = {
+        name: rates
+        for name, rates in _groups(metrics, conditions=False).items()
+        if rates and rates.has_enough_pairs
+    }
+    for kind in ("listed trials", "across videos", "all pairs"):
+        tiles = [(name, rates) for name, rates in shown.items() if name.endswith(kind)]
+        for name, rates in tiles:
+            yield percent(rates.equal_error_rate, 2), f"equal error rate, {name}"
+        if tiles:
+            return
 
 
 def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -89,6 +94,8 @@ def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _caveats(metrics: Mapping[str, Any]) -> list[str]:
     """Returns caveats for interpreting the metrics."""
     found = [exposure_sentence(Exposure(**each)) for each in metrics["exposures"]]
+    for name, rates in _groups(metrics, conditions=False).items():
+        found += too_few_pairs(name, rates)
     for system, each in metrics["systems"].items():
         if each is None:
             found.append(

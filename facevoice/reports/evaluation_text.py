@@ -12,7 +12,6 @@ from facevoice.reports.error_analysis_text import (
 )
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.results import (
-    MIN_SAME_PAIRS,
     ErrorRates,
     EvaluationMetrics,
     Identification,
@@ -21,7 +20,7 @@ from facevoice.reports.results import (
     Trials,
     Verification,
 )
-from facevoice.reports.verification_table import interval_text, score_rows
+from facevoice.reports.verification_table import interval_text, score_rows, too_few_pairs
 from tfdata.text import agree, counted, listed, printable
 
 Row = tuple[str, str, str]  # name, value, details
@@ -112,24 +111,19 @@ def caveats(evaluation: EvaluationMetrics) -> list[str]:
         found.append("Verification needs two people, and two pairs of one of them.")
     if evaluation.trials:
         found += _trial_caveats(evaluation.trials)
-    found += _too_few_pairs(evaluation)
+    found += _not_shown(evaluation)
     if evaluation.open_set:
         found.append(_open_set_caveat(evaluation.open_set))
     return found
 
 
-def _too_few_pairs(evaluation: EvaluationMetrics) -> Iterator[str]:
+def _not_shown(evaluation: EvaluationMetrics) -> list[str]:
     compared: dict[str, ErrorRates | None] = {"listed trials": evaluation.trials}
     if found := evaluation.verification:
         compared["all pairs"] = found.all
         if found.all.has_enough_pairs:
             compared["pairs across videos"] = found.across_videos
-    for name, rates in compared.items():
-        if rates and not rates.has_enough_pairs:
-            yield (
-                f"Error rates of {name} are not shown: they need at least {MIN_SAME_PAIRS} pairs "
-                f"of the same person, but there {agree(rates.same, 'is', 'are')} {rates.same}."
-            )
+    return [text for name, rates in compared.items() for text in too_few_pairs(name, rates)]
 
 
 def _identification_rows(found: Identification) -> Iterator[Row]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from facevoice.reports.rendering import percent
-from facevoice.reports.results import ErrorRates
+from facevoice.reports.results import MIN_SAME_PAIRS, ErrorRates
+from tfdata.text import agree
 
 HEADER = ("trials", "scores", "EER", "95% interval")
 LAST_COLUMNS = ("Cllr", "min Cllr", "same person", "different people")
@@ -39,6 +40,16 @@ def _distinct(groups: Mapping[str, ErrorRates | None]) -> dict[str, ErrorRates]:
             seen.add(content)
             found[name] = rates
     return found
+
+
+def too_few_pairs(name: str, rates: ErrorRates | None) -> list[str]:
+    """Returns a sentence if error rates are not shown for having too few pairs of one person."""
+    if rates is None or rates.has_enough_pairs:
+        return []
+    return [
+        f"Error rates of {name} are not shown: they need at least {MIN_SAME_PAIRS} pairs of the "
+        f"same person, but there {agree(rates.same, 'is', 'are')} {rates.same}."
+    ]
 
 
 def score_rows(pairs: str, rates: ErrorRates) -> Iterator[tuple[str, str, str]]:

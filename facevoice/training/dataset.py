@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facevoice.plugins import short_name
+from facevoice.run_layout import METRICS_NAME, RUNS, SETTINGS_NAME
 from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest_with_sha256
@@ -52,14 +53,14 @@ def check_not_moved(model: str, output: Path | None, data: str | None) -> None:
     Raises:
       DatasetError: it is not, and the command does not say where it is now.
     """
-    folder = output or Path("runs") / short_name(model)
+    folder = output or RUNS / short_name(model)
     for run_dir in [folder, *sorted(folder.glob("*/"))]:
         try:
-            trained_on = Path(read_json(run_dir / "settings.json")["data"])
+            trained_on = Path(read_json(run_dir / SETTINGS_NAME)["data"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
         is_named = data is not None and Path(data).absolute() == trained_on
-        is_needed = data is None and (output or not (run_dir / "metrics.json").exists())
+        is_needed = data is None and (output or not (run_dir / METRICS_NAME).exists())
         if (is_named or is_needed) and not (trained_on / MANIFEST_NAME).is_file():
             raise moved_dataset(run_dir, trained_on)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facevoice.evaluation.evaluation_dir import THRESHOLD_NAME
-from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME
+from facevoice.run_layout import METRICS_NAME, MODEL_NAME
 from facevoice.training.callbacks import HISTORY_NAME
 from facevoice.training.checkpoint import Checkpoint
 from facevoice.training.run_settings import EPOCHS

@@ -223,7 +223,7 @@ def _build_compiled(
 
 def _loss(recipe: Recipe) -> keras.losses.Loss:
     if recipe.margin:
-        return AdditiveMarginLoss(recipe.margin)
+        return AdditiveMarginLoss(recipe.margin, recipe.label_smoothing)
     return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
 
 

@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from facevoice.evaluation.runs import METRICS_NAME, SETTINGS_NAME
 from facevoice.plugins import short_name
 from facevoice.reports.results import RunMetrics
+from facevoice.run_layout import METRICS_NAME, RUNS, SETTINGS_NAME
 from facevoice.training import extension
 from facevoice.training.errors import TrainingError
 from facevoice.training.run_settings import (
     DATASET,
     EPOCHS,
-    Differences,
     describe,
     differences,
     is_software,
@@ -89,43 +88,68 @@ def open_run_dir(wanted: Path | None, settings: Mapping[str, Any]) -> Path:
     """
     passed: list[tuple[int, str]] = []  # number of differences, and a sentence
     for run_dir in _candidates(wanted, settings):
-        try:
-            run_dir.mkdir(parents=True, exist_ok=True)
-            saved = read_settings(run_dir)
-            files = [path.name for path in run_dir.iterdir() if not is_clutter(path.name)]
-            if saved is None and all(map(_TEMPORARY_FILE.fullmatch, files)):
-                write_settings(run_dir, settings)
-                if passed:
-                    say(f"Starting a new run in {run_dir}, because {min(passed)[1]}.")
-                return run_dir
-        except OSError as error:
-            raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
-        changed: Differences = {}
-        if saved is None:
-            found = next(name for name in files if not _TEMPORARY_FILE.fullmatch(name))
-            difference = f"it contains {found}"
-        else:
-            changed, finished = differences(saved, settings), is_finished(run_dir)
-            reason = None
-            if changed.keys() == {EPOCHS}:
-                reason = _why_not_extended(run_dir, settings, finished)
-            if not reason and (changed.keys() == {EPOCHS} or not (changed or finished)):
-                _check_links(run_dir)
-                return run_dir
-            if not finished and changed.keys() <= DATASET:
-                raise TrainingError(
-                    f"The dataset {settings['data']} has changed since the run in {run_dir} "
-                    f"started; delete that directory, or choose a new --output."
-                )
-            difference = describe(changed) if changed else "its run is finished"
-            difference += f"; {reason}" if reason else ""
+        if _begins(run_dir, settings):
+            if passed:
+                say(f"Starting a new run in {run_dir}, because {min(passed)[1]}.")
+            return run_dir
+        difference, count = _why_not_resumed(run_dir, settings)
+        if not difference:
+            _check_links(run_dir)
+            return run_dir
         if wanted:
             raise TrainingError(
                 f"--output {wanted} is not empty and has no unfinished run with these settings "
                 f"({difference}); choose a new directory."
             )
-        passed.append((len(changed), f"{run_dir} has a run with other settings ({difference})"))
+        passed.append((count, f"{run_dir} has a run with other settings ({difference})"))
     raise AssertionError("unreachable: there is always another name")
+
+
+def _begins(run_dir: Path, settings: Mapping[str, Any]) -> bool:
+    """Begins a run in a directory that is missing or empty; returns False for another directory.
+
+    Raises:
+      TrainingError: the directory cannot be written.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        if read_settings(run_dir) is not None or _contents(run_dir):
+            return False
+        write_settings(run_dir, settings)
+    except OSError as error:
+        raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
+    return True
+
+
+def _contents(run_dir: Path) -> list[str]:
+    """Returns the names of the files in a directory that are not left by an interrupted start."""
+    names = (path.name for path in run_dir.iterdir() if not is_clutter(path.name))
+    return [name for name in names if not _TEMPORARY_FILE.fullmatch(name)]
+
+
+def _why_not_resumed(run_dir: Path, settings: Mapping[str, Any]) -> tuple[str, int]:
+    """Returns why a directory has no run to resume or to extend, "" if it has one.
+
+    The number is that of the settings that differ.
+
+    Raises:
+      TrainingError: the dataset of the unfinished run has changed.
+    """
+    saved = read_settings(run_dir)
+    if saved is None:
+        return f"it contains {_contents(run_dir)[0]}", 0
+    changed, finished = differences(saved, settings), is_finished(run_dir)
+    if changed.keys() == {EPOCHS}:
+        reason = _why_not_extended(run_dir, settings, finished)
+        return f"{describe(changed)}; {reason}" if reason else "", len(changed)
+    if not (changed or finished):
+        return "", 0
+    if not finished and changed.keys() <= DATASET:
+        raise TrainingError(
+            f"The dataset {settings['data']} has changed since the run in {run_dir} started; "
+            f"delete that directory, or choose a new --output."
+        )
+    return describe(changed) if changed else "its run is finished", len(changed)
 
 
 def adopt_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
@@ -167,8 +191,8 @@ def _candidates(wanted: Path | None, settings: Mapping[str, Any]) -> Iterator[Pa
         yield wanted
         return
     model = short_name(settings["model"])
-    yield Path("runs") / model
-    yield from (Path("runs") / f"{model}-{number}" for number in itertools.count(2))
+    yield RUNS / model
+    yield from (RUNS / f"{model}-{number}" for number in itertools.count(2))
 
 
 @contextmanager

@@ -18,12 +18,13 @@ from facevoice.evaluation.error_analysis import analyze_errors
 from facevoice.evaluation.evaluators import MOST_DRAWN, frequent_confusions
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics
 from facevoice.evaluation.predictions import predict_splits
-from facevoice.evaluation.runs import METRICS_NAME, MODEL_NAME, Run, read_run
+from facevoice.evaluation.runs import Run, read_run
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports import evaluation_figures, media_figures, training_figures
 from facevoice.reports.drawing import DrawFigure, draw_figures
 from facevoice.reports.figure_text import figure_name, numbered_names
 from facevoice.reports.run_report import run_report
+from facevoice.run_layout import METRICS_NAME, MODEL_NAME
 from facevoice.training.checkpoint import Checkpoint, save_model
 from facevoice.training.fit import TrainedModel
 from models import MODELS

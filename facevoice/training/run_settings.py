@@ -12,8 +12,8 @@ from typing import Any
 import keras
 
 from facevoice import plugins
-from facevoice.evaluation.runs import SETTINGS_NAME
 from facevoice.inspection.examples import feature_settings
+from facevoice.run_layout import SETTINGS_NAME
 from facevoice.training.dataset import TrainingData
 from facevoice.training.recipes import Execution
 from tfdata.storage.files import read_json, replace_file

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from facevoice.evaluation.runs import MODEL_NAME
+from facevoice.run_layout import MODEL_NAME
 from facevoice.training.checkpoint import Checkpoint, cannot_be_written
 from facevoice.training.dataset import TrainingData
 from facevoice.training.errors import TrainingError
@@ -66,6 +66,10 @@ class Trainer:
         """
         data_dir, manifest = self.data.data_dir, self.data.manifest
         check_embeddings(data_dir, manifest, MODELS[model].inputs)
+        if MODELS[model].on_embeddings and getattr(self._recipe(model), "augment", False):
+            raise TrainingError(
+                f"{model} reads embeddings, which cannot be augmented; remove the augmentation."
+            )
         settings = self.settings(model)
         if finished := find_finished(output, settings):
             say(finished_line(finished, settings))

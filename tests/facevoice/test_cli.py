@@ -12,7 +12,8 @@ import facevoice
 from facevoice import cli
 from tfdata.command_line import Parser
 
-COMMANDS = ["build", "train", "evaluate", "predict", "export", "inspect", "check"]
+COMMANDS = ["build", "train", "evaluate", "predict"]
+COMMANDS += ["export", "export-dataset", "inspect", "check"]
 COMMANDS += ["enroll", "identify", "verify", "forget", "gallery"]
 
 

@@ -269,6 +269,7 @@ def opened():
     is_on.clear()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_commands_read_the_manifest_at_the_start_and_compare_it_at_the_end(
     folder, opened, tmp_path, capsys
 ):

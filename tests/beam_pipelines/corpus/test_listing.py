@@ -11,6 +11,7 @@ from PIL import Image
 from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.listing import CLIP, FACE, find_crop_folder, list_files
 from beam_pipelines.corpus.people import Person
+from beam_pipelines.corpus.swapped_trees import are_swapped
 from beam_pipelines.corpus.trees import DiskTree
 from facevoice.features import image_decoding
 from facevoice.features.file_types import IMAGE_SUFFIXES
@@ -153,6 +154,22 @@ def test_swapped_trees_are_recognised_at_once(build, root, corpus, tmp_path, cap
     )
     assert printed.out == ""
     assert not output.exists()
+
+
+def test_trees_that_are_not_swapped_are_recognised_by_one_file_of_one_person(root, monkeypatch):
+    """In S3, each listing is a request."""
+    listed = []
+    files = DiskTree.files
+
+    def counted_files(tree, folder, suffixes):
+        listed.append(folder)
+        return files(tree, folder, suffixes)
+
+    monkeypatch.setattr(DiskTree, "files", counted_files)
+    faces, audio = DiskTree(root / "faces"), DiskTree(root / "audio")
+    assert not are_swapped(faces, faces.folders(), audio, audio.folders())
+    assert listed == ["ann"]
+    assert are_swapped(audio, audio.folders(), faces, faces.folders())
 
 
 def test_trees_of_different_people_are_not_called_swapped(build, corpus, root, tmp_path, capsys):

@@ -361,6 +361,7 @@ def test_all_models_are_not_trained_into_a_folder_with_a_link(data_set, tmp_path
     assert not list(outside.iterdir())
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_an_evaluation_follows_no_link(data_set, tmp_path, outside, capsys):
     run_dir = tmp_path / "run"
     untrained_run("linear_image", data_set, run_dir)

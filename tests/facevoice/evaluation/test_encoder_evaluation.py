@@ -212,7 +212,12 @@ def test_the_page_is_accessible_and_has_all_systems(evaluation):
             f"{rates['as_norm']['equal_error_rate']:.2%}"
         )
         assert rows[f"{system}, listed trials", "raw"][-3] == f"{rates['min_cllr']:.3f}"
-    assert any(name == "voice, same gender" for name, _ in rows)
+    assert any(name == "voice, listed, same gender" for name, _ in rows)
+    assert not any(name == "voice, all pairs" for name, _ in rows)
+    assert (
+        "Error rates of voice, all pairs are not shown: they need at least 30 pairs of the same "
+        "person, but there are 6."
+    ) in page.text
 
 
 def refused(arguments, capsys):
@@ -238,7 +243,7 @@ def test_what_cannot_be_evaluated_is_one_line(encoded, trials, data_set, tmp_pat
     without = ["--encoders", f"--data={data_set}", f"--output={tmp_path / 'out'}"]
     assert "has no embeddings; build it with --face_encoder" in refused(without, capsys)
     listed = [*flags, f"--trials={trials}"]
-    assert "which is not part of FaceVoice" in refused([*listed, f"--media={tmp_path}"], capsys)
+    assert "if you trust it, name it with" in refused([*listed, f"--media={tmp_path}"], capsys)
     (tmp_path / "other.txt").write_text("1 id1/a/1.wav id1/b/2.wav\n0 id1/a/1.wav id2/c/1.wav\n")
     message = refused([*flags, f"--trials={tmp_path / 'other.txt'}"], capsys)
     assert "the first is id1/a/1.wav (it is not in the dataset); give the directory" in message

@@ -37,6 +37,10 @@ elif description["kind"] == "onnx":
     session = onnxruntime.InferenceSession(str(graph))
     names = [output.name for output in session.get_outputs()]
     outputs = dict(zip(names, session.run(None, inputs), strict=True))
+elif description["kind"] == "keras":
+    import keras
+
+    outputs = keras.models.load_model(graph)(inputs)
 else:
     import tensorflow as tf
 

@@ -7,18 +7,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import soundfile
 
 from facevoice.commands.export import main
+from facevoice.encoders.media import embed_window
+from facevoice.encoders.registry import encoder_info, image_encoder
 from facevoice.evaluation.inference import Query, predict
 from facevoice.evaluation.runs import open_run
 from facevoice.export import exporting
 from facevoice.export.media_check import MediaCheck
+from facevoice.export.pretrained import write_pretrained
+from facevoice.export.runtimes import open_graph
+from facevoice.features import FeatureSettings, spectrogram
 from facevoice.features.image_decoding import open_image
+from tests.conftest import write_clip, write_face
+from tests.facevoice.encoders.inputs import drawn_face, sound
 from tests.tools import untrained_run
+from tfdata.manifest import Encoder
 from tfdata.schema import IMAGE, SPECTROGRAM
 
 SMALL_FUSION = {
@@ -166,6 +176,39 @@ def test_an_export_that_differs_is_an_error(fusion_run, tmp_path, monkeypatch, c
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("notes.txt", "has no image or audio file"),
+        ("none.jpg", "none.jpg: No such file"),
+        ("a.jpg", "has 1 image and 0 clips, but the model cnn_cnn needs both"),
+    ],
+)
+def test_media_that_cannot_be_compared(name, error, fusion_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(exporting, "write_graph", lambda kind, path, *_: path.write_bytes(b""))
+    monkeypatch.setattr(exporting, "open_graph", lambda kind, path: None)
+    write_clip(tmp_path / "a.wav", 1)
+    write_face(tmp_path / "a.jpg", 1)
+    (tmp_path / "notes.txt").write_text("notes")
+    media = [str(tmp_path / name), *([str(tmp_path / "a.wav")] if name == "none.jpg" else [])]
+    output = tmp_path / "out" / "export"
+    command = ["--run", str(fusion_run), "--format", "tflite", "--output", str(output)]
+    assert main([*command, "--media", *media]) == 1
+    assert error in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_models_of_embeddings_are_refused(tmp_path, monkeypatch, capsys):
+    encoder = SimpleNamespace(name="dlib_resnet")
+    run = SimpleNamespace(model="embedding_image", used_encoders={"image": encoder})
+    monkeypatch.setattr(exporting, "open_run", lambda run_dir: run)
+    command = ["--run", str(tmp_path), "--format", "tflite", "--output", str(tmp_path / "new")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "The model embedding_image reads embeddings of dlib_resnet" in error
+    assert not (tmp_path / "new").exists()
+
+
 def test_tolerances():
     check = MediaCheck("given")
     right = np.array([0.6, 0.4])
@@ -184,6 +227,22 @@ def test_tolerances():
     check.add({IMAGE: level, SPECTROGRAM: level, "probabilities": right}, found)
     check.add({IMAGE: level, SPECTROGRAM: level, "probabilities": right}, found)
     assert "the most probable person differs in 3 of 203 queries" in check.faults()
+
+
+@pytest.mark.slow
+def test_keras_answers_as_the_run(data_set, corpus, tmp_path):
+    run_dir, folder = tmp_path / "run", tmp_path / "export"
+    untrained_run("resnet_fusion", data_set, run_dir, widths=(4, 4), units=4)
+    assert main(["--run", str(run_dir), "--format", "keras", "--output", str(folder)]) == 0
+    run = open_run(run_dir)
+    rng = np.random.default_rng(1)
+    faces = rng.integers(0, 256, (3, *run.image_shape), dtype=np.uint8)
+    windows = rng.normal(0, 0.1, (3, run.features.window_samples)).astype(np.float32)
+    faces[1], windows[2] = 0, 0  # missing
+    levels = [spectrogram(window, run.features)[..., None] for window in windows[:2]]
+    batch = {IMAGE: faces, SPECTROGRAM: np.stack([*levels, np.zeros_like(levels[0])])}
+    found = probabilities_of(folder, {"face": faces, "windows": windows}, tmp_path)
+    np.testing.assert_allclose(found, run.predict(batch)[0], atol=1e-3)
 
 
 @pytest.mark.slow
@@ -213,3 +272,73 @@ def test_other_formats_answer_as_the_run(kind, model, data_set, corpus, tmp_path
         given = {name: files[name] for name in specs["inputs"]}
         found = probabilities_of(folder, given, tmp_path, "encoded")
         np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["savedmodel", "tflite", "keras"])
+def test_detector_and_encoder_are_beside_the_graph(kind, data_set, tmp_path):
+    run_dir, folder = tmp_path / "run", tmp_path / "export"
+    untrained_run("cnn_image", data_set, run_dir, pool_sizes=(2,), filters=(4,))
+    manifest = json.loads((run_dir / "dataset.json").read_text())
+    manifest["features"] |= {"face_detector": "blazeface", "face_encoder": "dlib_resnet"}
+    info = encoder_info("dlib_resnet")
+    manifest["encoders"] = {
+        "image": {name: getattr(info, name) for name in ("name", "version", "digest", "dimension")},
+        "audio": {"name": "mine:Own", "version": "1", "digest": "d", "dimension": 3},
+    }
+    (run_dir / "dataset.json").write_text(json.dumps(manifest))
+    assert main(["--run", str(run_dir), "--format", kind, "--output", str(folder)]) == 0
+    description = json.loads((folder / "export.json").read_text())
+    (shape,) = [
+        given["face"]["shape"]
+        for given in (each["inputs"] for each in description["signatures"].values())
+    ]
+    assert shape == ([-1, 16, 16, 3] if kind == "keras" else [16, 16, 3])
+    assert "The encoder mine:Own of audio is your own, not exported." in description["differences"]
+    assert {"face_detector", "face_encoder"} < description["licences"].keys()
+    files = description["files"]
+    for name in ("face_detector_short_range", "face_detector_full_range"):
+        assert (folder / files[name]).stat().st_size > 100_000
+    run = open_run(run_dir)
+    face = np.random.default_rng(1).integers(0, 256, run.image_shape, dtype=np.uint8)
+    given = {"face": face[None] if kind == "keras" else face}
+    found = np.ravel(probabilities_of(folder, given, tmp_path))
+    np.testing.assert_allclose(found, run.predict({IMAGE: face[None]})[0][0], atol=1e-4)
+
+    faces = np.stack([drawn_face(0), drawn_face(1)])
+    encoder = image_encoder("dlib_resnet")
+    expected = np.stack([encoder(each) for each in faces])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    if kind == "keras":
+        found = keras.models.load_model(folder / files["face_encoder"]).predict_on_batch(faces)
+    else:
+        found = open_graph(kind, folder / files["face_encoder"])({"face": faces})["embedding"]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_model_in_mixed_precision_is_exported_in_float32(data_set, corpus, tmp_path):
+    run_dir, folder = tmp_path / "run", tmp_path / "export"
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        untrained_run("resnet_audio", data_set, run_dir, widths=(4, 4), units=8)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert main(["--run", str(run_dir), "--format", "tflite", "--output", str(folder)]) == 0
+    samples = np.random.default_rng(1).normal(0, 0.1, 20_000).astype(np.float32)
+    assert np.isclose(sum(probabilities_of(folder, {"samples": samples}, tmp_path)), 1)
+
+
+@pytest.mark.slow
+def test_the_voice_encoder_of_a_savedmodel(tmp_path):
+    info = encoder_info("ge2e")
+    encoder = Encoder(info.name, info.version, info.digest, info.dimension)
+    done = write_pretrained("savedmodel", tmp_path, FeatureSettings(), {"audio": encoder})
+    graph = open_graph("savedmodel", tmp_path / done.files["voice_encoder"])
+    for seconds in (0.4, 1.0, 1.6, 2.0, 3.0, 3.3, 7.3):
+        samples = sound(seconds)
+        expected = embed_window(samples, 16000, "ge2e")
+        np.testing.assert_allclose(graph({"samples": samples})["embedding"], expected, atol=1e-4)
+    other = write_pretrained("tflite", tmp_path, FeatureSettings(), {"audio": encoder})
+    assert other.files == {}
+    assert "with --format savedmodel only" in other.notes[0]

@@ -83,6 +83,28 @@ def test_the_noise_of_a_codec_around_an_offset_is_silent(kind, rate_hz, settings
     assert read_window(io.BytesIO(encoded(hum, kind, rate_hz)), 0, settings).std() > 0.005
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "rate_hz"), [("OPUS", 16000), ("OPUS", 48000), ("MPEG_LAYER_III", 22050)]
+)
+def test_a_constant_that_a_codec_removes_or_seeks_in_is_silent(kind, rate_hz, channels):
+    """Opus removes it slowly; in an MP3, the bit reservoir of such frames is a second long."""
+    constant = np.full((6 * rate_hz, channels), 0.5)
+    kinds = {"OPUS": "OGG", "MPEG_LAYER_III": "MP3"}
+    clip = encoded(constant, kinds[kind], rate_hz, subtype=kind)
+    for start_seconds in (0, 0.1, 2, 3.1):
+        with pytest.raises(MediaError) as error:
+            read_window(io.BytesIO(clip), round(start_seconds * RATE_HZ), SETTINGS)
+        assert error.value.reason == Reason.SILENT
+
+
+@pytest.mark.parametrize("kind", ["OPUS", "VORBIS"])
+def test_quiet_sound_from_the_middle_of_a_window_on_is_kept(kind):
+    quiet = np.concatenate([np.zeros(RATE_HZ // 2), 0.002 * SWEEP[: RATE_HZ // 2]])
+    clip = encoded(quiet, "OGG", subtype=kind)
+    assert read_window(io.BytesIO(clip), 0, SETTINGS).std() > 1e-4
+
+
 @pytest.mark.parametrize("settings", [SETTINGS, TRIMMED])
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
 def test_a_tone_that_resampling_removes_is_silent(kind, settings):
@@ -139,6 +161,13 @@ def test_an_mp3_beside_a_file_of_macos_is_read(tmp_path):
     (tmp_path / "a.mp3").write_bytes(encoded(SWEEP, "MP3"))
     (tmp_path / "._a.mp3").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X" + bytes(4000))
     assert probe_audio(tmp_path / "a.mp3").samples == len(SWEEP)
+
+
+def test_a_file_that_misleads_libsndfile_is_named(tmp_path, monkeypatch):
+    (tmp_path / "._").write_bytes(b"text")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MediaError, match=r"because of the file \._ in the current directory"):
+        probe_audio(io.BytesIO(encoded(SWEEP, "MP3")))
 
 
 def without_length(kind):

@@ -54,10 +54,14 @@ def everything(folder):
 def test_a_gallery_survives_kills_at_random_moments(folder):
     draw = random.Random(0)
     complete, leftovers = 0, 0
-    for _ in range(KILLS):
+    for kill in range(KILLS):
         writer = start_writer(folder, "new", complete, 10_000)
         printed = [writer.stdout.readline()]  # it has begun to write
         time.sleep(draw.uniform(0, 0.3))
+        if kill % 2:  # files are written in a small part of the time
+            while len(list(folder.iterdir())) <= 2:
+                pass
+            time.sleep(draw.uniform(0, 0.005))
         writer.send_signal(signal.SIGKILL)
         printed += writer.stdout.read().splitlines()
         assert writer.wait() == -signal.SIGKILL

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from facevoice.reports.encoder_report import encoder_report, encoder_text
 from facevoice.reports.evaluation_report import evaluation_report
 from facevoice.reports.evaluation_text import evaluation_text
 from tests.facevoice.reports.metrics import PNG, RATES, SHARE, evaluation_metrics
@@ -186,3 +187,23 @@ def test_conditions_of_few_pairs_and_those_that_equal_others_have_no_row():
     page = Page(evaluation_report(metrics, {}))
     shown = [row[0] for row in page.rows if "raw" in row]
     assert shown == ["all pairs", "same gender"]
+
+
+def test_error_rates_of_encoders_from_few_pairs_are_named_as_not_shown():
+    rates = RATES | {"same": 29, "min_cllr": 0.1, "as_norm": None}
+    voice = {"all": rates, "across_videos": None, "conditions": {"gender f": rates}, "cohort": None}
+    metrics = {
+        "split": "test",
+        "pairs": 60,
+        "data": "data/sample",
+        "encoders": {},
+        "exposures": [],
+        "systems": {"voice": voice},
+    }
+    sentence = "Error rates of voice, all pairs are not shown: they need at least 30 pairs of the"
+    assert sentence in encoder_text(metrics)
+    page = Page(encoder_report(metrics, {}))
+    assert sentence in page.text
+    assert "12.5" not in page.text
+    assert page.rows == []
+    check_accessible(page)

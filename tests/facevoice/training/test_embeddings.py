@@ -11,12 +11,18 @@ import pytest
 from facevoice.commands import evaluate, predict, train
 from facevoice.evaluation.inference import Query, model_inputs
 from facevoice.evaluation.runs import open_run
+from facevoice.export.errors import ExportError
+from facevoice.export.exporting import export_run
+from facevoice.training.dataset import open_training_data
+from facevoice.training.errors import TrainingError
+from facevoice.training.recipes import Execution, Recipe
+from facevoice.training.trainer import Trainer
 from tests.conftest import write_corpus
 from tests.facevoice.gallery.encoders import FLAGS
 from tfdata import ReadOptions, load, load_manifest
 from tfdata.examples import read_examples
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
+pytestmark = pytest.mark.usefixtures("no_figures")
 NAMES = ("image_embedding", "audio_embedding")
 
 
@@ -155,3 +161,15 @@ def test_another_encoder_is_refused(run_dir, media, capsys):
     other = FLAGS[0].replace("Pixels", "OtherPixels")
     assert predict.main([f"--run={run_dir}", "--face", face, other, FLAGS[1]]) == 1
     assert "cannot be compared" in capsys.readouterr().err
+
+
+def test_embeddings_are_not_augmented_by_a_recipe(encoded, tmp_path):
+    recipes = {"embedding_image": Recipe(augment=True)}
+    trainer = Trainer(open_training_data(encoded), recipes, {}, Execution())
+    with pytest.raises(TrainingError, match="reads embeddings, which cannot be augmented"):
+        trainer.train("embedding_image", tmp_path / "run")
+
+
+def test_a_run_on_embeddings_is_not_exported(run_dir):
+    with pytest.raises(ExportError, match="which a graph cannot compute from media"):
+        export_run(run_dir, "savedmodel")

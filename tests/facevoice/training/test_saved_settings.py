@@ -22,6 +22,7 @@ def history(run_dir):
         return [[float(value) for value in row.values()] for row in csv.DictReader(file)]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_run_of_an_earlier_release_is_repeated(tmp_path, capsys):
     arguments = ["--settings", str(SETTINGS), "--data", str(FIXTURES / "dataset")]
     arguments += ["--epochs", "2", "--output", str(tmp_path / "run")]

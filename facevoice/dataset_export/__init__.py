@@ -1,0 +1,1 @@
+"""Writes datasets in formats of other frameworks."""
