@@ -100,10 +100,8 @@ def _media(paths: Sequence[Path]) -> tuple[list[Open], list[Open], str]:
                 f"a folder."
             )
         files += below
-    images, clips = (
-        [partial(open_regular, file) for file in files if has_suffix(file, suffixes)]
-        for suffixes in (IMAGE_SUFFIXES, AUDIO_SUFFIXES)
-    )
+    images: list[Open] = [partial(open_regular, x) for x in files if has_suffix(x, IMAGE_SUFFIXES)]
+    clips: list[Open] = [partial(open_regular, x) for x in files if has_suffix(x, AUDIO_SUFFIXES)]
     return images, clips, f"{counted(len(images), 'image')} and {counted(len(clips), 'clip')}"
 
 
