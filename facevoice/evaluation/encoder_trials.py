@@ -26,13 +26,12 @@ from facevoice.evaluation.encoded import (
     stack,
     video_of,
 )
-from facevoice.evaluation.errors import EvaluationError
-from facevoice.evaluation.trials import MAX_UNREADABLE, locate
+from facevoice.evaluation.trials import check_usable, locate
 from facevoice.features import MediaError
 from facevoice.features.file_types import IMAGE_SUFFIXES, has_suffix
 from facevoice.inspection.examples import feature_settings
 from tfdata.manifest import Manifest
-from tfdata.text import counted, nfc
+from tfdata.text import nfc
 
 Vector = NDArray[np.float32]
 _MODALITY = {FACE: "image", VOICE: "audio"}
@@ -84,17 +83,7 @@ def embed_listed(
             reasons[file] = "it is not in the dataset"
         for each, vectors in rows.items():
             vectors.append(None if file in reasons else found.get(each))
-    if len(reasons) > MAX_UNREADABLE * len(files):
-        first, reason = next(iter(reasons.items()))
-        advice = (
-            "give the directory of the clips with --media"
-            if media is None
-            else "check that --media DIR is the directory that the paths are relative to"
-        )
-        raise EvaluationError(
-            f"{len(reasons)} of {counted(len(files), 'file')} in the trials cannot be used, the "
-            f"first is {first} ({reason}); {advice}."
-        )
+    check_usable(files, reasons, media)
     videos = np.array([video_of(file) for file in files], np.str_)
     names = np.array(files, np.str_)
     embeddings = {each: stack(found, encoded.embeddings[each]) for each, found in rows.items()}

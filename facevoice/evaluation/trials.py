@@ -7,7 +7,7 @@ Kaldi. 1 and target are trials of the same person, 0 and nontarget of different 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,18 +169,38 @@ def embed_files(run: Run, files: tuple[str, ...], root: Path) -> TrialEmbeddings
         _, embeddings = run.predict(fill_missing(run, inputs))
         np.add.at(sums, indices, normalize(embeddings))
         np.add.at(counts, indices, 1)
-    if len(reasons) > MAX_UNREADABLE * len(files):
-        first = min(reasons)
-        raise EvaluationError(
-            f"{len(reasons)} of {counted(len(files), 'file')} in the trials cannot be used, the "
-            f"first is {root / files[first]} ({reasons[first]}); check that --media DIR is the "
-            f"directory that the paths are relative to."
-        )
+    unreadable = {files[index]: reasons[index] for index in sorted(reasons)}
+    check_usable(files, unreadable, root)
     return TrialEmbeddings(
         embeddings=sums / np.maximum(counts, 1)[:, None].astype(np.float32),
-        unreadable={files[index]: reasons[index] for index in sorted(reasons)},
+        unreadable=unreadable,
         skipped_windows=skipped_windows,
         are_clips=name not in (IMAGE, IMAGE_EMBEDDING),
+    )
+
+
+def check_usable(files: Sequence[str], reasons: Mapping[str, str], media: Path | None) -> None:
+    """Checks that nearly all files of a list can be used.
+
+    Args:
+      files: of the list.
+      reasons: path to reason, for files that cannot be used.
+      media: directory that the paths are relative to; None if they were looked up in a dataset.
+
+    Raises:
+      EvaluationError: more than MAX_UNREADABLE of them cannot.
+    """
+    if len(reasons) <= MAX_UNREADABLE * len(files):
+        return
+    first, reason = next(iter(reasons.items()))
+    advice = (
+        "check that --media DIR is the directory that the paths are relative to"
+        if media
+        else "give the directory of the clips with --media"
+    )
+    raise EvaluationError(
+        f"{len(reasons)} of {counted(len(files), 'file')} in the trials cannot be used, the first "
+        f"is {media / first if media else first} ({reason}); {advice}."
     )
 
 
