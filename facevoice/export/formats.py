@@ -31,12 +31,12 @@ ONNX_OPSET = 17
 
 
 def write_graph(
-    format: str, path: Path, network: keras.Model, modality: str, settings: FeatureSettings
+    kind: str, path: Path, network: keras.Model, modality: str, settings: FeatureSettings
 ) -> None:
     """Writes the graph from media to probabilities.
 
     Args:
-      format: a key of FILES.
+      kind: a key of FILES.
       path: of the file or directory, which does not exist.
       network: of the run, from uint8 inputs to probabilities.
       modality: 'image', 'audio' or 'pair'.
@@ -45,20 +45,20 @@ def write_graph(
     Raises:
       ExportError: the format cannot hold the model.
     """
-    if format == "keras":
+    if kind == "keras":
         keras_graph(network, modality, settings).save(path)
         return
-    network = portable_network(network, unroll=format != "savedmodel")
+    network = portable_network(network, unroll=kind != "savedmodel")
     specs = input_specs(modality, settings)
-    if format == "savedmodel":
+    if kind == "savedmodel":
         _write_savedmodel(path, network, modality, settings)
     else:
-        query = query_graph(frozen(network), modality, settings, use_fft=format != "onnx")
-        write_function(format, path, query, specs)
+        query = query_graph(frozen(network), modality, settings, use_fft=kind != "onnx")
+        write_function(kind, path, query, specs)
 
 
 def write_function(
-    format: str,
+    kind: str,
     path: Path,
     function: Callable[..., Mapping[str, tf.Tensor]],
     specs: Mapping[str, tf.TensorSpec],
@@ -66,7 +66,7 @@ def write_function(
     """Writes a function without variables as a file of LiteRT or ONNX.
 
     Args:
-      format: 'tflite' or 'onnx'.
+      kind: 'tflite' or 'onnx'.
       path: of the file.
       function: from tensors by name to tensors by name.
       specs: inputs by name.
@@ -74,7 +74,7 @@ def write_function(
     Raises:
       ExportError: an operation of the function is not in the format.
     """
-    content = (_tflite if format == "tflite" else _onnx)(function, specs)
+    content = (_tflite if kind == "tflite" else _onnx)(function, specs)
     path.write_bytes(content)
 
 
@@ -101,16 +101,16 @@ def _write_savedmodel(
 
 
 def signatures_of(
-    format: str, modality: str, settings: FeatureSettings
+    kind: str, modality: str, settings: FeatureSettings
 ) -> dict[str, dict[str, tf.TensorSpec]]:
     """Returns the inputs of each signature of a graph, by name; ARRAYS is the first.
 
     Args:
-      format: a key of FILES.
+      kind: a key of FILES.
       modality: 'image', 'audio' or 'pair'.
       settings: of the dataset.
     """
-    if format == "keras":
+    if kind == "keras":
         inputs = {
             FACE: tf.TensorSpec([None, *settings.image_shape], tf.uint8),
             WINDOWS: tf.TensorSpec([None, settings.window_samples], tf.float32),
@@ -118,7 +118,7 @@ def signatures_of(
         without = {"image": WINDOWS, "audio": FACE, "pair": None}[modality]
         return {ARRAYS: {name: spec for name, spec in inputs.items() if name != without}}
     found = {ARRAYS: input_specs(modality, settings)}
-    if format == "savedmodel" and (encoded := encoded_specs(found[ARRAYS])):
+    if kind == "savedmodel" and (encoded := encoded_specs(found[ARRAYS])):
         found[ENCODED] = encoded
     return found
 

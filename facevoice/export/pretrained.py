@@ -36,12 +36,12 @@ class Pretrained:
 
 
 def write_pretrained(
-    format: str, folder: Path, settings: FeatureSettings, encoders: Mapping[str, Encoder]
+    kind: str, folder: Path, settings: FeatureSettings, encoders: Mapping[str, Encoder]
 ) -> Pretrained:
     """Writes the face detector and the encoders that a dataset was built with.
 
     Args:
-      format: of the export.
+      kind: of the export.
       folder: directory of the export.
       settings: of the dataset.
       encoders: of the manifest.
@@ -56,10 +56,10 @@ def write_pretrained(
             files[f"{DETECTOR}_{'short' if 'short' in name else 'full'}_range"] = name
         licences[DETECTOR] = BLAZEFACE.licence
     for modality, encoder in encoders.items():
-        if encoder.name == dlib_resnet.DlibResnet.info.name:
-            files[FACE_ENCODER] = _write_face_encoder(format, folder)
+        if encoder.digest == DLIB_RESNET.digest:
+            files[FACE_ENCODER] = _write_face_encoder(kind, folder)
             licences[FACE_ENCODER] = DLIB_RESNET.licence
-        elif encoder.digest == GE2E.digest and format == "savedmodel":
+        elif encoder.digest == GE2E.digest and kind == "savedmodel":
             files[VOICE_ENCODER] = _write_voice_encoder(folder)
             licences[VOICE_ENCODER] = GE2E.licence
         elif encoder.digest == GE2E.digest:
@@ -69,25 +69,25 @@ def write_pretrained(
     return Pretrained(files, licences, tuple(notes))
 
 
-def _write_face_encoder(format: str, folder: Path) -> str:
+def _write_face_encoder(kind: str, folder: Path) -> str:
     """Writes the face encoder: uint8 [batch, 150, 150, 3] to unit vectors; returns its name."""
     network = face_encoder(read_arrays(DLIB_RESNET))
-    name = FILES[format].replace("model", FACE_ENCODER)
+    name = FILES[kind].replace("model", FACE_ENCODER)
     spec = tf.TensorSpec([None, dlib_resnet.SIZE, dlib_resnet.SIZE, 3], tf.uint8, "face")
-    call = network if format == "savedmodel" else frozen(network)
+    call = network if kind == "savedmodel" else frozen(network)
 
     def encode(face: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"embedding": call(face, training=False)}
 
-    if format == "keras":
+    if kind == "keras":
         network.save(folder / name)
-    elif format == "savedmodel":
+    elif kind == "savedmodel":
         module = tf.Module()
         module.network = network
         signature = tf.function(encode).get_concrete_function(face=spec)
         tf.saved_model.save(module, str(folder / name), {"serving_default": signature})
     else:
-        write_function(format, folder / name, encode, {"face": spec})
+        write_function(kind, folder / name, encode, {"face": spec})
     return name
 
 

@@ -20,7 +20,7 @@ Arrays = Mapping[str, NDArray[Any]]
 Runner = Callable[[Arrays], Arrays]
 
 
-def open_graph(format: str, path: Path) -> Runner:
+def open_graph(kind: str, path: Path) -> Runner:
     """Returns a function from the inputs of an exported graph to its outputs, by name.
 
     Raises:
@@ -32,25 +32,25 @@ def open_graph(format: str, path: Path) -> Runner:
         "onnx": _open_onnx,
         "keras": _open_keras,
     }
-    return openers[format](path)
+    return openers[kind](path)
 
 
-def check_packages(format: str) -> None:
+def check_packages(kind: str) -> None:
     """Checks that the packages of a format are there, before anything is computed.
 
     Raises:
       ExportError: one is missing.
     """
     try:
-        if format == "tflite":
+        if kind == "tflite":
             import ai_edge_litert.interpreter  # noqa: F401
-        elif format == "onnx":
+        elif kind == "onnx":
             import onnxruntime  # noqa: F401
             import tf2onnx  # noqa: F401
     except ImportError as error:
-        extra = "onnx" if format == "onnx" else "faces"
+        extra = "onnx" if kind == "onnx" else "faces"
         raise ExportError(
-            f"--format {format} needs {error.name}; install it with pip install -e '.[{extra}]'."
+            f"--format {kind} needs {error.name}; install it with pip install -e '.[{extra}]'."
         ) from None
 
 
