@@ -31,7 +31,7 @@ MODALITIES = {
     ("image_shape", "spectrogram_shape", "classes"): "pair",
 }
 _used: dict[str, dict[str, Any]] = {kind: {} for kind in GROUPS}  # kind to name to value
-_code: dict[str, str] = {}  # name of what `use` made known, to the digest of its source
+_code: dict[str, str] = {}  # name to the digest of the source, of what `use` registered
 
 
 class PluginError(FaceVoiceError):
@@ -48,7 +48,7 @@ def is_named(kind: str, name: str) -> bool:
 
 
 def use(kind: str, name: str, value: Any = None) -> Any:
-    """Makes code of another package known under its name, and returns it.
+    """Registers code of another package under its name, and returns it.
 
     Args:
       kind: a key of `GROUPS`.
@@ -74,9 +74,9 @@ def use(kind: str, name: str, value: Any = None) -> Any:
 
 
 def find(kind: str, name: str) -> Any | None:
-    """Returns what a name in a file stands for; None if nothing known has it.
+    """Returns the code that has a name in a file; None if there is none.
 
-    Known is what `use` was called for, and entry points of installed packages.
+    That is what `use` has registered, or an entry point of an installed package.
     """
     if name not in _used[kind] and name in _installed(kind):
         use(kind, name)
@@ -84,7 +84,7 @@ def find(kind: str, name: str) -> Any | None:
 
 
 def find_known(kind: str, name: str) -> Any:
-    """Returns what a name in a file stands for, as `find` does.
+    """Returns the code that has a name in a file, as `find` does.
 
     Raises:
       NotTrustedError: it is the name of a module that the user did not give.
@@ -101,7 +101,7 @@ def find_known(kind: str, name: str) -> Any:
 
 
 def code_digests(names: Iterable[Any]) -> dict[str, str]:
-    """Returns the digest of the source code of each name that `use` made known."""
+    """Returns the digest of the source code of each name that `use` has registered."""
     return {name: _code[name] for name in sorted({name for name in names if name in _code})}
 
 

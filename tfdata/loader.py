@@ -78,7 +78,9 @@ def load(
 
     Raises:
       DatasetError: the dataset cannot be read, the split is empty, the dataset has no such
-        embeddings, or it was rebuilt and a shard of `manifest` removed.
+        embeddings, or it was rebuilt and a shard of `manifest` removed. A shard that cannot be
+        downloaded while batches are read is a `tf.errors.OpError` with the same text.
+      AugmentationError: the function `options.augment` fails, or returns other shapes or types.
       ValueError: the split or modality is unknown, or embeddings are to be augmented.
     """
     options = options or ReadOptions()

@@ -108,8 +108,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def similar(name: str, known: Iterable[str]) -> list[str]:
     """Returns the known names that are most like another, the nearest first; see `nearest`.
 
-    Several names are those that begin with the other one. An other name may also consist of words
-    of a known one, or of the first letters of its words: `--far` is like `--false_accept_rate`.
+    Several are returned if they begin with the name. The name may also consist of words of a known
+    one, or of the first letters of its words: `--far` is like `--false_accept_rate`.
     """
     spellings: dict[str, str] = {}
     for each in known:

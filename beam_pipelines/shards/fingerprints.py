@@ -101,7 +101,7 @@ def software(features: FeatureSettings | None = None) -> dict[str, str]:
 
     Args:
       features: with a detector or an encoder, its package and weights are included, and the source
-        of an encoder of one's own.
+        of a user's encoder.
 
     Raises:
       EncoderError: there is no such encoder.

@@ -44,12 +44,12 @@ def parquet_schema(manifest: Manifest) -> pa.Schema:
     """Returns the columns, and the features of Hugging Face's `datasets` as metadata."""
     fields = [pa.field(LABEL, pa.int64())]
     features: dict[str, Any] = {LABEL: {"names": list(manifest.people), "_type": "ClassLabel"}}
-    for name, said in described_features(manifest).items():
-        kind = TYPES[said["dtype"]]
-        shape = said.get("shape", [])
+    for name, described in described_features(manifest).items():
+        kind = TYPES[described["dtype"]]
+        shape = described.get("shape", [])
         for _ in shape:
             kind = pa.list_(kind)
-        features[name] = _feature(said["dtype"], shape)
+        features[name] = _feature(described["dtype"], shape)
         if name == IMAGE:
             kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
             features[name] = {"_type": "Image"}

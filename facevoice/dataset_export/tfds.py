@@ -55,8 +55,8 @@ def is_tfds_file(name: str) -> bool:
 def features_json(manifest: Manifest) -> dict[str, Any]:
     """Returns the content of `features.json`."""
     features = {
-        name: _feature(said)
-        for name, said in described_features(manifest).items()
+        name: _feature(described)
+        for name, described in described_features(manifest).items()
         if name != FACE_TIME
     }
     return {
@@ -85,15 +85,15 @@ def info_json(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _feature(said: Mapping[str, Any]) -> dict[str, Any]:
+def _feature(described: Mapping[str, Any]) -> dict[str, Any]:
     """Returns one feature, from its description in the manifest. 64-bit integers are texts."""
-    if said["dtype"] == "string":
+    if described["dtype"] == "string":
         return {"pythonClassName": f"{_CLASSES}text_feature.Text", "text": {}}
-    if "shape" not in said:
-        tensor = {"dtype": said["dtype"], "encoding": "none", "shape": {}}
+    if "shape" not in described:
+        tensor = {"dtype": described["dtype"], "encoding": "none", "shape": {}}
         return {"pythonClassName": f"{_CLASSES}scalar.Scalar", "tensor": tensor}
-    shape = {"dimensions": list(map(str, said["shape"]))} if said["shape"] else {}
-    tensor = {"dtype": said["dtype"], "encoding": "bytes", "shape": shape}
+    shape = {"dimensions": list(map(str, described["shape"]))} if described["shape"] else {}
+    tensor = {"dtype": described["dtype"], "encoding": "bytes", "shape": shape}
     return {"pythonClassName": f"{_CLASSES}tensor_feature.Tensor", "tensor": tensor}
 
 

@@ -21,8 +21,8 @@ class EncoderInfo:
     """What identifies an encoder: embeddings of equal infos can be compared.
 
     Attributes:
-      name: name in the registry, or `package.module:name`. The registry sets it for encoders of
-        one's own.
+      name: name in the registry, or `package.module:name`. The registry sets it for encoders
+        of users.
       version: of the package that the weights come from.
       digest: of the weights.
       dimension: length of an embedding.

@@ -1,7 +1,7 @@
 """Registry of the encoders by name.
 
 A name is a key of ENCODERS, that of an installed entry point of the group `facevoice.encoders`, or
-`package.module:name` of one's own encoder: a class or function without arguments, which returns an
+`package.module:name` of a user's encoder: a class or function without arguments, which returns an
 encoder as in `facevoice.encoders.base`.
 """
 

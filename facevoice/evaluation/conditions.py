@@ -1,4 +1,4 @@
-"""Divides trials by conditions: one video or two, and what the metadata says of both people."""
+"""Computes metrics by condition: trials within a video, and by columns of the metadata."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _masks(
 ) -> Iterator[tuple[str, Bools]]:
     """Yields (name, bool [trials]) of each condition.
 
-    Trials of one person are of one gender and those of different people of two videos, so they are
-    in "different gender" and in "same video" as well: a condition divides the trials of one kind.
+    A condition selects among the trials of one kind, and keeps all trials of the other kind where
+    these cannot meet it: two people are never in one video, and one person never has two genders.
     """
     if same_video is not None:
         yield "same video", ~same | same_video
