@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile
@@ -72,11 +72,7 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
     Raises:
       NotFoundError: the clip is missing or cannot be used.
     """
-    clip = audio / example.audio_source
-    if not clip.is_file():
-        raise NotFoundError(
-            f"{clip} does not exist; --audio must be the directory that the dataset was built from."
-        )
+    clip = _original_file("--audio", audio, example.audio_source)
     settings = feature_settings(manifest)
     try:
         read = read_window if example.face_time_seconds is None else read_video_window
@@ -128,16 +124,28 @@ def _marked_original(example: StoredExample, faces: Path, longer_px: int) -> Ima
         raise NotFoundError(
             "The dataset was built without a face detector; --faces draws detected faces."
         )
-    file = faces / example.face_source
-    if not file.is_file():
-        raise NotFoundError(
-            f"{file} does not exist; --faces must be the directory that the dataset was built from."
-        )
+    file = _original_file("--faces", faces, example.face_source)
     try:
         picture = read_original(file, example, longer_px)
     except MediaError as error:
         raise NotFoundError(f"{file} cannot be used: {error}.") from None
     return mark_face(picture, example.face, longer_px)
+
+
+def _original_file(flag: str, folder: Path, source: str) -> Path:
+    """Returns the path of an original; records, which may come from others, name no other files.
+
+    Raises:
+      NotFoundError: it does not exist, or is not below the directory.
+    """
+    file, parts = folder / source, PurePosixPath(source).parts
+    if source.startswith("/") or ".." in parts:
+        raise NotFoundError(f"{flag}: the dataset names {source}, which is not below {folder}.")
+    if not file.is_file():
+        raise NotFoundError(
+            f"{file} does not exist; {flag} must be the directory that the dataset was built from."
+        )
+    return file
 
 
 def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manifest) -> None:

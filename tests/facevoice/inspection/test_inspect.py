@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import soundfile
 
 import tfdata
 from facevoice.features import FeatureSettings, read_window
+from facevoice.inspection import export
+from facevoice.inspection.examples import NotFoundError, example_at
 from tests.facevoice.inspection.datasets import SHAPE, array, pixels, write_data_set
 from tests.tools import files_of
 from tfdata import load_manifest
@@ -96,6 +99,16 @@ def test_pictures_are_exact_and_the_sound_is_the_windows(look, data_set, corpus,
     expected = read_window(clip, record["window_start_samples"], settings)
     np.testing.assert_array_equal(samples, expected)
     assert rate_hz == settings.sample_rate_hz
+
+
+@pytest.mark.parametrize("source", ["../outside.wav", "/etc/hostname", "a/../../outside.wav"])
+def test_a_record_names_no_file_outside_of_the_directory(data_set, tmp_path, source):
+    (tmp_path / "outside.wav").touch()
+    (tmp_path / "audio" / "a").mkdir(parents=True)
+    manifest = load_manifest(data_set)
+    example = replace(example_at(data_set, manifest, "train", 0), audio_source=source)
+    with pytest.raises(NotFoundError, match="which is not below"):
+        export.write_sound(tmp_path, example, manifest, tmp_path / "audio")
 
 
 def test_audio_that_is_not_the_data_sets_is_noticed(look, data_set, records, tmp_path):
