@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,8 @@ def train(
       model: name of a model, or a function that builds one; see docs/how-to/add-a-model.md.
       output: the run directory; None uses one below runs/.
       recipe: hyperparameters; None uses those of the model.
-      schedule, augmentation: names or functions that replace those of the recipe.
+      schedule, augmentation: names or functions that replace those of the recipe; for the
+        augmentation also True for the standard one, and False for none.
       execution: how steps are computed.
       **overrides: fields of the recipe to replace, such as `epochs=5`.
 
@@ -155,7 +156,7 @@ def train(
     from facevoice.evaluation.runs import open_run
     from facevoice.training.dataset import open_training_data
     from facevoice.training.own_recipes import check_overrides, recipes_for
-    from facevoice.training.recipes import OURS, Execution, Recipe
+    from facevoice.training.recipes import OURS, STANDARD_AUGMENTATIONS, Execution, Recipe
     from facevoice.training.schedules import SCHEDULES
     from facevoice.training.trainer import Trainer
 
@@ -165,7 +166,8 @@ def train(
     if isinstance(augmentation, bool):
         overrides["augment"] = augmentation
     elif augmentation is not None:
-        overrides["augment"] = _name("augmentation", augmentation, ())
+        named = _name("augmentation", augmentation, STANDARD_AUGMENTATIONS)
+        overrides["augment"] = STANDARD_AUGMENTATIONS.get(named, named)
     check_overrides(overrides)
     recipes = {name: Recipe(), **OURS} if recipe is None else recipes_for(name, recipe)
     data_dir = local_copy(str(data.data_dir if isinstance(data, Dataset) else data))
@@ -204,10 +206,8 @@ def predict(
     return predict_query(opened, query, read_threshold(opened), top)
 
 
-def _name(
-    kind: str, value: str | Callable[..., Any], built_in: Mapping[str, Any] | tuple[()]
-) -> str:
-    """Returns the name of code of another package, after making it known."""
+def _name(kind: str, value: str | Callable[..., Any], built_in: Collection[str]) -> str:
+    """Returns the name of a model or the like; registers code of another package."""
     if not isinstance(value, str):
         name = plugins.name_of(value)
         plugins.use(kind, name, value)

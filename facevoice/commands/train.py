@@ -19,7 +19,14 @@ from facevoice import plugins
 from facevoice.run_layout import RUNS
 from facevoice.training.dataset import check_not_moved, moved_dataset, open_training_data
 from facevoice.training.own_recipes import own_recipes, recipes_for
-from facevoice.training.recipes import OURS, STUDY, Execution, Experts, Recipe
+from facevoice.training.recipes import (
+    OURS,
+    STANDARD_AUGMENTATIONS,
+    STUDY,
+    Execution,
+    Experts,
+    Recipe,
+)
 from facevoice.training.saved_settings import read_saved_settings
 from facevoice.training.schedules import SCHEDULES
 from tfdata.command_line import (
@@ -49,7 +56,6 @@ if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
 ALL = "all"
 BASELINE = "linear_image"  # not part of 'all'
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "patience", "schedule", "seed")
-STANDARD_AUGMENTATIONS = {"none": False, "standard": True}
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:

@@ -83,6 +83,9 @@ class Execution:
     service: str | None = None
 
 
+# Names of augmentations of the project, to `Recipe.augment`.
+STANDARD_AUGMENTATIONS = {"none": False, "standard": True}
+
 _RESIDUAL = Recipe(
     optimizer="adamw",
     learning_rate=2e-3,

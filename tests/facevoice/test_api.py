@@ -118,13 +118,14 @@ def test_a_function_is_trained_as_a_model(data_set, tmp_path, monkeypatch, capsy
         tiny,
         output=tmp_path / "run",
         schedule=half,
-        augmentation=False,
+        augmentation="none",
         epochs=2,
     )
     try:
         assert (run.model, run.modality) == (f"{__name__}:tiny", "image")
         settings = json.loads((tmp_path / "run" / "settings.json").read_text())
         assert settings["schedule"] == f"{__name__}:half"
+        assert settings["augment"] is False
         assert len(settings["code"][run.model]) == 64
         assert "<tr><td>test</td><td>" in run._repr_html_()
         printed = capsys.readouterr()
