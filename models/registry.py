@@ -28,7 +28,7 @@ class Inputs:
 
     image_shape: tuple[int, int, int]
     spectrogram_shape: tuple[int, int, int]
-    embedding_dimensions: Mapping[str, int] = field(default_factory=dict)
+    embedding_dimensions: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
