@@ -49,13 +49,7 @@ def test_two_devices_train_as_one(data_set, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "flag",
-    [
-        pytest.param(
-            "--mixed_precision",
-            marks=pytest.mark.xfail(strict=True, reason="its last checkpoint cannot be read"),
-        ),
-        "--jit_compile",
-    ],
+    ["--mixed_precision", "--jit_compile"],
 )
 def test_a_training_in_half_precision_or_with_xla_ends(data_set, tmp_path, flag):
     flags = ["--model=linear_image", f"--data={data_set}", f"--output={tmp_path / 'run'}"]
