@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from build import build_once
 from corpora import PEOPLE, Corpus, make_corpus
 from harness import FULL, Config
 
-from build import build_once
 from facevoice.encoders import ge2e
 from facevoice.encoders.registry import audio_encoder, image_encoder
 from facevoice.features import (
