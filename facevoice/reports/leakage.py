@@ -115,7 +115,7 @@ def exposure_sentence(exposure: Exposure) -> str:
         who = counted(unknown, "other") if known else people
         text += f" Whether it has seen {who} is not known."
     if exposure.people != exposure.unseen:
-        text += " Metrics are optimistic for people that an encoder has seen."
+        text += " Metrics of people that an encoder has seen are optimistic."
     return text
 
 

@@ -25,7 +25,7 @@ def counts(encoder, ids):
     return found.seen, found.probable, found.unseen, found.people
 
 
-def test_ids_tell_which_people_an_encoder_has_seen():
+def test_ids_tell_whom_an_encoder_has_seen():
     assert counts("ge2e", IDS) == (5, 0, 2, 9)
     assert counts("dlib_resnet", IDS) == (0, 6, 0, 9)
     assert counts("my.module:Own", IDS) == (0, 0, 0, 9)
@@ -43,11 +43,11 @@ def test_there_are_as_many_dev_and_test_people_as_voxceleb1_has():
             "ge2e",
             IDS,
             "By their ids, it has seen 5 and has not seen 2 of 9 people. Whether it has seen 2 "
-            "others is not known. Metrics are optimistic for people that an encoder has seen.",
+            "others is not known. Metrics of people that an encoder has seen are optimistic.",
         ),
         ("ge2e", ["id10270"], "By their ids, it has not seen 1 of 1 person."),
-        ("ge2e", ["Ann"], "VoxCeleb2. Whether it has seen 1 person is not known. Metrics are"),
-        ("dlib_resnet", IDS[:3], "it has probably seen 3 of 3 people. Metrics are"),
+        ("ge2e", ["Ann"], "VoxCeleb2. Whether it has seen 1 person is not known. Metrics of"),
+        ("dlib_resnet", IDS[:3], "it has probably seen 3 of 3 people. Metrics of"),
         ("my.module:Own", IDS, "trained on is not known. It may have seen any of 9 people, so"),
     ],
 )
