@@ -81,7 +81,8 @@ def load(
         embeddings, or it was rebuilt and a shard of `manifest` removed. A shard that cannot be
         downloaded while batches are read is a `tf.errors.OpError` with the same text.
       AugmentationError: the function `options.augment` fails, or returns other shapes or types.
-      ValueError: the split or modality is unknown, or embeddings are to be augmented.
+      ValueError: the split or modality is unknown, embeddings are to be augmented, or a tf.data
+        service is to skip damage at a URL without `cache`.
     """
     options = options or ReadOptions()
     if split not in SPLITS:
@@ -174,6 +175,11 @@ def _source(
     copies = Path(options.cache) if options.cache and options.cache != IN_MEMORY else None
     # The workers of a service have no access to a temporary directory of this machine.
     is_direct = not copies and (options.service is not None or not is_address(data_dir))
+    if is_direct and is_address(data_dir) and options.damage == "skip":
+        raise ValueError(
+            "damage is 'skip' for a dataset at a URL and a tf.data service; set cache to a "
+            "directory that the workers of the service can read."
+        )
     fetch: Callable[[int], str]
     if is_direct:
         files = tensorflow_paths(folder, [shard.file for shard in shards])

@@ -128,6 +128,17 @@ def test_a_split_without_undamaged_records_is_refused(folder, shards):
         images(folder, damage="skip")
 
 
+def test_a_service_cannot_skip_damage_at_an_address_without_a_cache_directory(
+    monkeypatch, data_set
+):
+    from tfdata import loader
+
+    monkeypatch.setattr(loader, "load_manifest", lambda *_, **__: load_manifest(data_set))
+    options = ReadOptions(damage="skip", service="grpc://host:5000")
+    with pytest.raises(ValueError, match="set cache to a directory that the workers"):
+        load("s3://bucket/set", "train", options=options)
+
+
 def test_random_faults_are_never_read_as_examples(folder, shards):
     """A changed record is never read; every unchanged one is."""
     whole = {record["image"] for record in read_records(folder, "train")}
