@@ -146,8 +146,13 @@ def by_clip(encoded: Encoded) -> Encoded:
 
 
 def faces_of_videos(encoded: Encoded) -> dict[tuple[str, str], NDArray[np.float32]]:
-    """Returns (person, video) to the mean of the embeddings of its distinct face images."""
-    _, distinct, _ = average_by(np.zeros((len(encoded), 1)), (encoded.people, encoded.faces))
+    """Returns (person, video) to the mean of the embeddings of its distinct face images.
+
+    An image file may be in several records, but each record of a video file has another moment.
+    """
+    is_moment = encoded.faces == encoded.clips  # a video file is the source of both
+    pictures = np.where(is_moment, np.arange(len(encoded)).astype(np.str_), encoded.faces)
+    _, distinct, _ = average_by(np.zeros((len(encoded), 1)), (encoded.people, pictures))
     people, videos = encoded.people[distinct], encoded.videos[FACE][distinct]
     means, first, _ = average_by(encoded.embeddings[FACE][distinct], (people, videos))
     keys = zip(people[first].tolist(), videos[first].tolist(), strict=True)

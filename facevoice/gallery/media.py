@@ -104,7 +104,8 @@ def dataset_samples(
 ) -> dict[str, Samples]:
     """Returns samples of all people of a dataset that has embeddings, by modality.
 
-    A face image of several records is one sample, and so are all windows of a clip.
+    A face image of several records is one sample, and so are all windows of a clip, and all moments
+    of a video.
 
     Args:
       data_dir: of the dataset.
@@ -134,7 +135,7 @@ def dataset_samples(
             key = (example.identity, source)
             if key not in sums[modality]:
                 sums[modality][key] = np.array(embedding)
-            elif modality == AUDIO:
+            elif modality == AUDIO or example.face_time_seconds is not None:
                 sums[modality][key] += embedding
     time = now()
     found = {}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facevoice.commands import evaluate
+from facevoice.evaluation.encoded import FACE, VOICE, Encoded, faces_of_videos
 from tests.conftest import write_corpus
 from tests.facevoice.gallery.encoders import FLAGS
 from tests.html_pages import Page, check_accessible, check_self_contained
@@ -258,3 +259,13 @@ def test_without_a_cohort_scores_are_raw(encoded, tmp_path):
     assert found["cohort"] is found["score_calibration"] is found["all"]["as_norm"] is None
     assert found["all"]["cllr"] is None
     assert found["all"]["min_cllr"] <= 1
+
+
+@pytest.mark.parametrize(("files", "expected"), [(["v.mp4", "v.mp4"], 0.5), (["a", "a"], 1.0)])
+def test_moments_of_a_video_are_faces_of_their_own(files, expected):
+    """The two records are of one file: an image, or a video with two faces."""
+    embeddings = np.array([[1, 0], [0, 1]], np.float32)
+    names, clips = np.array(["v", "v"]), np.array(["v.mp4", "v.mp4"])
+    videos = {FACE: names, VOICE: names}
+    encoded = Encoded({FACE: embeddings}, np.array(["p", "p"]), videos, clips, np.array(files))
+    assert faces_of_videos(encoded)["p", "v"].tolist() == [expected, 1 - expected]
