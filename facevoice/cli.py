@@ -27,6 +27,7 @@ SUMMARIES = {
     "enroll": "add people to a gallery, without training",
     "identify": "find the people of a gallery in face images and clips",
     "verify": "compare the face images and clips of two people",
+    "serve": "serve a local page that identifies people",
     "forget": "remove a person from a gallery",
     "gallery": "list a gallery, with duplicates and outliers",
 }
