@@ -19,6 +19,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from facevoice.commands.gallery_flags import add_encoder_flags, add_rate_flag
@@ -112,16 +113,13 @@ def _parser(prog: str) -> Parser:
 
 
 def _serve(args: argparse.Namespace) -> int | None:
-    try:
-        import uvicorn
-
-        from facevoice.serving.app import make_app
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in NEEDED:
-            raise
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
         return fail(
-            f"{error.name} is missing; serving needs 'make setup', or pip install -e '.[serve]'."
+            f"{missing[0]} is missing; serving needs 'make setup', or pip install -e '.[serve]'."
         )
+    import uvicorn
+
+    from facevoice.serving.app import make_app
     from facevoice.serving.security import Access, Limits, host_names, is_loopback
 
     access = Access(host_names(args.host, args.allowed_host))
@@ -185,7 +183,9 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # Python adds the address to the texts of the system, but not to those of name servers.
+        code = error.errno or 0
+        reason = os.strerror(code) if code > 0 else error.strerror
         raise OSError(
             error.errno, f"{reason}; choose another --port or --host", f"{host}:{port}"
         ) from None

@@ -87,8 +87,7 @@ class RunBackend:
         source = (
             "set by 'evaluate.py --unknown'"
             if self._threshold is not None
-            else "none is set ('evaluate.py --unknown DIR' sets one), so everyone is taken for a "
-            "known person"
+            else "'evaluate.py --unknown DIR' has set none, so everyone is taken for a known person"
         )
         return Answer(
             answer=found.answer,
