@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from facevoice.commands.answer_flags import add_top_flag
 from facevoice.commands.gallery_flags import add_encoder_flags, add_rate_flag
 from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import (
@@ -30,7 +31,6 @@ from tfdata.command_line import (
     local_path,
     number,
     positive_float,
-    positive_int,
     run,
     say,
 )
@@ -99,13 +99,7 @@ def _parser(prog: str) -> Parser:
         metavar="S",
         help="longest time for an answer, in seconds (default: %(default)g)",
     )
-    parser.add_argument(
-        "--top",
-        type=positive_int,
-        default=5,
-        metavar="N",
-        help="number of people to show (default: %(default)s)",
-    )
+    add_top_flag(parser)
     add_rate_flag(parser)
     add_model_flag(parser)
     add_encoder_flags(parser)

@@ -202,7 +202,7 @@ def _with_files(media: Mapping[str, bytes], use: Callable[[Mapping[str, str]], T
     Raises:
       FaceVoiceError: of the function; it names fields instead of paths.
     """
-    with tempfile.TemporaryDirectory(prefix="facevoice-") as folder:
+    with tempfile.TemporaryDirectory(prefix="facevoice-serve-") as folder:
         paths = {}
         for field, content in media.items():
             paths[field] = str(Path(folder, field))

@@ -116,6 +116,20 @@ def test_people_are_enrolled_and_forgotten_with_the_token(page, server, media):
     assert unnamed(page) == []
 
 
+def test_a_dropped_file_is_chosen(page, server, media):
+    page.open(server.url, 1280)
+    box = page.evaluate("document.getElementById('audio-drop').getBoundingClientRect().toJSON()")
+    place = {"x": box["x"] + 20, "y": box["y"] + box["height"] - 10}
+    data = {"items": [], "files": [str(media / "Ann.wav")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.call("Input.dispatchDragEvent", type=kind, data=data, **place)
+    page.wait_until("document.getElementById('audio').files.length")
+    assert page.evaluate("document.getElementById('audio').files[0].name") == "Ann.wav"
+    click(page, "#identify")
+    page.wait_until(VISIBLE.format("answer"))
+    assert page.evaluate(TEXT.format("answer-name")) == "Ann"
+
+
 def test_the_keyboard_reaches_everything(page, server, media):
     page.open(f"{server.url}?#token={server.token}", 390)
     page.wait_until(VISIBLE.format("unlocked"))
