@@ -102,6 +102,7 @@ setup(
             "matplotlib>=3.8",
             "scikit-learn>=1.5",
             "setuptools<81",  # TensorBoard 2.16 still imports pkg_resources
+            "tensorboard>=2.16",  # TensorFlow 2.21 does not install it
             *TENSORFLOW,
         ],
         "faces": LITERT,

@@ -2,11 +2,11 @@
 
     python benchmarks/face_detection.py --faces unzippedFaces
 
-Face crops are pasted into parts of two photographs that come with scikit-learn, saved as JPEG, and
-read as a build reads them. Their edges are soft: of an ellipse, which cuts off hair and neck, or
-with --whole of the crop. A detection is right if the centre of its box is in the middle half of the
-true box, and its side is half to twice the true side. The true box is the middle 1 / 1.6 of a crop,
-which VoxCeleb's crops are widened by.
+Face crops, resized to squares, are pasted into parts of two photographs that come with
+scikit-learn, saved as JPEG, and read as a build reads them. Their edges are soft: of an ellipse,
+which cuts off hair and neck, or with --whole of the crop. A detection is right if the centre of its
+box is in the middle half of the true box, and its side is half to twice the true side. The true box
+is the middle 1 / 1.6 of a crop, which VoxCeleb's crops are widened by.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def main() -> None:
 
 def rows(crops: Iterator[Face], count: int) -> Iterator[tuple[str, int, Compose]]:
     """Yields the name of each row, its number of scenes, and the function that composes one."""
+    yield "crops as they are", count, lambda draw: crop_alone(next(crops))
     for low, high in ((0.3, 0.6), (0.12, 0.3), (0.06, 0.12)):
         name = f"640 x 480, face {100 * low:g} to {100 * high:g} % of the height"
         yield name, count, partial(_one, crops, (low, high))
@@ -84,7 +85,7 @@ def rows(crops: Iterator[Face], count: int) -> Iterator[tuple[str, int, Compose]
         name = f"face 30 to 60 %, {part} covered"
         yield name, count, partial(_one, crops, (0.3, 0.6), cover=cover)
     yield (
-        "two people, of whom the larger one is right",
+        "two people, the larger face is right",
         count,
         lambda draw: two_faces(draw, next(crops), next(crops)),
     )
@@ -142,6 +143,15 @@ def one_face(
     side = draw.uniform(*shares) * size[1]
     centre = (draw.uniform(0.6 * side, size[0] - 0.6 * side), draw.uniform(side, size[1] - side))
     return scene, paste(scene, crop, centre, side, degrees, cover)
+
+
+def crop_alone(face: Face) -> Scene:
+    """Returns a crop of VoxCeleb as it is."""
+    with Image.open(face.path) as opened:
+        crop = opened.convert("RGB")
+    side, (width, height) = min(crop.size) / WIDENED, crop.size
+    true = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+    return crop, true
 
 
 def two_faces(draw: random.Random, larger: Face, smaller: Face) -> Scene:

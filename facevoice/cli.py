@@ -16,20 +16,20 @@ from tfdata.text import nearest
 GROUP = "facevoice.commands"
 # In the order of --help.
 SUMMARIES = {
-    "build": "build a dataset from face images and clips",
+    "build": "build a dataset from face images and clips, or from videos",
     "train": "train one model or all models",
-    "evaluate": "evaluate a run on a split, on trials, or on unknown people",
-    "predict": "identify the person of a face image or a clip",
+    "evaluate": "evaluate a run, or the embeddings of a dataset",
+    "predict": "identify people with a trained model",
     "export": "export a run with its preprocessing, for use without this project",
     "export-dataset": "write a dataset for WebDataset, Parquet or TensorFlow Datasets",
     "inspect": "show the contents of a dataset",
     "check": "check every record of a dataset",
     "enroll": "add people to a gallery, without training",
-    "identify": "find the people of a gallery in face images and clips",
-    "verify": "compare the face images and clips of two people",
-    "serve": "serve a local page that identifies people",
+    "identify": "identify people with a gallery",
+    "verify": "tell whether two files or folders show the same person",
     "forget": "remove a person from a gallery",
     "gallery": "list a gallery, with duplicates and outliers",
+    "serve": "serve a local page that identifies people",
 }
 
 
@@ -61,7 +61,7 @@ def _help(commands: Iterable[str]) -> str:
         [
             "usage: facevoice COMMAND [FLAGS]",
             "",
-            "Audio-visual person identification: builds datasets, trains and evaluates models.",
+            "Identifies people by face and voice, by models that it trains, or by galleries.",
             "",
             *(f"  {name:16}{SUMMARIES.get(name, '')}".rstrip() for name in ordered),
             "",

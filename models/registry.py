@@ -28,7 +28,7 @@ class Inputs:
 
     image_shape: tuple[int, int, int]
     spectrogram_shape: tuple[int, int, int]
-    embedding_dimensions: Mapping[str, int] = field(default_factory=dict)
+    embedding_dimensions: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "cnn_cnn": ModelSpec(
         "pair",
-        "both: the encoders of cnn_image and cnn_audio, concatenated",
+        "face and voice: the encoders of cnn_image and cnn_audio, concatenated",
         cnn_cnn,
     ),
     "cnn_crnn": ModelSpec(
         "pair",
-        "both: the encoders of cnn_image and crnn_audio, concatenated",
+        "face and voice: the encoders of cnn_image and crnn_audio, concatenated",
         cnn_crnn,
     ),
     "resnet_image": ModelSpec(
@@ -101,7 +101,7 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "resnet_fusion": ModelSpec(
         "pair",
-        "both or either: the product of experts of resnet_image and resnet_audio",
+        "face, voice or both: a product of two experts, resnet_image and resnet_audio",
         resnet_fusion,
     ),
     "embedding_image": ModelSpec(
@@ -118,7 +118,7 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "embedding_fusion": ModelSpec(
         "pair",
-        "both or either: the product of experts of embedding_image and embedding_audio",
+        "face, voice or both: a product of two experts, embedding_image and embedding_audio",
         embedding_fusion,
         on_embeddings=True,
     ),

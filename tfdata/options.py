@@ -43,8 +43,8 @@ class ReadOptions:
       cache: 'memory' keeps the split's records in memory; a directory keeps copies of its shards,
         for remote datasets; None does not cache, except for a remote dataset, whose shards are
         copied to a temporary directory ahead of the reader.
-      max_cache_bytes: of the copies in the temporary directory. Beyond, the oldest are removed, but
-        for the last 64, which may be in use.
+      max_cache_bytes: maximum size of the copies in the temporary directory; beyond it, the oldest
+        are removed, except for the last 64, which may be in use.
       deterministic: False returns batches in the order in which they are ready.
       parallel_calls: number of threads that decode, and maximum number of threads that read shards;
         None is one per core and one per open shard.

@@ -43,7 +43,7 @@ class PlanSettings:
     )
     pairing: str = setting(
         "session",
-        "'session' pairs faces and windows of the same video, and the rest across videos; "
+        "'session' pairs faces and windows of the same video, then the others across videos; "
         "'identity' pairs those of the same person from any videos; 'moment' pairs frames and "
         "sound of video files at the same time, and images and clips as 'session' does",
         shown="session; moment with --videos",
@@ -64,8 +64,8 @@ class PlanSettings:
     )
     duplicates: str = setting(
         "report",
-        "files with equal content: 'report' counts them; 'refuse' fails if several splits or "
-        "people have one; 'drop' reads all files of the people first and keeps the first of equal "
+        "files with equal content: 'report' counts them; 'refuse' fails if they are in several "
+        "splits or of several people; 'drop' reads all files first, and keeps the first of equal "
         "ones in the order of paths",
     )
 

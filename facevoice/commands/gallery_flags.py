@@ -27,17 +27,17 @@ def add_media_flags(parser: Parser) -> None:
             metavar="FILE",
             help=f"{noun}, or folders of them",
         )
-    add_encoder_flags(parser)
+    add_encoder_flags(parser, "that of the gallery, {} for a new one")
 
 
-def add_encoder_flags(parser: Parser) -> None:
-    """Adds --face_encoder and --voice_encoder."""
-    for flag, default in (("--face_encoder", "dlib_resnet"), ("--voice_encoder", "ge2e")):
+def add_encoder_flags(parser: Parser, default: str = "{}") -> None:
+    """Adds --face_encoder and --voice_encoder; `default` is for --help, with {} for the name."""
+    for flag, encoder in (("--face_encoder", "dlib_resnet"), ("--voice_encoder", "ge2e")):
         parser.add_argument(
             flag,
             metavar="NAME",
-            help=f"name of an encoder, or package.module:name of your own (default: that of the "
-            f"gallery, {default} for a new one)",
+            help=f"name of an encoder, or package.module:name of your own "
+            f"(default: {default.format(encoder)})",
         )
 
 

@@ -5,9 +5,9 @@ clip, and so on, and folders are not accepted. Each face, clip or pair is one qu
 answer is a name, or 'unknown' if no score is above the threshold.
 
 The score of a person for a face or a clip is the mean cosine with the person's samples. For a face
-and a clip, it is the sum of both in standard deviations above the mean of other people, divided by
-the square root of 2. The threshold is set on the scores of the gallery for --false_accept_rate, or
-is the default of the encoder for a small gallery; the output says which.
+and a clip, each is expressed in standard deviations above the mean of other people, and their sum
+is divided by the square root of 2. The threshold is computed from the scores of the gallery for
+--false_accept_rate, or is the encoder's default if the gallery is small; the output says which.
 
 There is no liveness check: a photograph of a photograph, or a recording of a recording, passes.
 
@@ -17,7 +17,7 @@ There is no liveness check: a photograph of a photograph, or a recording of a re
   answer            name; null for an unknown person or after an error
   known             false for an unknown person; null after an error or without a threshold
   people            the --top nearest people: [{"name": ..., "score": ...}, ...]
-  threshold         null if the encoder has no default, which is then needed
+  threshold         null if the gallery is small and the encoder has no default
   threshold_source  what the threshold was computed from
   error             why a file cannot be used; null without an error
 

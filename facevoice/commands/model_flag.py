@@ -26,8 +26,8 @@ def add_encoder_flags(parser: Parser) -> None:
         parser.add_argument(
             flag,
             metavar="NAME",
-            help=f"your own {what} encoder, as package.module:name, to embed media for a model on "
-            f"its embeddings: code that a file names is not imported without this flag",
+            help=f"package.module:name of your own {what} encoder, if the dataset of the run was "
+            f"built with one; that module is imported, so name only code that you trust",
         )
 
 

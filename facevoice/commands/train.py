@@ -1,4 +1,4 @@
-"""Trains a model: `python train.py --model cnn_image`, or all models: `--model all`.
+"""Trains a model, `python train.py --model cnn_image`, or all models, `--model all`.
 
 Without --data, the dataset data/dataset is used if it exists, otherwise data/sample, which is built
 from the sample corpus if it is missing. An interrupted run resumes from its last checkpoint when
@@ -71,8 +71,8 @@ def _parser(prog: str) -> Parser:
         "--model",
         metavar="NAME",
         help=f"model to train: {', '.join(OURS)}, '{ALL}' for all but {BASELINE}, or one of your "
-        "own as package.module:name; those on embeddings need a dataset with --face_encoder and "
-        "--voice_encoder",
+        "own as package.module:name; models on embeddings need a dataset built with "
+        f"--face_encoder and --voice_encoder, without which '{ALL}' leaves them out",
     )
     parser.add_argument(
         "--settings",

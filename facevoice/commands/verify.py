@@ -1,13 +1,13 @@
-"""Compares the media of two people: `facevoice verify ann.jpg unknown.jpg`.
+"""Tells whether two files or folders show the same person: `facevoice verify A.jpg B.jpg`.
 
-A and B are each a file or a folder, of one person; a folder may have face images and clips. Faces
-are compared with faces, and voices with voices. The score is the mean cosine of all pairs. If both
-have faces and voices, it is the sum of both in standard deviations above the mean of different
-people, divided by the square root of 2. The threshold is the default of the encoder for
+Each of A and B is a file, or a folder of one person's face images and clips. Faces are compared
+with faces, and voices with voices. The score is the mean cosine of all pairs. If both have faces
+and voices, each mean is expressed in standard deviations above the mean of different people, and
+their sum is divided by the square root of 2. The threshold is the default of the encoder for
 --false_accept_rate.
 
-There is no liveness check: a photograph of a photograph, or a recording of a recording, passes. A
-dataset is checked by 'facevoice check'.
+There is no liveness check: a photograph of a photograph, or a recording of a recording, passes.
+'facevoice check' checks a dataset.
 
 --json prints an object with same (true, false, or null without a threshold), score, threshold,
 threshold_source, and modalities.

@@ -1,6 +1,6 @@
 """What encoders were trained on, and how many people of a dataset they have seen by their ids.
 
-Figures of people whom an encoder has seen in its training are optimistic. VoxCeleb's ids tell who
+Figures of people that an encoder has seen in its training are optimistic. VoxCeleb's ids tell who
 was in which part (https://www.robots.ox.ac.uk/~vgg/data/voxceleb): id10001 to id11251 are
 VoxCeleb1, of which id10270 to id10309, the names that begin with E, are its test part; id00012 to
 id09272 are VoxCeleb2.
@@ -21,15 +21,15 @@ _SEEN, _PROBABLE, _UNSEEN, _UNKNOWN = "seen", "probable", "unseen", "unknown"
 
 @dataclass(frozen=True)
 class Exposure:
-    """People of a dataset whom an encoder has seen in its training.
+    """Number of people of a dataset that an encoder has seen in its training.
 
     Attributes:
       encoder: name of the encoder.
       modality: 'image' or 'audio'.
       trained_on: what the encoder was trained on; None if that is not known.
       people: number of people.
-      seen, probable, unseen: people of whom the ids tell that they were seen, probably seen, or not
-        seen. Of the others, they do not tell.
+      seen, probable, unseen: number of people that were seen, probably seen, or not seen, by their
+        ids; of the others, this is not known.
     """
 
     encoder: str

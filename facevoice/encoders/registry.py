@@ -17,7 +17,8 @@ from facevoice.encoders.base import AudioEncoder, EncoderError, EncoderInfo, Ima
 from facevoice.encoders.dlib_resnet import DlibResnet
 from facevoice.encoders.ge2e import Ge2e
 from facevoice.weights import weights_digest
-from tfdata.importing import ImportNameError, import_object, is_import_name, source_digest
+from tfdata.errors import FaceVoiceError
+from tfdata.importing import ImportNameError, import_object, is_import_name, one_line, source_digest
 from tfdata.text import listed, nearest
 
 __all__ = [
@@ -126,7 +127,14 @@ def _own_encoder(name: str) -> Any:
         raise EncoderError(f"The encoder {error}") from None
     if not callable(factory):
         raise EncoderError(f"The encoder {name} is not a class or a function.")
-    encoder = factory()
+    try:
+        encoder = factory()
+    except FaceVoiceError:
+        raise
+    except Exception as error:  # of the user's code
+        raise EncoderError(
+            f"{name}() fails ({one_line(error)}); it must return an encoder without arguments."
+        ) from error
     if not isinstance(getattr(encoder, "info", None), EncoderInfo):
         raise EncoderError(f"{name} returns {type(encoder).__name__}, which has no `info`.")
     return encoder

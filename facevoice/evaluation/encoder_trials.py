@@ -31,7 +31,7 @@ from facevoice.evaluation.trials import MAX_UNREADABLE, locate
 from facevoice.features import MediaError
 from facevoice.features.file_types import IMAGE_SUFFIXES, has_suffix
 from tfdata.manifest import Manifest
-from tfdata.text import nfc
+from tfdata.text import counted, nfc
 
 Vector = NDArray[np.float32]
 _MODALITY = {FACE: "image", VOICE: "audio"}
@@ -91,8 +91,8 @@ def embed_listed(
             else "check that --media DIR is the directory that the paths are relative to"
         )
         raise EvaluationError(
-            f"{len(reasons)} of {len(files)} files in the trials cannot be used, the first is "
-            f"{first} ({reason}); {advice}."
+            f"{len(reasons)} of {counted(len(files), 'file')} in the trials cannot be used, the "
+            f"first is {first} ({reason}); {advice}."
         )
     videos = np.array([video_of(file) for file in files], np.str_)
     names = np.array(files, np.str_)

@@ -47,8 +47,8 @@ class VerificationMetrics:
       same, different: number of pairs of one person and of two people.
       equal_error_rate: rate at which false rejects are as frequent as false accepts.
       threshold: score at that rate.
-      min_dcf: target prior to the minimum detection cost.
-      misses: false accept rate to the false reject rate at it.
+      min_dcf: maps a target prior to the minimum detection cost.
+      misses: maps a false accept rate to the miss rate.
       min_cllr: minimum Cllr, in bits.
       cllr: Cllr of the calibrated scores, in bits; None without a calibration.
       equal_error_rate_low, equal_error_rate_high: 95 % interval of the equal error rate; None if it

@@ -22,7 +22,7 @@ from facevoice.export.serving_graph import FACE
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, has_suffix
 from tfdata.manifest_reader import load_manifest
 from tfdata.storage.files import replace_file
-from tfdata.text import counted
+from tfdata.text import counted, listed
 
 GENERATED = 10  # number of drawn faces and synthesised voices to compare on
 
@@ -51,11 +51,7 @@ def export_run(
     check_replaceable(folder, is_export)
     check_packages(kind)
     run = open_run(run_dir)
-    if run.on_embeddings:
-        raise ExportError(
-            f"The model of {run_dir} reads embeddings, and exported models read media; export a "
-            f"model such as resnet_fusion."
-        )
+    _check_inputs(run)
     faces, clips, origin = _media(media)
     _check_media(run, origin, faces, clips)
     encoders = load_manifest(run_dir, check_shards=False).encoders
@@ -108,6 +104,21 @@ def _media(paths: Sequence[Path]) -> tuple[list[Open], list[Open], str]:
             )
     images, clips = found["image"], found["audio"]
     return images, clips, f"{counted(len(images), 'image')} and {counted(len(clips), 'clip')}"
+
+
+def _check_inputs(run: Run) -> None:
+    """Checks that a model reads images and spectrograms.
+
+    Raises:
+      ExportError: it reads embeddings, and no graph has their encoders and face alignment.
+    """
+    if run.used_encoders:
+        names = listed([encoder.name for encoder in run.used_encoders.values()])
+        raise ExportError(
+            f"The model {run.model} reads embeddings of {names}, which a graph cannot compute from "
+            f"media; use 'facevoice predict', or export a model of images and spectrograms, such "
+            f"as resnet_fusion."
+        )
 
 
 def _check_media(run: Run, origin: str, faces: Sequence[Open], clips: Sequence[Open]) -> None:

@@ -349,11 +349,12 @@ def _rings_only(
       start_samples: position of the first one in the clip.
     """
     is_lossy = subtype in LOSSY_SUBTYPES
-    edge = math.ceil((CODEC_EDGE_SECONDS if is_lossy else RESAMPLING_MARGIN_SECONDS) * rate_hz)
-    settling_seconds = OPUS_START_SECONDS if subtype == "OPUS" else CODEC_START_SECONDS
-    settled = math.ceil(settling_seconds * rate_hz) - start_samples if is_lossy else 0
-    first = min(max(edge, settled), len(samples) // 2)
-    inner = samples[first : len(samples) - min(edge, len(samples) // 4)]
+    is_long = len(samples) >= rate_hz  # in a short clip, little sound is left between the ends
+    edge_seconds = CODEC_EDGE_SECONDS if is_lossy and is_long else RESAMPLING_MARGIN_SECONDS
+    start_seconds = OPUS_START_SECONDS if subtype == "OPUS" and is_long else CODEC_START_SECONDS
+    edge = math.ceil(edge_seconds * rate_hz)
+    settled = math.ceil(start_seconds * rate_hz) - start_samples if is_lossy else 0
+    inner = samples[min(max(edge, settled), len(samples) // 2) : -edge]
     return _is_silent(inner, rate_hz, CODEC_NOISE if is_lossy else 0.0)
 
 

@@ -93,8 +93,8 @@ class FeatureSettings:
     image_size: int = setting(128, "height and width of a face image, in pixels")
     face_crop: float = setting(
         0.8,
-        "side of the crop, 0.05 to 1: without a face detector, of the centred square as a fraction "
-        "of the image's shorter side; with one, relative to the square of --aligned_points",
+        "side of the crop, 0.05 to 1: without a face detector, as a fraction of the image's "
+        "shorter side; with one, as a fraction of the square in which --aligned_points are given",
     )
     sample_rate_hz: int = setting(16000, "sample rate to resample audio to, in Hz")
     window_seconds: float = setting(3.0, "length of one window of audio, in seconds")
@@ -115,7 +115,7 @@ class FeatureSettings:
     )
     face_detector: str = setting(
         "none",
-        "'blazeface' crops the face by eyes and mouth, 'none' crops the centre of the image",
+        "'blazeface' detects the face and aligns it by eyes and mouth, 'none' crops the centre",
         shown="none for the sample corpus and VoxCeleb's crops, otherwise blazeface",
     )
     several_faces: str = setting(
@@ -123,7 +123,8 @@ class FeatureSettings:
     )
     aligned_points: tuple[float, ...] = setting(
         ALIGNED_POINTS,
-        "x and y of right eye, left eye and mouth in a crop of --face_crop 1, from 0 to 1",
+        "where the crop has right eye, left eye and mouth: x and y of each, as fractions of a crop "
+        "of --face_crop 1",
         _numbers,
     )
     frames_per_second: float | None = setting(
@@ -136,7 +137,7 @@ class FeatureSettings:
         "none", "'silero' moves windows to speech, 'none' cuts them one after the other"
     )
     min_speech: float = setting(
-        0.5, "with --voice_activity, least share of a window that is speech, 0.01 to 1"
+        0.5, "with --voice_activity, minimum share of speech in a window, 0.01 to 1"
     )
     face_encoder: str = setting(
         "none",

@@ -45,8 +45,8 @@ class Impostors:
         return self.highest - scale * float(gammaincinv(shape, single))
 
 
-# Measured on ten people of VoxCeleb1: 477 faces and 477 clips of 100 videos, all pairs of two
-# people.
+# Measured on ten people, six of whose ids are VoxCeleb1's: 477 faces and 477 clips of 100 videos,
+# all pairs of two people.
 ENCODER_IMPOSTORS = {
     "dlib_resnet": Impostors(mean=0.845, std=0.0306),
     "ge2e": Impostors(mean=0.5505, std=0.0919),

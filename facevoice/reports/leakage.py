@@ -115,7 +115,7 @@ def exposure_sentence(exposure: Exposure) -> str:
         who = counted(unknown, "other") if known else people
         text += f" Whether it has seen {who} is not known."
     if exposure.people != exposure.unseen:
-        text += " Metrics of people whom an encoder has seen are optimistic."
+        text += " Metrics of people that an encoder has seen are optimistic."
     return text
 
 

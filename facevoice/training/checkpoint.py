@@ -87,7 +87,8 @@ class Checkpoint:
         try:
             saved = load_model(path, compile=True)
             model.set_weights(saved.get_weights())
-            model.optimizer.build(model.trainable_variables)
+            if not model.optimizer.built:  # LossScaleOptimizer would add its variables again
+                model.optimizer.build(model.trainable_variables)
             pairs = zip(model.optimizer.variables, saved.optimizer.variables, strict=True)
             for variable, value in pairs:
                 variable.assign(value)

@@ -183,8 +183,9 @@ def _named_full_disk(run_dir: Path) -> Iterator[None]:
 
 
 def configure_keras(execution: Execution) -> None:
-    """Sets the global dtype policy, and makes operations deterministic."""
-    tf.config.experimental.enable_op_determinism()
+    """Sets the global dtype policy; makes operations deterministic, unless XLA compiles them."""
+    if not execution.jit_compile:  # with deterministic operations, Keras compiles nothing
+        tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy("mixed_float16" if execution.mixed_precision else "float32")
 
 

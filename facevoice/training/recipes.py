@@ -68,7 +68,7 @@ class Experts:
 
 @dataclass(frozen=True)
 class Execution:
-    """How steps are computed. Each setting can change results in the last digits.
+    """How steps are computed. Each setting can change results slightly.
 
     Attributes:
       mixed_precision: whether to compute in float16 where that is safe, for GPUs with tensor cores.

@@ -43,7 +43,7 @@ def test_there_are_as_many_dev_and_test_people_as_voxceleb1_has():
             "ge2e",
             IDS,
             "By their ids, it has seen 5 and has not seen 2 of 9 people. Whether it has seen 2 "
-            "others is not known. Metrics of people whom an encoder has seen are optimistic.",
+            "others is not known. Metrics of people that an encoder has seen are optimistic.",
         ),
         ("ge2e", ["id10270"], "By their ids, it has not seen 1 of 1 person."),
         ("ge2e", ["Ann"], "VoxCeleb2. Whether it has seen 1 person is not known. Metrics of"),

@@ -139,6 +139,8 @@ def test_entry_points_of_installed_packages_are_encoders(monkeypatch):
         (f"{__name__}:no_such_name", "cannot be imported"),
         ("tests:__doc__", "not a class or a function"),
         ("builtins:list", "which has no `info`"),
+        ("../x:y", "There is no encoder '../x:y'"),
+        ("os:system", "os:system() fails (TypeError: "),
         ("ge2e", "of the modality 'audio', not 'image'; use dlib_resnet"),
         (f"{__name__}:Zeros", "norm 0"),
     ],

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -195,6 +196,17 @@ def test_media_that_cannot_be_compared(name, error, fusion_run, tmp_path, monkey
     assert main([*command, "--media", *media]) == 1
     assert error in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_models_of_embeddings_are_refused(tmp_path, monkeypatch, capsys):
+    encoder = SimpleNamespace(name="dlib_resnet")
+    run = SimpleNamespace(model="embedding_image", used_encoders={"image": encoder})
+    monkeypatch.setattr(exporting, "open_run", lambda run_dir: run)
+    command = ["--run", str(tmp_path), "--format", "tflite", "--output", str(tmp_path / "new")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "The model embedding_image reads embeddings of dlib_resnet" in error
+    assert not (tmp_path / "new").exists()
 
 
 def test_tolerances():

@@ -171,5 +171,5 @@ def test_embeddings_are_not_augmented_by_a_recipe(encoded, tmp_path):
 
 
 def test_a_run_on_embeddings_is_not_exported(run_dir):
-    with pytest.raises(ExportError, match="exported models read media"):
+    with pytest.raises(ExportError, match="which a graph cannot compute from media"):
         export_run(run_dir, "savedmodel")
