@@ -3,8 +3,9 @@
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
 reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
 videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[onnx]` exports to
-ONNX, `[s3]` lets Beam use s3:// URLs, `[notebook]` runs notebooks, `[docs]` builds the
-documentation's site, `[dev]` tests and lints. requirements.lock pins the versions of all of them.
+ONNX, `[serve]` serves a page, `[s3]` lets Beam use s3:// URLs, `[notebook]` runs notebooks,
+`[docs]` builds the documentation's site, `[dev]` tests and lints. requirements.lock pins the
+versions of all of them.
 `[cuda]` adds NVIDIA's libraries for TensorFlow, which the lock file leaves out.
 """
 
@@ -31,6 +32,8 @@ PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
+# Starlette needs python-multipart for forms, and does not say so.
+SERVE = ["python-multipart>=0.0.18", "starlette>=0.47,<2", "uvicorn>=0.34,<1"]
 NOTEBOOK = ["ipykernel>=6", "nbclient>=0.10", "nbformat>=5"]
 # mkdocs-material has no fonts or scripts from elsewhere; mkdocstrings reads docstrings by griffe.
 DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"]
@@ -53,7 +56,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=[*PACKAGES, *(f"{package}.*" for package in PACKAGES)]),
-    package_data={"facevoice": ["py.typed", "reports/templates/*"]},
+    package_data={"facevoice": ["py.typed", "reports/templates/*", "serving/static/*"]},
     py_modules=[],  # without this, setuptools installs the scripts
     entry_points={
         "console_scripts": [
@@ -75,6 +78,7 @@ setup(
             "identify=facevoice.commands.identify:main",
             "inspect=facevoice.commands.inspect:main",
             "predict=facevoice.commands.predict:main",
+            "serve=facevoice.commands.serve:main",
             "train=facevoice.commands.train:main",
             "verify=facevoice.commands.verify:main",
         ],
@@ -105,6 +109,7 @@ setup(
         "encoders": [*LITERT, PYPI_SIMPLE],
         "m4a": [PYAV],
         "onnx": ONNX,
+        "serve": SERVE,
         "speech": [SILERO],
         "videos": [PYAV],
         "s3": [S3],
@@ -121,6 +126,7 @@ setup(
             SILERO,
             S3,
             *S3_SERVER,
+            *SERVE,
             "import-linter",
             "mypy",
             "pytest",

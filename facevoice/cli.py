@@ -29,6 +29,7 @@ SUMMARIES = {
     "verify": "tell whether two files or folders show the same person",
     "forget": "remove a person from a gallery",
     "gallery": "list a gallery, with duplicates and outliers",
+    "serve": "serve a local page that identifies people",
 }
 
 

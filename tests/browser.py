@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,8 @@ class BrowserPage:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
-    def open(self, path: Path, width: int, *, dark: bool = False) -> None:
-        """Opens a page; `requests` and `errors` are of this page only."""
+    def open(self, page: Path | str, width: int, *, dark: bool = False) -> None:
+        """Opens a file or a URL; `requests` and `errors` are of this page only."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -81,7 +82,8 @@ class BrowserPage:
         self.requests.clear()
         self.errors.clear()
         self.loaded = False
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call("Page.navigate", url=url)
         while not self.loaded:
             self._take(self._read())
 
@@ -90,6 +92,25 @@ class BrowserPage:
         result = self.call("Runtime.evaluate", expression=script, returnByValue=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
+
+    def wait_until(self, script: str, seconds: float = 10.0) -> None:
+        """Waits until a JavaScript expression is true; fails if it stays false."""
+        deadline = time.monotonic() + seconds
+        while not self.evaluate(f"Boolean({script})"):
+            assert time.monotonic() < deadline, f"{script} stays false"
+            time.sleep(0.02)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Chooses a file in a file input, as its dialog does."""
+        found = self.call("Runtime.evaluate", expression=f"document.querySelector({selector!r})")
+        self.call("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
+    def press(self, key: str) -> None:
+        """Presses a key: Tab, Enter or a space."""
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}[key]
+        params = {"key": key, "windowsVirtualKeyCode": code, "text": text}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **params)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **params)
 
     def screenshot(self, width: int, height: int | None = None) -> bytes:
         """Returns the page, or its top of a height, as PNG."""
@@ -136,19 +157,20 @@ class BrowserPage:
 
 
 @contextmanager
-def open_browser(browser: str, profile: Path) -> Iterator[BrowserPage]:
+def open_browser(browser: str, profile: Path, *flags: str) -> Iterator[BrowserPage]:
     """Starts a browser with an empty profile, and ends it.
 
     Args:
       browser: path of the program.
       profile: directory for its files.
+      flags: more flags of the program.
     """
     read_commands, to_browser = os.pipe()
     from_browser, write_answers = os.pipe()
     ends = (read_commands, write_answers)
     launcher = (sys.executable, "-c", PUT_PIPES, *map(str, ends))
     process = subprocess.Popen(
-        [*launcher, browser, *FLAGS, f"--user-data-dir={profile}"],
+        [*launcher, browser, *FLAGS, *flags, f"--user-data-dir={profile}"],
         pass_fds=ends,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -11,6 +11,12 @@ from tfdata.text import counted
 
 def add_answer_flags(parser: Parser) -> None:
     """Adds --top and --json."""
+    add_top_flag(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, see above")
+
+
+def add_top_flag(parser: Parser) -> None:
+    """Adds --top."""
     parser.add_argument(
         "--top",
         type=positive_int,
@@ -18,7 +24,6 @@ def add_answer_flags(parser: Parser) -> None:
         metavar="N",
         help="number of people to show (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, see above")
 
 
 def check_pairs(parser: Parser, faces: Sequence[str] | None, clips: Sequence[str] | None) -> None:

@@ -65,18 +65,11 @@ def _parser(prog: str) -> Parser:
     return parser
 
 
-def existing_gallery(folder: Path) -> Gallery:
-    """Returns the gallery in a folder, which is empty if there is none."""
-    from facevoice.gallery.gallery import Gallery
-    from facevoice.gallery.store import INDEX_NAME, read_gallery
-
-    return read_gallery(folder) if (folder / INDEX_NAME).exists() else Gallery()
-
-
 def _enroll(args: argparse.Namespace) -> int:
     from facevoice.features.native_output import without_native_stderr
     from facevoice.gallery.gallery import AUDIO, IMAGE
     from facevoice.gallery.media import choose_encoder, embed_samples, expand
+    from facevoice.gallery.store import existing_gallery
 
     known = existing_gallery(args.gallery)
     new, unusable = {}, []
@@ -106,6 +99,7 @@ def _enroll(args: argparse.Namespace) -> int:
 
 def _enroll_dataset(args: argparse.Namespace) -> None:
     from facevoice.gallery.media import dataset_samples
+    from facevoice.gallery.store import existing_gallery
     from tfdata.local_copy import local_copy
     from tfdata.manifest_reader import load_manifest
 

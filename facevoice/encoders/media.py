@@ -58,14 +58,30 @@ def embed_face(source: ImageSource, encoder_name: str, or_centre: bool = False) 
       DetectorError: LiteRT is missing.
       WeightsError: the weights are missing or damaged.
     """
-    encoder, image = image_encoder(encoder_name), as_shared(source)
+    encoder = image_encoder(encoder_name)
+    pixels, is_centred = align_face(source, encoder.features, or_centre)
+    return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
+
+
+def align_face(
+    source: ImageSource, settings: FeatureSettings, or_centre: bool = False
+) -> tuple[NDArray[np.uint8], bool]:
+    """Returns the crop of a face that an encoder reads, and whether no face was found.
+
+    Args:
+      source, or_centre: as in `embed_face`.
+      settings: those of the encoder.
+
+    Raises:
+      MediaError, DetectorError, WeightsError: as `embed_face`.
+    """
+    image = as_shared(source)
     try:
-        pixels, is_centred = read_face(image, encoder.features), False
+        return read_face(image, settings), False
     except MediaError as error:
         if not or_centre or error.reason != Reason.NO_FACE:
             raise
-        pixels, is_centred = crop_expected_face(image.decode(), encoder.features), True
-    return FaceEmbedding(_normalised(encoder(pixels), encoder.info), is_centred)
+        return crop_expected_face(image.decode(), settings), True
 
 
 def embed_frame(face: VideoFace, encoder_name: str, or_centre: bool = False) -> FaceEmbedding:

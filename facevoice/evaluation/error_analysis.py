@@ -95,7 +95,7 @@ def analyze_fusion(run: Run, known: Predictions) -> Result:
     """Analyses the contributions of face and voice in a product of experts."""
     if not run.accepts_missing:
         return Result({"weighing": None})
-    face, voice = expert_logits(run, known)
+    face, voice = expert_logits(run, known.embeddings)
     face_margin, voice_margin = margins(face, voice, known.labels)
     found = {"weights": expert_weights(run), **asdict(count_correct(face, voice, known.labels))}
     return Result(

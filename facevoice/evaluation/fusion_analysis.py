@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.evaluation.predictions import Predictions
 from facevoice.evaluation.runs import Run
 from models import EMBEDDING
 from models.product_of_experts import expert_kernels
@@ -43,17 +42,17 @@ class ExpertCounts:
     lost: int
 
 
-def expert_logits(run: Run, known: Predictions) -> tuple[Floats, Floats]:
+def expert_logits(run: Run, embeddings: Floats) -> tuple[Floats, Floats]:
     """Returns the weighted logits [n, classes] of the face and of the voice.
 
     Args:
       run: a run whose embedding layer is `models.product_of_experts.Evidence`.
-      known: its predictions for known people.
+      embeddings: of its predictions, [n, size].
     """
     face_kernel, voice_kernel = (
         kernel.astype(np.float64) for kernel in expert_kernels(run.network)
     )
-    face, voice = np.split(known.embeddings.astype(np.float64), [len(face_kernel)], axis=1)
+    face, voice = np.split(embeddings.astype(np.float64), [len(face_kernel)], axis=1)
     return face @ face_kernel, voice @ voice_kernel
 
 

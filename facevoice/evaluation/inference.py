@@ -105,8 +105,15 @@ def predict(run: Run, query: Query, threshold: float | None, top: int) -> Predic
         inputs = model_inputs(run, query)
     except UnusableError as error:
         return Prediction(query.face, query.audio, error=str(error))
+    return prediction_of(run, query, run.predict(inputs)[0], threshold, top)
+
+
+def prediction_of(
+    run: Run, query: Query, probabilities: Array, threshold: float | None, top: int
+) -> Prediction:
+    """Returns the prediction that follows from the probabilities [windows, classes] of a query."""
     # In float64 the mean of a single window is exactly the output of the model.
-    mean = run.predict(inputs)[0].mean(axis=0, dtype=np.float64)
+    mean = probabilities.mean(axis=0, dtype=np.float64)
     order = np.argsort(-mean, kind="stable")[:top]
     people = tuple(Candidate(run.people[i], float(mean[i])) for i in order)
     known = threshold is None or people[0].probability > threshold

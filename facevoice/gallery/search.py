@@ -104,13 +104,25 @@ class Search:
         if len(self.modalities) == 1:
             (modality,) = self.modalities
             return self._scores[modality](queries[modality])
-        count = len(next(iter(queries.values())))
-        fused = np.zeros((count, len(self.names)), np.float32)
+        fused = sum(self.standardised(queries).values(), start=np.float32(0))
+        return np.asarray(fused / np.float32(math.sqrt(len(self.modalities))), np.float32)
+
+    def standardised(self, queries: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Returns the scores of each of two modalities, float32 [queries, people].
+
+        They are in standard deviations above the mean of other people; 0 for people without a
+        sample of the modality.
+
+        Args:
+          queries: as above.
+        """
+        found = {}
         for modality in self.modalities:
             scale = self._impostors[modality]
             scores = self._scores[modality](queries[modality])
-            fused[:, self._columns[modality]] += (scores - scale.mean) / scale.std
-        return fused / np.float32(math.sqrt(len(self.modalities)))
+            found[modality] = np.zeros((len(scores), len(self.names)), np.float32)
+            found[modality][:, self._columns[modality]] = (scores - scale.mean) / scale.std
+        return found
 
 
 def best_matches(names: tuple[str, ...], scores: Floats, top: int) -> list[tuple[str, float]]:

@@ -78,6 +78,15 @@ def read_gallery(folder: Path) -> Gallery:
     return _load(folder)[1]
 
 
+def existing_gallery(folder: Path) -> Gallery:
+    """Returns the gallery in a folder, which is empty if there is none.
+
+    Raises:
+      GalleryError: it is damaged.
+    """
+    return read_gallery(folder) if (folder / INDEX_NAME).exists() else Gallery()
+
+
 def _load(folder: Path) -> tuple[_Index, Gallery]:
     """Returns the content of gallery.json, and the gallery."""
     for attempt in range(_ATTEMPTS):

@@ -68,14 +68,14 @@ def test_logits_of_the_experts_add_up_to_those_of_the_model(run):
         "spectrogram": draw.integers(1, 256, (3, 16, 16, 1), np.uint8),
     }
     probabilities, embeddings = run.network.predict_on_batch(batch)
-    face, voice = expert_logits(run, SimpleNamespace(embeddings=embeddings))
+    face, voice = expert_logits(run, embeddings)
     assert softmax(face + voice, axis=1) == pytest.approx(probabilities, abs=1e-6)
 
     batch["spectrogram"][:] = 0
     alone, embeddings = run.network.predict_on_batch(batch)
     # Alone the face weighs 4, not 2; a voice that is missing says nothing.
     assert softmax(face * 2, axis=1) == pytest.approx(alone, abs=1e-6)
-    assert not expert_logits(run, SimpleNamespace(embeddings=embeddings))[1].any()
+    assert not expert_logits(run, embeddings)[1].any()
 
 
 def test_weights_are_those_of_the_layer(run):
