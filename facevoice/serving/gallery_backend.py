@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevoice.encoders.media import align_face, embed_face
+from facevoice.encoders.recorded import check_equal
 from facevoice.encoders.registry import audio_encoder, image_encoder
 from facevoice.evaluation.errors import UnusableError
 from facevoice.features import FeatureSettings, MediaError, consecutive_starts, probe_audio
@@ -198,14 +199,15 @@ class GalleryBackend:
         """Reads the gallery again if it has changed.
 
         Raises:
-          GalleryError: it is damaged, or its encoders are others now.
+          GalleryError: it is damaged.
+          EncoderError: its encoders are others now.
         """
         if self._version_on_disk() == self._version:
             return
         self._read()
         for field, modality in MODALITIES.items():
             if samples := self._gallery.samples.get(modality):
-                galleries.check_encoder(samples.encoder, self._encoders[field])
+                check_equal(samples.encoder, self._encoders[field], galleries.GALLERY)
 
     def _read(self) -> None:
         self._version = self._version_on_disk()  # before: a change meanwhile is then seen later
