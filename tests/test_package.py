@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
 SCRIPTS = {path.name for path in ROOT.glob("*.py")} - {"setup.py"}
 COMMANDS = {"build", "check", "evaluate", "export", "export-dataset", "inspect", "predict", "train"}
-COMMANDS |= {"enroll", "forget", "gallery", "identify", "verify"}
+COMMANDS |= {"enroll", "forget", "gallery", "identify", "serve", "verify"}
 PIP = [sys.executable, "-m", "pip", "--quiet"]
 OFFLINE = ["--no-deps", "--no-index"]
 

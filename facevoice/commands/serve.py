@@ -6,8 +6,8 @@ microphone. Programs use POST /identify; /api describes it.
 
 The server listens on this computer only, unless --host says otherwise. Uploaded files are not kept.
 Enrolling and forgetting need a token, which is printed at the start. There is no encryption: to use
-the page from another computer, forward the port with SSH (ssh -L 8000:localhost:8000 HOST), which
-browsers also need for camera and microphone.
+the page from another computer, forward the port with SSH (ssh -L 8000:localhost:8000 HOST), so that
+browsers also allow camera and microphone.
 
 There is no liveness check: a photograph of a photograph, or a recording of a recording, passes.
 """
@@ -102,7 +102,7 @@ def _parser(prog: str) -> Parser:
     add_top_flag(parser)
     add_rate_flag(parser)
     add_model_flag(parser)
-    add_encoder_flags(parser)
+    add_encoder_flags(parser, "that of the gallery or the run, {} for a new gallery")
     return parser
 
 

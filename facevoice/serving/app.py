@@ -41,6 +41,7 @@ _STATIC = {
     "style.css": "reports/templates",
     "serve.css": "serving/static",
     "serve.js": "serving/static",
+    "capture.js": "serving/static",
 }
 _NEEDED = {
     ((FACE,),): "Give a photograph of a face.",

@@ -79,7 +79,7 @@ def test_the_page_asks_for_nothing_from_elsewhere_and_has_a_policy(server):
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.getheader("cache-control") == "no-store"
-    for name in ("style.css", "serve.css", "serve.js"):
+    for name in ("style.css", "serve.css", "serve.js", "capture.js"):
         assert server.ask("GET", f"/static/{name}")[0] == 200
     for name in ("app.py", "../app.py", "%2e%2e%2fapp.py", ""):
         assert server.ask("GET", f"/static/{name}")[0] == 404
