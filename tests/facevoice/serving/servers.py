@@ -18,7 +18,7 @@ from facevoice.serving.security import Access, Limits, host_names
 from tests.facevoice.gallery.encoders import Pixels, Waveform
 
 BOUNDARY = "a-boundary"
-LIMITS = Limits(body_bytes=300_000, upload_seconds=2, answer_seconds=20)
+LIMITS = Limits(body_bytes=300_000, upload_seconds=20, answer_seconds=20)
 
 
 @dataclass(frozen=True)
