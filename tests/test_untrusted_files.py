@@ -362,7 +362,7 @@ def nested_deeply(path: Path) -> None:
 
 TAMPERED = [
     (with_lambda, "it contains code, such as a Lambda layer, which is not loaded"),
-    (with_function, "it is damaged, or was not written by train.py"),
+    (with_function, "it has layers of code that is not imported"),
     (as_hdf5, "it is not a Keras archive"),
     (nested_deeply, "it is damaged, or was not written by train.py"),
     (make_fifo, "model.keras"),

@@ -14,7 +14,7 @@ from tfdata.command_line import Parser
 
 COMMANDS = ["build", "train", "evaluate", "predict"]
 COMMANDS += ["export", "export-dataset", "inspect", "check"]
-COMMANDS += ["enroll", "identify", "verify", "forget", "gallery"]
+COMMANDS += ["enroll", "identify", "verify", "forget", "gallery", "serve"]
 
 
 def run_python(code):

@@ -107,7 +107,7 @@ def test_faces_of_a_video_that_a_split_file_divides_go_to_both_splits(build, tmp
         ("1 id10000/v/1.wav\n2 id10000/v/1.wav", ["two splits", "line 2"]),
         ("1,id10000/v/1.wav", ["line 1", "1, 2 or 3"]),
         ("1 id77777/v/1.wav", ["'id77777'", "'id10000'"]),
-        ("", ["nobody"]),
+        ("", ["is empty"]),
     ],
 )
 def test_an_invalid_split_file_is_refused(corpus, build, tmp_path, capsys, text, words):

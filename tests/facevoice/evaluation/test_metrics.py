@@ -263,9 +263,9 @@ def test_windows_are_spread_from_the_start_of_a_clip_to_its_end():
         ("\n1 a\n", ["line 2", "two paths"]),
         ("1 a b c\n", ["line 1"]),
         ("a b same\n", ["line 1", "target or nontarget"]),
-        ("a b target\n", ["1 trials of the same person", "0 of different"]),
+        ("a b target\n", ["1 trial of the same person", "0 of different"]),
         ("1 a b\n1 a c\n", ["2 trials of the same person", "0 of different"]),
-        ("", ["0 trials"]),
+        ("", ["is empty"]),
     ],
 )
 def test_a_malformed_list_of_trials_is_a_one_line_error(tmp_path, text, words):

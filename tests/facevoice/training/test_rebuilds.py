@@ -20,9 +20,9 @@ from facevoice.training.expert_fusion import calibrate_experts
 from models import EMBEDDING, Inputs, build_model
 from tests.tools import no_figures, untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
-from tfdata.local_copy import copy_shards
 from tfdata.recovery import DamageWarning, first_damage
 from tfdata.schema import SPLITS
+from tfdata.shard_cache import ShardCache
 
 # What rebuilds change, in turns: the person with label 0, the split, the pairing.
 CHANGES = (["--exclude=Person_0"], ["--seed=1"], ["--exclude=Person_2", "--seed=2"], ["--seed=3"])
@@ -135,7 +135,7 @@ def test_a_reader_says_that_a_rebuild_has_removed_its_shards(folder, rebuild_and
         with pytest.raises(DatasetError, match=REMOVED):
             examples(folder, "train", manifest, **options)
     with pytest.raises(DatasetError, match=REMOVED):
-        copy_shards(folder, manifest, manifest.shards, tmp_path / "copies")
+        ShardCache(folder, manifest, manifest.shards, tmp_path / "copies", 0).fetch(0)
 
 
 def test_a_shard_that_is_missing_without_a_rebuild_is_damage(folder):

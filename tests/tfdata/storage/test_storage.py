@@ -81,7 +81,7 @@ def test_a_url_is_read_by_tensorflow(folder):
     assert done.returncode == 1
     error = done.stderr.splitlines()[-1]
     assert error.startswith("tfdata.storage.base.StorageError: ftp://x/y/z cannot be used: ")
-    assert error.endswith("; use s3://, gs:// or hdfs://.")
+    assert error.endswith("; use s3:// or gs://, or hdfs:// with tensorflow-io.")
 
 
 def test_files_that_are_not_regular_are_not_read(folder):
