@@ -82,7 +82,7 @@ def test_the_splits_share_no_video_and_everyone_is_in_each(data_set):
     [
         # A proxy that does not answer: workers and build have to talk past it.
         (2, "1", {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}),
-        (1, "4294967295", {}),
+        pytest.param(1, "4294967295", {}, marks=pytest.mark.slow),
     ],
 )
 def test_worker_processes_write_the_same_bytes_from_a_copied_corpus_whatever_the_environment(

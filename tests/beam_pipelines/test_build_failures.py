@@ -33,6 +33,7 @@ def many(tmp_path_factory):
     return write_corpus(tmp_path_factory.mktemp("many"), people=6, videos=6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
 def test_a_dying_worker_ends_the_build_with_one_line_and_the_next_build_resumes(
     many, build, tmp_path

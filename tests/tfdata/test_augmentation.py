@@ -393,6 +393,7 @@ def read(data_set, **options):
     ]
 
 
+@pytest.mark.slow
 def test_augmentation_does_not_depend_on_the_position_in_the_batch(data_set):
     stored = read(data_set, augment=True, seed=3)
     assert stored == read(data_set, augment=True, seed=3, batch_size=7)

@@ -44,6 +44,7 @@ def test_workers_read_whole_epochs_if_the_number_of_epochs_is_unlimited(data_set
     assert all(5 <= count <= 15 for count in times.values())
 
 
+@pytest.mark.slow
 def test_training_through_it(data_set, address, tmp_path, monkeypatch):
     monkeypatch.chdir(data_set.parent)  # a path that only means something here
     flags = [f"--data={data_set.name}", f"--output={tmp_path / 'run'}"]

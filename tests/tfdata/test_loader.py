@@ -62,9 +62,14 @@ def test_a_pair_is_read_as_it_was_written(data_set, split):
     assert row == len(written) == manifest.splits[split].pairs
 
 
-@pytest.mark.parametrize("drop_remainder", [False, True])
-def test_batches_do_not_depend_on_the_size_of_parsed_pieces(data_set, drop_remainder, monkeypatch):
-    options = ReadOptions(batch_size=7, drop_remainder=drop_remainder, augment=True, epochs=2)
+@pytest.mark.parametrize(
+    ("drop_remainder", "augment"),
+    [(False, True), (True, False), pytest.param(True, True, marks=pytest.mark.slow)],
+)
+def test_batches_do_not_depend_on_the_size_of_parsed_pieces(
+    data_set, drop_remainder, augment, monkeypatch
+):
+    options = ReadOptions(batch_size=7, drop_remainder=drop_remainder, augment=augment, epochs=2)
     whole = list(load(data_set, "train", "pair", options))
     for piece_bytes in (1, 2500):  # one of the 18 records, and two
         monkeypatch.setattr(loader, "PIECE_BYTES", piece_bytes)

@@ -94,6 +94,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         yield running
 
 
+@pytest.mark.slow
 def test_beams_own_pool_serves_a_build_as_well(corpus, data_set, tmp_path):
     with (
         worker_pool(tmp_path, Path(sys.executable).parent) as pool,
@@ -136,6 +137,7 @@ def test_workers_of_a_pool_write_the_same_bytes(corpus, data_set, pool, tmp_path
     assert files_of(output) == files_of(data_set)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
 def test_both_workers_write_and_if_one_dies_the_next_build_resumes(build, pool, tmp_path):
     corpus = write_corpus(tmp_path / "corpus", people=5, videos=6, per_video=3)

@@ -409,6 +409,7 @@ def test_models_of_pairs_are_evaluated_with_a_missing_modality(
     assert "a face and a voice" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_product_of_experts_is_analysed(raw_run, tmp_path, capsys):
     folder = raw_run("resnet_fusion")
     with all_figures():

@@ -162,7 +162,9 @@ def test_a_whole_clip_is_the_mean_of_the_windows_that_the_build_cuts(run_of, rec
     assert probabilities(folder, answer) == pytest.approx(mean.tolist(), abs=1e-5)
 
 
-@pytest.mark.parametrize("given", ["face", "audio", "face and audio"])
+@pytest.mark.parametrize(
+    "given", ["face", pytest.param("audio", marks=pytest.mark.slow), "face and audio"]
+)
 def test_resnet_fusion_accepts_a_face_a_voice_or_both(run_of, records, ask, capsys, given):
     folder = run_of("resnet_fusion")
     chosen = [record for record in records if record["start_seconds"] == 0.5][:4]

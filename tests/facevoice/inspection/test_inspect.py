@@ -139,6 +139,7 @@ def test_without_matplotlib_exact_pictures_are_still_written(look, data_set, tmp
 # Augmentation.
 
 
+@pytest.mark.slow
 def test_augmented_examples_are_those_of_training(look, data_set, tmp_path):
     from facevoice.inspection.augmented import augmented_pairs
     from facevoice.inspection.examples import example_at

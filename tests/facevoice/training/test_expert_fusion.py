@@ -18,7 +18,8 @@ from facevoice.training.recipes import OURS
 from models import EMBEDDING, Inputs, build_model
 from tfdata import load
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+# Slow: test_embeddings.py trains a product of experts by the same code in less time.
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]
 
 SMALL = Inputs((16, 18, 3), (17, 27, 1))
 NARROW = {"widths": (4, 4), "units": 8}

@@ -69,6 +69,7 @@ def unfinished(killed, data_set, tmp_path):
     return copy, run_dir, [*killed[1], f"--data={copy}", f"--output={run_dir}"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_on_a_moved_dataset_to_the_same_weights(
     unfinished, data_set, tmp_path
 ):
@@ -88,6 +89,7 @@ def test_a_killed_run_resumes_on_a_moved_dataset_to_the_same_weights(
     assert not (run_dir / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_a_run_stopped_within_epochs_resumes_to_the_same_weights(data_set, tmp_path, monkeypatch):
     """With dropout, augmentation, a schedule, and a batch size that does not divide the pairs."""
     manifest = load_manifest(data_set)
