@@ -29,8 +29,9 @@ from facevoice.evaluation.verification import det_curve, equal_error_rate
 from facevoice.reports.leakage import exposure_sentence
 from tfdata import load_manifest
 from tfdata.command_line import Parser, run
-from tfdata.errors import DatasetError
 from tfdata.examples import Example, read_examples
+from tfdata.loader import check_embeddings
+from tfdata.schema import AUDIO_EMBEDDING, IMAGE_EMBEDDING
 
 Floats = NDArray[np.float32]
 Texts = NDArray[np.str_]
@@ -51,8 +52,7 @@ def measure(dataset: Path) -> None:
       DatasetError: it has no embeddings of both media.
     """
     manifest = load_manifest(dataset)
-    if set(manifest.encoders) != {"image", "audio"}:
-        raise DatasetError(f"{dataset} was not built with --face_encoder and --voice_encoder.")
+    check_embeddings(dataset, manifest, (IMAGE_EMBEDDING, AUDIO_EMBEDDING))
     examples = list(read_examples(dataset, manifest, manifest.shards))
     people = np.array([example.identity for example in examples])
     faces = _stack(examples, lambda example: example.embeddings.image)

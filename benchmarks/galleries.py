@@ -39,8 +39,8 @@ from facevoice.gallery.survey import find_duplicates, find_outliers
 from facevoice.gallery.thresholds import calibrate
 from tfdata import load_manifest
 from tfdata.command_line import Parser, run
-from tfdata.errors import DatasetError
-from tfdata.schema import SPLITS
+from tfdata.loader import check_embeddings
+from tfdata.schema import AUDIO_EMBEDDING, IMAGE_EMBEDDING, SPLITS
 
 ROUNDS = 8
 SAMPLES = (1, 3, 10)
@@ -84,8 +84,7 @@ def measure(dataset: Path) -> None:
       DatasetError: the dataset has no embeddings of both media.
     """
     manifest = load_manifest(dataset)
-    if set(manifest.encoders) != {IMAGE, AUDIO}:
-        raise DatasetError(f"{dataset} was not built with --face_encoder and --voice_encoder.")
+    check_embeddings(dataset, manifest, (IMAGE_EMBEDDING, AUDIO_EMBEDDING))
     encoders = recorded_encoders(manifest)
     encoded = read_encoded(dataset, manifest, SPLITS)
     print(f"{len(encoded)} pairs of {len(set(encoded.people.tolist()))} people; {ROUNDS} rounds")

@@ -52,7 +52,7 @@ def check_equal(recorded: EncoderInfo, used: EncoderInfo, where: str) -> None:
         )
 
 
-def describe_encoder(encoder: EncoderInfo) -> str:
+def describe_encoder(encoder: EncoderInfo | Encoder) -> str:
     """Returns the name, the version and the digest of an encoder as text."""
     return f"{encoder.name} {encoder.version} (weights {encoder.digest[:12]})"
 

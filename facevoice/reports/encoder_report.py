@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from facevoice.encoders.exposure import Exposure
+from facevoice.encoders.recorded import describe_encoder
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
 from facevoice.reports.results import ErrorRates, read_error_rates
 from facevoice.reports.verification_table import too_few_pairs, verification_table
+from tfdata.manifest import Encoder
 from tfdata.text import counted, printable
 
 
@@ -86,7 +88,7 @@ def _tiles(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _encoders(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
-        (modality, f"{each['name']} {each['version']} (weights {each['digest'][:12]})")
+        (modality, describe_encoder(Encoder(**each)))
         for modality, each in metrics["encoders"].items()
     ]
 

@@ -1,7 +1,7 @@
 """Checks requests before they are answered, and limits them.
 
 Any website that is open in a browser can send requests to a server on this computer, and with DNS
-rebinding (a name of its own that suddenly points to 127.0.0.1) also read the answers. Therefore
+rebinding (its host name is made to resolve to 127.0.0.1) also read the answers. Therefore
 
 - the Host of a request must be a name that the server expects, which stops DNS rebinding;
 - the Origin, which browsers add to requests of a website, must be the server itself;

@@ -36,4 +36,4 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         if self._bar is not None:
             self._bar.close()
-            self._bar = None  # finishing an interrupted epoch is a training of its own
+            self._bar = None  # `fit` is called once more after an interrupted epoch

@@ -130,7 +130,7 @@ def test_everything_else_is_as_without_encoders(dataset, corpus, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_files_are_equal_for_any_number_of_workers(dataset, corpus, tmp_path, workers):
-    """Each worker process has encoders of its own."""
+    """Each worker process loads its encoders."""
     trees = [f"--faces={corpus / 'faces'}", f"--audio={corpus / 'audio'}"]
     mode = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
     command = [sys.executable, "-m", "beam_pipelines.build", f"--output={tmp_path / 'set'}"]
