@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import IO, Any
@@ -15,7 +15,13 @@ import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import StorageError
@@ -28,6 +34,10 @@ _KEYS_PER_DELETION = 1000  # S3's limit
 # otherwise. Pauses grow to 20 s, so builds go on for about two minutes, readers for half a minute.
 ATTEMPTS_OF_BUILDS = 16
 _ATTEMPTS_OF_READERS = 7
+# A client repeats requests that fail, but not those whose response breaks off. Downloads to a file
+# have as many attempts, which s3transfer makes.
+_BODY_ATTEMPTS = 5
+_BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
 
 
@@ -66,8 +76,10 @@ class S3Storage:
 
     def read(self, name: str) -> bytes:
         with self._errors(name):
-            response = self._client.get_object(Bucket=self._bucket, Key=self._root + name)
-            return response["Body"].read()
+            for _ in range(_BODY_ATTEMPTS - 1):
+                with suppress(*_BROKEN_OFF):
+                    return self._body(name)
+            return self._body(name)
 
     def download(self, name: str, file: IO[bytes]) -> None:
         with self._errors(name):
@@ -121,6 +133,10 @@ class S3Storage:
                 response = self._client.delete_objects(Bucket=self._bucket, Delete=batch)
                 for error in response.get("Errors", ()):
                     raise ClientError({"Error": error}, "DeleteObjects")
+
+    def _body(self, name: str) -> bytes:
+        response = self._client.get_object(Bucket=self._bucket, Key=self._root + name)
+        return response["Body"].read()
 
     def _list(self, prefix: str, delimiter: str = "") -> Iterator[S3Object]:
         """Yields the objects whose paths begin with a prefix, relative to the folder."""
@@ -182,7 +198,7 @@ def _environment() -> tuple[tuple[str, str], ...]:
 
 
 def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def _reason(bucket: str, error: Exception) -> str:
@@ -208,5 +224,5 @@ def _reason(bucket: str, error: Exception) -> str:
 
 
 def _status(error: Exception) -> int | None:
-    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    metadata = (getattr(error, "response", None) or {}).get("ResponseMetadata", {})
     return metadata.get("HTTPStatusCode")
