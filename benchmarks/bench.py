@@ -27,6 +27,7 @@ GROUPS = {
     "kernels": "kernels",
     "read": "read",
     "modality": "one_modality",
+    "remote": "remote",
     "training": "step_time",
     "videos": "videos",
 }

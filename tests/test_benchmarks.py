@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "competitors"))
 
 import competitor_process
 import environments
 from harness import Competitor, Result, reject_mismatches, run_rounds, speedups, table
 from protocol import unordered_digest
+from read_facevoice import write
 
 from tests.conftest import write_clip, write_face
+from tfdata import load_manifest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -179,6 +182,13 @@ def test_a_digest_depends_on_records_but_not_on_their_order():
     assert unordered_digest([b"a", b"b"]) == unordered_digest([b"b", b"a"])
     assert unordered_digest([b"a", b"b"]) != unordered_digest([b"a", b"c"])
     assert unordered_digest([b"a", b"b"]) != unordered_digest([b"a", b"b", b"b"])
+
+
+def test_the_dataset_that_is_read_is_one_that_tfdata_accepts(tmp_path):
+    write(tmp_path, count=41, image_size=8)
+    manifest = load_manifest(tmp_path)
+    assert manifest.splits["train"].pairs == 41
+    assert len(manifest.people) == 40
 
 
 def test_the_groups_import_and_their_competitors_exist():

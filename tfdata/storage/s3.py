@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from typing import IO, Any
 
 import boto3
@@ -24,7 +26,7 @@ from botocore.exceptions import (
 )
 
 from tfdata.storage.addresses import mask_secrets
-from tfdata.storage.base import StorageError
+from tfdata.storage.base import COPY_BYTES, StorageError
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -34,8 +36,7 @@ _KEYS_PER_DELETION = 1000  # S3's limit
 # otherwise. Pauses grow to 20 s, so builds go on for about two minutes, readers for half a minute.
 ATTEMPTS_OF_BUILDS = 16
 _ATTEMPTS_OF_READERS = 7
-# A client repeats requests that fail, but not those whose response breaks off. Downloads to a file
-# have as many attempts, which s3transfer makes.
+# A client repeats requests that fail, but not those whose response breaks off.
 _BODY_ATTEMPTS = 5
 _BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
@@ -75,15 +76,29 @@ class S3Storage:
             self._client = _client(self._settings, attempts, _environment())
 
     def read(self, name: str) -> bytes:
-        with self._errors(name):
-            for _ in range(_BODY_ATTEMPTS - 1):
-                with suppress(*_BROKEN_OFF):
-                    return self._body(name)
-            return self._body(name)
+        file = BytesIO()
+        self.download(name, file)
+        return file.getvalue()
 
     def download(self, name: str, file: IO[bytes]) -> None:
+        """Copies a file in one request; boto3's `download_fileobj` sends two.
+
+        A response that breaks off is continued by another request.
+        """
+        start = file.tell()
         with self._errors(name):
-            self._client.download_fileobj(self._bucket, self._root + name, file, Config=_TRANSFER)
+            for attempt in range(_BODY_ATTEMPTS):
+                received = file.tell() - start
+                part = {"Range": f"bytes={received}-"} if received else {}
+                response = self._client.get_object(
+                    Bucket=self._bucket, Key=self._root + name, **part
+                )
+                try:
+                    shutil.copyfileobj(response["Body"], file, COPY_BYTES)
+                    return
+                except _BROKEN_OFF:
+                    if attempt == _BODY_ATTEMPTS - 1:
+                        raise
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Lists what begins as all the names do: one request for 1,000 files, not one for each."""
@@ -133,10 +148,6 @@ class S3Storage:
                 response = self._client.delete_objects(Bucket=self._bucket, Delete=batch)
                 for error in response.get("Errors", ()):
                     raise ClientError({"Error": error}, "DeleteObjects")
-
-    def _body(self, name: str) -> bytes:
-        response = self._client.get_object(Bucket=self._bucket, Key=self._root + name)
-        return response["Body"].read()
 
     def _list(self, prefix: str, delimiter: str = "") -> Iterator[S3Object]:
         """Yields the objects whose paths begin with a prefix, relative to the folder."""
@@ -205,6 +216,8 @@ def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
     text = mask_secrets(" ".join(str(error).split()).rstrip("."))
     text = text[:1].lower() + text[1:]
+    if isinstance(error, _BROKEN_OFF):
+        return f"responses broke off {_BODY_ATTEMPTS} times ({text}); check the network"
     code = _code(error)
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket} ({code}); create it, or correct the address"
