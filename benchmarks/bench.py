@@ -29,6 +29,7 @@ GROUPS = {
     "modality": "one_modality",
     "remote": "remote",
     "training": "step_time",
+    "lanes": "lanes",
     "videos": "videos",
 }
 

@@ -172,10 +172,26 @@ def test_a_table_has_medians_ranges_and_whether_targets_were_met():
     assert text.splitlines()[4:] == [
         "| ours | 1 | 1 to 1 |  |  |  | 1,234 |",
         "| a | 3 | 2 to 4 | 3 | 2 to 4 | 2: met | 0 |",
-        "| b | 1 | 0.5 to 2 | 1 | 0.5 to 2 | 1: met by the median | 0 |",
+        "| b | 1 | 0.5 to 2 | level (1) | 0.5 to 2 | 1: met by the median | 0 |",
     ]
     text = table("Title", results, "ours", "s", seconds, {"b": 1.5}, less_is_better=True)
     assert text.splitlines()[-1].endswith("| 1.5: missed | 0 |")
+
+
+def test_ratios_below_a_fifth_are_level_in_both_directions():
+    ours = result("ours", 100)
+    results = [ours, *(result(str(figure), figure) for figure in (83, 84, 119, 121))]
+    rows = table("Title", results, "ours", "s", seconds, less_is_better=True).splitlines()[-4:]
+    ratios = [row.split(" | ")[3] for row in rows]
+    assert ratios == ["0.83", "level (0.84)", "level (1.19)", "1.21"]
+
+
+def test_without_the_second_lane_its_rows_say_so(competitor, run, monkeypatch, tmp_path):
+    monkeypatch.setattr(environments, "_LANE2_PYTHON", tmp_path / "missing")
+    results, _ = run([competitor("second lane", LOGGING, environments.LANE2)], 1, 0)
+    assert results[0].error == (
+        "not installed: the environment .venv-lane2 is not set up; run make test-lane2"
+    )
 
 
 def test_a_digest_depends_on_records_but_not_on_their_order():
