@@ -53,7 +53,7 @@ def build(arguments: Arguments) -> None:
     Raises:
       BuildError: the build failed; an older dataset in the output is unchanged.
     """
-    started = time.monotonic()
+    started, now = time.monotonic(), time.time()
     _check_no_overlap(arguments)
     faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude, arguments.videos)
@@ -78,6 +78,7 @@ def build(arguments: Arguments) -> None:
             arguments.features.window_samples,
             arguments.plan.window_overlap,
         ).step_samples,
+        settled_before=now - arguments.settle_seconds if arguments.settle_seconds else None,
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -134,9 +135,7 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
         summary = output_dir.read_plan_summary(scratch_job.output) or PlanSummary()
     summary += _outside_of_people(job)
     if not summary.shards:
-        raise BuildError(
-            corpus_messages.no_pairs_message(summary.rejects, summary.ignored, job.roots)
-        )
+        raise BuildError(corpus_messages.no_pairs_message(summary.rejects, summary, job.roots))
     existing = existing_shards(job.output, summary.shards)
     people = people_messages.people_line(found, arguments.plan.persons)
     say(f"Plan of {arguments.output} from {people}:")
@@ -176,7 +175,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     missing = manifest_builder.missing_pairs(summary, results)
     try:
         if not manifest.people:
-            raise BuildError(corpus_messages.no_pairs_message(rejects, summary.ignored, job.roots))
+            raise BuildError(corpus_messages.no_pairs_message(rejects, summary, job.roots))
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)

@@ -59,6 +59,7 @@ class Arguments:
     strict: bool
     max_reject_fraction: float
     keep_replaced_hours: float
+    settle_seconds: float
     features: FeatureSettings
     face_detector: str | None
     plan: PlanSettings
@@ -133,6 +134,14 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         "programs that still read it; 0 removes it at once (default: %(default)g)",
     )
     corpus.add_argument(
+        "--settle_seconds",
+        type=non_negative_float,
+        default=0.0,
+        metavar="S",
+        help="leave media that changed within the last S seconds for the next build, as they may "
+        "still be copied; 0 uses all media (default: %(default)g)",
+    )
+    corpus.add_argument(
         "--runner", default="DirectRunner", help="Beam runner (default: %(default)s)"
     )
     corpus.add_argument(
@@ -180,6 +189,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
+        settle_seconds=found.settle_seconds,
         output=_with_flags(found.output, beam_flags)
         or (OWN_DATA if found.faces or found.videos else SAMPLE_DATA),
         features=features,

@@ -50,7 +50,7 @@ PersonPlan = tuple[PersonMedia, list[Pair]]
 
 def list_person(person: Person, job: Job) -> PersonFiles:
     check_worker(job)
-    return list_files(person, job.trees())
+    return list_files(person, job.trees(), job.settled_before)
 
 
 def has_both_modalities(files: PersonFiles) -> bool:
@@ -172,6 +172,7 @@ def summarize_files(files: PersonFiles) -> PlanSummary:
         unlisted=files.unlisted,
         repeated_links=files.repeated_links,
         ignored=files.ignored,
+        unsettled=files.unsettled,
         without_videos=(identity,) if person.video_folder and not has_sound else (),
     )
 

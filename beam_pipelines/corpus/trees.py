@@ -29,10 +29,17 @@ from tfdata.storage.files import open_regular
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A listed file: its path below the listed folder, and a stamp that changes with it."""
+    """A listed file.
+
+    Attributes:
+      path: path below the listed folder.
+      stamp: text that changes with the file.
+      modified: time of its last change, in Unix time.
+    """
 
     path: str
     stamp: str
+    modified: float
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,8 @@ class DiskTree:
                 yield self._unlisted(path, error.strerror or str(error))
             else:
                 if stat.S_ISREG(status.st_mode):
-                    yield FileEntry(below, f"{status.st_size}:{status.st_mtime_ns}")
+                    stamp = f"{status.st_size}:{status.st_mtime_ns}"
+                    yield FileEntry(below, stamp, status.st_mtime)
                 else:
                     yield self._unlisted(path, "not a regular file")
         yield IgnoredEntries(ignored)
@@ -199,7 +207,8 @@ class S3Tree:
                 if helpers := [each for each in folders if is_helper_folder(each)]:
                     ignored[f"{helpers[0]}/"] += 1
                 elif _is_media(name, suffixes):
-                    yield FileEntry(found.path, f"{found.size}:{found.etag}")
+                    stamp = f"{found.size}:{found.etag}"
+                    yield FileEntry(found.path, stamp, found.modified)
                 elif name:  # an object that stands for a folder has none
                     ignored[ignored_reason(name)] += 1
         yield IgnoredEntries(ignored)

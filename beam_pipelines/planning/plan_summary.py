@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from beam_pipelines.corpus.ignored import Ignored, merge_ignored
 from beam_pipelines.corpus.listing import Reject
+from beam_pipelines.corpus.unsettled import NONE_UNSETTLED, Unsettled
 from tfdata.storage.files import parse_json
 
 
@@ -60,6 +61,7 @@ class PlanSummary:
       only_copies: identities whose images or clips are all dropped.
       ignored: files that are no media by their names.
       without_videos: identities of a directory of videos that has none.
+      unsettled: files that changed a short time ago and are left for the next build.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class PlanSummary:
     only_copies: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     without_videos: tuple[str, ...] = ()
+    unsettled: Unsettled = NONE_UNSETTLED
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -91,6 +94,7 @@ class PlanSummary:
             self.only_copies + other.only_copies,
             merge_ignored(self.ignored + other.ignored),
             self.without_videos + other.without_videos,
+            self.unsettled + other.unsettled,
         )
 
     def to_json(self) -> str:
@@ -115,4 +119,7 @@ class PlanSummary:
             only_copies=tuple(fields["only_copies"]),
             ignored=tuple(Ignored(**each) for each in fields["ignored"]),
             without_videos=tuple(fields["without_videos"]),
+            unsettled=Unsettled(
+                fields["unsettled"]["files"], tuple(fields["unsettled"]["examples"])
+            ),
         )

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import IO, Any
 
@@ -33,11 +33,19 @@ _Settings = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """An object in a listing: its path below the folder that was listed, bytes and entity tag."""
+    """An object in a listing.
+
+    Attributes:
+      path: path below the folder that was listed.
+      size: number of bytes.
+      etag: entity tag.
+      modified: time of the upload, in Unix time.
+    """
 
     path: str
     size: int
     etag: str
+    modified: float
 
 
 class S3Storage:
@@ -107,7 +115,7 @@ class S3Storage:
         """Yields the objects below a folder, at any depth; their paths are relative to it."""
         inside = f"{folder}/"
         for found in self._list(inside):
-            yield S3Object(found.path.removeprefix(inside), found.size, found.etag)
+            yield replace(found, path=found.path.removeprefix(inside))
 
     def upload(self, file: IO[bytes], name: str) -> None:
         with self._errors(name):
@@ -129,7 +137,8 @@ class S3Storage:
                 for found in page.get("Contents", ()):
                     if not found["Key"].endswith("/"):  # consoles make such objects for folders
                         path = found["Key"].removeprefix(self._root)
-                        yield S3Object(path, found["Size"], found["ETag"])
+                        modified = found["LastModified"].timestamp()
+                        yield S3Object(path, found["Size"], found["ETag"], modified)
 
     def _pages(self, client: Any, prefix: str = "", delimiter: str = "") -> Any:
         pages = client.get_paginator("list_objects_v2")
