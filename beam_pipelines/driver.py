@@ -7,7 +7,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -33,7 +33,7 @@ from beam_pipelines.runners.execution import (
     run_pipeline,
 )
 from beam_pipelines.runners.local_workers import worker_logs
-from beam_pipelines.shards import output_dir
+from beam_pipelines.shards import output_dir, published
 from beam_pipelines.shards.duplicates import FoundDuplicates, MediaIndex, find_duplicates
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
@@ -78,6 +78,7 @@ def build(arguments: Arguments) -> None:
             arguments.features.window_samples,
             arguments.plan.window_overlap,
         ).step_samples,
+        settings_digest=_settings_digest(arguments, found.people),
         settled_before=now - arguments.settle_seconds if arguments.settle_seconds else None,
     )
     output_dir.check_output(job.output)
@@ -102,7 +103,7 @@ def build(arguments: Arguments) -> None:
                         )
                     with progress.show(job.output, terminal):
                         run_pipeline(pipeline, log)
-                lines = _publish(arguments, found, job, started)
+                lines = _keep_published(arguments, job) or _publish(arguments, found, job, started)
     for line in lines:
         say(f"  {line}")
     say(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
@@ -152,6 +153,18 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     say("Nothing was written; run without --dry_run to build.")
 
 
+def _keep_published(arguments: Arguments, job: Job) -> list[str]:
+    """Returns the lines of the summary if the dataset is unchanged; else none."""
+    summary = output_dir.read_plan_summary(job.output)
+    if summary is None or not summary.is_published:
+        return []
+    hours = arguments.keep_replaced_hours
+    names = published.published_files(job.output)
+    replaced = output_dir.keep_published(job.output, names, summary.shards, hours * 3600)
+    summary += _outside_of_people(job)
+    return [*messages.unchanged_lines(summary), *messages.replaced_lines(replaced, hours)]
+
+
 def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float) -> list[str]:
     """Publishes the finished shards as a dataset; returns the lines of the summary.
 
@@ -188,6 +201,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     hours = arguments.keep_replaced_hours
     card = card_html(job.output, manifest, job.trees())
     replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
+    published.record_published(job.output, job.settings_digest, summary, manifest)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
     is_warned = _selected(found, arguments) == 1  # at the start
@@ -228,6 +242,24 @@ def _read_results(
 def _outside_of_people(job: Job) -> PlanSummary:
     """Returns a plan summary of the files that are in no person's directory."""
     return PlanSummary(ignored=ignored_at_roots(job.trees()))
+
+
+def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
+    """Returns a digest of what determines a dataset besides the media.
+
+    `exclude` counts by the people who are left.
+    """
+    plan = asdict(replace(arguments.plan, exclude=()))
+    return published.settings_digest(
+        worker_code(),
+        dict(software(arguments.features)),
+        asdict(arguments.features),
+        plan,
+        _sha256(arguments.split_file),
+        arguments.strict,
+        arguments.max_reject_fraction,
+        [[person.identity, dict(person.meta)] for person in people],
+    )
 
 
 def _sha256(file: Path | None) -> str | None:

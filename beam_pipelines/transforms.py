@@ -39,7 +39,7 @@ from beam_pipelines.planning.plan_summary import PlannedPerson, PlannedShard, Pl
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from beam_pipelines.runners.preflight import check_worker
-from beam_pipelines.shards import output_dir, writer
+from beam_pipelines.shards import output_dir, published, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
 from facevoice.features import MediaError, probe_audio, probe_video, read_face
@@ -153,8 +153,14 @@ def to_shard_plan(group: tuple[tuple[str, int], Iterable[PairBatch]], seed: int)
 
 
 def summarize_shard(plan: ShardPlan, job: Job) -> PlanSummary:
-    shard = PlannedShard(plan.split, len(plan.pairs), writer.expected_bytes(plan, job.features))
-    return PlanSummary(shards={plan_digest(plan, job): shard})
+    digest = plan_digest(plan, job)
+    shard = PlannedShard(
+        plan.split,
+        len(plan.pairs),
+        writer.expected_bytes(plan, job.features),
+        is_reusable=writer.reusable_result(plan, job.output, digest) is not None,
+    )
+    return PlanSummary(shards={digest: shard})
 
 
 def summarize_files(files: PersonFiles) -> PlanSummary:
@@ -200,15 +206,17 @@ def combine_summaries(summaries: Iterable[PlanSummary]) -> PlanSummary:
     return sum(summaries, PlanSummary())
 
 
-def write_summary(summary: PlanSummary, output: Place) -> int:
-    """Writes the plan summary; returns the number of shards."""
-    output_dir.write_plan_summary(output, summary)
-    return len(summary.shards)
+def write_summary(summary: PlanSummary, job: Job) -> bool:
+    """Writes the plan summary; returns whether there is nothing else to write."""
+    is_published = published.is_published(job.output, job.settings_digest, summary)
+    output_dir.write_plan_summary(job.output, replace(summary, is_published=is_published))
+    return is_published
 
 
-def write_shard(plan: ShardPlan, job: Job, planned_shards: int) -> Iterator[tuple[str, PairBatch]]:
-    """Writes a shard; yields each identity and its pairs in the shard."""
-    del planned_shards
+def write_shard(plan: ShardPlan, job: Job, is_published: bool) -> Iterator[tuple[str, PairBatch]]:
+    """Writes a shard unless the dataset is there; yields each identity and its pairs in it."""
+    if is_published:
+        return
     check_worker(job)
     result = writer.write_shard(plan, job)
     count_rejects(result.rejects)

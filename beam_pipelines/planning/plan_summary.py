@@ -13,11 +13,19 @@ from tfdata.storage.files import parse_json
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A planned shard; `bytes` is its size within 1 % if no media are broken."""
+    """A planned shard.
+
+    Attributes:
+      split: one of SPLITS.
+      pairs: number of pairs.
+      bytes: size within 1 % if no media are broken.
+      is_reusable: whether an earlier build has left a result that this build would have, too.
+    """
 
     split: str
     pairs: int
     bytes: int
+    is_reusable: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class PlanSummary:
       ignored: files that are no media by their names.
       without_videos: identities of a directory of videos that has none.
       unsettled: files that changed a short time ago and are left for the next build.
+      is_published: whether the dataset in the output is the one that this plan would give.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -78,6 +87,7 @@ class PlanSummary:
     ignored: tuple[Ignored, ...] = ()
     without_videos: tuple[str, ...] = ()
     unsettled: Unsettled = NONE_UNSETTLED
+    is_published: bool = False
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -122,4 +132,5 @@ class PlanSummary:
             unsettled=Unsettled(
                 fields["unsettled"]["files"], tuple(fields["unsettled"]["examples"])
             ),
+            is_published=fields["is_published"],
         )
