@@ -123,6 +123,8 @@ def add_build(
     shards, is_published = add_planning(pipeline, people, job, plan)
     _ = (
         shards
+        # Bytes, so that a build that finds nothing new decodes no plan.
+        | "Encode shard plans" >> beam.Map(transforms.encode_plan).with_output_types(bytes)
         | "Reshuffle shard plans" >> beam.Reshuffle()
         # The side input makes writing wait for the plan summary, which the progress bar needs.
         | "Write shards"

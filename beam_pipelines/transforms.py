@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from apache_beam.metrics.metric import Metrics
 
-from beam_pipelines.coders import PairBatch
+from beam_pipelines.coders import PairBatch, ReferenceCoder
 from beam_pipelines.corpus.content import Copy, FileOf, content_digest, copies_among
 from beam_pipelines.corpus.listing import (
     CLIP,
@@ -213,10 +213,17 @@ def write_summary(summary: PlanSummary, job: Job) -> bool:
     return is_published
 
 
-def write_shard(plan: ShardPlan, job: Job, is_published: bool) -> Iterator[tuple[str, PairBatch]]:
+def encode_plan(plan: ShardPlan) -> bytes:
+    return ReferenceCoder().encode(plan)
+
+
+def write_shard(
+    encoded_plan: bytes, job: Job, is_published: bool
+) -> Iterator[tuple[str, PairBatch]]:
     """Writes a shard unless the dataset is there; yields each identity and its pairs in it."""
     if is_published:
         return
+    plan: ShardPlan = ReferenceCoder().decode(encoded_plan)
     check_worker(job)
     result = writer.write_shard(plan, job)
     count_rejects(result.rejects)

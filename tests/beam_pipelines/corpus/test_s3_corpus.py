@@ -51,7 +51,15 @@ def test_media_in_a_bucket_become_the_same_bytes(away, damaged, build, capsys, t
     assert files_of(tmp_path / "away") == files_of(tmp_path / "here")
     assert (tmp_path / "away" / "rejects.jsonl").read_text().count("\n") > 2
     assert build(*away, *flags, f"--output={tmp_path / 'away'}") == 0
-    assert "6 of them were there already" in capsys.readouterr().out
+    assert "nothing is new: 6 shards were there already" in capsys.readouterr().out
+
+
+def test_media_that_were_just_uploaded_are_left_for_the_next_build(away, build, capsys, tmp_path):
+    assert build(*away, "--settle_seconds=3600", f"--output={tmp_path / 'set'}") == 1
+    error = error_line(capsys)
+    assert "No pair could be made" in error
+    assert "left for the next build, because they changed within --settle_seconds: " in error
+    assert "--audio id10000/-video00/00001.wav" in error
 
 
 def test_a_missing_bucket_is_a_one_line_error(away, build, capsys, tmp_path):
