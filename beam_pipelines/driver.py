@@ -44,6 +44,7 @@ from facevoice.features.videos import check_video_support
 from tfdata.command_line import SAMPLE_CORPUS, say
 from tfdata.storage.addresses import secret_values
 from tfdata.storage.base import Place
+from tfdata.storage.factory import read_file
 from tfdata.text import agree, counted
 
 
@@ -262,8 +263,8 @@ def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
     )
 
 
-def _sha256(file: Path | None) -> str | None:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file else None
+def _sha256(file: Place | None) -> str | None:
+    return hashlib.sha256(read_file(file)).hexdigest() if file else None
 
 
 def _check_no_overlap(arguments: Arguments) -> None:
@@ -282,7 +283,7 @@ def _absolute(place: Place) -> Place:
     return place.absolute() if isinstance(place, Path) else place
 
 
-def _corpus(arguments: Arguments) -> tuple[Place | None, Place | None, Path | None]:
+def _corpus(arguments: Arguments) -> tuple[Place | None, Place | None, Place | None]:
     """Returns faces, audio and metadata file of the corpus; creates the sample corpus if needed."""
     if not arguments.is_sample_corpus:
         return arguments.faces, arguments.audio, arguments.meta
