@@ -95,7 +95,8 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         type=tree,
         metavar="DIR",
         help="directory or URL with one subdirectory of videos per person: MP4, MOV, MKV or WebM, "
-        "whose frames and sound are paired by moments; alone or with --faces and --audio (default: none)",
+        "whose frames and sound are paired by moments; alone or with --faces and --audio "
+        "(default: none)",
     )
     corpus.add_argument(
         "--meta",

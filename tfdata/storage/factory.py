@@ -90,16 +90,21 @@ def corpus_storage_at(address: Address) -> ListableStorage:
     )
 
 
-def read_file(place: Place) -> bytes:
-    """Returns the content of a file that a flag of a build names.
+def read_file(place: Place | str) -> bytes:
+    """Returns the content of a file, such as a table.
+
+    Args:
+      place: path, address that a flag of a build names, or URL.
 
     Raises:
       OSError: it cannot be read; `strerror` says why.
     """
     if isinstance(place, Path):
         return place.read_bytes()
-    folder, _, name = place.url.rpartition("/")
-    return corpus_storage_at(replace(place, url=folder)).read(name)
+    folder, _, name = str(place).rpartition("/")
+    if isinstance(place, Address):
+        return corpus_storage_at(replace(place, url=folder)).read(name)
+    return storage_at(folder).read(name)
 
 
 def _not_installed(url: str, package: str, extra: str) -> StorageError:

@@ -19,6 +19,7 @@ from tfdata.storage.base import COPY_BYTES, StorageError, StoredFile
 
 # Attempts at a request that failed with a temporary error, with pauses of 0.6 s in sum.
 _RETRIES = Retry(4, backoff_factor=0.1, status_forcelist=(502, 503, 504))
+_MAX_TEXT = 300  # characters; some servers answer with a page
 
 
 class HdfsStorage:
@@ -94,5 +95,7 @@ def _client(server: str, user: str) -> Any:
 
 
 def _text(error: Exception) -> str:
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    """Returns the first line of an error, which may be followed by a stack trace of Java's."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    text = mask_secrets(" ".join(line.split())[:_MAX_TEXT].rstrip("."))
     return text[:1].lower() + text[1:] or type(error).__name__
