@@ -3,10 +3,9 @@
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
 reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
 videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[onnx]` exports to
-ONNX, `[serve]` serves a page, `[s3]`, `[gcs]` and `[hdfs]` read corpora at s3://, gs:// and hdfs://, `[notebook]` runs
-notebooks,
-`[docs]` builds the documentation's site, `[dev]` tests and lints. requirements.lock pins the
-versions of all of them.
+ONNX, `[serve]` serves a page, `[s3]`, `[gcs]` and `[hdfs]` read corpora at s3://, gs:// and
+hdfs://, `[notebook]` runs notebooks, `[docs]` builds the documentation's site, `[dev]` tests and
+lints. requirements.lock pins the versions of all of them.
 `[cuda]` adds NVIDIA's libraries for TensorFlow, which the lock file leaves out.
 """
 
