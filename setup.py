@@ -32,8 +32,8 @@ PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
-# Corpora at gs:// and hdfs://, the clients that Beam's extras `gcp` and `hadoop` install, too. All of
-# `gcp` cannot be installed beside TensorFlow 2.16.
+# Corpora at gs:// and hdfs://: clients that the extras `gcp` and `hadoop` of Beam install, too. All
+# of `gcp` cannot be installed beside TensorFlow 2.16.
 GCS = "google-cloud-storage>=2.18,<4"
 HDFS = "hdfs>=2.1,<3"
 # Starlette needs python-multipart for forms, and does not say so.
