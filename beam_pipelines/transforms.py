@@ -86,8 +86,9 @@ def find_copies(
 
 def _is_usable(file: FileOf, job: Job) -> bool:
     """Returns whether an image can be decoded, or the header of a clip or video be read."""
+    tree = job.trees()[file.kind]  # it owns the copies of remote videos
     try:
-        source = job.trees()[file.kind].source(file.path)
+        source = tree.source(file.path)
         if file.kind == FACE:
             read_face(source, job.features)
         elif file.kind == CLIP:
@@ -158,7 +159,7 @@ def summarize_shard(plan: ShardPlan, job: Job) -> PlanSummary:
         plan.split,
         len(plan.pairs),
         writer.expected_bytes(plan, job.features),
-        is_reusable=writer.reusable_result(plan, job.output, digest) is not None,
+        is_reusable=writer.has_reusable_result(plan, job.output, digest),
     )
     return PlanSummary(shards={digest: shard})
 

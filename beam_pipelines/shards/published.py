@@ -36,19 +36,24 @@ def is_published(output: Place, settings: str, summary: PlanSummary) -> bool:
       output: directory or URL.
       settings: `settings_digest` of the build.
       summary: the plan.
+
+    Raises:
+      BuildError: the output cannot be read.
     """
     if not summary.shards or not all(shard.is_reusable for shard in summary.shards.values()):
         return False
-    store = store_at(output)
-    record = _read_record(store)
     try:
+        store = store_at(output)
+        record = _read_record(store)
         return (
             record.get("plan") == _plan_digest(settings, summary)
             and record["manifest"] == _manifest_digest(store)
             and record["files"].items() <= store.stamps().items()
         )
     except (FileNotFoundError, KeyError, AttributeError, TypeError):
-        return False
+        return False  # a file is missing, or this version did not write the record
+    except OSError as error:
+        raise BuildError(f"--output {output} cannot be read: {error.strerror}.") from None
 
 
 def published_files(output: Place) -> frozenset[str]:

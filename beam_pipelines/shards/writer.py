@@ -66,7 +66,7 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
     digest = plan_digest(plan, job)
     try:
         store = store_at(job.output)
-        result = reusable_result(plan, job.output, digest)
+        result = _reusable_result(plan, job.output, digest)
         if result is not None and _shard_exists(store, result):
             if result.media is not None:
                 return result
@@ -85,11 +85,21 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
     return result
 
 
-def reusable_result(plan: ShardPlan, output: Place, digest: str) -> ShardResult | None:
-    """Returns the result that an earlier build has left, if the plan would give it again.
+def has_reusable_result(plan: ShardPlan, output: Place, digest: str) -> bool:
+    """Returns whether an earlier build has left a result that the plan would give again.
 
     Whether the shard exists is not checked.
+
+    Raises:
+      BuildError: the output cannot be read.
     """
+    try:
+        return _reusable_result(plan, output, digest) is not None
+    except OSError as error:
+        raise BuildError(f"--output {output} cannot be read: {error.strerror}.") from None
+
+
+def _reusable_result(plan: ShardPlan, output: Place, digest: str) -> ShardResult | None:
     result = read_result(store_at(output), digest)
     return result if result is not None and is_reusable(plan, result) else None
 

@@ -8,6 +8,8 @@ import boto3
 import pytest
 
 from beam_pipelines.corpus.fetched_files import FetchedFiles
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.trials import read_trials
 from tests.beam_pipelines.shards.test_s3 import BUCKET, error_line, server, troubled
 from tests.beam_pipelines.test_videos import write_own_video
 from tests.conftest import write_corpus
@@ -81,6 +83,16 @@ def test_tables_in_a_bucket_are_read(server, damaged, build, capsys, tmp_path):
     )
 
 
+def test_trials_in_a_bucket_are_read(server):
+    content = b"1 a/x.wav a/y.wav\r\n0 a/x.wav b/z.wav\r\n"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="tables/trials.txt", Body=content)
+    trials = read_trials(f"s3://{BUCKET}/tables/trials.txt")
+    assert trials.files == ("a/x.wav", "a/y.wav", "b/z.wav")
+    assert trials.same.tolist() == [True, False]
+    with pytest.raises(EvaluationError, match=r"--trials s3://data/none.txt cannot be read: "):
+        read_trials(f"s3://{BUCKET}/none.txt")
+
+
 def test_videos_in_a_bucket_become_the_same_bytes(server, build, tmp_path, monkeypatch):
     downloads = []
     fetch = FetchedFiles.fetch
@@ -93,19 +105,22 @@ def test_videos_in_a_bucket_become_the_same_bytes(server, build, tmp_path, monke
         return fetch(fetched, path, count)
 
     monkeypatch.setattr(FetchedFiles, "fetch", counting)
+    videos = tmp_path / "videos"
     for number, person in enumerate(("Ann", "Ben")):
-        path = write_own_video(tmp_path / "videos" / person / "a.mp4", number, seconds=2.0)
-        key = f"videos/{person}/a.mp4"
+        write_own_video(videos / person / "a.mp4", number, seconds=2.0)
+    shutil.copy(videos / "Ann/a.mp4", videos / "Ann/b.mp4")
+    for path in videos.rglob("*.mp4"):
+        key = path.relative_to(tmp_path).as_posix()
         boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
-    flags = ["--split_by=pair", "--num_shards=1"]
-    roots = {"here": tmp_path / "videos", "away": f"s3://{BUCKET}/videos"}
+    flags = ["--split_by=pair", "--num_shards=1", "--duplicates=drop"]
+    roots = {"here": videos, "away": f"s3://{BUCKET}/videos"}
     for output, root in roots.items():
         assert build(f"--videos={root}", *flags, f"--output={tmp_path / output}") == 0
     assert files_of(tmp_path / "away") == files_of(tmp_path / "here")
-    shards = len(load_manifest(tmp_path / "away").shards)
-    assert shards > 0
-    # Once for the header, and once for each shard, however many moments it has.
-    assert len(downloads) <= 2 + 2 * shards
+    manifest = load_manifest(tmp_path / "away")
+    assert manifest.duplicates.dropped == 1
+    # To compare contents, for the header, and once for each shard, however many moments it has.
+    assert len(downloads) <= 3 + 1 + 2 + 2 * len(manifest.shards)
 
 
 def test_copies_of_videos_are_removed_beyond_a_size():
