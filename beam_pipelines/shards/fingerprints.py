@@ -52,6 +52,9 @@ class Job:
       window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
         voice activity detection.
       videos_root: root of the videos; None without videos.
+      settled_before: Unix time; files that changed later are left for the next build. None uses
+        all files.
+      settings_digest: digest of the settings that determine the dataset.
     """
 
     faces_root: Place | None
@@ -64,6 +67,8 @@ class Job:
     software: Mapping[str, str]
     window_step_samples: int = 0
     videos_root: Place | None = None
+    settled_before: float | None = None
+    settings_digest: str = ""
 
     @property
     def roots(self) -> dict[str, Place]:

@@ -93,10 +93,10 @@ def _parser(prog: str) -> Parser:
     )
     parser.add_argument(
         "--trials",
-        type=local_path,
+        type=path_or_address,
         metavar="FILE",
-        help="list of file pairs to verify, one '<1|0> path path' per line, as in VoxCeleb's "
-        "veri_test.txt, or 'path path target|nontarget', as in Kaldi; needs --media, or "
+        help="list of file pairs to verify, or its URL, one '<1|0> path path' per line, as in "
+        "VoxCeleb's veri_test.txt, or 'path path target|nontarget', as in Kaldi; needs --media, or "
         "with --encoders a dataset with these clips; the scores are written to trial_scores*.txt",
     )
     parser.add_argument(
