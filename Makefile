@@ -52,16 +52,16 @@ test-lane2:
 	$(MAKE) setup PYTHON=$(LANE2_PYTHON) VENV=.venv-lane2 LOCK=requirements-lane2.lock
 	.venv-lane2/bin/python -m pytest -n auto --dist loadfile $(LANE2_TESTS)
 
-# Run some of them: make flink-test FLINK_TESTS=tests/beam_pipelines/flink/test_bytes.py
-ISOLATED = tests/beam_pipelines/flink/isolated.sh
-FLINK_TESTS = tests/beam_pipelines/flink
+# Run some of them: make flink-test FLINK_TESTS=tests/beam_pipelines/clusters/flink/test_bytes.py
+ISOLATED = tests/beam_pipelines/clusters/isolated.sh
+FLINK_TESTS = tests/beam_pipelines/clusters/flink
 flink-test: setup
-	$(BIN)/python -m tests.beam_pipelines.flink.fetch
+	$(BIN)/python -m tests.beam_pipelines.clusters.flink.fetch
 	$(ISOLATED) $(BIN)/python -m pytest -m "flink and not slow" $(FLINK_TESTS)
 
 # Without Java or Maven, the tests on Flink are skipped with the reason.
 test-slow: setup
-	-$(BIN)/python -m tests.beam_pipelines.flink.fetch
+	-$(BIN)/python -m tests.beam_pipelines.clusters.flink.fetch
 	$(ISOLATED) $(BIN)/python -m pytest -m "slow or flink" -s
 
 lint: setup

@@ -6,7 +6,7 @@ import shutil
 
 from facevoice.weights import BLAZEFACE
 from facevoice.weights.cache import weights_dir
-from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.clusters import builds
 from tests.beam_pipelines.media_corpus import write_media_corpus
 from tests.conftest import SMALL
 from tests.tools import files_of
