@@ -7,6 +7,7 @@ one job server serves a whole build, and is stopped at its end.
 from __future__ import annotations
 
 import difflib
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.job_server import JavaJarJobServer
-from apache_beam.utils.subprocess_server import pick_port
+from apache_beam.utils import subprocess_server
 
 from beam_pipelines.errors import BuildError
 from beam_pipelines.options import beam_parser
@@ -94,10 +95,11 @@ def started(
       BuildError: it cannot be started, or does not know a flag.
     """
     ports = options.view_as(JobServerOptions)
-    ports.job_port = pick_port(ports.job_port or None)[0]
+    ports.job_port = subprocess_server.pick_port(ports.job_port or None)[0]
     server = create(options)
     try:
-        stub = server.start()
+        with _without_log():
+            stub = server.start()
     except (OSError, RuntimeError, ValueError) as error:
         raise BuildError(
             f"{software}'s job server cannot be started ({one_line(error)}); download the jar "
@@ -110,6 +112,18 @@ def started(
     finally:
         _ignore_grpc_errors_in_threads()
         server.stop()
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Mutes Beam's line about a job server that does not start, which the error tells as well."""
+    logger = logging.getLogger(subprocess_server.__name__)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def one_line(error: BaseException) -> str:

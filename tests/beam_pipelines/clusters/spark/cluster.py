@@ -32,6 +32,11 @@ OPENS = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in PACKAGES]
 JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 MASTER = "org.apache.spark.deploy.master.Master"
 WORKER = "org.apache.spark.deploy.worker.Worker"
+ENVIRONMENT = {
+    "SPARK_HOME": str(SPARK_FOLDER),
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "SPARK_SCALA_VERSION": "2.12",  # otherwise a worker looks for Spark's source
+}
 EXECUTOR = b"CoarseGrainedExecutorBackend"
 # Of an application; the job server is its driver.
 SETTINGS = {
@@ -65,6 +70,7 @@ class Cluster:
             *(f"--job_server_jvm_properties={given}" for given in properties),
             # Otherwise the job server sends all jars, Spark's too, to each executor.
             f"--files_to_stage={JOB_SERVER_JAR}",
+            "--environment_cache_millis=30000",  # otherwise each stage starts Python workers
             f"--preflight_seconds={START_SECONDS * 3}",
         ]
 
@@ -82,7 +88,7 @@ class Cluster:
             self.processes[name] = subprocess.Popen(
                 [*java, *arguments],
                 cwd=self.folder,
-                env={**os.environ, "SPARK_HOME": str(SPARK_FOLDER), "SPARK_LOCAL_IP": "127.0.0.1"},
+                env={**os.environ, **ENVIRONMENT},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
