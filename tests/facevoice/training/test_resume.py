@@ -213,9 +213,7 @@ def test_manifest_sha256_is_the_hash_of_the_file(started, moved):
         ({"software": None}, "no unfinished run with these settings"),
     ],
 )
-def test_a_run_of_other_packages_or_preprocessing_does_not_resume(
-    started, capsys, change, message
-):
+def test_a_run_of_other_packages_or_preprocessing_does_not_resume(started, capsys, change, message):
     run_dir, flags = started
     settings = json.loads((run_dir / "settings.json").read_text())
     (run_dir / "settings.json").write_text(json.dumps(settings | change))
