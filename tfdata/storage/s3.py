@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from typing import IO, Any
@@ -26,7 +26,7 @@ from botocore.exceptions import (
 )
 
 from tfdata.storage.addresses import mask_secrets
-from tfdata.storage.base import COPY_BYTES, StorageError
+from tfdata.storage.base import COPY_BYTES, StorageError, StoredFile
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -42,17 +42,8 @@ _BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class S3Object:
-    """An object in a listing: its path below the folder that was listed, bytes and entity tag."""
-
-    path: str
-    size: int
-    etag: str
-
-
 class S3Storage:
-    """Implements `WritableStorage` for s3://bucket/folder; also lists folders recursively.
+    """Implements `WritableStorage` and `ListableStorage` for s3://bucket/folder.
 
     Args:
       url: the folder.
@@ -130,11 +121,11 @@ class S3Storage:
                 for found in page.get("CommonPrefixes", ())
             ]
 
-    def walk(self, folder: str) -> Iterator[S3Object]:
+    def walk(self, folder: str) -> Iterator[StoredFile]:
         """Yields the objects below a folder, at any depth; their paths are relative to it."""
         inside = f"{folder}/"
         for found in self._list(inside):
-            yield S3Object(found.path.removeprefix(inside), found.size, found.etag)
+            yield replace(found, path=found.path.removeprefix(inside))
 
     def upload(self, file: IO[bytes], name: str) -> None:
         with self._errors(name):
@@ -149,14 +140,15 @@ class S3Storage:
                 for error in response.get("Errors", ()):
                     raise ClientError({"Error": error}, "DeleteObjects")
 
-    def _list(self, prefix: str, delimiter: str = "") -> Iterator[S3Object]:
+    def _list(self, prefix: str, delimiter: str = "") -> Iterator[StoredFile]:
         """Yields the objects whose paths begin with a prefix, relative to the folder."""
         with self._errors():
             for page in self._pages(self._client, prefix, delimiter):
                 for found in page.get("Contents", ()):
                     if not found["Key"].endswith("/"):  # consoles make such objects for folders
                         path = found["Key"].removeprefix(self._root)
-                        yield S3Object(path, found["Size"], found["ETag"])
+                        modified = found["LastModified"].timestamp()
+                        yield StoredFile(path, found["Size"], found["ETag"], modified)
 
     def _pages(self, client: Any, prefix: str = "", delimiter: str = "") -> Any:
         pages = client.get_paginator("list_objects_v2")
