@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import soundfile
 from PIL import Image
 
-from facevoice.features import (
-    MediaError,
-    band_centres_hz,
-    read_video_window,
-    read_window,
-    spectrogram,
-)
-from facevoice.features.native_output import without_native_stderr
+from facevoice.features import MediaError, band_centres_hz, spectrogram
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
-from facevoice.inspection.originals import jpeg, mark_face, read_original
+from facevoice.inspection.originals import jpeg, mark_face, original_file, read_original
+from facevoice.inspection.sounds import read_sound
 from facevoice.inspection.survey import Survey
 from tfdata.manifest import Manifest
 from tfdata.schema import SPLITS
@@ -72,12 +66,10 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
     Raises:
       NotFoundError: the clip is missing or cannot be used.
     """
-    clip = _original_file("--audio", audio, example.audio_source)
+    clip = original_file("--audio", audio, example.audio_source)
     settings = feature_settings(manifest)
     try:
-        read = read_window if example.face_time_seconds is None else read_video_window
-        with without_native_stderr():  # of libmpg123
-            window = read(clip, example.window_start_samples, settings)
+        window = read_sound(clip, example, settings)
     except MediaError as error:
         raise NotFoundError(f"{clip} cannot be used: {error}.") from None
     # Floats are neither rounded nor clipped.
@@ -124,28 +116,12 @@ def _marked_original(example: StoredExample, faces: Path, longer_px: int) -> Ima
         raise NotFoundError(
             "The dataset was built without a face detector; --faces draws detected faces."
         )
-    file = _original_file("--faces", faces, example.face_source)
+    file = original_file("--faces", faces, example.face_source)
     try:
         picture = read_original(file, example, longer_px)
     except MediaError as error:
         raise NotFoundError(f"{file} cannot be used: {error}.") from None
     return mark_face(picture, example.face, longer_px)
-
-
-def _original_file(flag: str, folder: Path, source: str) -> Path:
-    """Returns the path of an original; records, which may come from others, name no other files.
-
-    Raises:
-      NotFoundError: it does not exist, or is not below the directory.
-    """
-    file, parts = folder / source, PurePosixPath(source).parts
-    if source.startswith("/") or ".." in parts:
-        raise NotFoundError(f"{flag}: the dataset names {source}, which is not below {folder}.")
-    if not file.is_file():
-        raise NotFoundError(
-            f"{file} does not exist; {flag} must be the directory that the dataset was built from."
-        )
-    return file
 
 
 def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manifest) -> None:
