@@ -94,7 +94,7 @@ class _Pages:
             page=found,
             shown=shown,
             settings=browser.settings,
-            labels={name: person.label for name, person in browser.manifest.people.items()},
+            people=browser.manifest.people,
             person=person,
             meta={} if label is None else browser.meta(label),
             videos=[] if label is None else browser.videos(label),

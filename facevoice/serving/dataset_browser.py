@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from facevoice.inspection.examples import NotFoundError, feature_settings
 from facevoice.inspection.originals import original_file
-from facevoice.inspection.person_index import PersonIndex
+from facevoice.inspection.person_index import Integers, PersonIndex
 from facevoice.random_access import read
 from tfdata.errors import DatasetError
 from tfdata.examples import Example
@@ -116,6 +116,10 @@ class DatasetBrowser:
         )
         self._identities = list(self.manifest.people)
         self._rows = [self._row(identity) for identity in self._identities]
+        self._search_texts = [
+            f"{readable(identity)}\n{person.meta.get('id', '')}".casefold()
+            for identity, person in self.manifest.people.items()
+        ]
         self._sorted = {name: sorted(self._rows, key=key) for name, key in SORT_KEYS.items()}
         self._all_rejects = _read_rejects(data_dir / REJECTS_NAME)
         self._rejects: dict[str, list[Reject]] = {}
@@ -138,7 +142,7 @@ class DatasetBrowser:
         """
         rows = self._sorted[sort][:: -1 if reverse else 1]
         if wanted := name.replace("_", " ").casefold():
-            rows = [row for row in rows if wanted in self._names(row.label)]
+            rows = [row for row in rows if wanted in self._search_texts[row.label]]
         if split:
             rows = [row for row in rows if row.pairs[split]]
         return _page(rows, page, PEOPLE_PER_PAGE)
@@ -176,9 +180,10 @@ class DatasetBrowser:
           video: only pairs of this video of the person; "" for all.
           split: only pairs of this split; "" for all.
         """
-        found: list[tuple[str, Sequence[int]]] = []
+        found: list[tuple[str, Sequence[int] | Integers]] = []
         for each in (split,) if split else SPLITS:
-            index, numbers = self._index[each], range(len(self._examples[each]))
+            index = self._index[each]
+            numbers: Sequence[int] | Integers = range(len(self._examples[each]))
             if label is not None:
                 numbers = index.of_video(label, video) if video else index.of_person(label)
             found.append((each, numbers))
@@ -221,15 +226,11 @@ class DatasetBrowser:
             person.missing,
         )
 
-    def _names(self, label: int) -> str:
-        identifier = self.manifest.people[self._identities[label]].meta.get("id", "")
-        return f"{self._rows[label].name}\n{identifier}".casefold()
-
 
 class _Chained(Sequence[tuple[str, int]]):
     """The numbers of the examples of several splits, one split after the other."""
 
-    def __init__(self, parts: Iterable[tuple[str, Sequence[int]]]) -> None:
+    def __init__(self, parts: Iterable[tuple[str, Sequence[int] | Integers]]) -> None:
         self._parts = list(parts)
 
     def __len__(self) -> int:
