@@ -59,6 +59,7 @@ class Arguments:
     strict: bool
     max_reject_fraction: float
     keep_replaced_hours: float
+    card_audio: bool
     features: FeatureSettings
     face_detector: str | None
     plan: PlanSettings
@@ -133,6 +134,11 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         "programs that still read it; 0 removes it at once (default: %(default)g)",
     )
     corpus.add_argument(
+        "--no_card_audio",
+        action="store_true",
+        help="leave the voices of its examples, about 20 KB each, out of card.html",
+    )
+    corpus.add_argument(
         "--runner", default="DirectRunner", help="Beam runner (default: %(default)s)"
     )
     corpus.add_argument(
@@ -180,6 +186,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
+        card_audio=not found.no_card_audio,
         output=_with_flags(found.output, beam_flags)
         or (OWN_DATA if found.faces or found.videos else SAMPLE_DATA),
         features=features,

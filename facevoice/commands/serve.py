@@ -23,6 +23,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
 MAX_PORT = 65_535
 MOST_UPLOAD_MB = 1000
 NEEDED = ("starlette", "uvicorn", "python_multipart")
-_OF_QUERIES = ("top", "false_accept_rate", "face_encoder", "voice_encoder")
+_OF_QUERIES = ("max_work_seconds", "top", "false_accept_rate", "face_encoder", "voice_encoder")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice serve") -> int:
@@ -118,7 +119,16 @@ def _parser(prog: str) -> Parser:
         type=positive_float,
         default=120.0,
         metavar="S",
-        help="longest time for an answer, in seconds (default: %(default)g)",
+        help="longest time for an answer, in seconds, with the time that it waits for others "
+        "(default: %(default)g)",
+    )
+    parser.add_argument(
+        "--max_work_seconds",
+        type=positive_float,
+        default=30.0,
+        metavar="S",
+        help="longest time for the work on one request, in seconds; then the process that reads "
+        "files is replaced (default: %(default)g)",
     )
     add_top_flag(parser)
     add_rate_flag(parser)
@@ -190,14 +200,15 @@ def _dataset(args: argparse.Namespace, access: Access, limits: Limits) -> _Serve
 
 def _queries(args: argparse.Namespace, access: Access, limits: Limits) -> _Served:
     from facevoice.serving.app import make_app
+    from facevoice.serving.worker import WorkerBackend
 
-    backend = _backend(args)
+    backend = WorkerBackend(partial(_backend, args), args.max_work_seconds)
     app = make_app(backend, access, limits)
     return _Served(app, backend.title, "identify people", backend.has_gallery)
 
 
 def _backend(args: argparse.Namespace) -> Backend:
-    """Opens the run or the gallery."""
+    """Opens the run or the gallery, in the process that answers queries."""
     if args.gallery is not None:
         from facevoice.serving.gallery_backend import GalleryBackend
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from PIL import Image
 
-from facevoice.features import MediaError, band_centres_hz, spectrogram
+from facevoice.features import FeatureSettings, MediaError, band_centres_hz, spectrogram
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
 from facevoice.inspection.originals import jpeg, mark_face, original_file, read_original
-from facevoice.inspection.sounds import read_sound
+from facevoice.inspection.sounds import page_mp3, read_sound
 from facevoice.inspection.survey import Survey
+from facevoice.reports.examples import examples_page
 from tfdata.manifest import Manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.files import replace_file
@@ -66,12 +68,8 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
     Raises:
       NotFoundError: the clip is missing or cannot be used.
     """
-    clip = original_file("--audio", audio, example.audio_source)
     settings = feature_settings(manifest)
-    try:
-        window = read_sound(clip, example, settings)
-    except MediaError as error:
-        raise NotFoundError(f"{clip} cannot be used: {error}.") from None
+    window = _window(example, settings, audio)
     # Floats are neither rounded nor clipped.
     wav = io.BytesIO()
     soundfile.write(wav, window, settings.sample_rate_hz, subtype="FLOAT", format="WAV")
@@ -81,8 +79,18 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
         return "The spectrogram of voice.wav equals the stored one."
     return (
         f"Warning: the spectrogram of voice.wav differs from the stored one by up to "
-        f"{difference} levels; {clip} has changed, or the dataset was built by other software."
+        f"{difference} levels; {audio / example.audio_source} has changed, or the dataset was "
+        f"built by other software."
     )
+
+
+def _window(example: StoredExample, settings: FeatureSettings, audio: Path) -> NDArray[np.float32]:
+    """Returns the samples of an example's window; raises NotFoundError if they cannot be read."""
+    clip = original_file("--audio", audio, example.audio_source)
+    try:
+        return read_sound(clip, example, settings)
+    except MediaError as error:
+        raise NotFoundError(f"{clip} cannot be used: {error}.") from None
 
 
 def write_original(folder: Path, example: StoredExample, faces: Path) -> None:
@@ -122,6 +130,35 @@ def _marked_original(example: StoredExample, faces: Path, longer_px: int) -> Ima
     except MediaError as error:
         raise NotFoundError(f"{file} cannot be used: {error}.") from None
     return mark_face(picture, example.face, longer_px)
+
+
+def write_page(
+    path: Path,
+    title: str,
+    examples: Sequence[StoredExample],
+    manifest: Manifest,
+    audio: Path | None,
+) -> None:
+    """Writes a page with faces, spectrograms and, from their corpus, sounds of examples.
+
+    Args:
+      path: of the page.
+      title: of the page.
+      examples: at least one.
+      manifest: of the dataset.
+      audio: directory of the clips or videos that the dataset was built from, or None.
+
+    Raises:
+      NotFoundError: a clip is missing or cannot be used.
+    """
+    settings = feature_settings(manifest)
+    sounds = {}
+    if audio is not None:
+        for example in examples:
+            samples = _window(example, settings, audio)
+            sounds[example.key] = page_mp3(samples, settings.sample_rate_hz)
+    shown = [(example.place, example) for example in examples]
+    replace_file(path, examples_page(title, shown, settings, sounds).encode())
 
 
 def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manifest) -> None:

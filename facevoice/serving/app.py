@@ -1,6 +1,6 @@
 """The routes of the server: the page, its files, and the JSON interface.
 
-Queries are answered one after the other in one thread, because models and decoders share state.
+Queries are answered one after the other, because models and decoders share state.
 Files of a query are in a temporary directory while they are read.
 """
 
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, UploadFile
@@ -23,11 +23,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from facevoice.features.native_output import without_native_stderr
 from facevoice.gallery.gallery import check_name
 from facevoice.reports.rendering import render
-from facevoice.serving.answers import AUDIO, FACE, NOUNS, Backend
-from facevoice.serving.gallery_backend import GalleryBackend
+from facevoice.serving.answers import AUDIO, FACE, NOUNS, Backend, Enroller
 from facevoice.serving.openapi import openapi
 from facevoice.serving.responses import ERROR_HANDLERS, STATIC_FILES
 from facevoice.serving.security import Access, Guard, Limits, check_token
@@ -79,7 +77,7 @@ def make_app(backend: Backend, access: Access, limits: Limits) -> ASGIApp:
         STATIC_FILES,
         Route("/identify", server.identify, methods=["POST"]),
     ]
-    if isinstance(backend, GalleryBackend):
+    if backend.has_gallery:
         routes += [
             Route("/people", server.people),
             Route("/enroll", server.enroll, methods=["POST"]),
@@ -143,9 +141,8 @@ class _Server:
         return JSONResponse({"name": name})
 
     @property
-    def _gallery(self) -> GalleryBackend:
-        assert isinstance(self._backend, GalleryBackend)
-        return self._backend
+    def _gallery(self) -> Enroller:
+        return cast(Enroller, self._backend)
 
     def _description(self) -> dict[str, Any]:
         return openapi(self._backend.has_gallery, self._limits)
@@ -196,8 +193,7 @@ def _with_files(media: Mapping[str, bytes], use: Callable[[Mapping[str, str]], T
             paths[field] = str(Path(folder, field))
             Path(paths[field]).write_bytes(content)
         try:
-            with without_native_stderr():
-                return use(paths)
+            return use(paths)
         except FaceVoiceError as error:
             message = str(error)
             for field, path in paths.items():

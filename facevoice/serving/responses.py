@@ -16,6 +16,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.gallery.gallery import GalleryError
 from facevoice.inspection.examples import NotFoundError
 from facevoice.serving.security import error_response
+from facevoice.serving.worker import WorkerError
 from tfdata.errors import FaceVoiceError
 from tfdata.text import printable
 
@@ -45,7 +46,7 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 async def _usual_error(_: Request, error: Exception) -> Response:
     status = 500
-    if isinstance(error, EvaluationError | GalleryError):
+    if isinstance(error, EvaluationError | GalleryError | WorkerError):
         status = 422
     elif isinstance(error, NotFoundError):
         status = 404
