@@ -163,7 +163,7 @@ def read_threshold(run: Run) -> float | None:
 
     None if 'evaluate.py --unknown' has not set it. The threshold is set on single windows, so it is
     stricter for the mean over several windows. For a model of both media it is set on pairs, and
-    its false accept rate does not hold for a face or a voice alone.
+    its false acceptance rate does not hold for a face or a voice alone.
 
     Raises:
       EvaluationError: the file is damaged.

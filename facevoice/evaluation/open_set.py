@@ -20,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class OpenSetMetrics:
-    """Metrics of open-set identification at a chosen false accept rate.
+    """Metrics of open-set identification at a chosen false acceptance rate.
 
     Attributes:
       people: number of unknown people.

@@ -27,10 +27,10 @@ class DetCurve:
     """Detection error trade-off: all operating points, from accepting nothing to accepting all.
 
     Attributes:
-      false_accepts: float [points], false accept rate, the share of pairs of different people with
-        a score at or above the threshold; rises from 0 to 1.
-      misses: float [points], false reject rate, the share of pairs of one person with a score below
-        the threshold; falls from 1 to 0.
+      false_accepts: float [points], false acceptance rate, the share of pairs of different people
+        with a score at or above the threshold; rises from 0 to 1.
+      misses: float [points], miss rate, the share of pairs of one person with a score below the
+        threshold; falls from 1 to 0.
       thresholds: float [points]; the first is infinite.
     """
 
@@ -48,7 +48,7 @@ class VerificationMetrics:
       equal_error_rate: rate at which false rejects are as frequent as false accepts.
       threshold: score at that rate.
       min_dcf: maps a target prior to the minimum detection cost.
-      misses: maps a false accept rate to the miss rate.
+      misses: maps a false acceptance rate to the miss rate.
       min_cllr: minimum Cllr, in bits.
       cllr: Cllr of the calibrated scores, in bits; None without a calibration.
       equal_error_rate_low, equal_error_rate_high: 95 % interval of the equal error rate; None if it

@@ -1,9 +1,9 @@
 """Chooses the score above which a person is named rather than 'unknown'.
 
-The false accept rate of identification is the share of queries by people who are not enrolled that
-get the name of someone. It is measured with the gallery itself: each sample is compared with all
-people but its own, and its highest score is one impostor score. The threshold is the lowest that at
-most the requested share of the impostor scores exceeds.
+The false acceptance rate of identification is the share of queries by people who are not enrolled
+that get the name of someone. It is measured with the gallery itself: each sample is compared with
+all people but its own, and its highest score is one impostor score. The threshold is the lowest
+that at most the requested share of the impostor scores exceeds.
 
 This needs MIN_PEOPLE people, and at least 3 / rate impostor scores: of 3 / rate independent queries
 without a single false accept, the rate is at most `rate` with 95 % confidence (the rule of three;
@@ -55,7 +55,7 @@ class Threshold:
         """Returns one sentence; `among` says who is searched, such as "among 3 people"."""
         if self.value is None:
             return f"No threshold: {self.source}."
-        rate = f"a false accept rate of {self.false_accept_rate:.3g}"
+        rate = f"a false acceptance rate of {self.false_accept_rate:.3g}"
         return (
             f"The threshold is {self.value:.3f} for {rate}{among and f' {among}'}: {self.source}."
         )

@@ -133,7 +133,7 @@ def test_identify_fuses_faces_and_voices(folder, media, defaults, capsys, name):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{arguments[1]} and {arguments[3]}: {name}"
     assert lines[1].split()[1] == name
-    assert "for a false accept rate of 0.01 among 2 people: the default of" in lines[-1]
+    assert "for a false acceptance rate of 0.01 among 2 people: the default of" in lines[-1]
 
 
 def test_without_a_threshold_nobody_is_named(folder, media, capsys):
