@@ -12,7 +12,7 @@ from importlib.resources import files
 from PIL import Image
 
 _SORT = files("facevoice").joinpath("reports/templates/sort.js").read_text()
-SORT_SCRIPT = f"<script>\n{_SORT}\n</script>"
+SORT_SCRIPT = f"<script>\n{_SORT.rstrip()}\n</script>"
 VOID = ("meta", "img", "!doctype")
 
 
