@@ -201,7 +201,7 @@ def test_pages_play_the_audio_of_their_spectrograms(look, data_set, corpus, tmp_
     check_self_contained((tmp_path / "person.html").read_text())
     of_person = Page((tmp_path / "person.html").read_text())
     check_accessible(of_person)
-    assert len(of_person.sounds) == len(of_person.images) / 2 == 12
+    assert len(of_person.sounds) == len(of_person.images) / 2 == 10
     (mp3,) = Page((tmp_path / "example.html").read_text()).sounds
     samples, rate_hz = soundfile.read(io.BytesIO(mp3), dtype="float32")
     assert rate_hz == 16000
