@@ -259,6 +259,7 @@ def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
         _sha256(arguments.split_file),
         arguments.strict,
         arguments.max_reject_fraction,
+        arguments.card_audio,
         [[person.identity, dict(person.meta)] for person in people],
     )
 
