@@ -60,6 +60,7 @@ class Arguments:
     max_reject_fraction: float
     keep_replaced_hours: float
     settle_seconds: float
+    card_audio: bool
     features: FeatureSettings
     face_detector: str | None
     plan: PlanSettings
@@ -143,6 +144,11 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         "still be copied; 0 uses all media (default: %(default)g)",
     )
     corpus.add_argument(
+        "--no_card_audio",
+        action="store_true",
+        help="leave the voices of its examples, about 20 KB each, out of card.html",
+    )
+    corpus.add_argument(
         "--runner", default="DirectRunner", help="Beam runner (default: %(default)s)"
     )
     corpus.add_argument(
@@ -191,6 +197,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
         settle_seconds=found.settle_seconds,
+        card_audio=not found.no_card_audio,
         output=_with_flags(found.output, beam_flags)
         or (OWN_DATA if found.faces or found.videos else SAMPLE_DATA),
         features=features,

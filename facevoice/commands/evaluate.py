@@ -15,7 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from facevoice.commands.model_flag import add_encoder_flags, add_model_flag, use_models
+from facevoice.commands.encoder_flags import add_own_encoder_flags
+from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import (
     Parser,
     fraction,
@@ -105,7 +106,7 @@ def _parser(prog: str) -> Parser:
         metavar="DIR",
         help="directory that the paths in --trials are relative to",
     )
-    add_encoder_flags(parser)
+    add_own_encoder_flags(parser)
     parser.add_argument(
         "--unknown",
         type=path_or_address,

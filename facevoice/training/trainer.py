@@ -32,7 +32,7 @@ from facevoice.training.run_settings import run_settings
 from models import MODELS, ModelError, build_model
 from models.loading import load_model
 from tfdata.command_line import say
-from tfdata.loader import check_embeddings
+from tfdata.manifest_reader import check_embeddings
 from tfdata.text import counted
 
 

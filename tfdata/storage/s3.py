@@ -5,20 +5,28 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from io import BytesIO
 from typing import IO, Any
 
 import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from tfdata.storage.addresses import mask_secrets
-from tfdata.storage.base import StorageError, StoredFile
+from tfdata.storage.base import COPY_BYTES, StorageError, StoredFile
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -28,6 +36,9 @@ _KEYS_PER_DELETION = 1000  # S3's limit
 # otherwise. Pauses grow to 20 s, so builds go on for about two minutes, readers for half a minute.
 ATTEMPTS_OF_BUILDS = 16
 _ATTEMPTS_OF_READERS = 7
+# A client repeats requests that fail, but not those whose response breaks off.
+_BODY_ATTEMPTS = 5
+_BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
 
 
@@ -56,13 +67,29 @@ class S3Storage:
             self._client = _client(self._settings, attempts, _environment())
 
     def read(self, name: str) -> bytes:
-        with self._errors(name):
-            response = self._client.get_object(Bucket=self._bucket, Key=self._root + name)
-            return response["Body"].read()
+        file = BytesIO()
+        self.download(name, file)
+        return file.getvalue()
 
     def download(self, name: str, file: IO[bytes]) -> None:
+        """Copies a file in one request; boto3's `download_fileobj` sends two.
+
+        A response that breaks off is continued by another request.
+        """
+        start = file.tell()
         with self._errors(name):
-            self._client.download_fileobj(self._bucket, self._root + name, file, Config=_TRANSFER)
+            for attempt in range(_BODY_ATTEMPTS):
+                received = file.tell() - start
+                part = {"Range": f"bytes={received}-"} if received else {}
+                response = self._client.get_object(
+                    Bucket=self._bucket, Key=self._root + name, **part
+                )
+                try:
+                    shutil.copyfileobj(response["Body"], file, COPY_BYTES)
+                    return
+                except _BROKEN_OFF:
+                    if attempt == _BODY_ATTEMPTS - 1:
+                        raise
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Lists what begins as all the names do: one request for 1,000 files, not one for each."""
@@ -174,13 +201,15 @@ def _environment() -> tuple[tuple[str, str], ...]:
 
 
 def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
     text = mask_secrets(" ".join(str(error).split()).rstrip("."))
     text = text[:1].lower() + text[1:]
+    if isinstance(error, _BROKEN_OFF):
+        return f"responses broke off {_BODY_ATTEMPTS} times ({text}); check the network"
     code = _code(error)
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket} ({code}); create it, or correct the address"
@@ -200,5 +229,5 @@ def _reason(bucket: str, error: Exception) -> str:
 
 
 def _status(error: Exception) -> int | None:
-    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    metadata = (getattr(error, "response", None) or {}).get("ResponseMetadata", {})
     return metadata.get("HTTPStatusCode")

@@ -393,6 +393,7 @@ def test_exported_pictures_and_sounds_follow_no_link(corpus, data_set, tmp_path,
     folder = tmp_path / "export"
     folder.mkdir()
     names = ["face.png", "spectrogram.png", "example.png", "augmented.png", "voice.wav"]
+    names.append("example.html")
     for number, name in enumerate(names):
         (outside / name).write_bytes(PRECIOUS)
         (os.link if number % 2 else os.symlink)(outside / name, folder / name)

@@ -56,9 +56,9 @@ class Silent(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(host="127.0.0.1"):
+def serving(host="127.0.0.1", wrapper=lambda application: application):
     """Runs an S3 server with an empty bucket, and sets the variables that name it."""
-    application = Server()
+    application = wrapper(Server())
     listening = make_server(host, 0, application, threaded=True, request_handler=Silent)
     threading.Thread(target=listening.serve_forever, daemon=True).start()
     with pytest.MonkeyPatch.context() as patch:
