@@ -10,6 +10,7 @@
 # make bench       set up, install the peers under .bench/, run the benchmarks: benchmarks/README.md
 # make bench-quick  the same with little data, to see that everything runs
 # make lock        update both lock files from setup.py (needs the network); versions that fit stay
+# make licenses    list the licences of installed packages and weights (needs the network once)
 # make clean       remove .venv, .venv-lane2, build, data and runs
 
 # The first supported interpreter on the PATH; `make PYTHON=...` selects another.
@@ -21,7 +22,8 @@ LOCK = requirements.lock
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup weights demo test test-lane2 flink-test spark-test test-slow lint docs bench bench-quick lock clean
+.PHONY: setup weights demo test test-lane2 flink-test spark-test test-slow lint docs bench \
+	bench-quick lock licenses clean
 
 setup: $(VENV)/.complete weights
 
@@ -99,6 +101,18 @@ lock:
 		>build/lock/lane2.txt
 	$(COMPILE) --python-version 3.12 --override build/lock/lane2.txt \
 		--output-file requirements-lane2.lock
+
+# pip-licenses has an environment of its own, so that the list has only what FaceVoice needs.
+PIP_LICENSES = build/licenses/bin/pip-licenses
+$(PIP_LICENSES): | $(VENV)/.complete
+	$(BIN)/python -m venv --clear build/licenses
+	build/licenses/bin/pip install --quiet 'pip-licenses>=5.5,<6'
+
+# For the second environment: make licenses VENV=.venv-lane2 LOCK=requirements-lane2.lock
+licenses: setup $(PIP_LICENSES)
+	@$(PIP_LICENSES) --python $(BIN)/python --with-system --with-urls --order=license
+	@printf '\nWeights and parts of other projects (NOTICE):\n\n'
+	@cat NOTICE
 
 clean:
 	rm -rf .venv .venv-lane2 build data runs
