@@ -28,7 +28,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from facevoice.commands.answer_flags import add_top_flag
-from facevoice.commands.gallery_flags import add_encoder_flags, add_rate_flag
+from facevoice.commands.encoder_flags import add_encoder_flags
+from facevoice.commands.gallery_flags import add_rate_flag
 from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import (
     Parser,

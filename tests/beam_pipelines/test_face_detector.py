@@ -108,6 +108,7 @@ def test_the_manifest_records_the_detector(dataset):
     assert fields["features"]["several_faces"] == "largest"
     assert fields["features"]["aligned_points"] == list(SETTINGS.aligned_points)
     assert {"ai-edge-litert", "blazeface-weights"} <= fields["software"].keys()
+    assert fields["software"]["blazeface-search"] == "2"
 
 
 def test_records_have_box_points_and_score(dataset, corpus):

@@ -9,14 +9,14 @@ import pytest
 
 from beam_pipelines.build import main
 from facevoice.sample_corpus import make_sample_corpus
-from tests.beam_pipelines.flink import builds
-from tests.beam_pipelines.flink.cluster import running
-from tests.beam_pipelines.flink.hosts import Host
+from tests.beam_pipelines.clusters import builds
+from tests.beam_pipelines.clusters.flink.cluster import running
+from tests.beam_pipelines.clusters.hosts import Host
 from tests.beam_pipelines.runners.test_worker_pool import facevoice_pool
 from tests.conftest import SMALL, write_corpus
 from tests.tools import files_of
 
-REAL = Path(__file__).parents[4] / "shared/data/voxreal10"
+REAL = Path(__file__).parents[5] / "shared/data/voxreal10"
 
 
 def counts(said):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.beam_pipelines.clusters import builds
 from tests.beam_pipelines.corpus.test_s3_corpus import uploaded
-from tests.beam_pipelines.flink import builds
 from tests.beam_pipelines.shards.test_s3 import BUCKET, objects, server
 from tests.conftest import SMALL
 from tests.tools import files_of

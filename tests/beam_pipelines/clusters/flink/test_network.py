@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.clusters import builds
 from tests.beam_pipelines.runners.test_network import listening_addresses
 from tests.conftest import SMALL
 

@@ -57,7 +57,7 @@ def test_a_jar_that_is_not_there(error_line):
 
 
 def test_a_jar_that_cannot_be_fetched(error_line, monkeypatch, tmp_path):
-    monkeypatch.setattr("beam_pipelines.runners.flink._check_java", lambda _: None)
+    monkeypatch.setattr("beam_pipelines.runners.job_servers.check_java", lambda *_: None)
     cache = f"--jar_cache_dir={tmp_path}"
     with answering("{}") as nothing:
         jar = f"http://{nothing.replace('127.0.0.1', '127.0.0.2')}/job-server.jar"
@@ -73,7 +73,7 @@ def test_no_java(error_line):
 
 @pytest.fixture
 def any_java(monkeypatch):
-    monkeypatch.setattr("beam_pipelines.runners.flink._check_java", lambda _: None)
+    monkeypatch.setattr("beam_pipelines.runners.job_servers.check_java", lambda *_: None)
 
 
 @pytest.mark.usefixtures("any_java")
@@ -105,5 +105,5 @@ def test_a_cluster_without_slots(error_line):
 
 
 def test_a_job_server_that_does_not_answer(error_line, monkeypatch):
-    monkeypatch.setattr("beam_pipelines.runners.flink.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("beam_pipelines.runners.job_servers.TIMEOUT_SECONDS", 0.1)
     assert "No job server answers at 127.0.0.1:1" in error_line("--job_endpoint=127.0.0.1:1")

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.beam_pipelines.flink import builds
-from tests.beam_pipelines.flink.builds import SLOW, wait_for_shards
+from tests.beam_pipelines.clusters import builds
+from tests.beam_pipelines.clusters.builds import SLOW, wait_for_shards
 from tests.beam_pipelines.test_kills import is_complete
 from tests.tools import files_of
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -18,8 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.beam_pipelines.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
-from tests.beam_pipelines.flink.hosts import Host
+from tests.beam_pipelines.clusters.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
+from tests.beam_pipelines.clusters.hosts import Host
+from tests.beam_pipelines.clusters.processes import children, free_port
 
 START_SECONDS = 120
 # Flink's own configuration opens these to its serialisers.
@@ -42,7 +41,6 @@ appender.console.type = CONSOLE
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} - %m%n
 """
-WORKER = Path(sys.executable).parent / "facevoice-worker"
 
 
 @dataclass
@@ -117,14 +115,7 @@ class Cluster:
         return False
 
     def workers(self, name: str) -> list[int]:
-        pid = self.processes[name].pid
-        found: list[int] = []
-        for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                found += map(int, children.read_text().split())
-            except OSError:  # a thread that has ended
-                continue
-        return found
+        return children(self.processes[name].pid)
 
     @property
     def task_managers(self) -> list[str]:
@@ -155,7 +146,7 @@ class Cluster:
 @contextmanager
 def running(here: Host, hosts: Sequence[Host]) -> Iterator[Cluster]:
     """A cluster with a TaskManager on each host, which is gone after, with all it has started."""
-    rest_port, rpc_port = _free_port(), _free_port()
+    rest_port, rpc_port = free_port(), free_port()
     named = {f"task-manager-{number}": host for number, host in enumerate(hosts)}
     cluster = Cluster(here, rest_port, named)
     for host in {here, *hosts}:
@@ -173,12 +164,6 @@ def running(here: Host, hosts: Sequence[Host]) -> Iterator[Cluster]:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # its Python workers, too
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def _configuration(here: Host, rest_port: int, rpc_port: int) -> str:

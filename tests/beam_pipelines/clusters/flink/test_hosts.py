@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.beam_pipelines.clusters import builds, hosts
+from tests.beam_pipelines.clusters.flink import fetch
+from tests.beam_pipelines.clusters.flink.cluster import running
 from tests.beam_pipelines.corpus.test_s3_corpus import uploaded
-from tests.beam_pipelines.flink import builds, fetch, hosts
-from tests.beam_pipelines.flink.cluster import running
 from tests.beam_pipelines.shards.test_s3 import BUCKET, objects, serving
 from tests.conftest import SMALL
 from tests.tools import files_of

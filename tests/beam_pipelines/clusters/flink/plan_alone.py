@@ -2,8 +2,8 @@
 
 Prints the shards, the pairs, and the peak of the driver's memory in MB.
 
-`python -m tests.beam_pipelines.flink.plan_alone FACES AUDIO OUTPUT FLAGS...`; a `--dry_run` plans
-in the driver.
+`python -m tests.beam_pipelines.clusters.flink.plan_alone FACES AUDIO OUTPUT FLAGS...`; a
+`--dry_run` plans in the driver.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from beam_pipelines.errors import BuildError
 from beam_pipelines.runners.preflight import check_worker
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from facevoice.features import FeatureSettings
-from tests.beam_pipelines.flink import builds
-from tests.beam_pipelines.flink.cluster import WORKER
+from tests.beam_pipelines.clusters import builds
+from tests.beam_pipelines.clusters.builds import WORKER
 from tests.conftest import SMALL
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.beam_pipelines.flink import builds
+from tests.beam_pipelines.clusters import builds
 from tests.conftest import write_clip, write_face
 
 FACES, CLIPS = 180, 20  # of a person, in two videos
@@ -42,7 +42,7 @@ def planned(cluster, root, people):
     command = [
         sys.executable,
         "-m",
-        "tests.beam_pipelines.flink.plan_alone",
+        "tests.beam_pipelines.clusters.flink.plan_alone",
         root / "faces",
         root / "audio",
     ]

@@ -10,8 +10,8 @@ import urllib.request
 
 import pytest
 
-from tests.beam_pipelines.flink import builds
-from tests.beam_pipelines.flink.builds import SLOW, wait_for_shards
+from tests.beam_pipelines.clusters import builds
+from tests.beam_pipelines.clusters.builds import SLOW, wait_for_shards
 from tests.beam_pipelines.test_kills import is_complete
 from tests.conftest import SMALL
 from tests.tools import files_of
