@@ -102,7 +102,7 @@ def build(arguments: Arguments) -> None:
                         preflight.check_cluster(
                             arguments.runner, beam_flags, job, arguments.preflight_seconds, log
                         )
-                    with progress.show(job.output, terminal):
+                    with progress.show(job.output, terminal, arguments.progress_seconds):
                         run_pipeline(pipeline, log)
                 lines = _keep_published(arguments, job) or _publish(arguments, found, job, started)
     for line in lines:
@@ -259,6 +259,7 @@ def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
         _sha256(arguments.split_file),
         arguments.strict,
         arguments.max_reject_fraction,
+        arguments.card_audio,
         [[person.identity, dict(person.meta)] for person in people],
     )
 

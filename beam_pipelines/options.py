@@ -28,6 +28,7 @@ from tfdata.command_line import (
     non_negative_float,
     non_negative_int,
     path_or_address,
+    positive_float,
 )
 from tfdata.storage.base import Address, Place
 
@@ -66,6 +67,7 @@ class Arguments:
     plan: PlanSettings
     runner: str
     preflight_seconds: int
+    progress_seconds: float
     beam_flags: tuple[str, ...]
 
     @property
@@ -159,6 +161,14 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         help="seconds to wait for the check of a Flink or Spark worker before the build; 0 skips "
         "the check (default: %(default)s)",
     )
+    corpus.add_argument(
+        "--progress_seconds",
+        type=positive_float,
+        default=15.0,
+        metavar="S",
+        help="seconds between lines of progress where the output is no terminal "
+        "(default: %(default)g)",
+    )
     selection = parser.add_argument_group("selection, splits, shards")
     selection.add_argument(
         "--split_file",
@@ -205,6 +215,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         plan=plan,
         runner=found.runner,
         preflight_seconds=found.preflight_seconds,
+        progress_seconds=found.progress_seconds,
         beam_flags=beam_flags,
     )
 
