@@ -27,7 +27,7 @@ from tests.conftest import write_clip
 from tests.facevoice.reports.test_pages_in_a_browser import BROKEN, FAINT, LONG, OVERFLOWING
 from tests.facevoice.serving.conftest import MARKUP
 from tests.facevoice.serving.servers import LIMITS, serve_app
-from tests.facevoice.serving.test_page_in_a_browser import unnamed  # noqa: F401: a fixture
+from tests.facevoice.serving.test_page_in_a_browser import unnamed
 from tests.tools import files_of
 from tfdata.errors import DatasetError
 from tfdata.schema import SPLITS
