@@ -149,8 +149,8 @@ def _serve(args: argparse.Namespace) -> int | None:
 
     access = Access(host_names(args.host, args.allowed_host))
     limits = Limits(round(args.max_upload_mb * 1e6), answer_seconds=args.max_seconds)
-    served = _dataset(args, access, limits) if args.data else _queries(args, access, limits)
-    with _listen(args.host, args.port) as listener:
+    with _listen(args.host, args.port) as listener:  # before models are loaded
+        served = _dataset(args, access, limits) if args.data else _queries(args, access, limits)
         shown = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{shown}:{listener.getsockname()[1]}/"
         say(f"Serving {served.title}: {url}")

@@ -105,6 +105,8 @@ class DatasetBrowser:
           DatasetError: the dataset or its list of rejected media is damaged.
         """
         self._examples = {split: read(data_dir, split) for split in SPLITS}
+        if len({each.manifest_sha256 for each in self._examples.values()}) > 1:
+            raise DatasetError(f"{data_dir} was rebuilt while it was opened; start again.")
         self._index = {split: PersonIndex(each) for split, each in self._examples.items()}
         self._audio = audio
         self.manifest = self._examples[SPLITS[0]].manifest

@@ -205,8 +205,7 @@ def test_audio_outside_of_the_corpus_is_not_served(folder):
         assert DatasetBrowser(folder / "set", folder / "clips").audio_file(changed) is None
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (1280, True)])
 @pytest.mark.parametrize("path", ["", "pairs?page=2", "pairs?person=1", "rejects?reason=blank"])
 def test_pages_fit_and_are_legible(page, server, path, width, dark):
     page.open(f"{server.url}{path}", width, dark=dark)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 
 import pytest
@@ -19,6 +18,7 @@ def server():
     with serve(backend, replace(LIMITS, answer_seconds=30)) as running:
         yield running
     backend.close()
+    assert backend._process.exitcode == -9
 
 
 def send(server, said):
@@ -39,7 +39,10 @@ def is_running(pid):
     [
         ("hang", "The files could not be read within 1 s; send shorter or smaller ones."),
         ("crash", "The process that reads files ended (SIGSEGV); send other files."),
-        ("exit", "The process that reads files ended (exit code 3); send other files."),
+        pytest.param(
+            *("exit", "The process that reads files ended (exit code 3); send other files."),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_process_is_replaced(server, said, message):
@@ -61,13 +64,3 @@ def test_errors_are_those_of_the_backend(server):
 def test_a_backend_that_cannot_be_opened_is_an_error():
     with pytest.raises(FileNotFoundError, match="'run'"):
         WorkerBackend(broken, work_seconds=1.0)
-
-
-def test_closing_ends_the_process():
-    backend = WorkerBackend(Misbehaving, work_seconds=1.0)
-    process = backend._process
-    backend.close()
-    deadline = time.monotonic() + 10
-    while process.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert process.exitcode == -9
