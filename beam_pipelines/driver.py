@@ -102,7 +102,7 @@ def build(arguments: Arguments) -> None:
                         preflight.check_cluster(
                             arguments.runner, beam_flags, job, arguments.preflight_seconds, log
                         )
-                    with progress.show(job.output, terminal):
+                    with progress.show(job.output, terminal, arguments.progress_seconds):
                         run_pipeline(pipeline, log)
                 lines = _keep_published(arguments, job) or _publish(arguments, found, job, started)
     for line in lines:
@@ -200,7 +200,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
         hint = f" {path} lists them." if rejects else ""
         raise BuildError(f"{error}{hint}") from None
     hours = arguments.keep_replaced_hours
-    card = card_html(job.output, manifest, job.trees())
+    card = card_html(job.output, manifest, job.trees(), arguments.card_audio)
     replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
     published.record_published(job.output, job.settings_digest, summary, manifest)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
@@ -259,6 +259,7 @@ def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
         _sha256(arguments.split_file),
         arguments.strict,
         arguments.max_reject_fraction,
+        arguments.card_audio,
         [[person.identity, dict(person.meta)] for person in people],
     )
 

@@ -28,6 +28,7 @@ from tfdata.command_line import (
     non_negative_float,
     non_negative_int,
     path_or_address,
+    positive_float,
 )
 from tfdata.storage.base import Address, Place
 
@@ -60,11 +61,13 @@ class Arguments:
     max_reject_fraction: float
     keep_replaced_hours: float
     settle_seconds: float
+    card_audio: bool
     features: FeatureSettings
     face_detector: str | None
     plan: PlanSettings
     runner: str
     preflight_seconds: int
+    progress_seconds: float
     beam_flags: tuple[str, ...]
 
     @property
@@ -143,6 +146,11 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         "still be copied; 0 uses all media (default: %(default)g)",
     )
     corpus.add_argument(
+        "--no_card_audio",
+        action="store_true",
+        help="leave the voices of its examples, about 20 KB each, out of card.html",
+    )
+    corpus.add_argument(
         "--runner", default="DirectRunner", help="Beam runner (default: %(default)s)"
     )
     corpus.add_argument(
@@ -152,6 +160,14 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         metavar="N",
         help="seconds to wait for the check of a Flink or Spark worker before the build; 0 skips "
         "the check (default: %(default)s)",
+    )
+    corpus.add_argument(
+        "--progress_seconds",
+        type=positive_float,
+        default=15.0,
+        metavar="S",
+        help="seconds between lines of progress where the output is no terminal "
+        "(default: %(default)g)",
     )
     selection = parser.add_argument_group("selection, splits, shards")
     selection.add_argument(
@@ -191,6 +207,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
         settle_seconds=found.settle_seconds,
+        card_audio=not found.no_card_audio,
         output=_with_flags(found.output, beam_flags)
         or (OWN_DATA if found.faces or found.videos else SAMPLE_DATA),
         features=features,
@@ -198,6 +215,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         plan=plan,
         runner=found.runner,
         preflight_seconds=found.preflight_seconds,
+        progress_seconds=found.progress_seconds,
         beam_flags=beam_flags,
     )
 

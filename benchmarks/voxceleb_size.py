@@ -110,7 +110,7 @@ def main() -> None:
         "--pairs_per_person",
         type=int,
         default=MOST_PAIRS,
-        help="of the build; fewer leave utterances unused (default: %(default)s, more than there are)",
+        help="of the build; fewer leave utterances unused (default: %(default)s, which uses all)",
     )
     parser.add_argument(
         "--steps",

@@ -86,7 +86,7 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
 
 
 def has_reusable_result(plan: ShardPlan, output: Place, digest: str) -> bool:
-    """Returns whether an earlier build has left a result that the plan would give again.
+    """Returns whether an earlier build has left a complete result that the plan would give again.
 
     Whether the shard exists is not checked.
 
@@ -94,7 +94,8 @@ def has_reusable_result(plan: ShardPlan, output: Place, digest: str) -> bool:
       BuildError: the output cannot be read.
     """
     try:
-        return _reusable_result(plan, output, digest) is not None
+        result = _reusable_result(plan, output, digest)
+        return result is not None and result.media is not None
     except OSError as error:
         raise BuildError(f"--output {output} cannot be read: {error.strerror}.") from None
 

@@ -123,7 +123,14 @@ def test_a_build_that_finds_nothing_new_writes_nothing(data_set, corpus, build, 
     assert "5 of them were there already" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["dataset.json", "card.html", "rejects.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dataset.json",
+        pytest.param("card.html", marks=pytest.mark.slow),
+        pytest.param("rejects.jsonl", marks=pytest.mark.slow),
+    ],
+)
 def test_a_changed_file_of_a_dataset_is_written_again(
     data_set, corpus, build, tmp_path, capsys, name
 ):

@@ -52,6 +52,7 @@ def test_a_corpus_in_a_bucket_becomes_the_same_bytes(away, data_set, build, tmp_
     assert "nothing is new: 5 shards were there already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_media_that_were_just_uploaded_are_left_for_the_next_build(away, build, tmp_path, capsys):
     assert build(*away, f"--output={tmp_path / 'set'}", "--settle_seconds=3600") == 1
     assert "60 media files left for the next build" in capsys.readouterr().err

@@ -44,6 +44,7 @@ def test_a_corpus_in_hdfs_becomes_the_same_bytes_in_hdfs(away, root, data_set, b
     assert "nothing is new: 5 shards were there already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_media_that_just_changed_are_left_for_the_next_build(away, build, tmp_path, capsys):
     assert build(*away, f"--output={tmp_path / 'set'}", "--settle_seconds=1e9") == 1
     assert "60 media files left for the next build" in capsys.readouterr().err
@@ -66,6 +67,7 @@ def test_what_cannot_be_read_is_a_one_line_error(away, build, tmp_path, capsys, 
     assert message in error[0]
 
 
+@pytest.mark.slow
 def test_media_without_permission_end_the_build(away, root, build, tmp_path, capsys):
     face = next((root / "corpus/faces").rglob("*.jpg"))
     face.chmod(0)

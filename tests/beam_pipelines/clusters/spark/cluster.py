@@ -88,7 +88,7 @@ class Cluster:
             self.processes[name] = subprocess.Popen(
                 [*java, *arguments],
                 cwd=self.folder,
-                env={**os.environ, **ENVIRONMENT},
+                env={**os.environ, **ENVIRONMENT, "SPARK_LOCAL_DIRS": str(self.folder)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
