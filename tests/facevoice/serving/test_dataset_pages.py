@@ -105,7 +105,7 @@ def test_people_are_sorted_and_filtered(browser):
     assert browser.people(99).number == browser.people(1).count == 2  # the last page
 
 
-def test_people_are_sorted_by_numbers_and_filtered_by_split(data_set):
+def test_people_are_sorted_by_numbers_and_filtered_by_split(data_set, folder):
     browser = DatasetBrowser(data_set)
     rows = items(browser.people, "train")
     assert [row.pairs["train"] for row in rows] == sorted(
