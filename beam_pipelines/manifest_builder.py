@@ -52,7 +52,9 @@ def build_manifest(
     Labels are numbers from 0 of the people who have a pair, in the order of identities.
     """
     meta = {person.identity: dict(person.meta) for person in people}
-    with_pairs = sorted({identity for result in results for identity in result.pairs})
+    pairs = _pairs_by_split(results)
+    identities = {identity for counts in pairs.values() for identity in counts}
+    with_pairs = sorted(identities)
     missing = missing_pairs(summary, results)
     planned = [summary.people[identity] for identity in with_pairs]
     return Manifest(
@@ -64,10 +66,7 @@ def build_manifest(
             identity: Person(
                 label=label,
                 meta=meta[identity],
-                pairs={
-                    split: sum(r.pairs.get(identity, 0) for r in results if r.split == split)
-                    for split in SPLITS
-                },
+                pairs={split: pairs[split][identity] for split in SPLITS},
                 missing=missing[identity],
             )
             for label, identity in enumerate(with_pairs)
@@ -76,7 +75,7 @@ def build_manifest(
         without_pairs={
             identity: missing[identity]
             for identity in sorted(missing)
-            if missing[identity] and identity not in with_pairs
+            if missing[identity] and identity not in identities
         },
         corpus=Corpus(
             videos=sum(person.videos for person in planned),
@@ -95,6 +94,14 @@ def build_manifest(
         duplicates=replace(duplicates.counts, dropped=summary.dropped),
         encoders=_encoders(features, sum(result.centred for result in results)),
     )
+
+
+def _pairs_by_split(results: Iterable[ShardResult]) -> dict[str, Counter[str]]:
+    """Returns split to identity to number of pairs."""
+    pairs = {split: Counter[str]() for split in SPLITS}
+    for result in results:
+        pairs[result.split].update(result.pairs)
+    return pairs
 
 
 def _encoders(features: FeatureSettings, centred: int) -> dict[str, Encoder]:

@@ -251,11 +251,15 @@ def test_training_says_that_a_rebuild_has_removed_its_shards(
     assert REMOVED in error
 
 
+@pytest.mark.parametrize(
+    "robustness", [["--skip_robustness"], pytest.param([], marks=pytest.mark.slow)]
+)
 def test_an_evaluation_uses_the_dataset_as_it_was_at_the_start(
-    data_set, folder, rebuild, tmp_path, monkeypatch, capsys
+    data_set, folder, rebuild, tmp_path, monkeypatch, capsys, robustness
 ):
     untrained_run("resnet_fusion", data_set, tmp_path / "run", **NARROW)
     flags = [f"--run={tmp_path / 'run'}", f"--data={folder}", f"--compare={tmp_path / 'run'}"]
+    flags += robustness
     assert evaluate.main([*flags, f"--output={tmp_path / 'calm'}"]) == 0
     assert "Note: " not in capsys.readouterr().out
     during(monkeypatch, "facevoice.evaluation.evaluators.summarize_data", rebuild)
