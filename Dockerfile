@@ -14,7 +14,8 @@ COPY requirements.lock setup.py pyproject.toml README.md ./
 # The lock file's versions, without its digests, which pip would then want of this project, too.
 RUN sed -E 's/ *\\$//; /^ *--hash=/d' requirements.lock > constraints.txt
 COPY . .
-RUN pip install --no-cache-dir --constraint constraints.txt '.[encoders,faces,m4a,s3]' \
+RUN pip install --no-cache-dir --constraint constraints.txt \
+        '.[encoders,faces,m4a,s3,speech,videos]' \
     && FACEVOICE_CACHE=/facevoice/cache python -m facevoice.weights
 ENV FACEVOICE_CACHE=/facevoice/cache
 

@@ -2,13 +2,15 @@
 # make weights     set up, fetch weights of face detectors and encoders (once; needs the network)
 # make test        set up, run the tests
 # make test-lane2  the same with the newest TensorFlow and NumPy, in .venv-lane2 (Python 3.13 or 3.12)
-# make test-slow   set up, fetch Flink, run the slow tests (minutes) and the tests on Flink
+# make test-slow   set up, fetch Flink and Spark, run the slow tests (minutes) and those on clusters
 # make flink-test  set up, fetch Flink (once; needs the network, Java and Maven), run the tests on it
+# make spark-test  the same with Spark
 # make lint        set up, run the linters, the type checker and the import rules
 # make docs        set up, build the documentation's site in build/site; broken links are errors
 # make bench       set up, install the peers under .bench/, run the benchmarks: benchmarks/README.md
 # make bench-quick  the same with little data, to see that everything runs
 # make lock        update both lock files from setup.py (needs the network); versions that fit stay
+# make licenses    list the licences of installed packages and weights (needs the network once)
 # make clean       remove .venv, .venv-lane2, build, data and runs
 
 # The first supported interpreter on the PATH; `make PYTHON=...` selects another.
@@ -20,7 +22,8 @@ LOCK = requirements.lock
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup weights demo test test-lane2 flink-test test-slow lint docs bench bench-quick lock clean
+.PHONY: setup weights demo test test-lane2 flink-test spark-test test-slow lint docs bench \
+	bench-quick lock licenses clean
 
 setup: $(VENV)/.complete weights
 
@@ -52,17 +55,24 @@ test-lane2:
 	$(MAKE) setup PYTHON=$(LANE2_PYTHON) VENV=.venv-lane2 LOCK=requirements-lane2.lock
 	.venv-lane2/bin/python -m pytest -n auto --dist loadfile $(LANE2_TESTS)
 
-# Run some of them: make flink-test FLINK_TESTS=tests/beam_pipelines/flink/test_bytes.py
-ISOLATED = tests/beam_pipelines/flink/isolated.sh
-FLINK_TESTS = tests/beam_pipelines/flink
+# Run some of them: make flink-test FLINK_TESTS=tests/beam_pipelines/clusters/flink/test_bytes.py
+CLUSTERS = tests/beam_pipelines/clusters
+ISOLATED = $(CLUSTERS)/isolated.sh
+FLINK_TESTS = $(CLUSTERS)/flink
 flink-test: setup
-	$(BIN)/python -m tests.beam_pipelines.flink.fetch
+	$(BIN)/python -m tests.beam_pipelines.clusters.flink.fetch
 	$(ISOLATED) $(BIN)/python -m pytest -m "flink and not slow" $(FLINK_TESTS)
 
-# Without Java or Maven, the tests on Flink are skipped with the reason.
+SPARK_TESTS = $(CLUSTERS)/spark
+spark-test: setup
+	$(BIN)/python -m tests.beam_pipelines.clusters.spark.fetch
+	$(ISOLATED) $(BIN)/python -m pytest -m "spark and not slow" $(SPARK_TESTS)
+
+# Without Java or Maven, the tests on Flink and Spark are skipped with the reason.
 test-slow: setup
-	-$(BIN)/python -m tests.beam_pipelines.flink.fetch
-	$(ISOLATED) $(BIN)/python -m pytest -m "slow or flink" -s
+	-$(BIN)/python -m tests.beam_pipelines.clusters.flink.fetch
+	-$(BIN)/python -m tests.beam_pipelines.clusters.spark.fetch
+	$(ISOLATED) $(BIN)/python -m pytest -m "slow or flink or spark" -s
 
 lint: setup
 	$(BIN)/ruff check .
@@ -91,6 +101,18 @@ lock:
 		>build/lock/lane2.txt
 	$(COMPILE) --python-version 3.12 --override build/lock/lane2.txt \
 		--output-file requirements-lane2.lock
+
+# pip-licenses has an environment of its own, so that the list has only what FaceVoice needs.
+PIP_LICENSES = build/licenses/bin/pip-licenses
+$(PIP_LICENSES): | $(VENV)/.complete
+	$(BIN)/python -m venv --clear build/licenses
+	build/licenses/bin/pip install --quiet 'pip-licenses>=5.5,<6'
+
+# For the second environment: make licenses VENV=.venv-lane2 LOCK=requirements-lane2.lock
+licenses: setup $(PIP_LICENSES)
+	@$(PIP_LICENSES) --python $(BIN)/python --with-system --with-urls --order=license
+	@printf '\nWeights and parts of other projects (NOTICE):\n\n'
+	@cat NOTICE
 
 clean:
 	rm -rf .venv .venv-lane2 build data runs

@@ -3,9 +3,9 @@
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
 reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
 videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[onnx]` exports to
-ONNX, `[serve]` serves a page, `[s3]` lets Beam use s3:// URLs, `[notebook]` runs notebooks,
-`[docs]` builds the documentation's site, `[dev]` tests and lints. requirements.lock pins the
-versions of all of them.
+ONNX, `[serve]` serves a page, `[s3]`, `[gcs]` and `[hdfs]` read corpora at s3://, gs:// and
+hdfs://, `[notebook]` runs notebooks, `[docs]` builds the documentation's site, `[dev]` tests and
+lints. requirements.lock pins the versions of all of them.
 `[cuda]` adds NVIDIA's libraries for TensorFlow, which the lock file leaves out.
 """
 
@@ -32,6 +32,10 @@ PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
+# Corpora at gs:// and hdfs://: clients that the extras `gcp` and `hadoop` of Beam install, too. All
+# of `gcp` cannot be installed beside TensorFlow 2.16.
+GCS = "google-cloud-storage>=2.18,<4"
+HDFS = "hdfs>=2.1,<3"
 # Starlette needs python-multipart for forms, and does not say so.
 SERVE = ["python-multipart>=0.0.18", "starlette>=0.47,<2", "uvicorn>=0.34,<1"]
 NOTEBOOK = ["ipykernel>=6", "nbclient>=0.10", "nbformat>=5"]
@@ -44,6 +48,7 @@ TENSORFLOW = [
     "tensorflow-io==0.37.1; python_version < '3.13'",
     "tensorflow>=2.21,<3; python_version >= '3.13'",
 ]
+GCS_SERVER = "gcp-storage-emulator>=2026.7"
 S3_SERVER = ["flask", "flask-cors", "moto[s3]>=5"]  # moto[server] installs 22 more packages
 PACKAGES = ["beam_pipelines", "facevoice", "models", "tfdata"]
 
@@ -113,6 +118,8 @@ setup(
         "speech": [SILERO],
         "videos": [PYAV],
         "s3": [S3],
+        "gcs": [GCS],
+        "hdfs": [HDFS],
         "cuda": ["tensorflow[and-cuda]"],  # of the version that [train] selects
         "notebook": [*NOTEBOOK, "ipywidgets>=8"],
         "docs": DOCS,
@@ -126,6 +133,9 @@ setup(
             SILERO,
             S3,
             *S3_SERVER,
+            GCS,
+            GCS_SERVER,
+            HDFS,
             *SERVE,
             "import-linter",
             "mypy",

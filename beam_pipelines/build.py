@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from tfdata.command_line import run
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m beam_pipeline
     """Runs the command; returns the exit code."""
     # Beam logs to the root logger, and warns of missing optional packages when it is imported.
     logging.basicConfig(level=logging.ERROR, force=True)
+    # Google's client, which Beam imports if it is installed, warns of Python versions years ahead.
+    warnings.filterwarnings("ignore", "You are using a Python version", FutureWarning)
     arguments = sys.argv[1:] if argv is None else argv
     secrets = tuple(secret_values(arguments))
     for handler in logging.getLogger().handlers:

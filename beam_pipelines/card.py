@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from beam_pipelines.corpus.listing import FACE, VIDEO
+from beam_pipelines.corpus.listing import CLIP, FACE, VIDEO
 from beam_pipelines.corpus.trees import Tree
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.hashing import rank
@@ -15,6 +15,7 @@ from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.shards.stores import store_at
 from facevoice.features import FeatureSettings, MediaError
 from facevoice.inspection.originals import jpeg, mark_face, read_original
+from facevoice.inspection.sounds import page_mp3, read_sound
 from facevoice.reports.card import dataset_card
 from tfdata.examples import Example, decode_example
 from tfdata.manifest import Manifest, Shard
@@ -26,14 +27,20 @@ NUM_EXAMPLES = 12
 NUM_ORIGINALS, ORIGINAL_PX = 6, 480  # pictures with the detected face, and their longer side
 
 
-def card_html(output: Place, manifest: Manifest, corpus: Mapping[str, Tree] | None = None) -> str:
+def card_html(
+    output: Place,
+    manifest: Manifest,
+    corpus: Mapping[str, Tree] | None = None,
+    with_audio: bool = True,
+) -> str:
     """Renders the card of a dataset. The same manifest, records and originals give the same page.
 
     Args:
       output: the output directory of the build.
       manifest: of the dataset.
-      corpus: FACE and VIDEO to their trees, for the originals of detected faces; files that cannot
-        be read are left out.
+      corpus: FACE, CLIP and VIDEO to their trees, for the originals of detected faces and the sound
+        of windows; files that cannot be read are left out.
+      with_audio: whether the page plays the windows of its examples.
 
     Raises:
       DatasetError: a shard is missing or damaged.
@@ -45,8 +52,10 @@ def card_html(output: Place, manifest: Manifest, corpus: Mapping[str, Tree] | No
     }
     settings = FeatureSettings(**manifest.features)
     examples = select_examples(output, manifest)
-    originals = _marked_originals([example for _, example in examples], corpus or {})
-    return dataset_card(manifest, settings, examples, originals, help_texts)
+    shown = [example for _, example in examples]
+    originals = _marked_originals(shown, corpus or {})
+    sounds = _sounds(shown, settings, corpus or {}) if with_audio else {}
+    return dataset_card(manifest, settings, examples, originals, sounds, help_texts)
 
 
 def _marked_originals(
@@ -64,6 +73,23 @@ def _marked_originals(
         except (MediaError, BuildError):
             continue
         found.append((example, jpeg(mark_face(picture, example.face, ORIGINAL_PX))))
+    return found
+
+
+def _sounds(
+    examples: Iterable[Example], settings: FeatureSettings, corpus: Mapping[str, Tree]
+) -> dict[str, bytes]:
+    """Returns the windows of examples as MP3, by key."""
+    found = {}
+    for example in examples:
+        kind = CLIP if example.face_time_seconds is None else VIDEO
+        if kind not in corpus:
+            continue
+        try:
+            samples = read_sound(corpus[kind].source(example.audio_source), example, settings)
+        except (MediaError, BuildError):
+            continue
+        found[example.key] = page_mp3(samples, settings.sample_rate_hz)
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
 from beam_pipelines.corpus.listing import CLIP, FACE, FLAGS, VIDEO, Reject
+from beam_pipelines.corpus.unsettled import Unsettled
 from beam_pipelines.people_messages import first_names, list_people
 from beam_pipelines.planning.plan_summary import PlanSummary
 from facevoice.features.file_types import VIDEO_SUFFIXES
@@ -17,7 +18,12 @@ WANTED = {FACE: "images", CLIP: "clips", VIDEO: "videos"}
 
 def left_out_lines(summary: PlanSummary) -> list[str]:
     """Returns lines about the media and people of a corpus that a build does not use."""
-    return [*ignored_lines(summary.ignored), *_dropped_lines(summary), *_absent_lines(summary)]
+    return [
+        *ignored_lines(summary.ignored),
+        *unsettled_lines(summary.unsettled),
+        *_dropped_lines(summary),
+        *_absent_lines(summary),
+    ]
 
 
 def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
@@ -31,6 +37,18 @@ def ignored_lines(ignored: Sequence[Ignored]) -> list[str]:
                 f"{total} of {flag} ignored, not {WANTED[kind]} by name or place: {reasons}"
             )
     return lines
+
+
+def unsettled_lines(unsettled: Unsettled) -> list[str]:
+    """Returns a line about the media that changed a short time ago."""
+    if not unsettled.files:
+        return []
+    more = ", ..." if unsettled.files > len(unsettled.examples) else ""
+    return [
+        f"{counted(unsettled.files, 'media file')} left for the next build, because "
+        f"{agree(unsettled.files, 'it', 'they')} changed within --settle_seconds: "
+        f"{first_names(unsettled.examples)}{more}"
+    ]
 
 
 def _ignored_reason(ignored: Ignored) -> str:
@@ -50,16 +68,18 @@ def _ignored_reason(ignored: Ignored) -> str:
 
 
 def no_pairs_message(
-    rejects: Sequence[Reject], ignored: Sequence[Ignored], roots: Mapping[str, Place]
+    rejects: Sequence[Reject], summary: PlanSummary, roots: Mapping[str, Place]
 ) -> str:
     """Returns the error of a build without pairs.
 
     Args:
-      rejects, ignored: files that were not used.
+      rejects: files that cannot be used.
+      summary: the plan, with other files that were not used.
       roots: FACE, CLIP and VIDEO to the roots of the corpus, as far as it has them.
     """
     if not rejects:
-        found = "; ".join(ignored_lines(ignored))
+        lines = [*ignored_lines(summary.ignored), *unsettled_lines(summary.unsettled)]
+        found = "; ".join(lines)
         media = []
         if FACE in roots:
             media.append(f"both images below {roots[FACE]} and clips below {roots[CLIP]}")

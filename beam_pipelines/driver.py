@@ -7,7 +7,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -33,7 +33,7 @@ from beam_pipelines.runners.execution import (
     run_pipeline,
 )
 from beam_pipelines.runners.local_workers import worker_logs
-from beam_pipelines.shards import output_dir
+from beam_pipelines.shards import output_dir, published
 from beam_pipelines.shards.duplicates import FoundDuplicates, MediaIndex, find_duplicates
 from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
@@ -44,6 +44,7 @@ from facevoice.features.videos import check_video_support
 from tfdata.command_line import SAMPLE_CORPUS, say
 from tfdata.storage.addresses import secret_values
 from tfdata.storage.base import Place
+from tfdata.storage.factory import read_file
 from tfdata.text import agree, counted
 
 
@@ -53,7 +54,7 @@ def build(arguments: Arguments) -> None:
     Raises:
       BuildError: the build failed; an older dataset in the output is unchanged.
     """
-    started = time.monotonic()
+    started, now = time.monotonic(), time.time()
     _check_no_overlap(arguments)
     faces, audio, meta = _corpus(arguments)
     found = find_people(faces, audio, meta, arguments.plan.exclude, arguments.videos)
@@ -78,6 +79,8 @@ def build(arguments: Arguments) -> None:
             arguments.features.window_samples,
             arguments.plan.window_overlap,
         ).step_samples,
+        settings_digest=_settings_digest(arguments, found.people),
+        settled_before=now - arguments.settle_seconds if arguments.settle_seconds else None,
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -99,9 +102,9 @@ def build(arguments: Arguments) -> None:
                         preflight.check_cluster(
                             arguments.runner, beam_flags, job, arguments.preflight_seconds, log
                         )
-                    with progress.show(job.output, terminal):
+                    with progress.show(job.output, terminal, arguments.progress_seconds):
                         run_pipeline(pipeline, log)
-                lines = _publish(arguments, found, job, started)
+                lines = _keep_published(arguments, job) or _publish(arguments, found, job, started)
     for line in lines:
         say(f"  {line}")
     say(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
@@ -134,9 +137,7 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
         summary = output_dir.read_plan_summary(scratch_job.output) or PlanSummary()
     summary += _outside_of_people(job)
     if not summary.shards:
-        raise BuildError(
-            corpus_messages.no_pairs_message(summary.rejects, summary.ignored, job.roots)
-        )
+        raise BuildError(corpus_messages.no_pairs_message(summary.rejects, summary, job.roots))
     existing = existing_shards(job.output, summary.shards)
     people = people_messages.people_line(found, arguments.plan.persons)
     say(f"Plan of {arguments.output} from {people}:")
@@ -151,6 +152,18 @@ def _print_plan(arguments: Arguments, found: FoundPeople, job: Job) -> None:
     for line in messages.plan_lines(summary, existing, arguments.plan.pairs_per_person):
         say(f"  {line}")
     say("Nothing was written; run without --dry_run to build.")
+
+
+def _keep_published(arguments: Arguments, job: Job) -> list[str]:
+    """Returns the lines of the summary if the dataset is unchanged; else none."""
+    summary = output_dir.read_plan_summary(job.output)
+    if summary is None or not summary.is_published:
+        return []
+    hours = arguments.keep_replaced_hours
+    names = published.published_files(job.output)
+    replaced = output_dir.keep_published(job.output, names, summary.shards, hours * 3600)
+    summary += _outside_of_people(job)
+    return [*messages.unchanged_lines(summary), *messages.replaced_lines(replaced, hours)]
 
 
 def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float) -> list[str]:
@@ -176,7 +189,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
     missing = manifest_builder.missing_pairs(summary, results)
     try:
         if not manifest.people:
-            raise BuildError(corpus_messages.no_pairs_message(rejects, summary.ignored, job.roots))
+            raise BuildError(corpus_messages.no_pairs_message(rejects, summary, job.roots))
         manifest_builder.check_rejects(rejects, summary, results, arguments.max_reject_fraction)
         if arguments.strict:
             manifest_builder.check_missing(missing)
@@ -187,8 +200,9 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
         hint = f" {path} lists them." if rejects else ""
         raise BuildError(f"{error}{hint}") from None
     hours = arguments.keep_replaced_hours
-    card = card_html(job.output, manifest, job.trees())
+    card = card_html(job.output, manifest, job.trees(), arguments.card_audio)
     replaced = output_dir.publish(job.output, manifest, card, rejects, summary.shards, hours * 3600)
+    published.record_published(job.output, job.settings_digest, summary, manifest)
     kept = sum(result.run_id != job.run_id for result in results if result.file)
     seconds = time.monotonic() - started
     is_warned = _selected(found, arguments) == 1  # at the start
@@ -231,8 +245,27 @@ def _outside_of_people(job: Job) -> PlanSummary:
     return PlanSummary(ignored=ignored_at_roots(job.trees()))
 
 
-def _sha256(file: Path | None) -> str | None:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file else None
+def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
+    """Returns a digest of what determines a dataset besides the media.
+
+    `exclude` counts by the people who are left.
+    """
+    plan = asdict(replace(arguments.plan, exclude=()))
+    return published.settings_digest(
+        worker_code(),
+        dict(software(arguments.features)),
+        asdict(arguments.features),
+        plan,
+        _sha256(arguments.split_file),
+        arguments.strict,
+        arguments.max_reject_fraction,
+        arguments.card_audio,
+        [[person.identity, dict(person.meta)] for person in people],
+    )
+
+
+def _sha256(file: Place | None) -> str | None:
+    return hashlib.sha256(read_file(file)).hexdigest() if file else None
 
 
 def _check_no_overlap(arguments: Arguments) -> None:
@@ -251,7 +284,7 @@ def _absolute(place: Place) -> Place:
     return place.absolute() if isinstance(place, Path) else place
 
 
-def _corpus(arguments: Arguments) -> tuple[Place | None, Place | None, Path | None]:
+def _corpus(arguments: Arguments) -> tuple[Place | None, Place | None, Place | None]:
     """Returns faces, audio and metadata file of the corpus; creates the sample corpus if needed."""
     if not arguments.is_sample_corpus:
         return arguments.faces, arguments.audio, arguments.meta

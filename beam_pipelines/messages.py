@@ -144,6 +144,16 @@ def summary_lines(
     return lines + _few_pairs_lines(totals, pairs_per_person) + missing_lines(missing)
 
 
+def unchanged_lines(summary: PlanSummary) -> list[str]:
+    """Returns the lines after a build that found nothing new."""
+    shards = len(summary.shards)
+    were = agree(shards, "shard was", "shards were")
+    return [
+        f"nothing is new: {shards} {were} there already, and nothing was written",
+        *left_out_lines(summary),
+    ]
+
+
 def _kept(shards: int) -> str:
     if not shards:
         return ""

@@ -25,13 +25,14 @@ from tfdata.command_line import (
     SAMPLE_DATA,
     Parser,
     fraction,
-    local_path,
     non_negative_float,
     non_negative_int,
     path_or_address,
+    positive_float,
 )
 from tfdata.storage.base import Address, Place
 
+CORPUS_SCHEMES = ("s3", "gs", "hdfs")
 _DESCRIPTION = """Builds a dataset of paired face images and spectrograms.
 
 Without --faces and --audio, or --videos, a small sample corpus is created once and used. All
@@ -52,18 +53,21 @@ class Arguments:
     faces: Place | None
     audio: Place | None
     videos: Place | None
-    meta: Path | None
-    split_file: Path | None
+    meta: Place | None
+    split_file: Place | None
     output: Place
     dry_run: bool
     strict: bool
     max_reject_fraction: float
     keep_replaced_hours: float
+    settle_seconds: float
+    card_audio: bool
     features: FeatureSettings
     face_detector: str | None
     plan: PlanSettings
     runner: str
     preflight_seconds: int
+    progress_seconds: float
     beam_flags: tuple[str, ...]
 
     @property
@@ -79,28 +83,29 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         "--faces",
         type=tree,
         metavar="DIR",
-        help="directory or s3:// URL with one subdirectory of images per person "
+        help="directory or URL (s3://, gs://, hdfs://) with one subdirectory of images per person "
         "(default: the sample corpus)",
     )
     corpus.add_argument(
         "--audio",
         type=tree,
         metavar="DIR",
-        help="directory or s3:// URL with one subdirectory of clips per person "
+        help="directory or URL (s3://, gs://, hdfs://) with one subdirectory of clips per person "
         "(default: the sample corpus)",
     )
     corpus.add_argument(
         "--videos",
-        type=local_path,
+        type=tree,
         metavar="DIR",
-        help="directory with one subdirectory of videos per person: MP4, MOV, MKV or WebM, whose "
-        "frames and sound are paired by moments; alone or with --faces and --audio (default: none)",
+        help="directory or URL with one subdirectory of videos per person: MP4, MOV, MKV or WebM, "
+        "whose frames and sound are paired by moments; alone or with --faces and --audio "
+        "(default: none)",
     )
     corpus.add_argument(
         "--meta",
-        type=local_path,
+        type=tree,
         metavar="CSV",
-        help="metadata file that maps ids to names, such as vox1_meta.csv "
+        help="metadata file, or its URL, that maps ids to names, such as vox1_meta.csv "
         "(default: match subdirectories of equal names)",
     )
     corpus.add_argument(
@@ -133,6 +138,19 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         "programs that still read it; 0 removes it at once (default: %(default)g)",
     )
     corpus.add_argument(
+        "--settle_seconds",
+        type=non_negative_float,
+        default=0.0,
+        metavar="S",
+        help="leave media that changed within the last S seconds for the next build, as they may "
+        "still be copied; 0 uses all media (default: %(default)g)",
+    )
+    corpus.add_argument(
+        "--no_card_audio",
+        action="store_true",
+        help="leave the voices of its examples, about 20 KB each, out of card.html",
+    )
+    corpus.add_argument(
         "--runner", default="DirectRunner", help="Beam runner (default: %(default)s)"
     )
     corpus.add_argument(
@@ -143,13 +161,21 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         help="seconds to wait for the check of a Flink or Spark worker before the build; 0 skips "
         "the check (default: %(default)s)",
     )
+    corpus.add_argument(
+        "--progress_seconds",
+        type=positive_float,
+        default=15.0,
+        metavar="S",
+        help="seconds between lines of progress where the output is no terminal "
+        "(default: %(default)g)",
+    )
     selection = parser.add_argument_group("selection, splits, shards")
     selection.add_argument(
         "--split_file",
-        type=local_path,
+        type=tree,
         metavar="FILE",
-        help="file of splits, with lines '<1|2|3> id/video/clip' as in VoxCeleb's iden_split.txt "
-        "(default: none)",
+        help="file of splits, or its URL, with lines '<1|2|3> id/video/clip' as in VoxCeleb's "
+        "iden_split.txt (default: none)",
     )
     _add_settings(selection, PlanSettings)
     _add_settings(parser.add_argument_group("face images and spectrograms"), FeatureSettings)
@@ -173,13 +199,15 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
     return Arguments(
         faces=_with_flags(found.faces, beam_flags),
         audio=_with_flags(found.audio, beam_flags),
-        videos=found.videos,
-        meta=found.meta,
-        split_file=found.split_file,
+        videos=_with_flags(found.videos, beam_flags),
+        meta=_with_flags(found.meta, beam_flags),
+        split_file=_with_flags(found.split_file, beam_flags),
         dry_run=found.dry_run,
         strict=found.strict,
         max_reject_fraction=found.max_reject_fraction,
         keep_replaced_hours=found.keep_replaced_hours,
+        settle_seconds=found.settle_seconds,
+        card_audio=not found.no_card_audio,
         output=_with_flags(found.output, beam_flags)
         or (OWN_DATA if found.faces or found.videos else SAMPLE_DATA),
         features=features,
@@ -187,6 +215,7 @@ def parse(argv: Sequence[str], prog: str = "python -m beam_pipelines.build") -> 
         plan=plan,
         runner=found.runner,
         preflight_seconds=found.preflight_seconds,
+        progress_seconds=found.progress_seconds,
         beam_flags=beam_flags,
     )
 
@@ -227,11 +256,12 @@ def place(text: str) -> Place:
 
 
 def tree(text: str) -> Place:
-    """Parses a local path or a URL that media can be read from."""
+    """Parses a local path or a URL that media and tables can be read from."""
     path_or_address(text)
-    if "://" in text and not text.startswith("s3://"):
+    if "://" in text and text.partition("://")[0] not in CORPUS_SCHEMES:
         raise argparse.ArgumentTypeError(
-            f"is {text}; media are read from local disks and s3://, so mount it or copy them"
+            f"is {text}; a corpus is read from disks, s3://, gs:// and hdfs://, so mount it or "
+            f"copy it"
         )
     return place(text)
 
@@ -241,7 +271,7 @@ def _with_flags(place: Place | None, beam_flags: tuple[str, ...]) -> Place | Non
     return Address(place.url, beam_flags) if isinstance(place, Address) else place
 
 
-def _with_split_file(plan: PlanSettings, split_file: Path | None, parser: Parser) -> PlanSettings:
+def _with_split_file(plan: PlanSettings, split_file: Place | None, parser: Parser) -> PlanSettings:
     """Sets `split_by` if there is a split file; refuses flags that contradict it."""
     defaults = PlanSettings()
     if split_file is None:

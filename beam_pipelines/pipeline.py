@@ -31,11 +31,12 @@ from beam_pipelines.shards.fingerprints import Job, ShardPlan
 
 def add_planning(
     pipeline: beam.Pipeline, people: Sequence[Person], job: Job, plan: PlanSettings
-) -> tuple[PCollection[ShardPlan], PCollection[int]]:
+) -> tuple[PCollection[ShardPlan], PCollection[bool]]:
     """Adds the planning to a pipeline.
 
     Returns:
-      The shard plans, and their number, which exists once the plan summary is written.
+      The shard plans, and whether their dataset is published already, which is known once the plan
+      summary is written.
     """
     files = (
         pipeline
@@ -72,7 +73,7 @@ def add_planning(
         | "Plan shards"
         >> beam.Map(transforms.to_shard_plan, plan.seed).with_output_types(ShardPlan)
     )
-    planned_shards = (
+    is_published = (
         (
             shards | "Summarize shards" >> beam.Map(transforms.summarize_shard, job),
             files | "Summarize files" >> beam.Map(transforms.summarize_files),
@@ -81,9 +82,9 @@ def add_planning(
         )
         | "Flatten summaries" >> beam.Flatten()
         | "Combine summaries" >> beam.CombineGlobally(transforms.combine_summaries)
-        | "Write plan summary" >> beam.Map(transforms.write_summary, job.output)
+        | "Write plan summary" >> beam.Map(transforms.write_summary, job)
     )
-    return shards, planned_shards
+    return shards, is_published
 
 
 def _drop_copies(
@@ -119,14 +120,16 @@ def add_build(
     pipeline: beam.Pipeline, people: Sequence[Person], job: Job, plan: PlanSettings
 ) -> None:
     """Adds all steps of a build to a pipeline."""
-    shards, planned_shards = add_planning(pipeline, people, job, plan)
+    shards, is_published = add_planning(pipeline, people, job, plan)
     _ = (
         shards
+        # Bytes, so that a build that finds nothing new decodes no plan.
+        | "Encode shard plans" >> beam.Map(transforms.encode_plan).with_output_types(bytes)
         | "Reshuffle shard plans" >> beam.Reshuffle()
         # The side input makes writing wait for the plan summary, which the progress bar needs.
         | "Write shards"
         >> beam.FlatMap(
-            transforms.write_shard, job, beam.pvalue.AsSingleton(planned_shards)
+            transforms.write_shard, job, beam.pvalue.AsSingleton(is_published)
         ).with_output_types(tuple[str, PairBatch])
         | "Group by person" >> beam.GroupByKey()
         | "Count leaks" >> beam.Map(transforms.count_person_leaks, job.features.window_samples)

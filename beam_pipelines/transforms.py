@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from apache_beam.metrics.metric import Metrics
 
-from beam_pipelines.coders import PairBatch
+from beam_pipelines.coders import PairBatch, ReferenceCoder
 from beam_pipelines.corpus.content import Copy, FileOf, content_digest, copies_among
 from beam_pipelines.corpus.listing import (
     CLIP,
@@ -39,7 +39,7 @@ from beam_pipelines.planning.plan_summary import PlannedPerson, PlannedShard, Pl
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from beam_pipelines.runners.preflight import check_worker
-from beam_pipelines.shards import output_dir, writer
+from beam_pipelines.shards import output_dir, published, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
 from facevoice.features import MediaError, probe_audio, probe_video, read_face
@@ -50,7 +50,7 @@ PersonPlan = tuple[PersonMedia, list[Pair]]
 
 def list_person(person: Person, job: Job) -> PersonFiles:
     check_worker(job)
-    return list_files(person, job.trees())
+    return list_files(person, job.trees(), job.settled_before)
 
 
 def has_both_modalities(files: PersonFiles) -> bool:
@@ -86,8 +86,9 @@ def find_copies(
 
 def _is_usable(file: FileOf, job: Job) -> bool:
     """Returns whether an image can be decoded, or the header of a clip or video be read."""
+    tree = job.trees()[file.kind]  # it owns the copies of remote videos
     try:
-        source = job.trees()[file.kind].source(file.path)
+        source = tree.source(file.path)
         if file.kind == FACE:
             read_face(source, job.features)
         elif file.kind == CLIP:
@@ -153,8 +154,14 @@ def to_shard_plan(group: tuple[tuple[str, int], Iterable[PairBatch]], seed: int)
 
 
 def summarize_shard(plan: ShardPlan, job: Job) -> PlanSummary:
-    shard = PlannedShard(plan.split, len(plan.pairs), writer.expected_bytes(plan, job.features))
-    return PlanSummary(shards={plan_digest(plan, job): shard})
+    digest = plan_digest(plan, job)
+    shard = PlannedShard(
+        plan.split,
+        len(plan.pairs),
+        writer.expected_bytes(plan, job.features),
+        is_reusable=writer.has_reusable_result(plan, job.output, digest),
+    )
+    return PlanSummary(shards={digest: shard})
 
 
 def summarize_files(files: PersonFiles) -> PlanSummary:
@@ -172,6 +179,7 @@ def summarize_files(files: PersonFiles) -> PlanSummary:
         unlisted=files.unlisted,
         repeated_links=files.repeated_links,
         ignored=files.ignored,
+        unsettled=files.unsettled,
         without_videos=(identity,) if person.video_folder and not has_sound else (),
     )
 
@@ -199,15 +207,24 @@ def combine_summaries(summaries: Iterable[PlanSummary]) -> PlanSummary:
     return sum(summaries, PlanSummary())
 
 
-def write_summary(summary: PlanSummary, output: Place) -> int:
-    """Writes the plan summary; returns the number of shards."""
-    output_dir.write_plan_summary(output, summary)
-    return len(summary.shards)
+def write_summary(summary: PlanSummary, job: Job) -> bool:
+    """Writes the plan summary; returns whether there is nothing else to write."""
+    is_published = published.is_published(job.output, job.settings_digest, summary)
+    output_dir.write_plan_summary(job.output, replace(summary, is_published=is_published))
+    return is_published
 
 
-def write_shard(plan: ShardPlan, job: Job, planned_shards: int) -> Iterator[tuple[str, PairBatch]]:
-    """Writes a shard; yields each identity and its pairs in the shard."""
-    del planned_shards
+def encode_plan(plan: ShardPlan) -> bytes:
+    return ReferenceCoder().encode(plan)
+
+
+def write_shard(
+    encoded_plan: bytes, job: Job, is_published: bool
+) -> Iterator[tuple[str, PairBatch]]:
+    """Writes a shard unless the dataset is there; yields each identity and its pairs in it."""
+    if is_published:
+        return
+    plan: ShardPlan = ReferenceCoder().decode(encoded_plan)
     check_worker(job)
     result = writer.write_shard(plan, job)
     count_rejects(result.rejects)

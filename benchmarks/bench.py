@@ -27,7 +27,9 @@ GROUPS = {
     "kernels": "kernels",
     "read": "read",
     "modality": "one_modality",
+    "remote": "remote",
     "training": "step_time",
+    "lanes": "lanes",
     "videos": "videos",
 }
 

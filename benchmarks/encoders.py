@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from embedded_dataset import main
 from numpy.typing import NDArray
 
 from facevoice.encoders.exposure import exposures
@@ -27,32 +28,16 @@ from facevoice.encoders.registry import audio_encoder, image_encoder
 from facevoice.evaluation.metrics import wilson_interval
 from facevoice.evaluation.verification import det_curve, equal_error_rate
 from facevoice.reports.leakage import exposure_sentence
-from tfdata import load_manifest
-from tfdata.command_line import Parser, run
 from tfdata.examples import Example, read_examples
-from tfdata.loader import check_embeddings
-from tfdata.schema import AUDIO_EMBEDDING, IMAGE_EMBEDDING
+from tfdata.manifest import Manifest
 
 Floats = NDArray[np.float32]
 Texts = NDArray[np.str_]
 REPEATS = 20
 
 
-def main() -> int:
+def measure(dataset: Path, manifest: Manifest) -> None:
     """Prints the measurements of a dataset."""
-    parser = Parser(description=__doc__)
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="directory of the dataset")
-    return run(lambda: measure(parser.parse(None).dataset))
-
-
-def measure(dataset: Path) -> None:
-    """Prints the measurements of a dataset.
-
-    Raises:
-      DatasetError: it has no embeddings of both media.
-    """
-    manifest = load_manifest(dataset)
-    check_embeddings(dataset, manifest, (IMAGE_EMBEDDING, AUDIO_EMBEDDING))
     examples = list(read_examples(dataset, manifest, manifest.shards))
     people = np.array([example.identity for example in examples])
     faces = _stack(examples, lambda example: example.embeddings.image)
@@ -144,4 +129,4 @@ def _video(example: Example) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(__doc__, measure))

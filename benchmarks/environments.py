@@ -1,4 +1,5 @@
-"""Virtual environments of the competitors: the current one, and two under `.bench/` for peers.
+"""Virtual environments of the competitors: the current one, that of the second lane, and two under
+`.bench/` for peers.
 
 Peers that need or allow TensorFlow share the environment `peers`; those that need PyTorch share
 `torch`. A failed installation is stored with its reason and not repeated until `.bench/` is
@@ -12,8 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOME = Path(__file__).parents[1] / ".bench"
-OWN = "own"
+ROOT = Path(__file__).parents[1]
+HOME = ROOT / ".bench"
+OWN, LANE2 = "own", "second"
+_LANE2_PYTHON = ROOT / ".venv-lane2" / "bin" / "python"
 REQUIREMENTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("peers", "torch")}
 
 
@@ -22,13 +25,17 @@ class MissingError(Exception):
 
 
 def python_of(environment: str) -> Path:
-    """Returns the interpreter of 'own', 'peers' or 'torch'.
+    """Returns the interpreter of 'own', 'second', 'peers' or 'torch'.
 
     Raises:
       MissingError: the environment is not set up, or its installation failed.
     """
     if environment == OWN:
         return Path(sys.executable)
+    if environment == LANE2:
+        if not _LANE2_PYTHON.exists():
+            raise MissingError("the environment .venv-lane2 is not set up; run make test-lane2")
+        return _LANE2_PYTHON
     state = _state(environment)
     if state["requirements"] != REQUIREMENTS[environment].read_text():
         raise MissingError(f"the environment {environment} is not set up; run benchmarks/bench.py")

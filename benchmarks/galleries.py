@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from embedded_dataset import main
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -37,10 +38,8 @@ from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, Sample, Samples
 from facevoice.gallery.search import Search
 from facevoice.gallery.survey import find_duplicates, find_outliers
 from facevoice.gallery.thresholds import calibrate
-from tfdata import load_manifest
-from tfdata.command_line import Parser, run
-from tfdata.loader import check_embeddings
-from tfdata.schema import AUDIO_EMBEDDING, IMAGE_EMBEDDING, SPLITS
+from tfdata.manifest import Manifest
+from tfdata.schema import SPLITS
 
 ROUNDS = 8
 SAMPLES = (1, 3, 10)
@@ -70,21 +69,8 @@ class Identification:
     unknown_accepted: float
 
 
-def main() -> int:
-    """Prints the measurements of a dataset."""
-    parser = Parser(description=__doc__)
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="directory of the dataset")
-    return run(lambda: measure(parser.parse(None).dataset))
-
-
-def measure(dataset: Path) -> None:
-    """Prints all measurements.
-
-    Raises:
-      DatasetError: the dataset has no embeddings of both media.
-    """
-    manifest = load_manifest(dataset)
-    check_embeddings(dataset, manifest, (IMAGE_EMBEDDING, AUDIO_EMBEDDING))
+def measure(dataset: Path, manifest: Manifest) -> None:
+    """Prints all measurements."""
     encoders = recorded_encoders(manifest)
     encoded = read_encoded(dataset, manifest, SPLITS)
     print(f"{len(encoded)} pairs of {len(set(encoded.people.tolist()))} people; {ROUNDS} rounds")
@@ -292,4 +278,4 @@ def median_milliseconds(call: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(__doc__, measure))

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field, replace
 from competitor_process import CompetitorProcess, start_process
 from competitor_process import Message as Message
 
+# Smaller ratios than this, in either direction, are within the noise of a shared machine.
+LEVEL = 1.2
+
 
 @dataclass(frozen=True)
 class Config:
@@ -257,7 +260,10 @@ def table(
         compared = ["", "", ""]
         if result.name != baseline and not ours.error:
             times = speedups(result, ours, value, less_is_better=less_is_better)
-            compared = [*summary(times), _verdict(times, targets.get(result.name))]
+            median, min_to_max = summary(times)
+            if 1 / LEVEL < statistics.median(times) < LEVEL:
+                median = f"level ({median})"
+            compared = [median, min_to_max, _verdict(times, targets.get(result.name))]
         cells = [result.name, *summary(figures), *compared, f"{result.peak_mb:,.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

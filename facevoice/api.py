@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import subprocess
 import sys
@@ -93,14 +92,13 @@ def build(output: str | Path, **settings: Any) -> Dataset:
     Raises:
       BuildFailedError: the build failed. An existing dataset is unchanged.
     """
-    command = [*BUILD, f"--output={output}", *_flags(settings)]
-    environment = {**os.environ, "FACEVOICE_PROGRESS_SECONDS": str(PROGRESS_SECONDS)}
+    command = [*BUILD, f"--output={output}", f"--progress_seconds={PROGRESS_SECONDS}"]
+    command += _flags(settings)
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
     ) as process:
         try:
             error = _show_output(process)

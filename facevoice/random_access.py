@@ -11,7 +11,7 @@ import io
 import operator
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, overload
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from facevoice.weights import cache_dir
 from tfdata.errors import DatasetError
-from tfdata.examples import Example, decode_example
+from tfdata.examples import Example, decode_example, text_of
 from tfdata.local_copy import local_copy
 from tfdata.manifest import Manifest, Shard
 from tfdata.manifest_reader import load_manifest_with_sha256, missing_shard
 from tfdata.schema import SPLITS
 from tfdata.storage.files import open_regular, replace_file
-from tfdata.tfrecord import masked_crc, parse_example
+from tfdata.tfrecord import masked_crc, parse_example, read_features
 
 HEADER_BYTES = 12  # of a TFRecord: the length of the data, with its checksum
 CHECKSUM_BYTES = 4  # after the data
@@ -54,7 +54,12 @@ def read(data_dir: str | Path, split: str) -> Examples:
         raise ValueError(f"split is {split!r}; use one of {', '.join(SPLITS)}.")
     folder = local_copy(str(data_dir))
     manifest, sha256 = load_manifest_with_sha256(folder)
-    return Examples(folder, manifest, split, _cached_index(folder, manifest, split, sha256))
+    index = cached_array(
+        f"{sha256}-{split}",
+        lambda array: _fits(array, manifest, split),
+        lambda: build_index(folder, manifest, split),
+    )
+    return Examples(folder, manifest, split, index, sha256)
 
 
 class Examples(Sequence[Example]):
@@ -63,11 +68,14 @@ class Examples(Sequence[Example]):
     Attributes:
       manifest: of the dataset; `manifest.people[example.identity].label` is an example's label.
       split: name of the split.
+      manifest_sha256: SHA-256 of the manifest's file.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, split: str, index: Index) -> None:
-        """Args: directory of the dataset; its manifest; the split; `build_index` of it."""
-        self.manifest, self.split = manifest, split
+    def __init__(
+        self, folder: Path, manifest: Manifest, split: str, index: Index, manifest_sha256: str
+    ) -> None:
+        """Args: directory of the dataset; its manifest; the split; `build_index` of it; SHA-256."""
+        self.manifest, self.split, self.manifest_sha256 = manifest, split, manifest_sha256
         self._folder, self._index = folder.absolute(), index
         self._files: dict[int, io.BufferedReader] = {}
 
@@ -95,11 +103,27 @@ class Examples(Sequence[Example]):
         try:
             return decode_example(parse_example(self._data(place)), self.manifest)
         except ValueError as error:
-            shard = self._shards[place[SHARD]].file
-            raise DatasetError(
-                f"The shard {self._folder / shard} is damaged in the record at byte "
-                f"{place[OFFSET]}: {error}; copy the dataset again, or build it again."
-            ) from None
+            raise self._damaged(place, error) from None
+
+    def texts(self, number: int, names: Collection[str]) -> dict[str, str]:
+        """Reads some texts of an example, without its arrays and without verifying its checksum.
+
+        Args:
+          number: of the example, from 0.
+          names: some of `tfdata.schema.TEXTS`.
+
+        Raises:
+          DatasetError: the record is damaged, or its shard was removed.
+        """
+        place = self._index[number]
+        shard, offset, length = place.tolist()
+        try:
+            found = read_features(
+                lambda at, size: self._bytes(shard, offset + at, size), length, names
+            )
+            return {name: text_of(found, name) for name in names}
+        except ValueError as error:
+            raise self._damaged(place, error) from None
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what is pickled; another process opens the files itself."""
@@ -117,19 +141,34 @@ class Examples(Sequence[Example]):
           DatasetError: its shard cannot be read.
         """
         number, offset, length = place.tolist()
-        name = self._shards[number].file
-        try:
-            file = self._files.get(number) or self._open(number)
-            # Has no file position, which threads and forked processes would share.
-            framed = os.pread(file.fileno(), length + CHECKSUM_BYTES, offset)
-        except FileNotFoundError:
-            raise missing_shard(self._folder, self.manifest, name) from None
-        except OSError as error:
-            raise DatasetError(f"{self._folder / name} cannot be read: {error.strerror}.") from None
+        framed = self._bytes(number, offset, length + CHECKSUM_BYTES)
         data, checksum = framed[:length], framed[length:]
         if masked_crc(data) != checksum:
             raise ValueError("the checksum of its data is wrong")
         return data
+
+    def _bytes(self, number: int, offset: int, size: int) -> bytes:
+        """Returns bytes of a shard.
+
+        Raises:
+          DatasetError: the shard cannot be read.
+        """
+        name = self._shards[number].file
+        try:
+            file = self._files.get(number) or self._open(number)
+            # Has no file position, which threads and forked processes would share.
+            return os.pread(file.fileno(), size, offset)
+        except FileNotFoundError:
+            raise missing_shard(self._folder, self.manifest, name) from None
+        except OSError as error:
+            raise DatasetError(f"{self._folder / name} cannot be read: {error.strerror}.") from None
+
+    def _damaged(self, place: Index, error: Exception) -> DatasetError:
+        shard = self._shards[place[SHARD]].file
+        return DatasetError(
+            f"The shard {self._folder / shard} is damaged in the record at byte "
+            f"{place[OFFSET]}: {error}; copy the dataset again, or build it again."
+        )
 
     def _open(self, number: int) -> io.BufferedReader:
         """Opens a shard, to be kept open for the next examples.
@@ -187,26 +226,36 @@ def _lengths(path: Path, shard: Shard) -> list[tuple[int, int]]:
     return found
 
 
-def _cached_index(folder: Path, manifest: Manifest, split: str, sha256: str) -> Index:
-    """Returns the index of a split from the cache, or builds and caches it."""
-    path = cache_dir() / "indices" / f"{sha256}-{split}.npy"
+def cached_array(
+    name: str,
+    fits: Callable[[NDArray[Any]], bool],
+    build: Callable[[], NDArray[np.int64]],
+) -> NDArray[np.int64]:
+    """Returns an array of integers from the cache, or builds and caches it.
+
+    Args:
+      name: of the array in the cache; it has the digest of the manifest.
+      fits: whether an array from the cache can be the right one.
+      build: makes the array.
+    """
+    path = cache_dir() / "indices" / f"{name}.npy"
     with suppress(OSError, ValueError, EOFError):
-        index = np.load(path, allow_pickle=False)
-        if _fits(index, manifest, split):
-            return np.asarray(index)
-    index = build_index(folder, manifest, split)
+        array = np.load(path, allow_pickle=False)
+        if array.dtype == np.int64 and fits(array):
+            return np.asarray(array)
+    array = build()
     with suppress(OSError):  # the next program builds it again
         content = io.BytesIO()
-        np.save(content, index)
+        np.save(content, array)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.getvalue())
-    return index
+    return array
 
 
 def _fits(index: NDArray[Any], manifest: Manifest, split: str) -> bool:
     """Returns whether an index has the numbers of records and bytes of a manifest's shards."""
     shards = manifest.splits[split].shards
-    if index.dtype != np.int64 or index.shape != (sum(shard.records for shard in shards), 3):
+    if index.shape != (sum(shard.records for shard in shards), 3):
         return False
     overhead = HEADER_BYTES + CHECKSUM_BYTES
     sizes = np.bincount(index[:, SHARD], index[:, LENGTH] + overhead, minlength=len(shards))

@@ -27,6 +27,7 @@ SMALL = [
     "--fft_size=256",
     "--num_shards=2",
     "--face_detector=none",
+    "--no_card_audio",  # encoding takes time
 ]
 ONE_PROCESS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "competitors"))
 
 import competitor_process
 import environments
 from harness import Competitor, Result, reject_mismatches, run_rounds, speedups, table
 from protocol import unordered_digest
+from read_facevoice import write
 
 from tests.conftest import write_clip, write_face
+from tfdata import load_manifest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -169,16 +172,39 @@ def test_a_table_has_medians_ranges_and_whether_targets_were_met():
     assert text.splitlines()[4:] == [
         "| ours | 1 | 1 to 1 |  |  |  | 1,234 |",
         "| a | 3 | 2 to 4 | 3 | 2 to 4 | 2: met | 0 |",
-        "| b | 1 | 0.5 to 2 | 1 | 0.5 to 2 | 1: met by the median | 0 |",
+        "| b | 1 | 0.5 to 2 | level (1) | 0.5 to 2 | 1: met by the median | 0 |",
     ]
     text = table("Title", results, "ours", "s", seconds, {"b": 1.5}, less_is_better=True)
     assert text.splitlines()[-1].endswith("| 1.5: missed | 0 |")
+
+
+def test_ratios_below_a_fifth_are_level_in_both_directions():
+    ours = result("ours", 100)
+    results = [ours, *(result(str(figure), figure) for figure in (83, 84, 119, 121))]
+    rows = table("Title", results, "ours", "s", seconds, less_is_better=True).splitlines()[-4:]
+    ratios = [row.split(" | ")[3] for row in rows]
+    assert ratios == ["0.83", "level (0.84)", "level (1.19)", "1.21"]
+
+
+def test_without_the_second_lane_its_rows_say_so(competitor, run, monkeypatch, tmp_path):
+    monkeypatch.setattr(environments, "_LANE2_PYTHON", tmp_path / "missing")
+    results, _ = run([competitor("second lane", LOGGING, environments.LANE2)], 1, 0)
+    assert results[0].error == (
+        "not installed: the environment .venv-lane2 is not set up; run make test-lane2"
+    )
 
 
 def test_a_digest_depends_on_records_but_not_on_their_order():
     assert unordered_digest([b"a", b"b"]) == unordered_digest([b"b", b"a"])
     assert unordered_digest([b"a", b"b"]) != unordered_digest([b"a", b"c"])
     assert unordered_digest([b"a", b"b"]) != unordered_digest([b"a", b"b", b"b"])
+
+
+def test_the_dataset_that_is_read_is_one_that_tfdata_accepts(tmp_path):
+    write(tmp_path, count=41, image_size=8)
+    manifest = load_manifest(tmp_path)
+    assert manifest.splits["train"].pairs == 41
+    assert len(manifest.people) == 40
 
 
 def test_the_groups_import_and_their_competitors_exist():

@@ -117,6 +117,7 @@ def test_scripts_are_not_importable(installed):
     assert installed("-S", "-c", "import facevoice").returncode == 0
 
 
+@pytest.mark.slow
 def test_the_installed_package_builds_the_checkouts_dataset_and_card(
     installed, corpus, build, tmp_path
 ):

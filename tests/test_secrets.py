@@ -173,7 +173,7 @@ def test_every_command_refuses_an_address_with_a_secret(
     ],
 )
 def test_no_other_flag_of_the_build_shows_a_secret(flags, corpus, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("beam_pipelines.runners.flink.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("beam_pipelines.runners.job_servers.TIMEOUT_SECONDS", 0.2)
     monkeypatch.chdir(tmp_path)
     refused(BUILD, [*corpus.flags, *(flag.format(SECRET) for flag in flags)], capsys, tmp_path)
 

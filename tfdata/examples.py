@@ -79,11 +79,11 @@ def decode_example(record: Mapping[str, bytes | int], manifest: Manifest) -> Exa
     return Example(
         image=_array(record, IMAGE, manifest.image_shape),
         spectrogram=_array(record, SPECTROGRAM, manifest.spectrogram_shape),
-        identity=_text(record, IDENTITY),
-        session=_text(record, SESSION),
-        key=_text(record, KEY),
-        face_source=_text(record, FACE_SOURCE),
-        audio_source=_text(record, AUDIO_SOURCE),
+        identity=text_of(record, IDENTITY),
+        session=text_of(record, SESSION),
+        key=text_of(record, KEY),
+        face_source=text_of(record, FACE_SOURCE),
+        audio_source=text_of(record, AUDIO_SOURCE),
         window_start_samples=_sample_number(record, WINDOW_START),
         face=DetectedFace.from_record(record),
         face_time_seconds=optional_float(record, FACE_TIME),
@@ -125,7 +125,8 @@ def _bytes(record: Mapping[str, bytes | int], name: str) -> bytes:
     return value
 
 
-def _text(record: Mapping[str, bytes | int], name: str) -> str:
+def text_of(record: Mapping[str, bytes | int], name: str) -> str:
+    """Returns a text of a record, one of TEXTS; raises ValueError if it has none."""
     return _bytes(record, name).decode()
 
 

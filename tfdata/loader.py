@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tfdata.data_service import distribute
 from tfdata.errors import DatasetError
 from tfdata.labels import label_lookup
 from tfdata.manifest import Manifest
-from tfdata.manifest_reader import check_shard_sizes, load_manifest
+from tfdata.manifest_reader import check_embeddings, check_shard_sizes, load_manifest
 from tfdata.options import IN_MEMORY, ReadOptions
 from tfdata.recovery import recover_shards
 from tfdata.schema import (
@@ -32,7 +32,6 @@ from tfdata.shuffling import RecordSource, epoch_records
 from tfdata.sources import fetch_operation, file_source, memory_source
 from tfdata.storage.base import is_address
 from tfdata.storage.tensorflow_files import tensorflow_paths
-from tfdata.text import listed
 
 # Size of the pieces of records that are parsed at once in stored order. Larger pieces exceed the
 # memory that malloc keeps, and allocating it for each batch doubled the time.
@@ -141,26 +140,6 @@ def load(
     # From the manifest, so that progress bars know the number of steps from the start.
     batches = batches.apply(tf.data.experimental.assert_cardinality(_batches(counts, options)))
     return batches.prefetch(options.prefetch).with_options(_tf_options(options))
-
-
-def check_embeddings(data_dir: str | Path, manifest: Manifest, names: Iterable[str]) -> None:
-    """Checks that a dataset has the embeddings among some features of a record.
-
-    Raises:
-      DatasetError: it lacks one.
-    """
-    needed = {
-        IMAGE_EMBEDDING: ("image", "faces", "--face_encoder dlib_resnet"),
-        AUDIO_EMBEDDING: ("audio", "voices", "--voice_encoder ge2e"),
-    }
-    wanted = [needed[name] for name in names if name in needed]
-    missing = [(what, flag) for key, what, flag in wanted if key not in manifest.encoders]
-    if missing:
-        media, flags = zip(*missing, strict=True)
-        raise DatasetError(
-            f"{data_dir} has no embeddings of {listed(media)}; build it again with "
-            f"{' '.join(flags)}."
-        )
 
 
 def _source(

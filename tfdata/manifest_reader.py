@@ -8,7 +8,7 @@ removed by a rebuild.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,20 @@ from tfdata.errors import DatasetError
 from tfdata.fields import from_fields
 from tfdata.manifest import Manifest
 from tfdata.manifest_checks import check_content
-from tfdata.schema import FORMAT, FORMAT_VERSION, MANIFEST_NAME, SPLITS
+from tfdata.schema import (
+    AUDIO_EMBEDDING,
+    DEFAULT_ENCODERS,
+    FORMAT,
+    FORMAT_VERSION,
+    IMAGE_EMBEDDING,
+    MANIFEST_NAME,
+    SPLITS,
+)
 from tfdata.storage.addresses import check_address
 from tfdata.storage.base import StorageError, is_address
 from tfdata.storage.factory import storage_at
 from tfdata.storage.files import parse_json
-from tfdata.text import bytes_text
+from tfdata.text import bytes_text, listed
 
 
 def is_manifest(content: bytes) -> bool:
@@ -107,6 +115,36 @@ def check_shard_sizes(data_dir: str | Path, manifest: Manifest) -> None:
                 f"The shard {folder}/{shard.file} has {bytes_text(sizes[shard.file])} where "
                 f"the manifest says {shard.bytes}; copy the dataset again, or build it again."
             )
+
+
+def check_embeddings(data_dir: str | Path, manifest: Manifest, names: Iterable[str]) -> None:
+    """Checks that a dataset has the embeddings among some features of a record.
+
+    Raises:
+      DatasetError: it lacks one.
+    """
+    needed = {
+        IMAGE_EMBEDDING: ("image", "faces", f"--face_encoder {DEFAULT_ENCODERS['image']}"),
+        AUDIO_EMBEDDING: ("audio", "voices", f"--voice_encoder {DEFAULT_ENCODERS['audio']}"),
+    }
+    wanted = [needed[name] for name in names if name in needed]
+    missing = [(what, flag) for key, what, flag in wanted if key not in manifest.encoders]
+    if missing:
+        media, flags = zip(*missing, strict=True)
+        raise DatasetError(
+            f"{data_dir} has no embeddings of {listed(media)}; build it again with "
+            f"{' '.join(flags)}."
+        )
+
+
+def check_any_embeddings(data_dir: str | Path, manifest: Manifest) -> None:
+    """Checks that a dataset has embeddings of faces, of voices, or of both.
+
+    Raises:
+      DatasetError: it has none.
+    """
+    if not manifest.encoders:
+        check_embeddings(data_dir, manifest, (IMAGE_EMBEDDING, AUDIO_EMBEDDING))
 
 
 def is_rebuilt(data_dir: str | Path, manifest: Manifest) -> bool:

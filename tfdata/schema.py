@@ -43,6 +43,8 @@ SPEECH_SHARE = "speech_share"  # []: share of the window that is speech, 0 to 1
 # Only in datasets with encoders: float32, little-endian, of L2 norm 1.
 IMAGE_EMBEDDING = "image_embedding"  # [dimension]: of the face
 AUDIO_EMBEDDING = "audio_embedding"  # [dimension]: of the window
+# The encoders that galleries use, and messages name, unless another is asked for.
+DEFAULT_ENCODERS = {"image": "dlib_resnet", "audio": "ge2e"}
 # int64: 1 if no face was found, and the centre of the image was encoded instead, otherwise 0.
 IMAGE_EMBEDDING_CENTRED = "image_embedding_centred"
 # Right and left are the person's own: the right eye is on the left side of an image.

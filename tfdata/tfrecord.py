@@ -10,12 +10,13 @@ be read (https://protobuf.dev/programming-guides/encoding).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 
 import google_crc32c
 
 _VARINT, _FIXED_64, _LENGTH_DELIMITED, _FIXED_32 = 0, 1, 2, 5  # wire types
+_PIECE_BYTES = 256  # read at a time to skip features: more than the name of a feature has
 
 
 def frame(data: bytes) -> bytes:
@@ -51,6 +52,50 @@ def parse_example(data: bytes) -> dict[str, bytes | int]:
             name = b"".join(_payloads(entry, 1)).decode()
             features[name] = _value(name, b"".join(_payloads(entry, 2)))
     return features
+
+
+def read_features(
+    read: Callable[[int, int], bytes], length: int, names: Collection[str]
+) -> dict[str, bytes | int]:
+    """Reads some features of a serialized `tf.train.Example`, without the data of others.
+
+    Args:
+      read: called with an offset in the example and a number of bytes, returns the bytes.
+      length: of the example, in bytes.
+      names: of the features.
+
+    Returns:
+      Those of the features that the example has.
+
+    Raises:
+      ValueError: the bytes are not an example of `parse_example`; a clause for an error message.
+    """
+    found: dict[str, bytes | int] = {}
+    try:
+        _, at = _delimited_size(read(0, _PIECE_BYTES), 0)  # Example.features
+        while at < length and len(found) < len(names):
+            piece = read(at, _PIECE_BYTES)
+            entry_size, start = _delimited_size(piece, 0)  # Features.feature, a map entry
+            name_size, name_start = _delimited_size(piece, start)
+            name = piece[name_start : name_start + name_size].decode()
+            if name in names:
+                value = b"".join(_payloads(read(at + start, entry_size), 2))
+                found[name] = _value(name, value)
+            at += start + entry_size
+        if len(found) == len(names):
+            return found
+    except ValueError:
+        pass  # other software may write the same in other forms
+    features = parse_example(read(0, length))
+    return {name: features[name] for name in names if name in features}
+
+
+def _delimited_size(message: bytes, at: int) -> tuple[int, int]:
+    """Returns the size of a field with number 1, and the offset of its payload."""
+    key, at = _read_varint(message, at)
+    if key != 1 << 3 | _LENGTH_DELIMITED:
+        raise ValueError(f"the field {key} is not expected")
+    return _read_varint(message, at)
 
 
 def _feature(value: bytes | int) -> bytes:

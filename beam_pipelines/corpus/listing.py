@@ -12,15 +12,17 @@ an identity and the identity's audio has none.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from beam_pipelines.corpus.ignored import Ignored
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.trees import FileEntry, IgnoredEntries, Tree, UnlistedFile
+from beam_pipelines.corpus.unsettled import NONE_UNSETTLED, Unsettled, unsettled_files
 from beam_pipelines.corpus.walk import RepeatedLink
 from facevoice.features import (
     AudioFacts,
@@ -111,6 +113,7 @@ class PersonFiles:
         of its tree.
       ignored: files that are no media by their names.
       crop_folder: the directory of faces that is no part of a video's name, or "".
+      unsettled: files that changed a short time ago and are left for the next build.
     """
 
     person: Person
@@ -122,6 +125,7 @@ class PersonFiles:
     ignored: tuple[Ignored, ...] = ()
     crop_folder: str = ""
     videos: tuple[MediaFile, ...] = ()
+    unsettled: Unsettled = NONE_UNSETTLED
 
     def has(self, kind: str) -> bool:
         """Returns whether there is a file of this kind, including rejected ones."""
@@ -142,16 +146,20 @@ class PersonMedia:
     videos: tuple[Video, ...] = ()
 
 
-def list_files(person: Person, trees: Mapping[str, Tree]) -> PersonFiles:
+def list_files(
+    person: Person, trees: Mapping[str, Tree], settled_before: float | None = None
+) -> PersonFiles:
     """Lists the files of one person without opening them.
 
     Args:
       person: the person.
       trees: FACE, CLIP and VIDEO to their trees; some may be missing.
+      settled_before: Unix time; files that changed later are left out. None lists all files.
     """
+    latest = math.inf if settled_before is None else settled_before
     folders = {FACE: person.face_folder, CLIP: person.audio_folder, VIDEO: person.video_folder}
     listings = {
-        kind: _list(trees[kind], folder, kind) if folder else _Listing([], [], [], [])
+        kind: _list(trees[kind], folder, kind, latest) if folder else _Listing()
         for kind, folder in folders.items()
     }
     crop_folder = find_crop_folder(
@@ -171,6 +179,11 @@ def list_files(person: Person, trees: Mapping[str, Tree]) -> PersonFiles:
         ignored=tuple(each for listing in listings.values() for each in listing.ignored),
         crop_folder=crop_folder,
         videos=listed_videos,
+        unsettled=unsettled_files(
+            f"{FLAGS[kind]} {folders[kind]}/{path}"
+            for kind, listing in listings.items()
+            for path in listing.unsettled
+        ),
     )
 
 
@@ -251,10 +264,11 @@ def is_crop_level(folder: str) -> bool:
 class _Listing:
     """The files of one person in one tree."""
 
-    entries: list[FileEntry]
-    rejects: list[Reject]
-    links: list[str]
-    ignored: list[Ignored]
+    entries: list[FileEntry] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
 
     def media_files(self, folder: str, crop_folder: str = "") -> tuple[MediaFile, ...]:
         return tuple(
@@ -263,11 +277,14 @@ class _Listing:
         )
 
 
-def _list(tree: Tree, folder: str, kind: str) -> _Listing:
-    listing = _Listing([], [], [], [])
+def _list(tree: Tree, folder: str, kind: str, latest: float) -> _Listing:
+    listing = _Listing()
     for found in tree.files(folder, SUFFIXES[kind]):
         if isinstance(found, FileEntry):
-            listing.entries.append(found)
+            if found.modified > latest:
+                listing.unsettled.append(found.path)
+            else:
+                listing.entries.append(found)
         elif isinstance(found, RepeatedLink):
             listing.links.append(found.path)
         elif isinstance(found, IgnoredEntries):

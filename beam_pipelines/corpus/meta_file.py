@@ -7,10 +7,10 @@ directory of faces, and further columns such as the gender.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from beam_pipelines.corpus.tables import Row, read_table
 from beam_pipelines.errors import BuildError
+from tfdata.storage.base import Place
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class MetaRow:
     line: int = field(default=0, compare=False)
 
 
-def read_meta(path: Path) -> list[MetaRow]:
+def read_meta(path: Place) -> list[MetaRow]:
     """Reads a VoxCeleb metadata file.
 
     Columns are separated by tabs or commas and named `VoxCeleb1 ID` or `VoxCeleb1_ID`; repeated

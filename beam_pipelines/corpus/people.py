@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.meta_file import MetaRow, read_meta
 from beam_pipelines.corpus.swapped_trees import are_swapped
@@ -93,7 +93,7 @@ class _Folders:
 def find_people(
     faces_root: Place | None,
     audio_root: Place | None,
-    meta: Path | None,
+    meta: Place | None,
     exclude: tuple[str, ...] = (),
     videos_root: Place | None = None,
 ) -> FoundPeople:
@@ -186,7 +186,7 @@ def _folders_of(person: Person) -> dict[str, str]:
 def _no_common_person(
     faces_root: Place,
     audio_root: Place,
-    meta: Path | None,
+    meta: Place | None,
     rows: Sequence[MetaRow],
     face_folders: Mapping[str, str],
     audio_folders: Mapping[str, str],

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from beam_pipelines.corpus.people import Person
 from beam_pipelines.corpus.tables import MAX_SHOWN, read_lines
 from beam_pipelines.errors import BuildError
 from tfdata.schema import SPLITS
+from tfdata.storage.base import Place
 from tfdata.text import nearest, spelling
 
 
-def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
+def apply_split_file(people: Iterable[Person], path: Place) -> list[Person]:
     """Returns the people that a split file lists, with the splits of their utterances.
 
     Raises:
@@ -51,7 +52,7 @@ def apply_split_file(people: Iterable[Person], path: Path) -> list[Person]:
     return found
 
 
-def read_split_file(path: Path) -> dict[str, dict[str, str]]:
+def read_split_file(path: Place) -> dict[str, dict[str, str]]:
     """Reads a split file.
 
     Suffixes are ignored, because the same utterances are distributed as .wav, .m4a and .flac.

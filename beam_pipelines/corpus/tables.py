@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from pathlib import Path
 
 from beam_pipelines.errors import BuildError
+from tfdata.storage.base import Place
+from tfdata.storage.factory import read_file
 from tfdata.text import counted, nfc
 
 MAX_SHOWN = 80  # characters of a line in an error
@@ -49,20 +50,20 @@ class Table:
     rows: list[Row]
 
 
-def read_lines(path: Path, file: str) -> list[Line]:
+def read_lines(path: Place, file: str) -> list[Line]:
     """Reads the lines of a text file that are not blank.
 
     The file is UTF-8, with or without a byte order mark, and with line ends of any system.
 
     Args:
-      path: the file.
+      path: path or URL of the file.
       file: name of the file in errors, such as "--split_file iden_split.txt".
 
     Raises:
       BuildError: the file cannot be read, or is empty.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise BuildError(f"{file} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
@@ -77,7 +78,7 @@ def read_lines(path: Path, file: str) -> list[Line]:
     return found
 
 
-def read_table(path: Path, file: str) -> Table:
+def read_table(path: Place, file: str) -> Table:
     """Reads a table whose first line names the columns, separated by tabs or commas.
 
     Cells may be in double quotes if commas separate them; in a table with tabs, a quote is part of

@@ -1,4 +1,4 @@
-"""Lists and reads the media of a corpus: a folder on disks that every worker mounts, or in S3.
+"""Lists and reads the media of a corpus: a folder on disks that every worker mounts, or at a URL.
 
 Paths are relative to the root of the tree, with slashes.
 """
@@ -16,23 +16,31 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
+from beam_pipelines.corpus.fetched_files import FetchedFiles
 from beam_pipelines.corpus.ignored import ignored_at_root, ignored_reason
 from beam_pipelines.corpus.walk import RepeatedLink, count_files, walk
 from beam_pipelines.errors import BuildError
 from facevoice.features import MediaError, Reason
-from facevoice.features.file_types import has_suffix
+from facevoice.features.file_types import READ_VIDEO_SUFFIXES, has_suffix
 from facevoice.features.helper_files import is_helper_folder, is_hidden_file
 from tfdata.storage.base import Address, Place, StorageError
-from tfdata.storage.factory import s3_storage
+from tfdata.storage.factory import corpus_storage_at
 from tfdata.storage.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A listed file: its path below the listed folder, and a stamp that changes with it."""
+    """A listed file.
+
+    Attributes:
+      path: path below the listed folder.
+      stamp: text that changes with the file.
+      modified: time of its last change, in Unix time.
+    """
 
     path: str
     stamp: str
+    modified: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ Listed = FileEntry | UnlistedFile | RepeatedLink | IgnoredEntries
 
 
 class Tree(Protocol):
-    """A tree of media. A tree in S3 raises BuildError for failed requests, on a disk OSError."""
+    """A tree of media. A tree at a URL raises BuildError for failed requests, on a disk OSError."""
 
     def folders(self) -> list[str]:
         """Returns the names of the folders directly below the root, without helper folders."""
@@ -89,8 +97,8 @@ class Tree(Protocol):
 
 
 def tree_at(place: Place) -> Tree:
-    """Returns the tree at a path or at a URL of S3."""
-    return S3Tree(place) if isinstance(place, Address) else DiskTree(place)
+    """Returns the tree at a path or URL."""
+    return RemoteTree(place) if isinstance(place, Address) else DiskTree(place)
 
 
 class DiskTree:
@@ -135,7 +143,8 @@ class DiskTree:
                 yield self._unlisted(path, error.strerror or str(error))
             else:
                 if stat.S_ISREG(status.st_mode):
-                    yield FileEntry(below, f"{status.st_size}:{status.st_mtime_ns}")
+                    stamp = f"{status.st_size}:{status.st_mtime_ns}"
+                    yield FileEntry(below, stamp, status.st_mtime)
                 else:
                     yield self._unlisted(path, "not a regular file")
         yield IgnoredEntries(ignored)
@@ -168,17 +177,19 @@ class DiskTree:
         return os.fsencode(Path(path).relative_to(self._root)).decode("utf-8", "backslashreplace")
 
 
-class S3Tree:
-    """A tree of media in S3.
+class RemoteTree:
+    """A tree of media at a URL: in S3, Google Cloud Storage or HDFS.
 
-    A file is read into memory as a whole: face images have about 6 KB, and clips of VoxCeleb
-    256 KB. So each clip is read twice, once for its header; to read only a part would take as many
-    requests.
+    An image or clip is read into memory as a whole: face images have about 6 KB, and clips of
+    VoxCeleb 256 KB. So each clip is read twice, once for its header; to read only a part would take
+    as many requests. Videos are copied to a disk, and kept there for the next moment of the same
+    video (see `FetchedFiles`).
     """
 
     def __init__(self, address: Address) -> None:
+        self._fetched = FetchedFiles()
         with _as_build_errors():
-            self._storage = s3_storage(address)
+            self._storage = corpus_storage_at(address)
 
     def folders(self) -> list[str]:
         with _as_build_errors():
@@ -199,7 +210,8 @@ class S3Tree:
                 if helpers := [each for each in folders if is_helper_folder(each)]:
                     ignored[f"{helpers[0]}/"] += 1
                 elif _is_media(name, suffixes):
-                    yield FileEntry(found.path, f"{found.size}:{found.etag}")
+                    stamp = f"{found.size}:{found.version}"
+                    yield FileEntry(found.path, stamp, found.modified)
                 elif name:  # an object that stands for a folder has none
                     ignored[ignored_reason(name)] += 1
         yield IgnoredEntries(ignored)
@@ -210,9 +222,11 @@ class S3Tree:
     def links(self, folders: Iterable[str]) -> list[str]:
         return []
 
-    def source(self, path: str) -> BytesIO:
+    def source(self, path: str) -> Path | BytesIO:
         with _as_build_errors():
             try:
+                if has_suffix(path, READ_VIDEO_SUFFIXES):
+                    return self._fetched.fetch(path, self._storage.download)
                 return BytesIO(self._storage.read(path))
             except FileNotFoundError:
                 raise MediaError(Reason.UNREADABLE, "No such file or directory") from None

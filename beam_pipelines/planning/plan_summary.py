@@ -7,16 +7,25 @@ from dataclasses import asdict, dataclass, field
 
 from beam_pipelines.corpus.ignored import Ignored, merge_ignored
 from beam_pipelines.corpus.listing import Reject
+from beam_pipelines.corpus.unsettled import NONE_UNSETTLED, Unsettled
 from tfdata.storage.files import parse_json
 
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A planned shard; `bytes` is its size within 1 % if no media are broken."""
+    """A planned shard.
+
+    Attributes:
+      split: one of SPLITS.
+      pairs: number of pairs.
+      bytes: size within 1 % if no media are broken.
+      is_reusable: whether an earlier build has left a result that this build would have, too.
+    """
 
     split: str
     pairs: int
     bytes: int
+    is_reusable: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class PlanSummary:
       only_copies: identities whose images or clips are all dropped.
       ignored: files that are no media by their names.
       without_videos: identities of a directory of videos that has none.
+      unsettled: files that changed a short time ago and are left for the next build.
+      is_published: whether the dataset in the output is the one that this plan would give.
     """
 
     shards: dict[str, PlannedShard] = field(default_factory=dict)
@@ -75,6 +86,8 @@ class PlanSummary:
     only_copies: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     without_videos: tuple[str, ...] = ()
+    unsettled: Unsettled = NONE_UNSETTLED
+    is_published: bool = False
 
     def __add__(self, other: PlanSummary) -> PlanSummary:
         return PlanSummary(
@@ -91,6 +104,7 @@ class PlanSummary:
             self.only_copies + other.only_copies,
             merge_ignored(self.ignored + other.ignored),
             self.without_videos + other.without_videos,
+            self.unsettled + other.unsettled,
         )
 
     def to_json(self) -> str:
@@ -115,4 +129,8 @@ class PlanSummary:
             only_copies=tuple(fields["only_copies"]),
             ignored=tuple(Ignored(**each) for each in fields["ignored"]),
             without_videos=tuple(fields["without_videos"]),
+            unsettled=Unsettled(
+                fields["unsettled"]["files"], tuple(fields["unsettled"]["examples"])
+            ),
+            is_published=fields["is_published"],
         )

@@ -18,7 +18,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment, Environment
 
 from beam_pipelines.errors import BuildError
-from beam_pipelines.runners import flink, local_workers, pool_addresses
+from beam_pipelines.runners import flink, local_workers, pool_addresses, spark
 from beam_pipelines.runners.local_environment import WorkerEnvironment
 from tfdata.text import counted
 
@@ -45,7 +45,7 @@ def is_portable(runner: str) -> bool:
 
 @contextmanager
 def connect_runner(runner: str, flags: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Checks that a runner is available; starts a job server for Flink.
+    """Checks that a runner is available; starts a job server for Flink and Spark.
 
     Yields:
       The Beam flags, with those of the job server.
@@ -56,6 +56,9 @@ def connect_runner(runner: str, flags: Sequence[str]) -> Iterator[Sequence[str]]
     if _base_name(runner) == "flinkrunner":
         with flink.job_server(flags) as flink_flags:
             yield flink_flags
+    elif _base_name(runner) == "sparkrunner":
+        with spark.job_server(flags) as spark_flags:
+            yield spark_flags
     else:
         yield flags
 
@@ -170,8 +173,8 @@ def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = Non
         if died := _DIED.search(last):
             raise BuildError(
                 f"A worker process of the cluster died as it started ({died[1]}), and no attempt "
-                f"is left; see {log.name} and the logs of its TaskManagers. Once it starts, "
-                f"the same command resumes the build."
+                f"is left; see {log.name} and the logs of its TaskManagers or executors. Once "
+                f"it starts, the same command resumes the build."
             ) from None
         if found := _OTHER_INSTALLATION.search(last):
             raise BuildError(
@@ -183,8 +186,8 @@ def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = Non
         raise BuildError(
             f"No worker answered within {counted(seconds, 'second')}; the cluster has no free slot "
             f"for the job, or a worker cannot start: each needs this project installed, and the "
-            f"command or pool of --environment_config. See the logs of its TaskManagers; "
-            f"--preflight_seconds sets the time limit."
+            f"command or pool of --environment_config. See the logs of its TaskManagers or "
+            f"executors; --preflight_seconds sets the time limit."
         )
 
 

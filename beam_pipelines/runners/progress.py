@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -17,15 +16,19 @@ from beam_pipelines.shards.stores import Store, store_at
 from tfdata.storage.base import Place
 from tfdata.text import agree, counted
 
-# Between lines if there is no terminal. Programs that read the lines set the variable.
-LINE_SECONDS = float(os.environ.get("FACEVOICE_PROGRESS_SECONDS", "15"))
-
 
 @contextmanager
-def show(output: Place, terminal: TextIO) -> Iterator[None]:
-    """Shows finished pairs and shards while the body runs: a bar on a terminal, or plain lines."""
+def show(output: Place, terminal: TextIO, line_seconds: float) -> Iterator[None]:
+    """Shows finished pairs and shards while the body runs: a bar on a terminal, or plain lines.
+
+    Args:
+      output: directory or URL of the dataset.
+      terminal: the stream to write to.
+      line_seconds: time between lines if the stream is no terminal.
+    """
     finished = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(output, terminal, finished), daemon=True)
+    arguments = (output, terminal, line_seconds, finished)
+    watcher = threading.Thread(target=_watch, args=arguments, daemon=True)
     watcher.start()
     try:
         yield
@@ -34,7 +37,7 @@ def show(output: Place, terminal: TextIO) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(output: Place, terminal: TextIO, finished: threading.Event) -> None:
+def _watch(output: Place, terminal: TextIO, line_seconds: float, finished: threading.Event) -> None:
     store, summary = store_at(output), None
     while summary is None and not finished.wait(store.poll_seconds):
         summary = read_plan_summary(output)
@@ -61,7 +64,7 @@ def _watch(output: Place, terminal: TextIO, finished: threading.Event) -> None:
         bar.set_postfix_str(ready, refresh=False)
         bar.update(just_done)
         now = time.monotonic()
-        if bar.disable and now - printed > LINE_SECONDS and not is_last:
+        if bar.disable and now - printed > line_seconds and not is_last:
             print(plain_line(done, total, done_before, now - started, ready), file=terminal)
             printed = now
     bar.close()

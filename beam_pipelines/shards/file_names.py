@@ -15,6 +15,7 @@ CARD_NAME = "card.html"
 PLAN_SUMMARY_NAME = f"{WORK_NAME}/outline.json"
 LEAKS_NAME = f"{WORK_NAME}/leaks.json"
 REPLACED_NAME = f"{WORK_NAME}/replaced.json"
+PUBLISHED_NAME = f"{WORK_NAME}/published.json"
 LOG_NAME = f"{WORK_NAME}/workers.log"
 
 _DIGEST = "[0-9a-f]{32}"
@@ -29,7 +30,10 @@ def _any_of(*names: str) -> str:
 _WORK = (
     _any_of(PLAN_SUMMARY_NAME, LEAKS_NAME, f"{WORK_NAME}/{REJECTS_NAME}", LOG_NAME) + f"|{_RESULT}"
 )
-_OTHERS = _any_of(MANIFEST_NAME, CARD_NAME, REJECTS_NAME, LOCK_NAME, REPLACED_NAME) + f"|{_SHARD}"
+_OTHERS = (
+    _any_of(MANIFEST_NAME, CARD_NAME, REJECTS_NAME, LOCK_NAME, REPLACED_NAME, PUBLISHED_NAME)
+    + f"|{_SHARD}"
+)
 # Unfinished files have a random suffix; an unfinished shard is named after its plan.
 _TEMPORARY = rf"({_WORK}|{_OTHERS}|\.build/{_DIGEST})\.{_DIGEST}\.tmp"
 

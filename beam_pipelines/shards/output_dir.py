@@ -21,7 +21,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -228,7 +228,6 @@ def publish(
     """
     store = store_at(output)
     shards = [shard for split in manifest.splits.values() for shard in split.shards]
-    named = {shard.file for shard in shards}
     try:
         found = store.sizes()
         missing = [shard.file for shard in shards if found.get(shard.file) != shard.bytes]
@@ -252,6 +251,40 @@ def publish(
             f"The manifest cannot be written to {output}: {error.strerror}. Fix that and run the "
             f"same command again; finished shards are kept."
         ) from None
+    return _clean_up(store, found, {shard.file for shard in shards}, digests, keep_replaced_seconds)
+
+
+def keep_published(
+    output: Place, named: Collection[str], digests: Iterable[str], keep_replaced_seconds: float
+) -> ReplacedShards:
+    """Leaves a dataset as it is; removes files that are no longer needed.
+
+    Args:
+      output: directory or URL.
+      named: the files of the dataset.
+      digests, keep_replaced_seconds: as for `publish`.
+
+    Returns:
+      The shards of earlier builds that are kept, and those that were removed.
+
+    Raises:
+      BuildError: a file cannot be removed.
+    """
+    try:
+        store = store_at(output)
+        return _clean_up(store, store.sizes(), named, digests, keep_replaced_seconds)
+    except OSError as error:
+        raise BuildError(f"--output {output} cannot be written: {error.strerror}.") from None
+
+
+def _clean_up(
+    store: Store,
+    found: Mapping[str, int],
+    named: Collection[str],
+    digests: Iterable[str],
+    keep_replaced_seconds: float,
+) -> ReplacedShards:
+    """Removes what no dataset and no later build needs; `found` are the files in the directory."""
     work = {f"{WORK_NAME}/{name}" for name in store.sizes(WORK_NAME)}
     needed = {result_name(digest) for digest in digests}
     store.delete(

@@ -41,6 +41,13 @@ class Store(Protocol):
         """Returns name and size of the files directly in a folder; empty if it does not exist."""
         ...
 
+    def stamps(self) -> dict[str, str]:
+        """Returns name and stamp of the files directly in the folder.
+
+        The stamp is a text that changes with the content, as far as the place records that.
+        """
+        ...
+
     def read(self, name: str) -> bytes:
         """Reads a small file; raises FileNotFoundError if there is none."""
         ...
@@ -123,6 +130,16 @@ class DiskStore:
                 }
         except FileNotFoundError:
             return {}
+
+    def stamps(self) -> dict[str, str]:
+        """Returns sizes and modification times."""
+        with os.scandir(self._folder) as entries:
+            found = {
+                entry.name: entry.stat(follow_symlinks=False)
+                for entry in entries
+                if entry.is_file(follow_symlinks=False)
+            }
+        return {name: f"{status.st_size}:{status.st_mtime_ns}" for name, status in found.items()}
 
     def read(self, name: str) -> bytes:
         with open_regular(self._folder / name) as file:
@@ -217,6 +234,10 @@ class RemoteStore:
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         return self._storage.list_files(folder)
+
+    def stamps(self) -> dict[str, str]:
+        """Returns sizes."""
+        return {name: str(size) for name, size in self.sizes().items()}
 
     def read(self, name: str) -> bytes:
         return self._storage.read(name)

@@ -41,6 +41,7 @@ from facevoice.features import FaceImage, FeatureSettings, MediaError, Reason
 from facevoice.features.face_detection import DetectorError
 from facevoice.weights import WeightsError
 from tfdata.schema import POINT_NAMES, DetectedFace, Embeddings, encode_record
+from tfdata.storage.base import Place
 from tfdata.tfrecord import frame
 
 M = TypeVar("M", bound=MediaReference)
@@ -65,8 +66,8 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
     digest = plan_digest(plan, job)
     try:
         store = store_at(job.output)
-        result = read_result(store, digest)
-        if result is not None and is_reusable(plan, result) and _shard_exists(store, result):
+        result = _reusable_result(plan, job.output, digest)
+        if result is not None and _shard_exists(store, result):
             if result.media is not None:
                 return result
             result = _with_media(plan, job, result)
@@ -82,6 +83,26 @@ def write_shard(plan: ShardPlan, job: Job) -> ShardResult:
             f"{error.strerror}. Fix that and run the same command again; finished shards are kept."
         ) from None
     return result
+
+
+def has_reusable_result(plan: ShardPlan, output: Place, digest: str) -> bool:
+    """Returns whether an earlier build has left a complete result that the plan would give again.
+
+    Whether the shard exists is not checked.
+
+    Raises:
+      BuildError: the output cannot be read.
+    """
+    try:
+        result = _reusable_result(plan, output, digest)
+        return result is not None and result.media is not None
+    except OSError as error:
+        raise BuildError(f"--output {output} cannot be read: {error.strerror}.") from None
+
+
+def _reusable_result(plan: ShardPlan, output: Place, digest: str) -> ShardResult | None:
+    result = read_result(store_at(output), digest)
+    return result if result is not None and is_reusable(plan, result) else None
 
 
 def _with_media(plan: ShardPlan, job: Job, result: ShardResult) -> ShardResult | None:

@@ -70,8 +70,14 @@ def identity(label: int) -> str:
 def manifest_of(shards: tuple[Shard, ...], settings: FeatureSettings) -> Manifest:
     count = sum(shard.records for shard in shards)
     by_label = Counter(number % read_common.PEOPLE for number in range(count))
+    sessions: dict[str, list[str]] = {}
+    for number in range(count):
+        videos = sessions.setdefault(identity(number % read_common.PEOPLE), [])
+        if (video := session_of(number)) not in videos:
+            videos.append(video)
+    no_pairs = dict.fromkeys(("validation", "test"), 0)
     people = {
-        identity(label): Person(label, {}, {"train": by_label[label]}, 0)
+        identity(label): Person(label, {}, {"train": by_label[label], **no_pairs}, 0)
         for label in range(read_common.PEOPLE)
     }
     return Manifest(
@@ -80,7 +86,7 @@ def manifest_of(shards: tuple[Shard, ...], settings: FeatureSettings) -> Manifes
         image_shape=settings.image_shape,
         spectrogram_shape=settings.spectrogram_shape,
         people=people,
-        splits={"train": Split(count, {}, shards)}
+        splits={"train": Split(count, sessions, shards)}
         | dict.fromkeys(("validation", "test"), Split(0, {}, ())),
         without_pairs={},
         corpus=Corpus(0, 0, 0, 0.0),

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from facevoice.commands.model_flag import add_encoder_flags, add_model_flag, use_models
+from facevoice.commands.encoder_flags import add_own_encoder_flags
+from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import (
     Parser,
     fraction,
@@ -93,10 +94,10 @@ def _parser(prog: str) -> Parser:
     )
     parser.add_argument(
         "--trials",
-        type=local_path,
+        type=path_or_address,
         metavar="FILE",
-        help="list of file pairs to verify, one '<1|0> path path' per line, as in VoxCeleb's "
-        "veri_test.txt, or 'path path target|nontarget', as in Kaldi; needs --media, or "
+        help="list of file pairs to verify, or its URL, one '<1|0> path path' per line, as in "
+        "VoxCeleb's veri_test.txt, or 'path path target|nontarget', as in Kaldi; needs --media, or "
         "with --encoders a dataset with these clips; the scores are written to trial_scores*.txt",
     )
     parser.add_argument(
@@ -105,7 +106,7 @@ def _parser(prog: str) -> Parser:
         metavar="DIR",
         help="directory that the paths in --trials are relative to",
     )
-    add_encoder_flags(parser)
+    add_own_encoder_flags(parser)
     parser.add_argument(
         "--unknown",
         type=path_or_address,

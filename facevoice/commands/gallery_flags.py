@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from facevoice.commands.encoder_flags import add_encoder_flags
 from facevoice.gallery.gallery import check_name
 from tfdata.command_line import Parser, local_path, number
 from tfdata.text import quoted
@@ -28,17 +29,6 @@ def add_media_flags(parser: Parser) -> None:
             help=f"{noun}, or folders of them",
         )
     add_encoder_flags(parser, "that of the gallery, {} for a new one")
-
-
-def add_encoder_flags(parser: Parser, default: str = "{}") -> None:
-    """Adds --face_encoder and --voice_encoder; `default` is for --help, with {} for the name."""
-    for flag, encoder in (("--face_encoder", "dlib_resnet"), ("--voice_encoder", "ge2e")):
-        parser.add_argument(
-            flag,
-            metavar="NAME",
-            help=f"name of an encoder, or package.module:name of your own "
-            f"(default: {default.format(encoder)})",
-        )
 
 
 def media_file(text: str) -> str:

@@ -6,11 +6,13 @@ statistics of each split and anomalies, such as blank faces, silent clips and du
 
 --export writes files to a directory:
 
-  one example  face.png and spectrogram.png, in original pixels, and example.png, with axes;
-               with --audio also voice.wav, the audio of the spectrogram;
+  one example  face.png and spectrogram.png, in original pixels, example.png, with axes, and
+               example.html, a page; with --audio, the page plays the audio of the spectrogram,
+               which is also voice.wav;
                with --faces also original.jpg, the picture with the detected face;
                with --augment also augmented.png, the example as augmented in the first epochs
-  --person     person.png; with --faces also originals.png, the pictures with the detected faces
+  --person     person.png, and person.html, a page, which plays the audio with --audio;
+               with --faces also originals.png, the pictures with the detected faces
   --stats      stats.png
 
 The dataset is not changed. The exit code is 0 even if there are anomalies; 'facevoice check DIR'
@@ -45,7 +47,7 @@ from tfdata.manifest import Manifest
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.base import is_address
-from tfdata.text import listed
+from tfdata.text import listed, readable
 
 LISTED = 8  # examples per person and split
 
@@ -129,7 +131,8 @@ def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
         "--audio",
         type=local_path,
         metavar="DIR",
-        help="directory of clips or of videos of the build, to export the audio of the example",
+        help="directory of clips or of videos of the build, to play or export the audio of "
+        "examples",
     )
     parser.add_argument(
         "--faces",
@@ -154,8 +157,8 @@ def _parse(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
         parser.error("--augment draws a figure and needs --export DIR.")
     if args.seed is not None and not args.augment:
         parser.error("--seed needs --augment.")
-    if args.audio and not (args.export and args.shows == "example"):
-        parser.error("--audio needs one example and --export; use --key or --index, and --export.")
+    if args.audio and not (args.export and args.shows in ("example", "person")):
+        parser.error("--audio needs --export and one of --key, --index and --person.")
     if args.faces and not (args.export and args.shows in ("example", "person")):
         parser.error("--faces needs --export and one of --key, --index and --person.")
     return args
@@ -175,8 +178,10 @@ def _show_example(args: argparse.Namespace, manifest: Manifest) -> None:
         return
     from facevoice.inspection import export
 
-    names = ["face.png", "spectrogram.png", "example.png"]
+    names = ["face.png", "spectrogram.png", "example.png", "example.html"]
     export.write_example(args.export, example, manifest)
+    title = f"{readable(example.identity)}, {example.place}"
+    export.write_page(args.export / "example.html", title, [example], manifest, args.audio)
     if args.augment:
         export.write_augmented(args.export, example, manifest, args.seed or 0)
         names.append("augmented.png")
@@ -208,11 +213,13 @@ def _show_person(args: argparse.Namespace, manifest: Manifest) -> None:
     from facevoice.inspection import export
 
     export.write_sheet(args.export, examples, manifest)
+    page = args.export / "person.html"
+    export.write_page(page, readable(identity), examples, manifest, args.audio)
+    names = ["person.png", "person.html"]
     if args.faces:
         export.write_originals(args.export, examples, args.faces)
-        say("", f"person.png and originals.png are in {args.export}.")
-    else:
-        say("", f"person.png is in {args.export}.")
+        names.append("originals.png")
+    say("", f"{listed(names)} are in {args.export}.")
 
 
 def _show_stats(args: argparse.Namespace, manifest: Manifest) -> None:

@@ -20,17 +20,6 @@ def add_model_flag(parser: Parser) -> None:
     )
 
 
-def add_encoder_flags(parser: Parser) -> None:
-    """Adds --face_encoder and --voice_encoder."""
-    for flag, what in (("--face_encoder", "face"), ("--voice_encoder", "voice")):
-        parser.add_argument(
-            flag,
-            metavar="NAME",
-            help=f"package.module:name of your own {what} encoder, if the dataset of the run was "
-            f"built with one; that module is imported, so name only code that you trust",
-        )
-
-
 def use_models(names: Iterable[str]) -> None:
     """Imports the models that the command line names.
 

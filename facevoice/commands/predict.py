@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice.commands.answer_flags import add_answer_flags, check_pairs
-from facevoice.commands.model_flag import add_encoder_flags, add_model_flag, use_models
+from facevoice.commands.encoder_flags import add_own_encoder_flags
+from facevoice.commands.model_flag import add_model_flag, use_models
 from facevoice.evaluation.query_files import STDIN, files_below, saved_stdin
 from facevoice.features.clips import MAX_SECONDS
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
@@ -88,7 +89,7 @@ def _parser(prog: str) -> Parser:
         help="clips, a folder of them, or - for standard input; probabilities are averaged over up "
         "to 20 windows of each",
     )
-    add_encoder_flags(parser)
+    add_own_encoder_flags(parser)
     parser.add_argument(
         "--start_seconds",
         type=_seconds,

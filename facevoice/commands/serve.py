@@ -1,8 +1,11 @@
-"""Serves a local page that identifies people: `facevoice serve --run runs/cnn_image`.
+"""Serves local pages: `facevoice serve --run runs/cnn_image` identifies people.
 
 --run answers with the model of a run, --gallery with a gallery, in which the page also enrols and
 forgets people. The page takes a photograph from a file or the camera, and a clip from a file or the
 microphone. Programs use POST /identify; /api describes it.
+
+--data shows the people, pairs and rejected media of a dataset, with filters and page by page; with
+--audio, it plays the windows. It needs neither a run nor a gallery.
 
 The server listens on this computer only, unless --host says otherwise. Uploaded files are not kept.
 Enrolling and forgetting need a token, which is printed at the start. There is no encryption: to use
@@ -19,11 +22,14 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from facevoice.commands.answer_flags import add_top_flag
-from facevoice.commands.gallery_flags import add_encoder_flags, add_rate_flag
+from facevoice.commands.encoder_flags import add_encoder_flags
+from facevoice.commands.gallery_flags import add_rate_flag
 from facevoice.commands.model_flag import add_model_flag, use_models
 from tfdata.command_line import (
     Parser,
@@ -36,19 +42,28 @@ from tfdata.command_line import (
 )
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
+    from starlette.types import ASGIApp
+
     from facevoice.serving.answers import Backend
+    from facevoice.serving.security import Access, Limits
 
 MAX_PORT = 65_535
 MOST_UPLOAD_MB = 1000
 NEEDED = ("starlette", "uvicorn", "python_multipart")
+_OF_QUERIES = ("max_work_seconds", "top", "false_accept_rate", "face_encoder", "voice_encoder")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice serve") -> int:
     """Runs the command; returns its exit code."""
     parser = _parser(prog)
     args = parser.parse(argv)
-    if args.gallery is not None and args.model:
+    if args.run is None and args.model:
         parser.error("--model needs --run.")
+    if args.data is None and args.audio is not None:
+        parser.error("--audio needs --data.")
+    for flag in _OF_QUERIES if args.data is not None else ():
+        if getattr(args, flag) != parser.get_default(flag):
+            parser.error(f"--{flag} has no effect with --data; remove it.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     return run(lambda: _serve(args), needs_training_packages="serving a run" if args.run else "")
 
@@ -62,6 +77,14 @@ def _parser(prog: str) -> Parser:
         type=local_path,
         metavar="DIR",
         help="directory of a gallery; the first enrolment creates it",
+    )
+    source.add_argument("--data", type=local_path, metavar="DIR", help="directory of a dataset")
+    parser.add_argument(
+        "--audio",
+        type=local_path,
+        metavar="DIR",
+        help="directory of the clips or videos that the dataset of --data was built from, to play "
+        "its windows",
     )
     parser.add_argument(
         "--host",
@@ -97,7 +120,16 @@ def _parser(prog: str) -> Parser:
         type=positive_float,
         default=120.0,
         metavar="S",
-        help="longest time for an answer, in seconds (default: %(default)g)",
+        help="longest time for an answer, in seconds, with the time that it waits for others "
+        "(default: %(default)g)",
+    )
+    parser.add_argument(
+        "--max_work_seconds",
+        type=positive_float,
+        default=30.0,
+        metavar="S",
+        help="longest time for the work on one request, in seconds; then the process that reads "
+        "files is replaced (default: %(default)g)",
     )
     add_top_flag(parser)
     add_rate_flag(parser)
@@ -113,31 +145,29 @@ def _serve(args: argparse.Namespace) -> int | None:
         )
     import uvicorn
 
-    from facevoice.serving.app import make_app
     from facevoice.serving.security import Access, Limits, host_names, is_loopback
 
     access = Access(host_names(args.host, args.allowed_host))
     limits = Limits(round(args.max_upload_mb * 1e6), answer_seconds=args.max_seconds)
-    backend = _backend(args)
-    with _listen(args.host, args.port) as listener:
-        app = make_app(backend, access, limits)
+    with _listen(args.host, args.port) as listener:  # before models are loaded
+        served = _dataset(args, access, limits) if args.data else _queries(args, access, limits)
         shown = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{shown}:{listener.getsockname()[1]}/"
-        say(f"Serving {backend.title}: {url}")
-        if backend.has_gallery:
+        say(f"Serving {served.title}: {url}")
+        if served.has_gallery:
             say(
                 f"To enrol and forget people, open {url}#token={access.token}",
                 f"The token is {access.token}",
             )
         if not is_loopback(args.host):
             say(
-                f"warning: everyone who can reach {args.host} can identify people, and nothing is "
+                f"warning: everyone who can reach {args.host} can {served.offers}, and nothing is "
                 f"encrypted.",
                 file=sys.stderr,
             )
         say("Ctrl-C stops the server.")
         config = uvicorn.Config(
-            app,
+            served.app,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -150,8 +180,36 @@ def _serve(args: argparse.Namespace) -> int | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Served:
+    """An application, its title, what it offers, and whether people can be enrolled."""
+
+    app: ASGIApp
+    title: str
+    offers: str
+    has_gallery: bool = False
+
+
+def _dataset(args: argparse.Namespace, access: Access, limits: Limits) -> _Served:
+    from facevoice.serving.dataset_app import make_dataset_app
+    from facevoice.serving.dataset_browser import DatasetBrowser
+
+    browser = DatasetBrowser(args.data, args.audio)
+    app = make_dataset_app(browser, access, limits)
+    return _Served(app, browser.title, "see the dataset")
+
+
+def _queries(args: argparse.Namespace, access: Access, limits: Limits) -> _Served:
+    from facevoice.serving.app import make_app
+    from facevoice.serving.worker import WorkerBackend
+
+    backend = WorkerBackend(partial(_backend, args), args.max_work_seconds)
+    app = make_app(backend, access, limits)
+    return _Served(app, backend.title, "identify people", backend.has_gallery)
+
+
 def _backend(args: argparse.Namespace) -> Backend:
-    """Opens the run or the gallery."""
+    """Opens the run or the gallery, in the process that answers queries."""
     if args.gallery is not None:
         from facevoice.serving.gallery_backend import GalleryBackend
 

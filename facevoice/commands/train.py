@@ -12,12 +12,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice import plugins
 from facevoice.run_layout import RUNS
-from facevoice.training.dataset import check_not_moved, moved_dataset, open_training_data
+from facevoice.training.dataset import (
+    check_not_moved,
+    dataset_at_start,
+    moved_dataset,
+    open_training_data,
+)
 from facevoice.training.own_recipes import own_recipes, recipes_for
 from facevoice.training.recipes import (
     OURS,
@@ -202,7 +208,7 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
 
     import tensorflow as tf
 
-    from facevoice.training.run_settings import describe, differences
+    from facevoice.training.run_settings import describe, differences, read_settings
     from facevoice.training.trainer import Trainer
     from tfdata.recovery import first_damage
 
@@ -217,6 +223,17 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
         args.service,
     )
     trainer = Trainer(data, recipes, overrides, execution)
+    if args.model != ALL:
+        run_dir = args.output or RUNS / plugins.short_name(args.model)
+        at_start = dataset_at_start(data, run_dir)
+        resumed = replace(trainer, data=at_start) if at_start else trainer
+        unfinished = read_settings(run_dir)
+        if at_start and not differences(unfinished or {}, resumed.settings(args.model)):
+            trainer, data = resumed, at_start
+            say(
+                f"{data.data_dir} was rebuilt since the run in {run_dir} began; it resumes with "
+                f"the dataset as it was then."
+            )
     if saved and (changed := differences(saved.content, trainer.settings(args.model))):
         say(f"Unlike {args.settings}, this run has {describe(changed)}.")
     try:

@@ -21,7 +21,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from facevoice.commands.gallery_flags import add_encoder_flags, add_rate_flag, media_file
+from facevoice.commands.encoder_flags import add_encoder_flags
+from facevoice.commands.gallery_flags import add_rate_flag, media_file
 from tfdata.command_line import Parser, run, say
 
 if TYPE_CHECKING:

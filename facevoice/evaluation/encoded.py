@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.predictions import first_shards
 from facevoice.evaluation.score_normalization import PersonEmbeddings
 from facevoice.evaluation.scoring import Examples, average_by
 from tfdata.examples import read_examples
 from tfdata.manifest import Manifest
+from tfdata.manifest_reader import check_any_embeddings
 from tfdata.text import nfc
 
 FACE, VOICE, FUSION = "face", "voice", "fusion"
@@ -98,14 +98,9 @@ def read_encoded(
       max_pairs: read no further shard after this many pairs.
 
     Raises:
-      DatasetError: the dataset cannot be read.
-      EvaluationError: it has no embeddings.
+      DatasetError: the dataset cannot be read, or has no embeddings.
     """
-    if not manifest.encoders:
-        raise EvaluationError(
-            f"{data_dir} has no embeddings; build it with --face_encoder dlib_resnet "
-            f"--voice_encoder ge2e."
-        )
+    check_any_embeddings(data_dir, manifest)
     modalities = [each for each in _MODALITIES if each in manifest.encoders]
     rows: list[tuple[str, ...]] = []
     vectors: dict[str, list[Any]] = {_MODALITIES[each]: [] for each in modalities}

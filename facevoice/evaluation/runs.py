@@ -27,9 +27,9 @@ from models.product_of_experts import Evidence
 from tfdata.errors import DatasetError
 from tfdata.fields import check_types
 from tfdata.importing import is_import_name
-from tfdata.loader import MODALITIES, check_embeddings
+from tfdata.loader import MODALITIES
 from tfdata.manifest import Manifest
-from tfdata.manifest_reader import load_manifest
+from tfdata.manifest_reader import check_embeddings, load_manifest
 from tfdata.schema import IMAGE, MANIFEST_NAME, SPECTROGRAM
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json

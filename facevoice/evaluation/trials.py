@@ -30,6 +30,8 @@ from facevoice.evaluation.verification import normalize
 from facevoice.features import FeatureSettings, MediaError, probe_audio
 from facevoice.features.file_types import IMAGE_SUFFIXES, has_suffix
 from tfdata.schema import IMAGE, IMAGE_EMBEDDING
+from tfdata.storage.base import is_address
+from tfdata.storage.factory import read_file
 from tfdata.text import counted
 
 Array = NDArray[Any]
@@ -77,15 +79,16 @@ class TrialEmbeddings:
     are_clips: bool = True
 
 
-def read_trials(path: Path) -> Trials:
-    """Reads a list of trials; empty lines are skipped.
+def read_trials(path: str | Path) -> Trials:
+    """Reads a list of trials, from a path or URL; empty lines are skipped.
 
     Raises:
       EvaluationError: the file cannot be read or is empty, a line is malformed, or one kind of
         trials is missing.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        content = read_file(path if is_address(path) else Path(path))
+        lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise EvaluationError(
             f"--trials {path} cannot be read: {error.strerror or error}."

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdata.fields import MAX_INT64
+from tfdata.schema import DEFAULT_ENCODERS
 from tfdata.text import counted, listed, nearest, quoted
 
 # Raise it only when the same media and settings give other bytes in records, and with it the
@@ -141,13 +142,13 @@ class FeatureSettings:
     )
     face_encoder: str = setting(
         "none",
-        "also store an embedding of the face: 'dlib_resnet', or your own encoder as "
-        "package.module:name",
+        f"also store an embedding of the face: '{DEFAULT_ENCODERS['image']}', or your own encoder "
+        "as package.module:name",
     )
     voice_encoder: str = setting(
         "none",
-        "also store an embedding of the window of audio: 'ge2e', or your own encoder as "
-        "package.module:name",
+        f"also store an embedding of the window of audio: '{DEFAULT_ENCODERS['audio']}', or your "
+        "own encoder as package.module:name",
     )
 
     @property

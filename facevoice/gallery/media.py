@@ -35,11 +35,12 @@ from facevoice.gallery.gallery import (
 )
 from tfdata.examples import Example, read_examples
 from tfdata.manifest import Manifest
+from tfdata.manifest_reader import check_any_embeddings
+from tfdata.schema import DEFAULT_ENCODERS
 from tfdata.storage.files import open_regular
 from tfdata.text import counted, listed
 
 Floats = NDArray[np.float32]
-DEFAULT_ENCODERS = {IMAGE: "dlib_resnet", AUDIO: "ge2e"}
 SUFFIXES = {IMAGE: IMAGE_SUFFIXES, AUDIO: AUDIO_SUFFIXES}
 
 
@@ -114,15 +115,10 @@ def dataset_samples(
       known: the gallery to add to.
 
     Raises:
-      DatasetError: the dataset cannot be read.
-      GalleryError: it has no embeddings.
+      DatasetError: the dataset cannot be read, or has no embeddings.
       EncoderError: they are of another encoder than the gallery.
     """
-    if not manifest.encoders:
-        raise GalleryError(
-            f"{data_dir} has no embeddings; build it with --face_encoder {DEFAULT_ENCODERS[IMAGE]} "
-            f"--voice_encoder {DEFAULT_ENCODERS[AUDIO]}."
-        )
+    check_any_embeddings(data_dir, manifest)
     encoders = recorded_encoders(manifest)
     for modality, encoder in encoders.items():
         if modality in known.samples:

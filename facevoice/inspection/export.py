@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from PIL import Image
 
-from facevoice.features import (
-    MediaError,
-    band_centres_hz,
-    read_video_window,
-    read_window,
-    spectrogram,
-)
-from facevoice.features.native_output import without_native_stderr
+from facevoice.features import FeatureSettings, MediaError, band_centres_hz, spectrogram
 from facevoice.inspection.examples import NotFoundError, StoredExample, feature_settings
-from facevoice.inspection.originals import jpeg, mark_face, read_original
+from facevoice.inspection.originals import jpeg, mark_face, original_file, read_original
+from facevoice.inspection.sounds import page_mp3, read_sound
 from facevoice.inspection.survey import Survey
+from facevoice.reports.examples import examples_page
 from tfdata.manifest import Manifest
 from tfdata.schema import SPLITS
 from tfdata.storage.files import replace_file
@@ -72,14 +68,8 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
     Raises:
       NotFoundError: the clip is missing or cannot be used.
     """
-    clip = _original_file("--audio", audio, example.audio_source)
     settings = feature_settings(manifest)
-    try:
-        read = read_window if example.face_time_seconds is None else read_video_window
-        with without_native_stderr():  # of libmpg123
-            window = read(clip, example.window_start_samples, settings)
-    except MediaError as error:
-        raise NotFoundError(f"{clip} cannot be used: {error}.") from None
+    window = _window(example, settings, audio)
     # Floats are neither rounded nor clipped.
     wav = io.BytesIO()
     soundfile.write(wav, window, settings.sample_rate_hz, subtype="FLOAT", format="WAV")
@@ -89,8 +79,18 @@ def write_sound(folder: Path, example: StoredExample, manifest: Manifest, audio:
         return "The spectrogram of voice.wav equals the stored one."
     return (
         f"Warning: the spectrogram of voice.wav differs from the stored one by up to "
-        f"{difference} levels; {clip} has changed, or the dataset was built by other software."
+        f"{difference} levels; {audio / example.audio_source} has changed, or the dataset was "
+        f"built by other software."
     )
+
+
+def _window(example: StoredExample, settings: FeatureSettings, audio: Path) -> NDArray[np.float32]:
+    """Returns the samples of an example's window; raises NotFoundError if they cannot be read."""
+    clip = original_file("--audio", audio, example.audio_source)
+    try:
+        return read_sound(clip, example, settings)
+    except MediaError as error:
+        raise NotFoundError(f"{clip} cannot be used: {error}.") from None
 
 
 def write_original(folder: Path, example: StoredExample, faces: Path) -> None:
@@ -124,7 +124,7 @@ def _marked_original(example: StoredExample, faces: Path, longer_px: int) -> Ima
         raise NotFoundError(
             "The dataset was built without a face detector; --faces draws detected faces."
         )
-    file = _original_file("--faces", faces, example.face_source)
+    file = original_file("--faces", faces, example.face_source)
     try:
         picture = read_original(file, example, longer_px)
     except MediaError as error:
@@ -132,20 +132,33 @@ def _marked_original(example: StoredExample, faces: Path, longer_px: int) -> Ima
     return mark_face(picture, example.face, longer_px)
 
 
-def _original_file(flag: str, folder: Path, source: str) -> Path:
-    """Returns the path of an original; records, which may come from others, name no other files.
+def write_page(
+    path: Path,
+    title: str,
+    examples: Sequence[StoredExample],
+    manifest: Manifest,
+    audio: Path | None,
+) -> None:
+    """Writes a page with faces, spectrograms and, from their corpus, sounds of examples.
+
+    Args:
+      path: of the page.
+      title: of the page.
+      examples: at least one.
+      manifest: of the dataset.
+      audio: directory of the clips or videos that the dataset was built from, or None.
 
     Raises:
-      NotFoundError: it does not exist, or is not below the directory.
+      NotFoundError: a clip is missing or cannot be used.
     """
-    file, parts = folder / source, PurePosixPath(source).parts
-    if source.startswith("/") or ".." in parts:
-        raise NotFoundError(f"{flag}: the dataset names {source}, which is not below {folder}.")
-    if not file.is_file():
-        raise NotFoundError(
-            f"{file} does not exist; {flag} must be the directory that the dataset was built from."
-        )
-    return file
+    settings = feature_settings(manifest)
+    sounds = {}
+    if audio is not None:
+        for example in examples:
+            samples = _window(example, settings, audio)
+            sounds[example.key] = page_mp3(samples, settings.sample_rate_hz)
+    shown = [(example.place, example) for example in examples]
+    replace_file(path, examples_page(title, shown, settings, sounds).encode())
 
 
 def write_sheet(folder: Path, examples: Sequence[StoredExample], manifest: Manifest) -> None:

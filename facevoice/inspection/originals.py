@@ -1,10 +1,11 @@
-"""Draws what the face detector found on the originals: image files and frames of videos."""
+"""Finds originals in a corpus, and draws what the face detector found on images and frames."""
 
 from __future__ import annotations
 
 import io
 import math
 import os
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from facevoice.features import MediaError, Reason
 from facevoice.features.image_decoding import open_image
 from facevoice.features.video_frames import sample_frames
+from facevoice.inspection.examples import NotFoundError
 from tfdata.examples import Example
 from tfdata.schema import DetectedFace
 
@@ -20,6 +22,27 @@ SHOWN, HIDDEN = "#ffd166", "#14191d"  # lines, and what is around them on pictur
 # After the time of a frame, which records round to float32: the frame is still shown then.
 WITHIN_FRAME_SECONDS = 0.004
 JPEG_QUALITY = 85
+
+
+def original_file(flag: str, folder: Path, source: str) -> Path:
+    """Returns the path of an original; records, which may come from others, name no other files.
+
+    Args:
+      flag: that names the directory, for messages.
+      folder: directory of the corpus.
+      source: of a record.
+
+    Raises:
+      NotFoundError: it does not exist, or is not below the directory.
+    """
+    file, parts = folder / source, PurePosixPath(source).parts
+    if source.startswith("/") or ".." in parts:
+        raise NotFoundError(f"{flag}: the dataset names {source}, which is not below {folder}.")
+    if not file.is_file():
+        raise NotFoundError(
+            f"{file} does not exist; {flag} must be the directory that the dataset was built from."
+        )
+    return file
 
 
 def read_original(

@@ -37,6 +37,7 @@ def dataset_card(
     settings: FeatureSettings,
     examples: Sequence[tuple[str, Example]],
     originals: Sequence[tuple[Example, bytes]],
+    sounds: Mapping[str, bytes],
     help_texts: Mapping[str, str],
 ) -> str:
     """Renders the card. The same arguments give the same page.
@@ -46,6 +47,7 @@ def dataset_card(
       settings: its preprocessing settings.
       examples: split and example of some people.
       originals: some of these examples, and the originals of their faces as JPEG.
+      sounds: key of some of these examples to the sound of the window as MP3.
       help_texts: setting to its help text.
     """
     pairs = sum(split.pairs for split in manifest.splits.values())
@@ -77,7 +79,8 @@ def dataset_card(
         window_overlap=manifest.plan.get("window_overlap", 0),
         leakage=leakage_statement(manifest.leakage, manifest.duplicates),
         exposures=[exposure_sentence(each) for each in exposures(manifest)],
-        grid=example_grid(examples, settings) if examples else None,
+        grid=example_grid(examples, settings, sounds) if examples else None,
+        has_sounds=bool(sounds),
         originals=original_views(originals),
         people=summarize_people(manifest.people),
         counts=list(_count_rows(manifest, settings)),

@@ -9,7 +9,7 @@ from facevoice.encoders.exposure import Exposure
 from facevoice.encoders.recorded import describe_encoder
 from facevoice.reports.leakage import exposure_sentence
 from facevoice.reports.rendering import percent, png_data_url, render
-from facevoice.reports.results import ErrorRates, read_error_rates
+from facevoice.reports.results import MIN_SAME_PAIRS, ErrorRates, read_error_rates
 from facevoice.reports.verification_table import too_few_pairs, verification_table
 from tfdata.manifest import Encoder
 from tfdata.text import counted, printable
@@ -30,6 +30,7 @@ def encoder_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) -> 
         caveats=_caveats(metrics),
         figures={name: png_data_url(png) for name, png in figures.items()},
         verification=verification_table(_groups(metrics, conditions=True)),
+        min_same_pairs=MIN_SAME_PAIRS,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from facevoice.reports.analysis import PersonAccuracy, analysis
 from facevoice.reports.evaluation_text import caveats, distinct_levels, metric_groups
 from facevoice.reports.rendering import percent, render
-from facevoice.reports.results import ErrorRates, EvaluationMetrics
+from facevoice.reports.results import MIN_SAME_PAIRS, ErrorRates, EvaluationMetrics
 from facevoice.reports.verification_table import verification_table
 
 
@@ -37,6 +37,7 @@ def evaluation_report(metrics: Mapping[str, Any], figures: Mapping[str, bytes]) 
         ),
         groups=metric_groups(evaluation),
         verification=verification_table(_trial_groups(evaluation)),
+        min_same_pairs=MIN_SAME_PAIRS,
     )
 
 

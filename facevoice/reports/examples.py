@@ -1,14 +1,14 @@
-"""Prepares examples for the dataset card: images, captions and axes."""
+"""Shows examples on pages: images, captions, axes, and the sound where there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facevoice.features import FeatureSettings, band_centres_hz
 from facevoice.reports.axes import Tick, frequency_axis, time_axis
 from facevoice.reports.image_encoding import face_png, spectrogram_png
-from facevoice.reports.rendering import jpeg_data_url, png_data_url
+from facevoice.reports.rendering import jpeg_data_url, mp3_data_url, png_data_url, render
 from tfdata.examples import Example
 from tfdata.text import readable
 
@@ -18,10 +18,19 @@ _MIN_SMOOTH_PIXELS = 64
 
 @dataclass(frozen=True)
 class ExampleView:
-    """An example as the card shows it; images are data URLs. `frame_seconds` is "" for images."""
+    """An example as pages show it.
+
+    Attributes:
+      name, session, start_seconds: of the person, and where the window is.
+      frame_seconds: "" for images.
+      split, place: the place names the split.
+      face, spectrogram, sound: data URLs; `sound` is "" without audio.
+      face_is_coarse, spectrogram_is_coarse: whether pixels are shown as squares.
+    """
 
     name: str
     split: str
+    place: str
     session: str
     start_seconds: str
     frame_seconds: str
@@ -29,6 +38,7 @@ class ExampleView:
     face_is_coarse: bool
     spectrogram: str
     spectrogram_is_coarse: bool
+    sound: str
 
 
 @dataclass(frozen=True)
@@ -53,15 +63,20 @@ class ExampleGrid:
     time_axis: list[Tick]
 
 
-def example_grid(examples: Sequence[tuple[str, Example]], settings: FeatureSettings) -> ExampleGrid:
+def example_grid(
+    examples: Sequence[tuple[str, Example]],
+    settings: FeatureSettings,
+    sounds: Mapping[str, bytes],
+) -> ExampleGrid:
     """Builds the grid of examples.
 
     Args:
-      examples: (split, example).
+      examples: (place, example); a place is a split, or a split and an index.
       settings: the preprocessing settings of the dataset.
+      sounds: key of an example to its window as MP3, of the examples whose audio is at hand.
     """
     return ExampleGrid(
-        [_view(split, example, settings) for split, example in examples],
+        [_view(place, example, settings, sounds.get(example.key)) for place, example in examples],
         frequency_axis(band_centres_hz(settings)),
         time_axis(settings.window_seconds, settings.frames),
     )
@@ -87,11 +102,36 @@ def original_views(originals: Sequence[tuple[Example, bytes]]) -> list[OriginalV
     ]
 
 
-def _view(split: str, example: Example, settings: FeatureSettings) -> ExampleView:
+def examples_page(
+    title: str,
+    examples: Sequence[tuple[str, Example]],
+    settings: FeatureSettings,
+    sounds: Mapping[str, bytes],
+) -> str:
+    """Renders a page of examples, with a table of their sources.
+
+    Args:
+      title: of the page.
+      examples, settings, sounds: as for `example_grid`.
+    """
+    return render(
+        "examples.html",
+        title=title,
+        grid=example_grid(examples, settings, sounds),
+        examples=examples,
+        settings=settings,
+        has_sounds=bool(sounds),
+    )
+
+
+def _view(
+    place: str, example: Example, settings: FeatureSettings, mp3: bytes | None
+) -> ExampleView:
     start_seconds = example.window_start_samples / settings.sample_rate_hz
     return ExampleView(
         name=readable(example.identity),
-        split=split,
+        split=place.partition(" ")[0],
+        place=place,
         session=example.session,
         start_seconds=f"{round(start_seconds, 2):g}",
         frame_seconds=_seconds(example.face_time_seconds),
@@ -99,6 +139,7 @@ def _view(split: str, example: Example, settings: FeatureSettings) -> ExampleVie
         face_is_coarse=example.image.shape[0] < _MIN_SMOOTH_PIXELS,
         spectrogram=png_data_url(spectrogram_png(example.spectrogram)),
         spectrogram_is_coarse=min(example.spectrogram.shape) < _MIN_SMOOTH_PIXELS,
+        sound="" if mp3 is None else mp3_data_url(mp3),
     )
 
 

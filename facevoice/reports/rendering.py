@@ -1,6 +1,7 @@
 """Renders the HTML pages from their Jinja templates.
 
-Pages are self-contained: style sheet and images are part of the file, and there are no scripts.
+Pages are self-contained: style sheet, images and sounds are part of the file. The only script sorts
+tables; pages work without it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ def png_data_url(png: bytes) -> str:
 def jpeg_data_url(jpeg: bytes) -> str:
     """Returns a JPEG image as a data URL."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def mp3_data_url(mp3: bytes) -> str:
+    """Returns a sound as a data URL."""
+    return f"data:audio/mpeg;base64,{base64.b64encode(mp3).decode()}"
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -100,7 +100,7 @@ class Answer:
 
 
 class Backend(Protocol):
-    """What answers queries: a run or a gallery.
+    """What answers queries: a run or a gallery. A gallery's also has the methods of `Enroller`.
 
     Attributes:
       title: for the page.
@@ -121,6 +121,19 @@ class Backend(Protocol):
         Raises:
           FaceVoiceError: the media cannot be used; its text may contain the path.
         """
+
+
+class Enroller(Protocol):
+    """What enrols and forgets people; see `gallery_backend.GalleryBackend`."""
+
+    def people(self) -> dict[str, dict[str, int]]:
+        """Returns the number of samples by modality of each person."""
+
+    def enroll(self, name: str, media: Mapping[str, str], files: Mapping[str, str]) -> int:
+        """Adds samples of a person; returns how many were new."""
+
+    def forget(self, name: str) -> None:
+        """Removes a person."""
 
 
 def face_medium(pixels: NDArray[np.uint8], people: tuple[Match, ...]) -> Medium:

@@ -1,6 +1,6 @@
 """The routes of the server: the page, its files, and the JSON interface.
 
-Queries are answered one after the other in one thread, because models and decoders share state.
+Queries are answered one after the other, because models and decoders share state.
 Files of a query are in a temporary directory while they are read.
 """
 
@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, UploadFile
@@ -24,25 +23,17 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from facevoice.evaluation.errors import EvaluationError
-from facevoice.features.native_output import without_native_stderr
-from facevoice.gallery.gallery import GalleryError, check_name
+from facevoice.gallery.gallery import check_name
 from facevoice.reports.rendering import render
-from facevoice.serving.answers import AUDIO, FACE, NOUNS, Backend
-from facevoice.serving.gallery_backend import GalleryBackend
+from facevoice.serving.answers import AUDIO, FACE, NOUNS, Backend, Enroller
 from facevoice.serving.openapi import openapi
-from facevoice.serving.security import Access, Guard, Limits, check_token, error_response
+from facevoice.serving.responses import ERROR_HANDLERS, STATIC_FILES
+from facevoice.serving.security import Access, Guard, Limits, check_token
 from tfdata.errors import FaceVoiceError
 from tfdata.text import counted, listed, printable, quoted
 
 T = TypeVar("T")
 MAX_FILE_NAME = 100  # characters that are recorded of it
-_STATIC = {
-    "style.css": "reports/templates",
-    "serve.css": "serving/static",
-    "serve.js": "serving/static",
-    "capture.js": "serving/static",
-}
 _NEEDED = {
     ((FACE,),): "Give a photograph of a face.",
     ((AUDIO,),): "Give a clip of a voice.",
@@ -50,7 +41,6 @@ _NEEDED = {
     ((FACE,), (AUDIO,), (FACE, AUDIO)): "Give a photograph of a face, a clip of a voice, or both "
     "of one person.",
 }
-_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 @dataclass(frozen=True)
@@ -84,21 +74,16 @@ def make_app(backend: Backend, access: Access, limits: Limits) -> ASGIApp:
         Route("/", server.page),
         Route("/api", server.interface),
         Route("/openapi.json", server.openapi),
-        Route("/static/{name}", _static),
+        STATIC_FILES,
         Route("/identify", server.identify, methods=["POST"]),
     ]
-    if isinstance(backend, GalleryBackend):
+    if backend.has_gallery:
         routes += [
             Route("/people", server.people),
             Route("/enroll", server.enroll, methods=["POST"]),
             Route("/forget", server.forget, methods=["POST"]),
         ]
-    handlers = {
-        HTTPException: _http_error,
-        FaceVoiceError: _usual_error,
-        Exception: _unexpected_error,
-    }
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), access, limits)
+    return Guard(Starlette(routes=routes, exception_handlers=ERROR_HANDLERS), access, limits)
 
 
 class _Server:
@@ -156,9 +141,8 @@ class _Server:
         return JSONResponse({"name": name})
 
     @property
-    def _gallery(self) -> GalleryBackend:
-        assert isinstance(self._backend, GalleryBackend)
-        return self._backend
+    def _gallery(self) -> Enroller:
+        return cast(Enroller, self._backend)
 
     def _description(self) -> dict[str, Any]:
         return openapi(self._backend.has_gallery, self._limits)
@@ -209,8 +193,7 @@ def _with_files(media: Mapping[str, bytes], use: Callable[[Mapping[str, str]], T
             paths[field] = str(Path(folder, field))
             Path(paths[field]).write_bytes(content)
         try:
-            with without_native_stderr():
-                return use(paths)
+            return use(paths)
         except FaceVoiceError as error:
             message = str(error)
             for field, path in paths.items():
@@ -264,27 +247,3 @@ def _person(upload: Upload) -> str:
         return check_name(upload.name or "")
     except ValueError as error:
         raise HTTPException(422, f"The name {quoted(upload.name or '')} {error}.") from None
-
-
-async def _static(request: Request) -> Response:
-    """Returns a file of the page."""
-    name = request.path_params["name"]
-    if name not in _STATIC:
-        raise HTTPException(404, "There is no such file.")
-    content = files("facevoice").joinpath(_STATIC[name], name).read_bytes()
-    return Response(content, media_type=_MEDIA_TYPES[Path(name).suffix])
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    return error_response(error.status_code, error.detail, headers)
-
-
-async def _usual_error(_: Request, error: Exception) -> Response:
-    is_of_query = isinstance(error, EvaluationError | GalleryError)
-    return error_response(422 if is_of_query else 500, printable(str(error)))
-
-
-async def _unexpected_error(_: Request, error: Exception) -> Response:
-    return error_response(500, f"The server failed ({type(error).__name__}); its log says more.")

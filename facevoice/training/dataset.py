@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from facevoice.plugins import short_name
 from facevoice.run_layout import METRICS_NAME, RUNS, SETTINGS_NAME
 from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest
-from tfdata.manifest_reader import load_manifest_with_sha256
+from tfdata.manifest_reader import check_shard_sizes, load_manifest_with_sha256
 from tfdata.schema import MANIFEST_NAME, SPLITS
-from tfdata.storage.files import read_json
+from tfdata.storage.files import read_json, replace_file
 from tfdata.text import counted
 
 
@@ -40,6 +41,39 @@ def open_training_data(data_dir: Path) -> TrainingData:
     manifest, digest = load_manifest_with_sha256(data_dir)
     _check_splits(data_dir, manifest)
     return TrainingData(data_dir, manifest, digest)
+
+
+def record_manifest(data: TrainingData, run_dir: Path) -> None:
+    """Writes the manifest to the directory of a run that begins, so that it can resume with it.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    content = data.manifest.to_json().encode()
+    is_same_file = hashlib.sha256(content).hexdigest() == data.manifest_sha256
+    if is_same_file and not (run_dir / MANIFEST_NAME).exists():
+        replace_file(run_dir / MANIFEST_NAME, content)
+
+
+def dataset_at_start(data: TrainingData, run_dir: Path) -> TrainingData | None:
+    """Returns the dataset as it was when an unfinished run began, if it was rebuilt since then.
+
+    None if there is no such run, or the rebuilds have not kept the shards.
+    """
+    try:
+        settings = read_json(run_dir / SETTINGS_NAME)
+        trained_on, digest = Path(settings["data"]), settings["manifest_sha256"]
+        if (
+            digest == data.manifest_sha256
+            or trained_on != data.data_dir.absolute()
+            or (run_dir / METRICS_NAME).exists()
+        ):
+            return None
+        manifest, found = load_manifest_with_sha256(run_dir, check_shards=False)
+        check_shard_sizes(data.data_dir, manifest)
+    except (OSError, ValueError, KeyError, TypeError, DatasetError):
+        return None
+    return TrainingData(data.data_dir, manifest, digest) if found == digest else None
 
 
 def check_not_moved(model: str, output: Path | None, data: str | None) -> None:

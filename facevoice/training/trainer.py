@@ -13,7 +13,7 @@ import keras
 
 from facevoice.run_layout import MODEL_NAME
 from facevoice.training.checkpoint import Checkpoint, cannot_be_written
-from facevoice.training.dataset import TrainingData
+from facevoice.training.dataset import TrainingData, record_manifest
 from facevoice.training.errors import TrainingError
 from facevoice.training.expert_fusion import calibrate_experts, copy_expert_weights
 from facevoice.training.fit import TrainedModel, configure_keras, fit, input_shapes
@@ -32,7 +32,7 @@ from facevoice.training.run_settings import run_settings
 from models import MODELS, ModelError, build_model
 from models.loading import load_model
 from tfdata.command_line import say
-from tfdata.loader import check_embeddings
+from tfdata.manifest_reader import check_embeddings
 from tfdata.text import counted
 
 
@@ -77,6 +77,10 @@ class Trainer:
         run_dir = open_run_dir(output, settings)
         with lock_run_dir(run_dir), _what_is_kept(run_dir):
             adopt_settings(run_dir, settings)
+            try:
+                record_manifest(self.data, run_dir)
+            except OSError as error:
+                raise TrainingError(f"{run_dir} cannot be written: {error.strerror}.") from None
             recipe = self._recipe(model)
             if isinstance(recipe, Experts):
                 trained = self._fuse_experts(model, recipe, experts_dir or run_dir)

@@ -270,21 +270,27 @@ def test_settings_of_spectrograms_and_trimming_are_used_by_the_build(
     assert spectrogram(window, settings).tobytes() == record["spectrogram"]
 
 
-def test_a_full_disk_is_a_one_line_error(corpus, build, tmp_path):
+@pytest.mark.parametrize(
+    "workers",
+    [
+        "--direct_num_workers=1",
+        pytest.param("--direct_running_mode=in_memory", marks=pytest.mark.slow),
+    ],
+)
+def test_a_full_disk_is_a_one_line_error(corpus, build, tmp_path, workers):
     def limit():  # as a full disk, but for the words: writing on fails with "File too large"
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     output = tmp_path / "set"
     large = "--image_size=128"  # 49 KB a pair
-    for workers in ("--direct_num_workers=1", "--direct_running_mode=in_memory"):
-        with start_build(corpus, output, large, workers, preexec_fn=limit) as process:
-            error = process.communicate(timeout=90)[1]
-        assert process.returncode == 1
-        assert error.count("\n") == 1
-        assert error.startswith("error: The shard ")
-        assert error.endswith(
-            "File too large. Fix that and run the same command again; finished shards are kept.\n"
-        )
-        assert not (output / "dataset.json").exists()
-        assert not list(output.rglob("*.tmp"))
+    with start_build(corpus, output, large, workers, preexec_fn=limit) as process:
+        error = process.communicate(timeout=90)[1]
+    assert process.returncode == 1
+    assert error.count("\n") == 1
+    assert error.startswith("error: The shard ")
+    assert error.endswith(
+        "File too large. Fix that and run the same command again; finished shards are kept.\n"
+    )
+    assert not (output / "dataset.json").exists()
+    assert not list(output.rglob("*.tmp"))
     assert build(*corpus.flags, large, f"--output={output}") == 0

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import soundfile
 
 from beam_pipelines.card import card_html, select_examples
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.planning.hashing import rank
+from facevoice.features import FeatureSettings, read_window
+from facevoice.inspection.sounds import MAX_PAGE_SECONDS, page_mp3
 from facevoice.reports.image_encoding import colour_map
 from tests.beam_pipelines.card_datasets import PAIRS, arrays_of, manifest_of, names_of, write_set
 from tests.html_pages import Page, check_accessible, check_self_contained, decode_image
@@ -56,6 +61,32 @@ def test_a_person_is_found_in_whatever_split_has_a_pair(tmp_path):
         ("Bob", "test"),
     ]
     assert found[1][1].session == "Bob-test"
+
+
+def test_the_windows_are_played_where_the_clips_are_at_hand(data_set, corpus):
+    manifest, trees = load_manifest(data_set), {"clip": tree_at(corpus.audio)}
+    html = card_html(data_set, manifest, trees)
+    check_self_contained(html)
+    assert html == card_html(data_set, manifest, trees)
+    silent = card_html(data_set, manifest, trees, with_audio=False)
+    assert silent == card_html(data_set, manifest)
+    assert Page(silent).sounds == []
+    examples = [example for _, example in select_examples(data_set, manifest)]
+    settings = FeatureSettings(**manifest.features)
+    assert len(Page(html).sounds) == 3
+    for mp3, example in zip(Page(html).sounds, examples, strict=True):
+        path = corpus.audio / example.audio_source
+        window = read_window(path, example.window_start_samples, settings)
+        samples, _ = soundfile.read(io.BytesIO(mp3), dtype="float32")
+        assert np.corrcoef(samples, window)[0, 1] > 0.5  # of noise, which an MP3 keeps in part
+
+
+def test_the_sound_of_a_page_is_bounded():
+    """A second of noise, of which an MP3 needs the most, has less than 10 KB."""
+    noise = np.random.default_rng(1).normal(0, 0.1, 20 * 48_000).astype(np.float32)
+    mp3 = page_mp3(noise, 48_000)
+    assert soundfile.info(io.BytesIO(mp3)).duration == pytest.approx(MAX_PAGE_SECONDS, abs=0.01)
+    assert len(mp3) < 10_000 * MAX_PAGE_SECONDS
 
 
 def test_shards_are_read_only_as_far_as_needed(twenty):

@@ -108,6 +108,7 @@ def test_the_manifest_records_the_detector(dataset):
     assert fields["features"]["several_faces"] == "largest"
     assert fields["features"]["aligned_points"] == list(SETTINGS.aligned_points)
     assert {"ai-edge-litert", "blazeface-weights"} <= fields["software"].keys()
+    assert fields["software"]["blazeface-search"] == "2"
 
 
 def test_records_have_box_points_and_score(dataset, corpus):
@@ -147,7 +148,7 @@ def test_inspect_draws_faces_on_their_originals(dataset, corpus, tmp_path, capsy
     assert "original.jpg" in capsys.readouterr().out
     assert Image.open(tmp_path / "out" / "original.jpg").size == (480, 360)
     assert inspect.main([*flags, "--person=Ann"]) == 0
-    assert "person.png and originals.png" in capsys.readouterr().out
+    assert "person.png, person.html and originals.png" in capsys.readouterr().out
     assert (tmp_path / "out" / "originals.png").exists()
     assert inspect.main([*flags[:2], f"--faces={tmp_path}", "--index=0"]) == 1
     assert "--faces must be the directory" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def is_complete(output):
 @pytest.mark.parametrize(
     ("kills", "people", "mode"),
     [
-        pytest.param(2, 3, "in_memory"),
+        pytest.param(1, 3, "in_memory"),
         pytest.param(50, 5, "multi_processing", marks=pytest.mark.slow),
     ],
 )

@@ -201,7 +201,7 @@ def test_a_rebuild_keeps_the_shards_and_a_new_video_changes_only_its_own(
     assert build(*flags) == 0
     shards = len(load_manifest(tmp_path / "set").shards)
     assert build(*flags) == 0
-    assert f"{shards} of them were there already" in capsys.readouterr().out
+    assert f"nothing is new: {shards} shards were there already" in capsys.readouterr().out
     (root / "Ann" / "a.mp4").unlink()
     write_own_video(root / "Ann" / "a.mp4", 11)
     assert build(*flags) == 0

@@ -17,12 +17,11 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def test_the_face_encoder_agrees_with_the_runtime(tmp_path):
+def test_a_saved_face_encoder_agrees_with_the_runtime(tmp_path):
     model = face_encoder(read_arrays(DLIB_RESNET))
     assert model.count_params() == sum(a.size for a in read_arrays(DLIB_RESNET).values())
     faces = np.stack([drawn_face(0), drawn_face(1)])
     expected = unit(np.stack([image_encoder("dlib_resnet")(face) for face in faces]))
-    np.testing.assert_allclose(model.predict(faces, verbose=0), expected, atol=1e-3)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(faces, verbose=0), expected, atol=1e-3)

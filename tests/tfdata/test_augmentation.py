@@ -23,6 +23,7 @@ from tfdata.augmentation import (
     spec_augment,
     time_shift,
 )
+from tfdata.augmentation.random_affine import resampled
 
 FLOOR_DB = -80.0
 LEVEL_DB = -FLOOR_DB / 255  # one level
@@ -186,6 +187,23 @@ def test_random_affine_rotates_and_scales_about_the_centre_up_to_the_maximum():
     scales = np.log(-zoomed[:, 0] / 14)
     assert np.abs(scales).max() <= 0.205
     assert stats.kstest(scales, "uniform", (-0.2, 0.4)).pvalue > 0.01
+
+
+def test_resampling_equals_that_of_tensorflow():
+    images = tf.constant(some_faces(40, 17, 23))
+    transforms = np.random.default_rng(0).normal(0, 1, (40, 8)).astype(np.float32)
+    transforms[:, [2, 5]] *= 20  # also from outside of the image
+    transforms[:, 6:] = 0
+    expected = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=[17, 23],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+    found = resampled(images, tf.reshape(transforms[:, :6], [-1, 2, 3]))
+    np.testing.assert_allclose(found, expected, atol=0.02)  # of 255
 
 
 def relit(images, **strengths):
@@ -406,10 +424,10 @@ def test_augmentation_depends_on_seed_and_epoch(data_set):
     plain = read(data_set)
     ways = [
         read(data_set, augment=True, seed=seed, epoch=epoch)
-        for seed, epoch in [(0, 0), (0, 1), (1, 0), (1, 1)]
+        for seed, epoch in [(0, 0), (0, 1), (1, 0)]
     ]
     for examples in zip(plain, *ways, strict=True):
-        assert len(set(examples)) == 5
+        assert len(set(examples)) == 4
 
 
 def test_without_augmentation_an_example_is_as_stored(data_set):

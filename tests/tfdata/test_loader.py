@@ -64,7 +64,11 @@ def test_a_pair_is_read_as_it_was_written(data_set, split):
 
 @pytest.mark.parametrize(
     ("drop_remainder", "augment"),
-    [(False, True), (True, False), pytest.param(True, True, marks=pytest.mark.slow)],
+    [
+        (True, False),
+        pytest.param(False, True, marks=pytest.mark.slow),
+        pytest.param(True, True, marks=pytest.mark.slow),
+    ],
 )
 def test_batches_do_not_depend_on_the_size_of_parsed_pieces(
     data_set, drop_remainder, augment, monkeypatch

@@ -7,7 +7,7 @@ the folder, with slashes.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TypeGuard
@@ -92,6 +92,47 @@ class WritableStorage(Storage, Protocol):
 
     def delete(self, names: Iterable[str]) -> None:
         """Deletes files; those that are missing are ignored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in a listing.
+
+    Attributes:
+      path: path below the folder that was listed.
+      size: number of bytes.
+      version: text that changes with the content, such as an entity tag.
+      modified: time of the last change, in Unix time.
+    """
+
+    path: str
+    size: int
+    version: str
+    modified: float
+
+
+class ListableStorage(Protocol):
+    """A folder of a corpus. Errors are those of `Storage`."""
+
+    def read(self, name: str) -> bytes:
+        """Returns the content of a file, which has to fit into memory."""
+        ...
+
+    def download(self, name: str, file: IO[bytes]) -> None:
+        """Copies the content of a file of any size into an open file."""
+        ...
+
+    def folders(self) -> list[str]:
+        """Returns the names of the folders directly in this one; a build calls this first."""
+        ...
+
+    def list_files(self, folder: str = "") -> dict[str, int]:
+        """Returns name and size of the files directly in a folder; empty if it does not exist."""
+        ...
+
+    def walk(self, folder: str) -> Iterator[StoredFile]:
+        """Yields the files below a folder, at any depth; their paths are relative to it."""
         ...
 
 

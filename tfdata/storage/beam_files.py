@@ -17,10 +17,15 @@ from typing import IO, Any
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions, S3Options
+from apache_beam.options.pipeline_options import (
+    HadoopFileSystemOptions,
+    PipelineOptions,
+    S3Options,
+)
 
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import COPY_BYTES, Address, StorageError
+from tfdata.text import listed
 
 _UNCOMPRESSED = CompressionTypes.UNCOMPRESSED  # whatever a name ends in
 _EXTRAS = {"gs": "gcp", "hdfs": "hadoop"}  # of apache-beam, by scheme
@@ -41,6 +46,23 @@ def s3_client_settings(beam_flags: tuple[str, ...]) -> dict[str, Any]:
         "use_ssl": False if options.s3_disable_ssl else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def hdfs_settings(address: Address) -> tuple[str, str, str]:
+    """Returns path, server and user of a folder in HDFS, by Beam's flags for HDFS.
+
+    Raises:
+      StorageError: a flag is missing.
+    """
+    options = PipelineOptions(list(address.beam_flags)).view_as(HadoopFileSystemOptions)
+    needed = {name: getattr(options, name) for name in ("hdfs_host", "hdfs_port", "hdfs_user")}
+    if missing := [f"--{name}" for name, value in needed.items() if value is None]:
+        raise StorageError(address.url, f"hdfs:// needs {listed(missing)}; give it")
+    path = address.url.removeprefix("hdfs://")
+    if options.hdfs_full_urls:
+        path = path.partition("/")[2]
+    server = f"http://{needed['hdfs_host']}:{needed['hdfs_port']}"
+    return f"/{path.lstrip('/')}", server, needed["hdfs_user"]
 
 
 class BeamStorage:

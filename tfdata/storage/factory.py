@@ -1,10 +1,12 @@
 """Returns the storage for a path or URL, by its scheme.
 
-| scheme | readers | builds |
-|---|---|---|
-| none, a path | `LocalStorage` | `beam_pipelines.shards.stores.DiskStore` |
-| s3 | `S3Storage` | `S3Storage` |
-| gs, hdfs and others | `TensorFlowStorage` | `BeamStorage` |
+| scheme | readers | outputs of builds | corpora |
+|---|---|---|---|
+| none, a path | `LocalStorage` | `DiskStore` of builds | `DiskTree` of builds |
+| s3 | `S3Storage` | `S3Storage` | `S3Storage` |
+| gs | `TensorFlowStorage` | `BeamStorage` | `GcsStorage` |
+| hdfs | `TensorFlowStorage` | `BeamStorage` | `HdfsStorage` |
+| others | `TensorFlowStorage` | `BeamStorage` | none |
 
 Clients are imported when they are first needed: boto3 is an extra, TensorFlow and Beam are large.
 docs/how-to/remote-storage.md has the measurements behind this choice.
@@ -12,10 +14,19 @@ docs/how-to/remote-storage.md has the measurements behind this choice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfdata.storage.base import Address, Storage, StorageError, WritableStorage, is_address
+from tfdata.storage.base import (
+    Address,
+    ListableStorage,
+    Place,
+    Storage,
+    StorageError,
+    WritableStorage,
+    is_address,
+)
 from tfdata.storage.local import LocalStorage
 
 if TYPE_CHECKING:
@@ -49,6 +60,60 @@ def writable_storage_at(address: Address) -> WritableStorage:
     from tfdata.storage.beam_files import BeamStorage
 
     return BeamStorage(address)
+
+
+def corpus_storage_at(address: Address) -> ListableStorage:
+    """Returns the storage of a folder of a corpus, or of tables.
+
+    Raises:
+      StorageError: the package for its scheme is not installed, or media cannot be read from it.
+    """
+    scheme = address.url.partition("://")[0]
+    if scheme == "s3":
+        return s3_storage(address)
+    if scheme == "gs":
+        try:
+            from tfdata.storage.gcs import GcsStorage
+        except ModuleNotFoundError:
+            raise _not_installed(address.url, "google-cloud-storage", "gcs") from None
+        return GcsStorage(address.url)
+    if scheme == "hdfs":
+        from tfdata.storage.beam_files import hdfs_settings
+
+        try:
+            from tfdata.storage.hdfs import HdfsStorage
+        except ModuleNotFoundError:
+            raise _not_installed(address.url, "hdfs", "hdfs") from None
+        return HdfsStorage(address.url, *hdfs_settings(address))
+    raise StorageError(
+        address.url, f"a corpus is not read from {scheme}://; use a disk, s3://, gs:// or hdfs://"
+    )
+
+
+def read_file(place: Place | str) -> bytes:
+    """Returns the content of a file, such as a table.
+
+    Args:
+      place: path, address that a flag of a build names, or URL.
+
+    Raises:
+      OSError: it cannot be read; `strerror` says why.
+    """
+    if isinstance(place, Path):
+        return place.read_bytes()
+    folder, _, name = str(place).rpartition("/")
+    if isinstance(place, Address):
+        return corpus_storage_at(replace(place, url=folder)).read(name)
+    return storage_at(folder).read(name)
+
+
+def _not_installed(url: str, package: str, extra: str) -> StorageError:
+    scheme = url.partition("://")[0]
+    return StorageError(
+        url,
+        f"{scheme}:// needs the package {package}, which is not installed; run pip install -e "
+        f"'.[{extra}]'",
+    )
 
 
 def s3_storage(address: Address) -> S3Storage:

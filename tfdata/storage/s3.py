@@ -5,20 +5,28 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
+from io import BytesIO
 from typing import IO, Any
 
 import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from tfdata.storage.addresses import mask_secrets
-from tfdata.storage.base import StorageError
+from tfdata.storage.base import COPY_BYTES, StorageError, StoredFile
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -28,20 +36,14 @@ _KEYS_PER_DELETION = 1000  # S3's limit
 # otherwise. Pauses grow to 20 s, so builds go on for about two minutes, readers for half a minute.
 ATTEMPTS_OF_BUILDS = 16
 _ATTEMPTS_OF_READERS = 7
+# A client repeats requests that fail, but not those whose response breaks off.
+_BODY_ATTEMPTS = 5
+_BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class S3Object:
-    """An object in a listing: its path below the folder that was listed, bytes and entity tag."""
-
-    path: str
-    size: int
-    etag: str
-
-
 class S3Storage:
-    """Implements `WritableStorage` for s3://bucket/folder; also lists folders recursively.
+    """Implements `WritableStorage` and `ListableStorage` for s3://bucket/folder.
 
     Args:
       url: the folder.
@@ -65,13 +67,29 @@ class S3Storage:
             self._client = _client(self._settings, attempts, _environment())
 
     def read(self, name: str) -> bytes:
-        with self._errors(name):
-            response = self._client.get_object(Bucket=self._bucket, Key=self._root + name)
-            return response["Body"].read()
+        file = BytesIO()
+        self.download(name, file)
+        return file.getvalue()
 
     def download(self, name: str, file: IO[bytes]) -> None:
+        """Copies a file in one request; boto3's `download_fileobj` sends two.
+
+        A response that breaks off is continued by another request.
+        """
+        start = file.tell()
         with self._errors(name):
-            self._client.download_fileobj(self._bucket, self._root + name, file, Config=_TRANSFER)
+            for attempt in range(_BODY_ATTEMPTS):
+                received = file.tell() - start
+                part = {"Range": f"bytes={received}-"} if received else {}
+                response = self._client.get_object(
+                    Bucket=self._bucket, Key=self._root + name, **part
+                )
+                try:
+                    shutil.copyfileobj(response["Body"], file, COPY_BYTES)
+                    return
+                except _BROKEN_OFF:
+                    if attempt == _BODY_ATTEMPTS - 1:
+                        raise
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Lists what begins as all the names do: one request for 1,000 files, not one for each."""
@@ -103,11 +121,11 @@ class S3Storage:
                 for found in page.get("CommonPrefixes", ())
             ]
 
-    def walk(self, folder: str) -> Iterator[S3Object]:
+    def walk(self, folder: str) -> Iterator[StoredFile]:
         """Yields the objects below a folder, at any depth; their paths are relative to it."""
         inside = f"{folder}/"
         for found in self._list(inside):
-            yield S3Object(found.path.removeprefix(inside), found.size, found.etag)
+            yield replace(found, path=found.path.removeprefix(inside))
 
     def upload(self, file: IO[bytes], name: str) -> None:
         with self._errors(name):
@@ -122,14 +140,15 @@ class S3Storage:
                 for error in response.get("Errors", ()):
                     raise ClientError({"Error": error}, "DeleteObjects")
 
-    def _list(self, prefix: str, delimiter: str = "") -> Iterator[S3Object]:
+    def _list(self, prefix: str, delimiter: str = "") -> Iterator[StoredFile]:
         """Yields the objects whose paths begin with a prefix, relative to the folder."""
         with self._errors():
             for page in self._pages(self._client, prefix, delimiter):
                 for found in page.get("Contents", ()):
                     if not found["Key"].endswith("/"):  # consoles make such objects for folders
                         path = found["Key"].removeprefix(self._root)
-                        yield S3Object(path, found["Size"], found["ETag"])
+                        modified = found["LastModified"].timestamp()
+                        yield StoredFile(path, found["Size"], found["ETag"], modified)
 
     def _pages(self, client: Any, prefix: str = "", delimiter: str = "") -> Any:
         pages = client.get_paginator("list_objects_v2")
@@ -182,13 +201,15 @@ def _environment() -> tuple[tuple[str, str], ...]:
 
 
 def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
     text = mask_secrets(" ".join(str(error).split()).rstrip("."))
     text = text[:1].lower() + text[1:]
+    if isinstance(error, _BROKEN_OFF):
+        return f"responses broke off {_BODY_ATTEMPTS} times ({text}); check the network"
     code = _code(error)
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket} ({code}); create it, or correct the address"
@@ -208,5 +229,5 @@ def _reason(bucket: str, error: Exception) -> str:
 
 
 def _status(error: Exception) -> int | None:
-    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    metadata = (getattr(error, "response", None) or {}).get("ResponseMetadata", {})
     return metadata.get("HTTPStatusCode")

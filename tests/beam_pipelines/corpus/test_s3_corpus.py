@@ -7,7 +7,11 @@ import shutil
 import boto3
 import pytest
 
+from beam_pipelines.corpus.fetched_files import FetchedFiles
+from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.trials import read_trials
 from tests.beam_pipelines.shards.test_s3 import BUCKET, error_line, server, troubled
+from tests.beam_pipelines.test_videos import write_own_video
 from tests.conftest import write_corpus
 from tests.tools import files_of
 from tfdata import load_manifest
@@ -51,7 +55,105 @@ def test_media_in_a_bucket_become_the_same_bytes(away, damaged, build, capsys, t
     assert files_of(tmp_path / "away") == files_of(tmp_path / "here")
     assert (tmp_path / "away" / "rejects.jsonl").read_text().count("\n") > 2
     assert build(*away, *flags, f"--output={tmp_path / 'away'}") == 0
-    assert "6 of them were there already" in capsys.readouterr().out
+    assert "nothing is new: 6 shards were there already" in capsys.readouterr().out
+
+
+def test_tables_in_a_bucket_are_read(server, damaged, build, capsys, tmp_path):
+    lines = [
+        f"{1 + number % 3} {path.relative_to(damaged.audio).as_posix()}"
+        for number, path in enumerate(sorted(damaged.audio.rglob("*.wav")))
+    ]
+    tables = {"meta.csv": damaged.meta.read_bytes(), "split.txt": "\n".join(lines).encode()}
+    flags = []
+    for flag, (name, content) in zip(("meta", "split_file"), tables.items(), strict=True):
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=f"tables/{name}", Body=content)
+        (tmp_path / name).write_bytes(content)
+        flags.append(f"--{flag}={{}}/{name}")
+    roots = [f"--faces={damaged.faces}", f"--audio={damaged.audio}"]
+    for place, output in ((f"s3://{BUCKET}/tables", "away"), (tmp_path, "here")):
+        given = [flag.format(place) for flag in flags]
+        assert build(*roots, *given, f"--output={tmp_path / output}") == 0
+    assert files_of(tmp_path / "away") == files_of(tmp_path / "here")
+    capsys.readouterr()
+    missing = flags[1].format(f"s3://{BUCKET}/nowhere")
+    assert build(*roots, flags[0].format(tmp_path), missing, f"--output={tmp_path / 'no'}") == 1
+    assert error_line(capsys) == (
+        "error: --split_file s3://data/nowhere/split.txt cannot be read: NoSuchKey: there is no "
+        "such object.\n"
+    )
+
+
+def test_trials_in_a_bucket_are_read(server):
+    content = b"1 a/x.wav a/y.wav\r\n0 a/x.wav b/z.wav\r\n"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="tables/trials.txt", Body=content)
+    trials = read_trials(f"s3://{BUCKET}/tables/trials.txt")
+    assert trials.files == ("a/x.wav", "a/y.wav", "b/z.wav")
+    assert trials.same.tolist() == [True, False]
+    with pytest.raises(EvaluationError, match=r"--trials s3://data/none.txt cannot be read: "):
+        read_trials(f"s3://{BUCKET}/none.txt")
+
+
+def test_videos_in_a_bucket_become_the_same_bytes(server, build, tmp_path, monkeypatch):
+    downloads = []
+    fetch = FetchedFiles.fetch
+
+    def counting(fetched, path, download):
+        def count(*args):
+            downloads.append(path)
+            download(*args)
+
+        return fetch(fetched, path, count)
+
+    monkeypatch.setattr(FetchedFiles, "fetch", counting)
+    videos = tmp_path / "videos"
+    for number, person in enumerate(("Ann", "Ben")):
+        write_own_video(videos / person / "a.mp4", number, seconds=2.0)
+    shutil.copy(videos / "Ann/a.mp4", videos / "Ann/b.mp4")
+    for path in videos.rglob("*.mp4"):
+        key = path.relative_to(tmp_path).as_posix()
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+    flags = ["--split_by=pair", "--num_shards=1", "--duplicates=drop"]
+    roots = {"here": videos, "away": f"s3://{BUCKET}/videos"}
+    for output, root in roots.items():
+        assert build(f"--videos={root}", *flags, f"--output={tmp_path / output}") == 0
+    assert files_of(tmp_path / "away") == files_of(tmp_path / "here")
+    manifest = load_manifest(tmp_path / "away")
+    assert manifest.duplicates.dropped == 1
+    # To compare contents, for the header, and once for each shard, however many moments it has.
+    assert len(downloads) <= 3 + 1 + 2 + 2 * len(manifest.shards)
+
+
+def test_copies_of_videos_are_removed_beyond_a_size():
+    fetched, downloads = FetchedFiles(max_bytes=25), []
+
+    def download(path, file):
+        downloads.append(path)
+        if path == "broken":
+            raise OSError
+        file.write(b"0123456789" * len(path))
+
+    a, b = fetched.fetch("a", download), fetched.fetch("b", download)
+    assert fetched.fetch("a", download) == a
+    assert a.read_bytes() == b"0123456789"
+    fetched.fetch("c", download)
+    assert a.exists()
+    assert not b.exists()
+    large = fetched.fetch("large", download)
+    assert not a.exists()
+    with pytest.raises(OSError):  # noqa: PT011 (the download's own)
+        fetched.fetch("broken", download)
+    assert list(large.parent.iterdir()) == [large]
+    assert downloads == ["a", "b", "c", "large", "broken"]
+    del fetched
+    assert not large.parent.exists()
+
+
+def test_media_that_were_just_uploaded_are_left_for_the_next_build(away, build, capsys, tmp_path):
+    assert build(*away, "--settle_seconds=3600", f"--output={tmp_path / 'set'}") == 1
+    error = error_line(capsys)
+    assert "No pair could be made" in error
+    assert "left for the next build, because they changed within --settle_seconds: " in error
+    assert "--audio id10000/-video00/00001.wav" in error
 
 
 def test_a_missing_bucket_is_a_one_line_error(away, build, capsys, tmp_path):

@@ -151,7 +151,7 @@ def test_a_rebuild_prints_how_many_shards_it_kept(rich, build, tmp_path, capsys)
     shards = sum(len(split.shards) for split in load_manifest(output).splits.values())
     assert "kept" not in capsys.readouterr().out
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
-    assert f"; {shards} of them were there already and are kept" in capsys.readouterr().out
+    assert f"nothing is new: {shards} shards were there already" in capsys.readouterr().out
     sorted(output.glob("*.tfrecord"))[0].unlink()
     assert build(*rich.flags, QUOTA, f"--output={output}") == 0
     assert f"{shards - 1} of them were there already" in capsys.readouterr().out

@@ -124,6 +124,7 @@ def secret(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_build_in_one_process_listens_on_no_port(corpus, tmp_path):
     with start_build(corpus, tmp_path / "set", "--num_shards=16", *ONE_PROCESS) as build:
         assert watch(build, listening_addresses) == set()

@@ -26,7 +26,7 @@ FLAGS = ["--direct_running_mode=multi_processing", "--direct_num_workers=1"]
 
 def write_and_report(plan: ShardPlan, job: Job, report: Path) -> None:
     """Writes a shard as a build does, then the id and the modules of this process."""
-    list(transforms.write_shard(plan, job, 1))
+    list(transforms.write_shard(transforms.encode_plan(plan), job, False))
     names = {name.partition(".")[0] for name in sys.modules} | set(sys.modules)
     path = report / f"{plan.split}-{plan.index}.txt"
     path.write_text("\n".join([str(os.getpid()), *sorted(names)]), encoding="utf-8")

@@ -128,6 +128,7 @@ def error_line(capsys, *flags):
     return error
 
 
+@pytest.mark.slow
 def test_workers_of_a_pool_write_the_same_bytes(corpus, data_set, pool, tmp_path):
     output = tmp_path / "set"
     with start_build(corpus, output, TWO, *pool.flags, stdout=subprocess.PIPE) as build:

@@ -33,7 +33,36 @@ def test_a_worker_needs_the_weights_of_the_driver(monkeypatch, tmp_path, setting
 
 
 def test_a_voice_encoder_needs_no_weights_of_the_face_detector():
-    assert "blazeface-weights" not in fingerprints.software(FeatureSettings(voice_encoder="ge2e"))
+    software = fingerprints.software(FeatureSettings(voice_encoder="ge2e"))
+    assert not {"blazeface-weights", "blazeface-search"} & software.keys()
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_searched"),
+    [
+        (FeatureSettings(), False),
+        (FeatureSettings(face_detector="blazeface"), True),
+        (FeatureSettings(face_encoder="dlib_resnet"), True),
+    ],
+    ids=["centre", "detector", "encoder"],
+)
+def test_another_search_makes_new_shards_where_faces_are_searched(
+    monkeypatch, tmp_path, settings, is_searched
+):
+    plan = fingerprints.ShardPlan("train", 0, ())
+
+    def digest():
+        fingerprints.software.cache_clear()
+        software = fingerprints.software(settings)
+        job = fingerprints.Job(tmp_path, tmp_path, tmp_path, settings, 1, "", "", software)
+        return fingerprints.plan_digest(plan, job)
+
+    before = digest()
+    monkeypatch.setattr(fingerprints, "SEARCH_REVISION", 3)
+    try:
+        assert (digest() != before) == is_searched
+    finally:
+        fingerprints.software.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_what_cannot_be_evaluated_is_one_line(encoded, trials, data_set, tmp_pat
     assert "use 0, or at least 10" in refused([*flags, "--cohort_top=9"], capsys)
     assert "--media needs --trials" in refused([*flags, f"--media={tmp_path}"], capsys)
     without = ["--encoders", f"--data={data_set}", f"--output={tmp_path / 'out'}"]
-    assert "has no embeddings; build it with --face_encoder" in refused(without, capsys)
+    assert "has no embeddings of faces and voices; build it again" in refused(without, capsys)
     listed = [*flags, f"--trials={trials}"]
     assert "if you trust it, name it with" in refused([*listed, f"--media={tmp_path}"], capsys)
     (tmp_path / "other.txt").write_text("1 id1/a/1.wav id1/b/2.wav\n0 id1/a/1.wav id2/c/1.wav\n")

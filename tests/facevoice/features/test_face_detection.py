@@ -132,6 +132,17 @@ def test_a_small_face_in_a_picture_of_12_megapixels_is_found():
         assert abs(y - 1990) < 30
 
 
+@pytest.mark.parametrize("place", [(431, 287), (40, 30), (290, 200)])
+def test_a_small_face_in_a_small_picture_is_found(place):
+    head = Image.open(PHOTOGRAPH).crop((130, 60, 400, 380)).resize((54, 64))
+    picture = backdrop(640, 480).copy()
+    picture.paste(head, place)  # with a face of 35 pixels
+    found = extract_face(encoded(picture, "JPEG", quality=90), ALIGNED).detected
+    expected = (np.array(EYES_AND_MOUTH["mouth"]) - (130, 60)) / 5 + place
+    mouth = found.points[POINT_NAMES.index("mouth")] * picture.size
+    assert np.hypot(*(mouth - expected)) < 5
+
+
 def test_a_large_jpeg_gives_the_crop_of_all_its_pixels(monkeypatch):
     photograph = Image.open(PHOTOGRAPH).resize((2048, 2400), Image.Resampling.BICUBIC)
     jpeg = encoded(photograph, "JPEG", quality=95)
@@ -191,16 +202,16 @@ def test_threads_give_equal_bytes():
 
 
 def test_tiles_cover_the_picture_and_overlap():
-    assert not tiles((640, 480))
-    for width, height in ((4000, 3000), (801, 90), (700, 2500)):
+    assert not tiles((400, 300))
+    for width, height in ((4000, 3000), (801, 90), (700, 2500), (640, 480)):
         found = tiles((width, height))
         for length, starts in (
             (width, sorted({tile.left for tile in found})),
             (height, sorted({tile.top for tile in found})),
         ):
             assert starts[0] == 0
-            assert starts[-1] + face_detection.TILE_PX == max(length, face_detection.TILE_PX)
-            assert all(np.diff(starts) <= 0.75 * face_detection.TILE_PX)
+            assert starts[-1] + found[0].side == max(length, found[0].side)
+            assert all(np.diff(starts) <= 0.75 * found[0].side)
 
 
 def test_missing_weights_are_one_clear_error(monkeypatch, tmp_path):

@@ -276,4 +276,4 @@ def test_a_gallery_of_a_whole_dataset(data_set, tmp_path, capsys):
         samples[AUDIO]
     )
     message = refused(enroll, [f"--gallery={tmp_path / 'i'}", f"--data={data_set}"], capsys, 1)
-    assert message.endswith("build it with --face_encoder dlib_resnet --voice_encoder ge2e.")
+    assert message.endswith("build it again with --face_encoder dlib_resnet --voice_encoder ge2e.")

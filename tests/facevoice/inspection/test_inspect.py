@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from facevoice.features import FeatureSettings, read_window
 from facevoice.inspection import export
 from facevoice.inspection.examples import NotFoundError, example_at
 from tests.facevoice.inspection.datasets import SHAPE, array, pixels, write_data_set
+from tests.html_pages import Page, check_accessible, check_self_contained
 from tests.tools import files_of
 from tfdata import load_manifest
 from tfdata.schema import SPLITS
@@ -87,7 +89,7 @@ def test_pictures_are_exact_and_the_sound_is_the_windows(look, data_set, corpus,
     text = look(data_set, f"--index={index}", f"--export={out}", f"--audio={corpus.audio}")
     assert "The spectrogram of voice.wav equals the stored one." in text
     assert {path.name for path in out.iterdir()} == {
-        *("face.png", "spectrogram.png", "example.png", "voice.wav")
+        *("face.png", "spectrogram.png", "example.png", "example.html", "voice.wav")
     }
     np.testing.assert_array_equal(pixels(out / "face.png"), array(record, "image", 16, 16, 3))
     levels = array(record, "spectrogram", 16, 8)
@@ -180,6 +182,31 @@ def test_a_persons_examples_are_spread_over_videos(look, data_set, records, tmp_
     assert len(listed) == len(set(listed)) == min(len(theirs), 8 + 2 + 2)
     assert {theirs[place][1] for place in listed} == {video for _, video in theirs.values()}
     assert min(pixels(tmp_path / "person.png").shape[:2]) > 300
+    rows = Page((tmp_path / "person.html").read_text()).rows
+    assert [row[0] for row in rows[1:]] == listed
+
+
+def test_pages_play_the_audio_of_their_spectrograms(look, data_set, corpus, tmp_path):
+    flags = (f"--export={tmp_path}", f"--audio={corpus.audio}")
+    said = look(data_set, "--person=Person_1", *flags)
+    assert said.splitlines()[-1] == f"person.png and person.html are in {tmp_path}."
+    look(data_set, "--split=test", "--index=1", *flags)
+    manifest = load_manifest(data_set)
+    example = example_at(data_set, manifest, "test", 1)
+    window = read_window(
+        corpus.audio / example.audio_source,
+        example.window_start_samples,
+        FeatureSettings(**manifest.features),
+    )
+    check_self_contained((tmp_path / "person.html").read_text())
+    of_person = Page((tmp_path / "person.html").read_text())
+    check_accessible(of_person)
+    assert len(of_person.sounds) == len(of_person.images) / 2 == 10
+    (mp3,) = Page((tmp_path / "example.html").read_text()).sounds
+    samples, rate_hz = soundfile.read(io.BytesIO(mp3), dtype="float32")
+    assert rate_hz == 16000
+    assert len(samples) == len(window)
+    assert np.corrcoef(samples, window)[0, 1] > 0.5  # of noise, which an MP3 keeps in part
 
 
 def test_an_unknown_person_is_refused_with_the_nearest(look, data_set):
@@ -204,7 +231,7 @@ def test_an_unknown_person_is_refused_with_the_nearest(look, data_set):
         (["--augment"], "needs --export DIR"),
         (["--index=0", "--seed=1"], "--seed needs --augment"),
         (["--export=x"], "--export needs one of --key, --index, --person and --stats"),
-        (["--index=0", "--audio=x"], "--audio needs one example and --export"),
+        (["--index=0", "--audio=x"], "--audio needs --export and one of --key, --index and"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(look, data_set, flags, message):

@@ -80,5 +80,5 @@ def test_twelve_detailed_examples_stay_below_two_megabytes():
         ("train", Example(image, spectrogram, f"Person {i}", "v", "key", "face", "audio", 0))
         for i in range(12)
     ]
-    views = example_grid(examples, FeatureSettings()).examples
+    views = example_grid(examples, FeatureSettings(), {}).examples
     assert sum(len(view.face) + len(view.spectrogram) for view in views) < 2_000_000

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from beam_pipelines.card import card_html
+from facevoice.inspection.examples import walk_examples
+from facevoice.inspection.sounds import page_mp3
 from facevoice.reports.chart_style import DPI, WIDTH
 from facevoice.reports.comparison import comparison_page
 from facevoice.reports.evaluation_report import evaluation_report
+from facevoice.reports.examples import examples_page
 from facevoice.reports.run_report import run_report
 from tests.beam_pipelines.card_datasets import FEATURES, manifest_of, write_set
 from tests.browser import find_browser, open_browser
@@ -88,7 +92,8 @@ def page(tmp_path_factory):
     browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium or Chrome is installed")
-    with open_browser(browser, tmp_path_factory.mktemp("profile")) as opened:
+    plays = "--autoplay-policy=no-user-gesture-required"
+    with open_browser(browser, tmp_path_factory.mktemp("profile"), plays) as opened:
         yield opened
 
 
@@ -127,13 +132,18 @@ def files(tmp_path_factory):
     small.mkdir()
     names = [LONG, "Bob"]
     manifest = manifest_of(names, rejects={"unreadable": 3, LONG: 1})
+    manifest = write_set(small, manifest)
+    shown = [(example.place, example) for example in walk_examples(small, manifest)]
+    noise = np.random.default_rng(1).normal(0, 0.1, 8000)
+    sounds = {example.key: page_mp3(noise, 16000) for _, example in shown}
     leaks = {split: Leak(2000, 1999, 1500, 100) for split in ("validation", "test")}
     leaking = manifest_of(MANY, leakage=leaks)
     settings = {"model": "cnn_image", "data": f"/{LONG}", "manifest_sha256": "0" * 64}
     features = vars(FEATURES)
     no_leak = Leak(60, 0, 0)
     pages = {
-        "card": card_html(small, write_set(small, manifest)),
+        "card": card_html(small, manifest),
+        "examples": examples_page(LONG, shown, FEATURES, sounds),
         "card of many": card_html(folder, leaking),
         "run": run_report("faces", "pair", run, settings, features, no_leak, figures),
         "evaluation": evaluation_report(evaluation, without_matrix),
@@ -148,7 +158,9 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["card", "card of many", "run", "evaluation", "comparison"])
+@pytest.mark.parametrize(
+    "name", ["card", "examples", "card of many", "run", "evaluation", "comparison"]
+)
 def test_pages_fit_and_are_legible(page, files, name, width, dark):
     page.open(files[name], width, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -158,6 +170,36 @@ def test_pages_fit_and_are_legible(page, files, name, width, dark):
     assert page.errors == []
     assert page.requests == [files[name].as_uri()]
     assert files[name].stat().st_size < 400_000
+
+
+def test_a_voice_is_played(page, files):
+    page.open(files["examples"], 1280)
+    audio = "document.querySelector('audio')"
+    page.evaluate(f"{audio}.preload = 'auto'")
+    page.wait_until(f"{audio}.duration > 0")
+    assert page.evaluate(f"{audio}.duration") == pytest.approx(0.5, abs=0.1)
+    page.evaluate(f"void {audio}.play()")
+    page.wait_until(f"{audio}.currentTime > 0.1")
+
+
+def test_tables_are_sorted_by_a_click_or_a_key(page, files):
+    page.open(files["examples"], 1280)
+    column = "[...document.querySelectorAll('.sortable tbody tr')].map(r => r.cells[{}].innerText)"
+    before = page.evaluate(column.format(4))
+    heading = "document.querySelectorAll('.sortable th[scope=col]')[4]"
+    assert len(set(before)) == 4
+    for key, sign, state in (("Enter", 1, "ascending"), (" ", -1, "descending")):
+        page.evaluate(f"{heading}.querySelector('button').focus()")
+        page.press(key)
+        found = [sign * float(text) for text in page.evaluate(column.format(4))]
+        assert found == sorted(found)
+        assert page.evaluate(f"{heading}.ariaSort") == state
+    places = [f"{split} {i}" for split, n in (("train", 8), ("test", 2)) for i in range(n)]
+    page.evaluate("document.querySelector('.sortable th button').click()")
+    assert set(places) < set(page.evaluate(column.format(0)))
+    page.open(files["comparison"], 390)
+    page.evaluate("document.querySelectorAll('.sortable th button')[1].click()")
+    assert page.errors == []
 
 
 def test_a_picture_of_a_page_is_its_top(page, files):

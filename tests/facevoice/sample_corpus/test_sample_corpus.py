@@ -151,6 +151,7 @@ def test_clips_are_neither_silent_nor_clipped(written):
         assert np.mean(np.abs(sound) > 0.985) < 1e-3
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_order_or_process(written):
     keys = [(3, 0, 0), (4, 8, 4), (0, 2, 1)]
     first = [(face(*key), clip(*key)) for key in keys]

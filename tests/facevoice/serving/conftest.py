@@ -1,4 +1,4 @@
-"""A server of a gallery of Ann, Bob and a person whose name is markup."""
+"""A server of a gallery of Ann, Bob and a person whose name is markup; a browser."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import pytest
 
 from facevoice.gallery.impostors import Impostors
 from facevoice.gallery.thresholds import ENCODER_IMPOSTORS
+from tests.browser import find_browser, open_browser
 from tests.conftest import write_clip, write_face
 from tests.facevoice.gallery.encoders import Pixels, Waveform
 from tests.facevoice.serving.servers import gallery_backend, serve
 
+SIMULATED = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 MARKUP = '<img src=x onerror="document.title=1">'
 
 
@@ -35,3 +37,14 @@ def server(media, tmp_path_factory):
             backend.enroll(known, files, {"face": "1.jpg", "audio": "1.wav"})
         with serve(backend) as running:
             yield running
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    with open_browser(browser, tmp_path_factory.mktemp("profile"), *SIMULATED) as opened:
+        opened.call("DOM.enable")
+        opened.call("Accessibility.enable")
+        yield opened

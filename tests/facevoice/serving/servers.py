@@ -32,8 +32,12 @@ class Server:
     def url(self):
         return f"http://127.0.0.1:{self.port}/"
 
-    def ask(self, method, path, body=None, **headers):
-        """Sends a request; returns status, headers, and the content as text or parsed JSON."""
+    def ask(self, method, path, body=None, raw=False, **headers):
+        """Sends a request; returns status, headers, and the content as text or parsed JSON.
+
+        Args:
+          raw: return the content as bytes.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, headers)
@@ -41,6 +45,8 @@ class Server:
             content = answer.read()
         finally:
             connection.close()
+        if raw:
+            return answer.status, answer, content
         is_json = answer.getheader("content-type") == "application/json"
         return answer.status, answer, json.loads(content) if is_json else content.decode()
 
@@ -70,11 +76,16 @@ def form(*parts):
 
 @contextmanager
 def serve(backend, limits=LIMITS):
-    """Runs a server on a free port."""
+    """Runs the server of a backend on a free port."""
     access = Access(host_names("127.0.0.1", ["faces.example"]))
-    config = uvicorn.Config(
-        make_app(backend, access, limits), log_level="critical", lifespan="off", ws="none"
-    )
+    with serve_app(make_app(backend, access, limits), access) as running:
+        yield running
+
+
+@contextmanager
+def serve_app(app, access):
+    """Runs an application on a free port."""
+    config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -44,9 +44,12 @@ def test_it_serves_until_it_is_stopped(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "--run or --gallery is required."),
+        ([], "--run, --gallery or --data is required."),
         (["--run=a", "--gallery=b"], "--gallery and --run exclude each other; remove one of them."),
         (["--gallery=b", "--model=a:b"], "--model needs --run."),
+        (["--data=b", "--model=a:b"], "--model needs --run."),
+        (["--gallery=b", "--audio=c"], "--audio needs --data."),
+        (["--data=b", "--top=3"], "--top has no effect with --data; remove it."),
         (["--gallery=b", "--port=65536"], "use a whole number from 0 to 65535"),
         (["--gallery=b", "--max_upload_mb=0"], "use a number from 0.001 to 1000"),
         (["--gallery=b", "--max_seconds=0"], "use a number above 0"),
@@ -71,6 +74,11 @@ def test_a_port_in_use_and_a_foreign_encoder_are_one_line(tmp_path, capsys):
     change_gallery(tmp_path / "g", lambda _: random_gallery(modalities=(IMAGE,)), create=True)
     assert serve.main([f"--gallery={tmp_path / 'g'}", "--port=0"]) == 1
     assert "name it with --face_encoder faces" in capsys.readouterr().err
+
+
+def test_a_missing_dataset_is_one_line(tmp_path, capsys):
+    assert serve.main([f"--data={tmp_path / 'none'}"]) == 1
+    assert "none does not exist; build a dataset with" in capsys.readouterr().err
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):

@@ -8,26 +8,13 @@ import io
 import pytest
 import soundfile
 
-from tests.browser import find_browser, open_browser
 from tests.facevoice.reports.test_pages_in_a_browser import BROKEN, FAINT, OVERFLOWING
 from tests.facevoice.serving.conftest import MARKUP
 
-SIMULATED = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 # Form fields and pictures without a name for screen readers, by the accessibility tree.
 NAMED_ROLES = {"button", "textbox", "image", "link", "table", "form", "region", "Audio", "Video"}
 TEXT = "document.getElementById('{}').textContent"
 VISIBLE = "document.getElementById('{}')?.getClientRects().length"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    browser = find_browser()
-    if browser is None:
-        pytest.skip("no Chromium or Chrome is installed")
-    with open_browser(browser, tmp_path_factory.mktemp("profile"), *SIMULATED) as opened:
-        opened.call("DOM.enable")
-        opened.call("Accessibility.enable")
-        yield opened
 
 
 def click(page, selector):

@@ -195,6 +195,38 @@ def test_rebuilds_do_not_change_the_result_of_a_training(
         assert samples[0] == samples[1]
 
 
+def test_an_interrupted_training_resumes_with_the_dataset_as_it_was(
+    data_set, folder, rebuild, rebuild_and_remove, tmp_path, monkeypatch, capsys
+):
+    flags = ["--model=linear_image", "--epochs=3", "--batch_size=8", "--seed=4"]
+    assert train.main([*flags, f"--data={data_set}", f"--output={tmp_path / 'calm'}"]) == 0
+    run_dir = tmp_path / "run"
+    resume = [*flags, f"--data={folder}", f"--output={run_dir}"]
+
+    def interrupt():
+        rebuild()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        after_each_epoch(patch, interrupt)
+        assert train.main(resume) == 130
+    other = train.main([*resume, "--learning_rate=0.5"])
+    assert (other, "resumes" in capsys.readouterr().out) == (1, False)
+    gone = shutil.copytree(run_dir, tmp_path / "gone")
+    assert train.main(resume) == 0
+    printed = capsys.readouterr().out
+    assert f"{folder} was rebuilt since the run in {run_dir} began; it resumes with the" in printed
+    assert f"Note: {folder} was rebuilt during the training" in printed
+    models = [keras.models.load_model(tmp_path / run / "model.keras") for run in ("calm", "run")]
+    for one, another in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, another)
+    assert (run_dir / "dataset.json").read_bytes() == (data_set / "dataset.json").read_bytes()
+
+    rebuild_and_remove()
+    assert train.main([*flags, f"--data={folder}", f"--output={gone}"]) == 1
+    assert "has changed since the run" in one_line(capsys)
+
+
 def test_experts_are_calibrated_with_the_manifest_from_the_start(data_set, folder, rebuild):
     manifest = load_manifest(folder)
     keras.utils.set_random_seed(1)
@@ -219,11 +251,15 @@ def test_training_says_that_a_rebuild_has_removed_its_shards(
     assert REMOVED in error
 
 
+@pytest.mark.parametrize(
+    "robustness", [["--skip_robustness"], pytest.param([], marks=pytest.mark.slow)]
+)
 def test_an_evaluation_uses_the_dataset_as_it_was_at_the_start(
-    data_set, folder, rebuild, tmp_path, monkeypatch, capsys
+    data_set, folder, rebuild, tmp_path, monkeypatch, capsys, robustness
 ):
     untrained_run("resnet_fusion", data_set, tmp_path / "run", **NARROW)
     flags = [f"--run={tmp_path / 'run'}", f"--data={folder}", f"--compare={tmp_path / 'run'}"]
+    flags += robustness
     assert evaluate.main([*flags, f"--output={tmp_path / 'calm'}"]) == 0
     assert "Note: " not in capsys.readouterr().out
     during(monkeypatch, "facevoice.evaluation.evaluators.summarize_data", rebuild)

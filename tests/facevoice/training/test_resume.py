@@ -62,19 +62,27 @@ def killed(data_set, tmp_path_factory):
 
 
 @pytest.fixture
-def unfinished(killed, data_set, tmp_path):
-    """Returns copies of the killed run and of its dataset, and the flags that resume it."""
-    run_dir = shutil.copytree(killed[0], tmp_path / "run")
-    copy = shutil.copytree(data_set, tmp_path / "set")
-    return copy, run_dir, [*killed[1], f"--data={copy}", f"--output={run_dir}"]
+def moved(data_set, tmp_path):
+    """Returns a copy of the dataset."""
+    return shutil.copytree(data_set, tmp_path / "set")
+
+
+@pytest.fixture
+def started(moved, tmp_path):
+    """Returns the directory of a run that has not trained yet, and the flags that resume it."""
+    run_dir = tmp_path / "run"
+    trainer = Trainer(open_training_data(moved), OURS, {"seed": 0}, Execution())
+    open_run_dir(run_dir, trainer.settings("cnn_image"))
+    return run_dir, ["--model=cnn_image", f"--data={moved}", f"--output={run_dir}"]
 
 
 @pytest.mark.slow
 def test_a_killed_run_resumes_on_a_moved_dataset_to_the_same_weights(
-    unfinished, data_set, tmp_path
+    killed, moved, data_set, tmp_path
 ):
-    copy, run_dir, flags = unfinished
-    assert json.loads((run_dir / "settings.json").read_text())["data"] != str(copy)
+    run_dir = shutil.copytree(killed[0], tmp_path / "run")
+    flags = [*killed[1], f"--data={moved}", f"--output={run_dir}"]
+    assert json.loads((run_dir / "settings.json").read_text())["data"] != str(moved)
     assert train.main(flags) == 0
     whole_dir = tmp_path / "whole"
     assert train.main([*flags, f"--data={data_set}", f"--output={whole_dir}"]) == 0
@@ -175,24 +183,25 @@ def test_without_patience_there_is_no_early_stopping():
     assert progress.best_epoch == 1
 
 
-def test_a_run_does_not_resume_on_a_changed_dataset(unfinished, build, tmp_path, capsys):
-    copy, run_dir, flags = unfinished
-    corpus = write_corpus(tmp_path / "other")
-    assert build(*corpus.flags, "--seed=9", f"--output={copy}") == 0
+def test_a_run_does_not_resume_on_a_changed_dataset(
+    started, corpus, build, moved, tmp_path, capsys
+):
+    run_dir, flags = started
+    assert build(*corpus.flags, "--seed=9", f"--output={moved}") == 0
     capsys.readouterr()
     assert train.main(flags) == 1
     error = capsys.readouterr().err
-    assert f"The dataset {copy} has changed since the run in {run_dir} started" in error
+    assert f"The dataset {moved} has changed since the run in {run_dir} started" in error
     assert train.main([*flags, "--patience=5"]) == 1
     assert "no unfinished run with these settings" in capsys.readouterr().err
 
 
-def test_manifest_sha256_is_the_hash_of_the_file(unfinished):
-    copy, run_dir, flags = unfinished
-    content = (copy / "dataset.json").read_bytes()
+def test_manifest_sha256_is_the_hash_of_the_file(started, moved):
+    run_dir, flags = started
+    content = (moved / "dataset.json").read_bytes()
     settings = json.loads((run_dir / "settings.json").read_text())
     assert settings["manifest_sha256"] == hashlib.sha256(content).hexdigest()
-    (copy / "dataset.json").write_bytes(json.dumps(json.loads(content)).encode())
+    (moved / "dataset.json").write_bytes(json.dumps(json.loads(content)).encode())
     assert train.main(flags) == 1  # equal contents in other bytes
 
 
@@ -204,14 +213,10 @@ def test_manifest_sha256_is_the_hash_of_the_file(unfinished):
         ({"software": None}, "no unfinished run with these settings"),
     ],
 )
-def test_a_run_of_other_packages_or_preprocessing_does_not_resume(
-    data_set, tmp_path, capsys, change, message
-):
-    trainer = Trainer(open_training_data(data_set), OURS, {"seed": 0}, Execution())
-    run_dir = open_run_dir(tmp_path / "run", trainer.settings("cnn_image"))
+def test_a_run_of_other_packages_or_preprocessing_does_not_resume(started, capsys, change, message):
+    run_dir, flags = started
     settings = json.loads((run_dir / "settings.json").read_text())
     (run_dir / "settings.json").write_text(json.dumps(settings | change))
-    flags = ["--model=cnn_image", f"--data={data_set}", f"--output={run_dir}"]
     assert train.main(flags) == 1
     assert message in capsys.readouterr().err
 

@@ -113,16 +113,16 @@ def test_a_finished_run_says_so(finished, data_set, capsys, tmp_path, monkeypatc
 
 
 def test_more_epochs_extend_a_run(finished, data_set, tmp_path, capsys):
-    flags = [*FLAGS, "--epochs=6", f"--data={data_set}"]
+    flags = [*FLAGS, "--epochs=5", f"--data={data_set}"]
     assert train.main([*flags, f"--output={tmp_path / 'whole'}"]) == 0
     run_dir = shutil.copytree(finished, tmp_path / "run")
     (run_dir / "threshold.json").write_text("{}")
     assert train.main([*flags, f"--output={run_dir}"]) == 0
     said = capsys.readouterr().out
-    assert f"Continuing the run in {run_dir} with 6 epochs instead of 4.\n" in said
+    assert f"Continuing the run in {run_dir} with 5 epochs instead of 4.\n" in said
     assert_same_run(run_dir, tmp_path / "whole")
     assert not (run_dir / "threshold.json").exists()
-    assert json.loads((run_dir / "settings.json").read_text())["epochs"] == 6
+    assert json.loads((run_dir / "settings.json").read_text())["epochs"] == 5
 
 
 def test_settings_that_differ_are_named(finished, data_set, tmp_path, capsys, monkeypatch):

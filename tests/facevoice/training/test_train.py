@@ -116,6 +116,7 @@ def test_the_same_seed_gives_the_same_numbers(run_dir, data_set, short_report, t
         assert float(row["loss"]) == pytest.approx(float(same["loss"]), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_model_learns_an_easy_task(build, short_report, tmp_path):
     """Faces whose colour names the person: both splits must come out nearly perfect."""
     corpus = write_corpus(tmp_path / "corpus")

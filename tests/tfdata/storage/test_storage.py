@@ -75,6 +75,7 @@ storage_at("ftp://x/y").read("z")
 """
 
 
+@pytest.mark.slow
 def test_a_url_is_read_by_tensorflow(folder):
     command = [sys.executable, "-c", BY_TENSORFLOW, f"file://{folder}"]  # it sets variables
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,0 +1,1 @@
+"""Tests of builds on clusters on loopback: Flink and Spark."""

@@ -1,0 +1,30 @@
+"""Fixtures: one cluster for all tests of this directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beam_pipelines.runners.local_workers import bypass_proxies
+from tests.beam_pipelines.clusters.flink import fetch
+from tests.beam_pipelines.clusters.flink.cluster import Cluster, running
+from tests.beam_pipelines.clusters.hosts import Host
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "cluster" in item.fixturenames:
+            item.add_marker(pytest.mark.flink)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One JobManager and two TaskManagers; a test that kills one starts it again."""
+    if reason := fetch.missing():
+        pytest.skip(reason)
+    bypass_proxies()
+    here = Host(tmp_path_factory.mktemp("cluster"))
+    with running(here, [here, here]) as started:
+        yield started

@@ -1,0 +1,1 @@
+"""Tests of builds on a Spark cluster on loopback."""

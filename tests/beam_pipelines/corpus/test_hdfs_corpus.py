@@ -1,0 +1,101 @@
+"""A build makes the same dataset from a corpus in HDFS as from a disk, also into HDFS."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests import webhdfs
+from tests.tools import files_of
+from tfdata.storage.base import Address, StorageError, StoredFile
+from tfdata.storage.factory import corpus_storage_at
+
+pytest.importorskip("hdfs", reason="the client for HDFS is not installed")
+
+
+@pytest.fixture(scope="module")
+def root(corpus, tmp_path_factory):
+    """The folder that the server serves; the corpus is in /corpus."""
+    root = tmp_path_factory.mktemp("hdfs")
+    shutil.copytree(corpus.faces.parent, root / "corpus")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root):
+    with webhdfs.serving(root) as flags:
+        yield flags
+
+
+@pytest.fixture(scope="module")
+def away(server, corpus):
+    folder = "hdfs://corpus"
+    meta = f"--meta={folder}/{corpus.meta.name}"
+    return [f"--faces={folder}/faces", f"--audio={folder}/wav", meta, *server]
+
+
+def test_a_corpus_in_hdfs_becomes_the_same_bytes_in_hdfs(away, root, data_set, build, capsys):
+    output = "--output=hdfs://sets/one"
+    assert build(*away, output) == 0
+    assert files_of(root / "sets/one") == files_of(data_set)
+    capsys.readouterr()
+    assert build(*away, output) == 0
+    assert "nothing is new: 5 shards were there already" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_media_that_just_changed_are_left_for_the_next_build(away, build, tmp_path, capsys):
+    assert build(*away, f"--output={tmp_path / 'set'}", "--settle_seconds=1e9") == 1
+    assert "60 media files left for the next build" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("hdfs://corpus/wav", "hdfs://corpus/nowhere"), "hdfs://corpus/nowhere cannot be used: "),
+        (("vox1_meta.csv", "none.csv"), "none.csv cannot be read: there is no such file."),
+        (("--hdfs_port=", "--hdfs_port=1"), "check --hdfs_host and --hdfs_port"),
+        (("--hdfs_user=ann", ""), "hdfs:// needs --hdfs_user; give it"),
+    ],
+)
+def test_what_cannot_be_read_is_a_one_line_error(away, build, tmp_path, capsys, change, message):
+    flags = [changed for flag in away if (changed := flag.replace(*change))]
+    assert build(*flags, f"--output={tmp_path / 'set'}") == 1
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1
+    assert message in error[0]
+
+
+@pytest.mark.slow
+def test_media_without_permission_end_the_build(away, root, build, tmp_path, capsys):
+    face = next((root / "corpus/faces").rglob("*.jpg"))
+    face.chmod(0)
+    try:
+        assert build(*away, f"--output={tmp_path / 'set'}") == 1
+    finally:
+        face.chmod(0o644)
+    assert "permission is denied" in capsys.readouterr().err
+
+
+def test_a_folder_is_listed_and_read(root, server):
+    (root / "folder/below/far").mkdir(parents=True)
+    (root / "folder/a.txt").write_text("one")
+    path = root / "folder/below/far/b c.txt"
+    path.write_text("three")
+    storage = corpus_storage_at(Address("hdfs://folder", tuple(server)))
+    assert storage.folders() == ["below"]
+    assert storage.list_files() == {"a.txt": 3}
+    assert storage.list_files("nowhere") == {}
+    changed = path.stat().st_mtime_ns // 1_000_000
+    assert list(storage.walk("below")) == [
+        StoredFile("far/b c.txt", 5, str(changed), changed / 1000)
+    ]
+    assert storage.read("below/far/b c.txt") == b"three"
+    with (root / "copy").open("wb") as file:
+        storage.download("a.txt", file)
+    assert (root / "copy").read_bytes() == b"one"
+    with pytest.raises(FileNotFoundError):
+        storage.read("b.txt")
+    with pytest.raises(StorageError, match="a corpus is not read from ftp://"):
+        corpus_storage_at(Address("ftp://x/y"))
