@@ -118,12 +118,15 @@ def uneven_parts(
 
 
 def make_corpus(root: Path, people: list[Person], seed: int, processes: int) -> Corpus:
-    """Writes a corpus."""
+    """Writes a corpus into a new directory."""
     corpus = Corpus(root)
     root.mkdir(parents=True)
-    with ProcessPoolExecutor(processes) as pool:
-        for _ in pool.map(_write_person, people, [corpus] * len(people), chunksize=8):
-            pass
+    if processes == 1:
+        for person in people:
+            _write_person(person, corpus)
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            list(pool.map(_write_person, people, [corpus] * len(people), chunksize=8))
     rows = [
         f"{person.id}\t{person.name}\t{'mf'[person.number % 2]}\t"
         f"{('USA', 'UK', 'India', 'Norway')[person.number % 4]}\t"

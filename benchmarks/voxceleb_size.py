@@ -87,7 +87,7 @@ def measure(name: str, *command: str | Path) -> Cost:
         text=True,
     )
     assert process.stdout is not None
-    with peak_mb_of(process.pid) as peak:
+    with peak_mb_of(process.pid, total=False) as peak:
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -110,7 +110,7 @@ def main() -> None:
         "--pairs_per_person",
         type=int,
         default=MOST_PAIRS,
-        help="of the build; fewer leave utterances unused (default: %(default)s, which uses all)",
+        help="of the build; the default, %(default)s, uses all utterances",
     )
     parser.add_argument(
         "--steps",
