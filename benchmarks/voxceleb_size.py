@@ -83,7 +83,7 @@ def measure(name: str, *command: str | Path) -> Cost:
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     assert process.stdout is not None
@@ -139,7 +139,7 @@ def main() -> None:
         measure("`check`", "-m", "facevoice.cli", "check", dataset)
         measure("`inspect`", "-m", "facevoice.cli", "inspect", dataset)
         opened = measure("`tfdata.load`", "-c", OPEN_CODE, dataset)
-        facts += dataset_facts(dataset, opened.output.split())
+        facts += dataset_facts(dataset, opened.output.split()[-3:])
     if "train" in steps:
         data = ("--data", dataset, "--output", run)
         measure("`train`", "train.py", "--model", "resnet_audio", "--epochs", "1", *data)
