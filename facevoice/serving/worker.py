@@ -23,6 +23,7 @@ from facevoice.serving.answers import Answer, Backend
 from tfdata.errors import FaceVoiceError
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
+_EXIT_SECONDS = 5.0  # for a process that ends by itself
 
 
 class WorkerError(FaceVoiceError):
@@ -129,7 +130,8 @@ class WorkerBackend:
 
     def _replace(self) -> WorkerError:
         """Starts another process in place of one that has ended; returns the error to raise."""
-        self._process.join()
+        self._process.join(_EXIT_SECONDS)
+        self.close()  # C++ libraries can hang at exit
         code = self._process.exitcode or 0
         reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         self._start()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from facevoice.serving import worker
 from facevoice.serving.worker import WorkerBackend
 from tests.facevoice.serving.misbehaving import Misbehaving, broken
 from tests.facevoice.serving.servers import LIMITS, serve
@@ -52,6 +53,13 @@ def test_the_process_is_replaced(server, said, message):
     assert after != before
     assert not is_running(before)
     assert is_running(after)
+
+
+def test_a_process_that_hangs_at_its_exit_is_replaced(server, monkeypatch):
+    monkeypatch.setattr(worker, "_EXIT_SECONDS", 0.1)
+    message = "The process that reads files ended (SIGKILL); send other files."
+    assert send(server, "go silent") == (422, message)
+    assert send(server, "fine")[0] == 200
 
 
 def test_errors_are_those_of_the_backend(server):
