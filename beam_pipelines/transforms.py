@@ -169,17 +169,21 @@ def summarize_files(files: PersonFiles) -> PlanSummary:
     person = files.person
     has_videos = files.has(VIDEO)
     has_sound = has_videos or files.has(CLIP) or files.unlisted > 0
-    lacks_faces = person.face_folder and not (has_videos or files.has(FACE))
-    return PlanSummary(
-        without_faces=(identity,) if lacks_faces else (),
-        without_clips=(identity,) if person.audio_folder and not has_sound else (),
-        without_listed=(identity,)
-        if files.unlisted and not (has_videos or files.has(CLIP))
-        else (),
+    found = PlanSummary(
         unlisted=files.unlisted,
         repeated_links=files.repeated_links,
         ignored=files.ignored,
         unsettled=files.unsettled,
+    )
+    if files.unsettled.files:  # what seems to be missing may be among them
+        return found
+    lacks_faces = person.face_folder and not (has_videos or files.has(FACE))
+    lacks_listed = files.unlisted and not (has_videos or files.has(CLIP))
+    return replace(
+        found,
+        without_faces=(identity,) if lacks_faces else (),
+        without_clips=(identity,) if person.audio_folder and not has_sound else (),
+        without_listed=(identity,) if lacks_listed else (),
         without_videos=(identity,) if person.video_folder and not has_sound else (),
     )
 

@@ -11,9 +11,13 @@ import time
 
 import pytest
 
+from beam_pipelines.corpus.listing import CLIP, FACE, list_files
+from beam_pipelines.corpus.people import find_people
+from beam_pipelines.corpus.trees import tree_at
 from beam_pipelines.corpus.unsettled import Unsettled, unsettled_files
 from beam_pipelines.errors import BuildError
 from beam_pipelines.shards.published import published_files
+from beam_pipelines.transforms import summarize_files
 from tests.conftest import write_corpus
 from tests.tools import files_of
 
@@ -97,6 +101,17 @@ def test_media_that_just_changed_are_left_for_the_next_build(
     assert build(*flags, "--keep_replaced_hours=0") == 0
     assert "left for the next build" not in capsys.readouterr().out
     assert files_of(output) == files_of(data_set)
+
+
+def test_people_whose_media_have_not_settled_are_not_without_media(growing):
+    (person, *_) = find_people(growing.faces, growing.audio, growing.meta).people
+    trees = {FACE: tree_at(growing.faces), CLIP: tree_at(growing.audio)}
+    shutil.rmtree(growing.faces / person.face_folder)
+    (growing.faces / person.face_folder).mkdir()
+    assert summarize_files(list_files(person, trees)).without_faces == (person.identity,)
+    unsettled = summarize_files(list_files(person, trees, settled_before=LONG_AGO - 1))
+    assert unsettled.unsettled.files == 10
+    assert unsettled.without_faces == unsettled.without_clips == ()
 
 
 def test_a_corpus_of_new_media_only_is_an_error_that_says_so(corpus, build, tmp_path, capsys):
