@@ -102,7 +102,7 @@ lock:
 	$(COMPILE) --python-version 3.12 --override build/lock/lane2.txt \
 		--output-file requirements-lane2.lock
 
-# pip-licenses has an environment of its own, so that the list has only what FaceVoice needs.
+# pip-licenses is installed in a separate environment, so that the list has only what FaceVoice needs.
 PIP_LICENSES = build/licenses/bin/pip-licenses
 $(PIP_LICENSES): | $(VENV)/.complete
 	$(BIN)/python -m venv --clear build/licenses

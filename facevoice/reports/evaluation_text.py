@@ -178,7 +178,7 @@ def _verification_caveats(verification: Verification) -> Iterator[str]:
     trained, people = verification.trained_people, verification.people
     yield _training_overlap(trained, people, "compared")
     if verification.across_videos is None:
-        yield "No person has two videos, so all pairs of one person are from the same video."
+        yield "No person has two videos in this split, so all pairs of a person are from one video."
     if verification.pairs < verification.possible_pairs:
         yield (
             f"{verification.pairs:,} of {verification.possible_pairs:,} possible comparisons "

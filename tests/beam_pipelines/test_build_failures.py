@@ -69,7 +69,9 @@ def test_ctrl_c_on_the_process_group_is_reported_as_such(many, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-@pytest.mark.parametrize("program", [b"find_spec", b"sdk_worker"])
+@pytest.mark.parametrize(
+    "program", [pytest.param(b"find_spec", marks=pytest.mark.slow), b"sdk_worker"]
+)
 def test_ctrl_c_before_workers_are_connected_ends_the_build(many, tmp_path, program):
     with start_build(many, tmp_path / "set", "--direct_num_workers=2") as build:
         workers = wait_for(build, lambda: workers_of(build.pid, program))

@@ -12,6 +12,8 @@ import time
 import pytest
 
 from beam_pipelines.corpus.unsettled import Unsettled, unsettled_files
+from beam_pipelines.errors import BuildError
+from beam_pipelines.shards.published import published_files
 from tests.conftest import write_corpus
 from tests.tools import files_of
 
@@ -160,6 +162,15 @@ def test_replaced_shards_are_removed_though_nothing_is_new(
     manifest = json.loads((output / "dataset.json").read_text())
     named = {shard["file"] for split in manifest["splits"].values() for shard in split["shards"]}
     assert {path.name for path in output.glob("*.tfrecord")} == named
+
+
+@pytest.mark.parametrize("change", [".build/published.json", "dataset.json"])
+def test_shards_are_not_removed_by_the_record_of_another_dataset(data_set, tmp_path, change):
+    output = shutil.copytree(data_set, tmp_path / "set")
+    assert {path.name for path in output.glob("*.tfrecord")} <= published_files(output)
+    (output / change).write_bytes(b"{}")
+    with pytest.raises(BuildError, match="Another build has changed"):
+        published_files(output)
 
 
 def test_the_first_unsettled_files_are_named_in_any_order_of_people():

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests.tools import empty_split, read_records
 from tfdata import DatasetError, ReadOptions, load, load_manifest, loader
-from tfdata.tfrecord import frame, serialize_example
+from tfdata.tfrecord import frame, read_features, serialize_example
 
 FEATURES = {"b": b"\x00\xff" * 300, "empty": b"", "a": 5, "zero": 0, "large": 2**62, "minus": -3}
 
@@ -35,6 +35,24 @@ def reference_example():
 
 def test_a_serialized_example_has_the_bytes_of_tensorflow():
     assert serialize_example(FEATURES) == reference_example().SerializeToString(deterministic=True)
+
+
+def test_no_more_is_read_than_an_example_has_though_a_length_is_damaged():
+    data = bytearray(serialize_example(FEATURES))
+    sizes = []
+
+    def read(at, size):
+        sizes.append(size)
+        return bytes(data[at : at + size])
+
+    assert read_features(read, len(data), ("b", "minus")) == {
+        name: FEATURES[name] for name in ("b", "minus")
+    }
+    at = data.index(b"\x0a\x01b") - 1  # the last byte of the length of the entry of "b"
+    data[at] = 0x7F
+    with pytest.raises(ValueError, match="ends beyond"):
+        read_features(read, len(data), ("b",))
+    assert max(sizes) <= len(data)
 
 
 def test_a_framed_record_has_the_bytes_of_tensorflow(tmp_path):

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import IO, Any
 
+import google.cloud.storage as storage
 import requests
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
-from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from tfdata.storage.addresses import mask_secrets

@@ -50,6 +50,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
         (["--data=b", "--model=a:b"], "--model needs --run."),
         (["--gallery=b", "--audio=c"], "--audio needs --data."),
         (["--data=b", "--top=3"], "--top has no effect with --data; remove it."),
+        (["--data=b", "--max_seconds=3"], "--max_seconds has no effect with --data; remove it."),
         (["--gallery=b", "--port=65536"], "use a whole number from 0 to 65535"),
         (["--gallery=b", "--max_upload_mb=0"], "use a number from 0.001 to 1000"),
         (["--gallery=b", "--max_seconds=0"], "use a number above 0"),

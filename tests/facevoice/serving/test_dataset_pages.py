@@ -27,7 +27,7 @@ from tests.conftest import write_clip
 from tests.facevoice.reports.test_pages_in_a_browser import BROKEN, FAINT, LONG, OVERFLOWING
 from tests.facevoice.serving.conftest import MARKUP
 from tests.facevoice.serving.servers import LIMITS, serve_app
-from tests.facevoice.serving.test_page_in_a_browser import unnamed  # noqa: F401: a fixture
+from tests.facevoice.serving.test_page_in_a_browser import unnamed
 from tests.tools import files_of
 from tfdata.errors import DatasetError
 from tfdata.schema import SPLITS
@@ -105,7 +105,7 @@ def test_people_are_sorted_and_filtered(browser):
     assert browser.people(99).number == browser.people(1).count == 2  # the last page
 
 
-def test_people_are_sorted_by_numbers_and_filtered_by_split(data_set):
+def test_people_are_sorted_by_numbers_and_filtered_by_split(data_set, folder):
     browser = DatasetBrowser(data_set)
     rows = items(browser.people, "train")
     assert [row.pairs["train"] for row in rows] == sorted(
@@ -134,7 +134,7 @@ def test_a_page_reads_only_its_own_examples(browser, server, monkeypatch):
         assert (path, len(looked_at)) == (path, count)
 
 
-def test_the_index_of_people_is_cached(folder, monkeypatch):
+def test_the_index_of_people_is_cached(browser, folder, monkeypatch):
     monkeypatch.setattr(person_index, "build_table", None)  # is not called again
     index = PersonIndex(read(folder / "set", "train"))
     assert len(index.of_person(5)) == 4

@@ -116,7 +116,7 @@ def test_a_bucket_is_walked(bucket):
         storage.upload(BytesIO(name.encode()), name)
     assert storage.folders() == ["a", "b"]
     assert [(found.path, found.size) for found in storage.walk("a")] == [("2", 3), ("x/1", 5)]
-    assert all(found.etag for found in storage.walk("a"))
+    assert all(found.version for found in storage.walk("a"))
     assert list(storage.walk("nowhere")) == []
 
 
