@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +22,7 @@ PREFIX = "/webhdfs/v1"
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root: Path  # set by `serving`
+    broken_off: list[str]  # set by `serving`: names of files, each for one response
 
     def do_GET(self) -> None:
         self._answer()
@@ -65,7 +66,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self._redirected(query, 307):
             first = int(query.get("offset", 0))
             length = int(query["length"]) if "length" in query else None
-            self._send(path.read_bytes()[first:][:length])
+            content = path.read_bytes()[first:][:length]
+            if path.name in self.broken_off:
+                self.broken_off.remove(path.name)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: len(content) // 2])
+                self.close_connection = True
+                return
+            self._send(content)
 
     def _create(self, path: Path, query: dict[str, str]) -> None:
         content = self._body()
@@ -138,9 +148,15 @@ def _status(path: Path, name: str) -> dict[str, object]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[list[str]]:
-    """Serves a folder; yields the flags with which a build reads and writes it."""
-    handler = type("Handler", (_Handler,), {"root": root})
+def serving(root: Path, broken_off: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Serves a folder; yields the flags with which a build reads and writes it.
+
+    Args:
+      root: the folder.
+      broken_off: names of files; a response with one breaks off in the middle, as often as it is
+        in the list.
+    """
+    handler = type("Handler", (_Handler,), {"root": root, "broken_off": [*broken_off]})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

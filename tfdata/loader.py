@@ -214,10 +214,16 @@ def _tf_options(options: ReadOptions) -> tf.data.Options:
 
 
 def _records_at_once(manifest: Manifest, split: str, batch_size: int) -> int:
-    """Returns the mean number of records in PIECE_BYTES: at least one, at most a batch."""
+    """Returns how many records are parsed and augmented at once: about PIECE_BYTES, or a batch.
+
+    Batches consist of whole pieces. So a training that resumes behind any batch has the same pieces
+    as one that was not interrupted; in others, sines of TensorFlow would differ in the last digit.
+    """
     shards = manifest.splits[split].shards
     record_bytes = sum(shard.bytes for shard in shards) / sum(shard.records for shard in shards)
-    return max(1, min(batch_size, int(PIECE_BYTES / record_bytes)))
+    most = max(1, min(batch_size, int(PIECE_BYTES / record_bytes)))
+    number = max(n for n in range(1, most + 1) if batch_size % n == 0)
+    return number if 4 * number > most else batch_size  # small pieces take more time
 
 
 def _parsed_features(modality: str, options: ReadOptions) -> Mapping[str, tf.io.FixedLenFeature]:

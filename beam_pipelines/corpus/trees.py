@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -230,6 +231,13 @@ class RemoteTree:
                 return BytesIO(self._storage.read(path))
             except FileNotFoundError:
                 raise MediaError(Reason.UNREADABLE, "No such file or directory") from None
+            except StorageError:
+                raise
+            except OSError as error:
+                raise BuildError(
+                    f"{path} cannot be copied to {tempfile.gettempdir()}: {error.strerror}; free "
+                    f"space there, or name another directory in TMPDIR."
+                ) from None
 
     def is_readable(self, path: str) -> bool:
         try:

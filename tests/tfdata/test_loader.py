@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_a_pair_is_read_as_it_was_written(data_set, split):
 def test_batches_do_not_depend_on_the_size_of_parsed_pieces(
     data_set, drop_remainder, augment, monkeypatch
 ):
-    options = ReadOptions(batch_size=7, drop_remainder=drop_remainder, augment=augment, epochs=2)
+    options = ReadOptions(batch_size=8, drop_remainder=drop_remainder, augment=augment, epochs=2)
     whole = list(load(data_set, "train", "pair", options))
     for piece_bytes in (1, 2500):  # one of the 18 records, and two
         monkeypatch.setattr(loader, "PIECE_BYTES", piece_bytes)
@@ -103,7 +104,21 @@ def test_batches_do_not_depend_on_the_size_of_parsed_pieces(
                 np.testing.assert_array_equal(features[name], expected[name])
             np.testing.assert_array_equal(labels, answers)
             sizes.append(len(labels))
-        assert sizes == 2 * ([7, 7] if drop_remainder else [7, 7, 4])
+        assert sizes == 2 * ([8, 8] if drop_remainder else [8, 8, 2])
+
+
+def test_a_piece_has_the_same_examples_from_any_batch_on(data_set, monkeypatch):
+    def repeat_first(arrays, rng, floor_db):
+        return {"image": tf.zeros_like(arrays["image"]) + arrays["image"][:1]}
+
+    shards = load_manifest(data_set).splits["train"].shards
+    record_bytes = sum(shard.bytes for shard in shards) / sum(shard.records for shard in shards)
+    monkeypatch.setattr(loader, "PIECE_BYTES", 4.5 * record_bytes)
+    options = ReadOptions(batch_size=6, augment=repeat_first)
+    whole = [images for images, _ in load(data_set, "train", "image", options)]
+    rest = [images for images, _ in load(data_set, "train", "image", replace(options, skip=6))]
+    np.testing.assert_array_equal(np.concatenate(rest), np.concatenate(whole[1:]))
+    assert len(np.unique(whole[0], axis=0)) == 2
 
 
 @pytest.mark.parametrize("shuffle_buffer", [0, 5])

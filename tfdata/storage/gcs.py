@@ -104,7 +104,7 @@ class GcsStorage:
 def _client(environment: tuple[str | None, ...]) -> Any:
     """Returns a client for each state of the variables; it keeps the server it was made with."""
     del environment
-    return storage.Client()
+    return storage.Client(project=None)  # reading needs none, and credentials may not name one
 
 
 def _environment() -> tuple[str | None, ...]:

@@ -99,3 +99,14 @@ def test_a_folder_is_listed_and_read(root, server):
         storage.read("b.txt")
     with pytest.raises(StorageError, match="a corpus is not read from ftp://"):
         corpus_storage_at(Address("ftp://x/y"))
+
+
+def test_files_whose_responses_break_off_are_read_on(tmp_path):
+    content = bytes(range(256)) * 40
+    for name in ("once", "always"):
+        (tmp_path / name).write_bytes(content)
+    with webhdfs.serving(tmp_path, ["once", "once", *(["always"] * 5)]) as flags:
+        storage = corpus_storage_at(Address("hdfs://.", tuple(flags)))
+        assert storage.read("once") == content
+        with pytest.raises(StorageError, match=r"responses broke off 5 times .*; check"):
+            storage.read("always")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 
 import boto3
 import pytest
 
 from beam_pipelines.corpus.fetched_files import FetchedFiles
+from beam_pipelines.corpus.trees import tree_at
+from beam_pipelines.errors import BuildError
 from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.trials import read_trials
 from tests.beam_pipelines.shards.test_s3 import BUCKET, error_line, server, troubled
@@ -15,6 +19,7 @@ from tests.beam_pipelines.test_videos import write_own_video
 from tests.conftest import write_corpus
 from tests.tools import files_of
 from tfdata import load_manifest
+from tfdata.storage.base import Address
 
 __all__ = ["server", "troubled"]  # fixtures
 
@@ -172,3 +177,13 @@ def test_media_without_permission_end_the_build_and_are_not_rejects(
     assert error.startswith("error: s3://data/corpus/faces cannot be used: ")
     assert "permission is denied in the bucket data (GetObject: AccessDenied)" in error
     assert not (tmp_path / "set" / "dataset.json").exists()
+
+
+def test_a_full_temporary_directory_is_named(server, monkeypatch):
+    def fill(fetched, path, download):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FetchedFiles, "fetch", fill)
+    tree = tree_at(Address(f"s3://{BUCKET}/videos"))
+    with pytest.raises(BuildError, match=r"a\.mp4 cannot be copied to .*; free space there"):
+        tree.source("Ann/a.mp4")

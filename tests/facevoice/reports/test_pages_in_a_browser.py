@@ -197,6 +197,13 @@ def test_tables_are_sorted_by_a_click_or_a_key(page, files):
     places = [f"{split} {i}" for split, n in (("train", 8), ("test", 2)) for i in range(n)]
     page.evaluate("document.querySelector('.sortable th button').click()")
     assert set(places) < set(page.evaluate(column.format(0)))
+    page.evaluate(
+        "document.querySelectorAll('.sortable tbody tr').forEach((row, number) => {"
+        " row.cells[1].textContent = ['v10', '1,000', '9b', '20 %', 'v9', '10a'][number % 6]; })"
+    )
+    page.evaluate("document.querySelectorAll('.sortable th button')[1].click()")
+    found = page.evaluate(column.format(1))
+    assert list(dict.fromkeys(found)) == ["20 %", "1,000", "9b", "10a", "v9", "v10"]
     page.open(files["comparison"], 390)
     page.evaluate("document.querySelectorAll('.sortable th button')[1].click()")
     assert page.errors == []
