@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
 
-from tfdata.command_line import usage_error, version_text
+from tfdata.command_line import run, usage_error, version_text
 from tfdata.text import nearest
 
 GROUP = "facevoice.commands"
@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         near = nearest(name, [*commands, "--help", "--version"])
         hint = f"did you mean {near}?" if near else "'facevoice --help' lists them."
         return usage_error(f"unknown command {name!r}; {hint}")
-    command = commands[name].load()
-    return int(command(rest, prog=f"facevoice {name}"))
+    # Loading imports modules, which takes seconds; Ctrl-C then ends the command in one line, too.
+    return run(lambda: commands[name].load()(rest, prog=f"facevoice {name}"))
 
 
 def _help(commands: Iterable[str]) -> str:

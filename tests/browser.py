@@ -203,9 +203,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as profile, open_browser(browser, Path(profile)) as page:
         page.open(flags.page, flags.width)
         png = page.screenshot(flags.width, flags.height)
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, kmeans=8).save(
-        flags.picture, optimize=True
-    )
+    # An octree keeps the colours of small marks, such as the dot of a split.
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(256, Image.Quantize.FASTOCTREE).save(flags.picture, optimize=True)
 
 
 if __name__ == "__main__":

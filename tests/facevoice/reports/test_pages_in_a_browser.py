@@ -46,11 +46,12 @@ OVERFLOWING = """
   return box.width && box.right > outer.right + 1 && getComputedStyle(e).position !== "absolute";
 }).map(e => `${e.tagName} ${e.className} ${e.textContent.trim().slice(0, 30)}`)
 """
-# Words of column headers that are broken between two lines.
+# Words of column headers, names of settings, and numbers that are broken between two lines.
 BROKEN = """
-[...document.querySelectorAll("thead:not(.hidden) th")].flatMap(th =>
-  [...th.childNodes].filter(node => node.nodeType === 3).flatMap(node =>
+[...document.querySelectorAll("thead:not(.hidden) th, .values th, td")].flatMap(cell =>
+  [...cell.childNodes].filter(node => node.nodeType === 3).flatMap(node =>
     [...node.data.matchAll(/\\S+/g)].filter(word => {
+      if (cell.tagName === "TD" && !/^[-+\\d.,%]{1,12}$/.test(word[0])) return false;
       const range = document.createRange();
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);
@@ -224,12 +225,12 @@ def test_faults_of_a_page_are_found(page, tmp_path):
         <body style="margin:0"><main style="width:300px">
         <p style="width:900px; color:#999; background:#fff">pale</p>
         <table style="width:40px; overflow-wrap:anywhere"><thead><tr><th>heading</th></tr></thead>
-        </table><script>console.error("failed")</script>
+        <tbody><tr><td>1,234.56%</td></tr></tbody></table><script>console.error("failed")</script>
         <img src="https://example.invalid/a.png" alt=""></main>""")
     page.open(file, 390)
     assert page.evaluate("document.documentElement.scrollWidth") == 900
     assert any(found.startswith("P  pale") for found in page.evaluate(OVERFLOWING))
-    assert page.evaluate(BROKEN) == ["heading"]
+    assert page.evaluate(BROKEN) == ["heading", "1,234.56%"]
     assert page.evaluate(FAINT) == ["pale: 2.85"]
     assert any("failed" in error for error in page.errors)
     assert page.requests[1:] == ["https://example.invalid/a.png"]
