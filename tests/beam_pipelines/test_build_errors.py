@@ -128,7 +128,6 @@ def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsy
     ("address", "words"),
     [
         ("ftp://host/x", "Beam does not know ftp://"),
-        ("gs://bucket/x", "install 'apache-beam[gcp]'"),
         ("s3:///x", "a URL is like s3://bucket/folder"),
         ("s3://bucket/x[1]", "a URL is like s3://bucket/folder"),
     ],
@@ -137,6 +136,13 @@ def test_an_output_url_that_cannot_be_written_is_refused(corpus, build, capsys, 
     error = error_line(build, capsys, *corpus.flags, f"--output={address}")
     assert address in error
     assert words in error
+
+
+def test_an_output_whose_client_is_not_installed_is_refused(corpus, build, capsys, monkeypatch):
+    without_client = "apache_beam.io.gcp.gcsfilesystem.GCSFileSystem.scheme"
+    monkeypatch.setattr(without_client, staticmethod(lambda: "another"))
+    error = error_line(build, capsys, *corpus.flags, "--output=gs://bucket/x")
+    assert "install 'apache-beam[gcp]'" in error
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_the_sound_of_an_example_can_be_exported(dataset, videos, tmp_path, caps
         (["--videos=v", "--pairing=identity"], "paired by moments; remove --pairing"),
         (["--videos=v", "--trim_silence_db=30"], "--trim_silence_db would move the sound"),
         (["--videos=v", "--frames_per_second=0"], "--frames_per_second is 0"),
-        (["--videos=s3://bucket/videos"], "use a path of the file system"),
+        (["--videos=https://host/videos"], "so mount it or copy it"),
     ],
 )
 def test_flags_that_contradict_videos_are_one_line(flags, expected, capsys):

@@ -35,6 +35,7 @@ def away(server, corpus):
     return [f"--faces={folder}/faces", f"--audio={folder}/wav", meta, *server]
 
 
+@pytest.mark.slow
 def test_a_corpus_in_hdfs_becomes_the_same_bytes_in_hdfs(away, root, data_set, build, capsys):
     output = "--output=hdfs://sets/one"
     assert build(*away, output) == 0

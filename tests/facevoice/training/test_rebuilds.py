@@ -195,6 +195,7 @@ def test_rebuilds_do_not_change_the_result_of_a_training(
         assert samples[0] == samples[1]
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumes_with_the_dataset_as_it_was(
     data_set, folder, rebuild, rebuild_and_remove, tmp_path, monkeypatch, capsys
 ):
