@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from typing import IO, Any
 
@@ -17,11 +16,11 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from tfdata.storage.addresses import mask_secrets
-from tfdata.storage.base import COPY_BYTES, StorageError, StoredFile
+from tfdata.storage.base import StorageError, StoredFile
+from tfdata.storage.transfers import broken_off_reason, copy_resuming
 
 # Attempts at a request that failed with a temporary error, with pauses of 0.6 s in sum.
 _RETRIES = Retry(4, backoff_factor=0.1, status_forcelist=(502, 503, 504))
-_BODY_ATTEMPTS = 5  # those do not repeat requests whose response breaks off
 _MAX_TEXT = 300  # characters; some servers answer with a page
 
 
@@ -46,18 +45,8 @@ class HdfsStorage:
         return file.getvalue()
 
     def download(self, name: str, file: IO[bytes]) -> None:
-        """Copies a file; a response that breaks off is continued by another request."""
-        start = file.tell()
         with self._errors(name):
-            for attempt in range(_BODY_ATTEMPTS):
-                received = file.tell() - start
-                try:
-                    with self._client.read(f"{self._path}/{name}", offset=received) as source:
-                        shutil.copyfileobj(source, file, COPY_BYTES)
-                    return
-                except HTTPError:
-                    if attempt == _BODY_ATTEMPTS - 1:
-                        raise
+            copy_resuming(partial(self._client.read, f"{self._path}/{name}"), file, HTTPError)
 
     def folders(self) -> list[str]:
         with self._errors():
@@ -98,8 +87,7 @@ class HdfsStorage:
             reason = f"{_text(error)}; check --hdfs_host and --hdfs_port, which is that of WebHDFS"
             raise StorageError(self._url, reason) from None
         except HTTPError as error:  # while a response is read, which requests does not translate
-            reason = f"responses broke off {_BODY_ATTEMPTS} times ({_text(error)})"
-            raise StorageError(self._url, f"{reason}; check the network") from None
+            raise StorageError(self._url, broken_off_reason(_text(error))) from None
 
 
 @cache

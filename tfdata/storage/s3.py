@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import cache
 from io import BytesIO
@@ -26,7 +25,8 @@ from botocore.exceptions import (
 )
 
 from tfdata.storage.addresses import mask_secrets
-from tfdata.storage.base import COPY_BYTES, StorageError, StoredFile
+from tfdata.storage.base import StorageError, StoredFile
+from tfdata.storage.transfers import broken_off_reason, copy_resuming
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -36,8 +36,6 @@ _KEYS_PER_DELETION = 1000  # S3's limit
 # otherwise. Pauses grow to 20 s, so builds go on for about two minutes, readers for half a minute.
 ATTEMPTS_OF_BUILDS = 16
 _ATTEMPTS_OF_READERS = 7
-# A client repeats requests that fail, but not those whose response breaks off.
-_BODY_ATTEMPTS = 5
 _BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
 
@@ -72,24 +70,15 @@ class S3Storage:
         return file.getvalue()
 
     def download(self, name: str, file: IO[bytes]) -> None:
-        """Copies a file in one request; boto3's `download_fileobj` sends two.
+        """Copies a file in one request; boto3's `download_fileobj` sends two."""
 
-        A response that breaks off is continued by another request.
-        """
-        start = file.tell()
+        def open_at(offset: int) -> AbstractContextManager[Any]:
+            part = {"Range": f"bytes={offset}-"} if offset else {}
+            response = self._client.get_object(Bucket=self._bucket, Key=self._root + name, **part)
+            return closing(response["Body"])
+
         with self._errors(name):
-            for attempt in range(_BODY_ATTEMPTS):
-                received = file.tell() - start
-                part = {"Range": f"bytes={received}-"} if received else {}
-                response = self._client.get_object(
-                    Bucket=self._bucket, Key=self._root + name, **part
-                )
-                try:
-                    shutil.copyfileobj(response["Body"], file, COPY_BYTES)
-                    return
-                except _BROKEN_OFF:
-                    if attempt == _BODY_ATTEMPTS - 1:
-                        raise
+            copy_resuming(open_at, file, _BROKEN_OFF)
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Lists what begins as all the names do: one request for 1,000 files, not one for each."""
@@ -209,7 +198,7 @@ def _reason(bucket: str, error: Exception) -> str:
     text = mask_secrets(" ".join(str(error).split()).rstrip("."))
     text = text[:1].lower() + text[1:]
     if isinstance(error, _BROKEN_OFF):
-        return f"responses broke off {_BODY_ATTEMPTS} times ({text}); check the network"
+        return broken_off_reason(text)
     code = _code(error)
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket} ({code}); create it, or correct the address"
