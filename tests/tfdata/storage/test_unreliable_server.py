@@ -108,7 +108,7 @@ def test_every_example_is_read_in_order_and_without_an_error(server, dataset):
     url = f"s3://{BUCKET}/set"
     for split in SPLITS:
         assert examples(url, split) == examples(dataset, split)
-    for seed in range(4):
+    for seed in range(12):
         shuffled = {"shuffle_buffer": 7, "seed": seed, "epochs": 2}
         assert examples(url, "train", **shuffled) == examples(dataset, "train", **shuffled)
     assert min(server.dropped.values()) > 1
