@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 import time
 import uuid
@@ -61,6 +62,7 @@ def build(arguments: Arguments) -> None:
     if arguments.split_file:
         listed = apply_split_file(found.people, arguments.split_file)
         found = replace(found, people=listed, not_in_split_file=len(found.people) - len(listed))
+    split_file_sha256 = _sha256(arguments.split_file)
     arguments = _with_detector(arguments, faces, found.people)
     if arguments.videos is not None:
         check_video_support()
@@ -79,8 +81,8 @@ def build(arguments: Arguments) -> None:
             arguments.features.window_samples,
             arguments.plan.window_overlap,
         ).step_samples,
-        settings_digest=_settings_digest(arguments, found.people),
-        settled_before=now - arguments.settle_seconds if arguments.settle_seconds else None,
+        settings_digest=_settings_digest(arguments, found.people, split_file_sha256),
+        settled_before=now - arguments.settle_seconds if arguments.settle_seconds else math.inf,
     )
     output_dir.check_output(job.output)
     if arguments.dry_run:
@@ -104,7 +106,9 @@ def build(arguments: Arguments) -> None:
                         )
                     with progress.show(job.output, terminal, arguments.progress_seconds):
                         run_pipeline(pipeline, log)
-                lines = _keep_published(arguments, job) or _publish(arguments, found, job, started)
+                lines = _keep_published(arguments, job) or _publish(
+                    arguments, found, job, split_file_sha256, started
+                )
     for line in lines:
         say(f"  {line}")
     say(f"The dataset is in {arguments.output}; open its {CARD_NAME} to look at it.")
@@ -166,7 +170,13 @@ def _keep_published(arguments: Arguments, job: Job) -> list[str]:
     return [*messages.unchanged_lines(summary), *messages.replaced_lines(replaced, hours)]
 
 
-def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float) -> list[str]:
+def _publish(
+    arguments: Arguments,
+    found: FoundPeople,
+    job: Job,
+    split_file_sha256: str | None,
+    started: float,
+) -> list[str]:
     """Publishes the finished shards as a dataset; returns the lines of the summary.
 
     Raises:
@@ -184,7 +194,7 @@ def _publish(arguments: Arguments, found: FoundPeople, job: Job, started: float)
         rejects,
         arguments.features,
         arguments.plan,
-        _sha256(arguments.split_file),
+        split_file_sha256,
     )
     missing = manifest_builder.missing_pairs(summary, results)
     try:
@@ -245,7 +255,9 @@ def _outside_of_people(job: Job) -> PlanSummary:
     return PlanSummary(ignored=ignored_at_roots(job.trees()))
 
 
-def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
+def _settings_digest(
+    arguments: Arguments, people: Sequence[Person], split_file_sha256: str | None
+) -> str:
     """Returns a digest of what determines a dataset besides the media.
 
     `exclude` counts by the people who are left.
@@ -256,7 +268,7 @@ def _settings_digest(arguments: Arguments, people: Sequence[Person]) -> str:
         dict(software(arguments.features)),
         asdict(arguments.features),
         plan,
-        _sha256(arguments.split_file),
+        split_file_sha256,
         arguments.strict,
         arguments.max_reject_fraction,
         arguments.card_audio,

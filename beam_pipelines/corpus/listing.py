@@ -147,19 +147,18 @@ class PersonMedia:
 
 
 def list_files(
-    person: Person, trees: Mapping[str, Tree], settled_before: float | None = None
+    person: Person, trees: Mapping[str, Tree], settled_before: float = math.inf
 ) -> PersonFiles:
     """Lists the files of one person without opening them.
 
     Args:
       person: the person.
       trees: FACE, CLIP and VIDEO to their trees; some may be missing.
-      settled_before: Unix time; files that changed later are left out. None lists all files.
+      settled_before: Unix time; files that changed later are left out.
     """
-    latest = math.inf if settled_before is None else settled_before
     folders = {FACE: person.face_folder, CLIP: person.audio_folder, VIDEO: person.video_folder}
     listings = {
-        kind: _list(trees[kind], folder, kind, latest) if folder else _Listing()
+        kind: _list(trees[kind], folder, kind, settled_before) if folder else _Listing()
         for kind, folder in folders.items()
     }
     crop_folder = find_crop_folder(
@@ -277,11 +276,11 @@ class _Listing:
         )
 
 
-def _list(tree: Tree, folder: str, kind: str, latest: float) -> _Listing:
+def _list(tree: Tree, folder: str, kind: str, settled_before: float) -> _Listing:
     listing = _Listing()
     for found in tree.files(folder, SUFFIXES[kind]):
         if isinstance(found, FileEntry):
-            if found.modified > latest:
+            if found.modified > settled_before:
                 listing.unsettled.append(found.path)
             else:
                 listing.entries.append(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -55,8 +56,7 @@ class Job:
       window_step_samples: hop between the planned windows of a clip; counts for the bytes only with
         voice activity detection.
       videos_root: root of the videos; None without videos.
-      settled_before: Unix time; files that changed later are left for the next build. None uses
-        all files.
+      settled_before: Unix time; files that changed later are left for the next build.
       settings_digest: digest of the settings that determine the dataset.
     """
 
@@ -70,7 +70,7 @@ class Job:
     software: Mapping[str, str]
     window_step_samples: int = 0
     videos_root: Place | None = None
-    settled_before: float | None = None
+    settled_before: float = math.inf
     settings_digest: str = ""
 
     @property
