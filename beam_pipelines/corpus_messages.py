@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from beam_pipelines.corpus.ignored import HIDDEN, OUTSIDE, Ignored
-from beam_pipelines.corpus.listing import CLIP, FACE, FLAGS, VIDEO, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, FLAGS, VIDEO
 from beam_pipelines.corpus.unsettled import Unsettled
 from beam_pipelines.people_messages import first_names, list_people
 from beam_pipelines.planning.plan_summary import PlanSummary
 from facevoice.features.file_types import VIDEO_SUFFIXES
+from tfdata.rejects import Reject
 from tfdata.storage.base import Place
 from tfdata.text import agree, counted, listed, printable
 

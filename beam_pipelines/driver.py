@@ -36,13 +36,13 @@ from beam_pipelines.runners.execution import (
 from beam_pipelines.runners.local_workers import worker_logs
 from beam_pipelines.shards import output_dir, published
 from beam_pipelines.shards.duplicates import FoundDuplicates, MediaIndex, find_duplicates
-from beam_pipelines.shards.file_names import CARD_NAME
 from beam_pipelines.shards.fingerprints import Job, software, worker_code
 from beam_pipelines.shards.overlap import check_no_overlap
 from beam_pipelines.shards.shard_results import ShardResult, existing_shards, read_result
 from beam_pipelines.shards.stores import store_at
 from facevoice.features.videos import check_video_support
 from tfdata.command_line import SAMPLE_CORPUS, say
+from tfdata.schema import CARD_NAME
 from tfdata.storage.addresses import secret_values
 from tfdata.storage.base import Place
 from tfdata.storage.factory import read_file

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO
 from beam_pipelines.corpus.people import Person as CorpusPerson
 from beam_pipelines.duplicate_messages import conflict_lines
 from beam_pipelines.errors import BuildError
@@ -21,6 +21,7 @@ from beam_pipelines.shards.shard_results import ShardResult
 from facevoice.encoders.registry import encoder_info
 from facevoice.features import FeatureSettings, Reason, settings
 from tfdata.manifest import Corpus, Encoder, Manifest, Person, Shard, Split
+from tfdata.rejects import Reject
 from tfdata.schema import SPLITS
 from tfdata.text import agree, counted
 

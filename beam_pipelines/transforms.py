@@ -19,7 +19,6 @@ from beam_pipelines.corpus.listing import (
     MediaFile,
     PersonFiles,
     PersonMedia,
-    Reject,
     Video,
     list_files,
     probe_media,
@@ -43,6 +42,7 @@ from beam_pipelines.shards import output_dir, published, writer
 from beam_pipelines.shards.fingerprints import Job, ShardPlan, plan_digest
 from beam_pipelines.shards.shard_results import written_pairs
 from facevoice.features import MediaError, probe_audio, probe_video, read_face
+from tfdata.rejects import Reject
 from tfdata.storage.base import Place
 
 PersonPlan = tuple[PersonMedia, list[Pair]]

@@ -19,6 +19,7 @@ from tfdata.errors import FaceVoiceError
 from tfdata.local_copy import local_copy
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import load_manifest
+from tfdata.schema import CARD_NAME
 from tfdata.storage.base import is_address
 from tfdata.storage.factory import storage_at
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from facevoice.training.recipes import Execution, Recipe
     from tfdata.options import ReadOptions
 
-CARD_NAME = "card.html"
 CARD_HEIGHT_PX = 600
 # Beam and TensorFlow cannot share a process.
 BUILD = [sys.executable, "-m", "beam_pipelines.build"]

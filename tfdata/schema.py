@@ -18,6 +18,7 @@ from tfdata.tfrecord import serialize_example
 FORMAT = "facevoice-dataset"
 FORMAT_VERSION = 1
 MANIFEST_NAME = "dataset.json"
+CARD_NAME = "card.html"
 SPLITS = ("train", "validation", "test")
 
 # Names of a record's features. Arrays are raw bytes, row-major; texts are UTF-8.

@@ -33,6 +33,7 @@ from facevoice.features import (
     probe_video,
 )
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES
+from tfdata.rejects import Reject
 from tfdata.text import nfc
 
 # A directory of VoxCeleb's face tree, such as `1.6`: the factor by which the crops were enlarged.
@@ -66,23 +67,6 @@ class Video:
     session: str
     stamp: str
     facts: VideoFacts
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A media file, or a moment of a video, that cannot be used.
-
-    Attributes:
-      kind: FACE, CLIP, VIDEO or MOMENT.
-      path: path below the root of that tree.
-      reason: a value of `features.Reason`.
-      detail: one clause for users.
-    """
-
-    kind: str
-    path: str
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from beam_pipelines.corpus.ignored import Ignored, merge_ignored
-from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.corpus.unsettled import NONE_UNSETTLED, Unsettled
+from tfdata.rejects import Reject
 from tfdata.storage.files import parse_json
 
 

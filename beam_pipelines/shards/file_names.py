@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME
-from tfdata.schema import MANIFEST_NAME
+from tfdata.rejects import REJECTS_NAME
+from tfdata.schema import CARD_NAME, MANIFEST_NAME
 
-REJECTS_NAME = "rejects.jsonl"
-CARD_NAME = "card.html"
 PLAN_SUMMARY_NAME = f"{WORK_NAME}/outline.json"
 LEAKS_NAME = f"{WORK_NAME}/leaks.json"
 REPLACED_NAME = f"{WORK_NAME}/replaced.json"

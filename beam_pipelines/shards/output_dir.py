@@ -27,17 +27,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.leakage import Leaks
 from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.shards import file_names
 from beam_pipelines.shards.file_names import (
-    CARD_NAME,
     LEAKS_NAME,
     LOG_NAME,
     PLAN_SUMMARY_NAME,
-    REJECTS_NAME,
     REPLACED_NAME,
     result_name,
 )
@@ -45,7 +42,8 @@ from beam_pipelines.shards.replaced_shards import ReplacedShards, clean_up
 from beam_pipelines.shards.stores import LOCK_NAME, WORK_NAME, Store, store_at
 from tfdata.manifest import Leak, Manifest
 from tfdata.manifest_reader import is_manifest
-from tfdata.schema import MANIFEST_NAME
+from tfdata.rejects import REJECTS_NAME, Reject, to_jsonl
+from tfdata.schema import CARD_NAME, MANIFEST_NAME
 from tfdata.storage.base import Place
 from tfdata.storage.files import check_no_links, create_file, parse_json
 from tfdata.text import counted
@@ -199,7 +197,7 @@ def read_leaks(output: Place) -> Leaks | None:
 def write_rejects(output: Place, rejects: Iterable[Reject]) -> str:
     """Writes the rejects of a failed build next to the dataset's; returns the path."""
     name = f"{WORK_NAME}/{REJECTS_NAME}"
-    store_at(output).replace({name: _to_jsonl(rejects)})
+    store_at(output).replace({name: to_jsonl(rejects)})
     return f"{output}/{name}"
 
 
@@ -240,7 +238,7 @@ def publish(
         store.sync()  # shards must survive a power loss before the manifest lists them
         store.replace(
             {
-                REJECTS_NAME: _to_jsonl(rejects),
+                REJECTS_NAME: to_jsonl(rejects),
                 CARD_NAME: card.encode(),
                 MANIFEST_NAME: manifest.to_json().encode(),
             }
@@ -297,12 +295,6 @@ def _clean_up(
         if file_names.is_shard(name) and name not in named
     }
     return clean_up(store, replaced, keep_replaced_seconds, recorded=REPLACED_NAME in work)
-
-
-def _to_jsonl(rejects: Iterable[Reject]) -> bytes:
-    return "".join(
-        json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects
-    ).encode()
 
 
 def _belongs_to_build(store: Store) -> bool:

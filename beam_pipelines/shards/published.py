@@ -16,10 +16,11 @@ from typing import Any
 
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.plan_summary import PlanSummary
-from beam_pipelines.shards.file_names import CARD_NAME, PUBLISHED_NAME, REJECTS_NAME
+from beam_pipelines.shards.file_names import PUBLISHED_NAME
 from beam_pipelines.shards.stores import Store, store_at
 from tfdata.manifest import Manifest
-from tfdata.schema import MANIFEST_NAME
+from tfdata.rejects import REJECTS_NAME
+from tfdata.schema import CARD_NAME, MANIFEST_NAME
 from tfdata.storage.base import Place
 from tfdata.storage.files import parse_json
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.plan import Pair
 from beam_pipelines.shards.file_names import is_shard, result_name
 from beam_pipelines.shards.fingerprints import ShardPlan, spares_digest
 from beam_pipelines.shards.stores import WORK_NAME, Store, store_at
 from beam_pipelines.shards.used_media import UsedMedia
+from tfdata.rejects import Reject
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
 from tfdata.storage.files import parse_json

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beam_pipelines.corpus.content import content_digest
-from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO, Reject
+from beam_pipelines.corpus.listing import CLIP, FACE, MOMENT, VIDEO
 from beam_pipelines.errors import BuildError
 from beam_pipelines.planning.moments import FaceSource
 from beam_pipelines.planning.pairing import MediaReference
@@ -40,6 +40,7 @@ from facevoice.encoders.registry import EncoderError, encoder_info
 from facevoice.features import FaceImage, FeatureSettings, MediaError, Reason
 from facevoice.features.face_detection import DetectorError
 from facevoice.weights import WeightsError
+from tfdata.rejects import Reject
 from tfdata.schema import POINT_NAMES, DetectedFace, Embeddings, encode_record
 from tfdata.storage.base import Place
 from tfdata.tfrecord import frame

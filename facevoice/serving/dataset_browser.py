@@ -17,14 +17,12 @@ from facevoice.inspection.person_index import Integers, PersonIndex
 from facevoice.random_access import read
 from tfdata.errors import DatasetError
 from tfdata.examples import Example
-from tfdata.fields import from_fields
+from tfdata.rejects import Reject, read_rejects
 from tfdata.schema import SPLITS
-from tfdata.storage.files import parse_json
 from tfdata.text import counted, readable
 
 T = TypeVar("T")
 PEOPLE_PER_PAGE, PAIRS_PER_PAGE, REJECTS_PER_PAGE = 50, 24, 100
-REJECTS_NAME = "rejects.jsonl"
 
 
 @dataclass(frozen=True)
@@ -64,21 +62,15 @@ class Video:
     pairs: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class Reject:
-    """A media file that could not be used: a line of `rejects.jsonl`."""
-
-    kind: str
-    path: str
-    reason: str
-    detail: str
+def _fewest_last(split: str) -> Callable[[PersonRow], int]:
+    return lambda row: -row.pairs[split]
 
 
 # What the list of people can be sorted by; names ascend at first, numbers descend.
 SORT_KEYS: Mapping[str, Callable[[PersonRow], Any]] = {
     "name": lambda row: row.name.casefold(),
     "videos": lambda row: -row.videos,
-    **{split: lambda row, split=split: -row.pairs[split] for split in SPLITS},  # type: ignore[misc]
+    **{split: _fewest_last(split) for split in SPLITS},
     "pairs": lambda row: -row.total,
     "missing": lambda row: -row.missing,
 }
@@ -123,7 +115,7 @@ class DatasetBrowser:
             for identity, person in self.manifest.people.items()
         ]
         self._sorted = {name: sorted(self._rows, key=key) for name, key in SORT_KEYS.items()}
-        self._all_rejects = _read_rejects(data_dir / REJECTS_NAME)
+        self._all_rejects = read_rejects(data_dir)
         self._rejects: dict[str, list[Reject]] = {}
         for reject in self._all_rejects:
             self._rejects.setdefault(reject.reason, []).append(reject)
@@ -254,21 +246,3 @@ def _page(items: Sequence[T], number: int, size: int) -> Page[T]:
     number = min(number, count)
     first = (number - 1) * size
     return Page(items[first : first + size], number, count, first + 1, len(items))
-
-
-def _read_rejects(path: Path) -> list[Reject]:
-    """Returns the lines of `rejects.jsonl`; none if the dataset was copied without it.
-
-    Raises:
-      DatasetError: a line is damaged.
-    """
-    if not path.exists():
-        return []
-    found = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                found.append(from_fields(Reject, parse_json(line)))
-            except (ValueError, TypeError) as error:
-                raise DatasetError(f"Line {number} of {path} is damaged ({error}).") from None
-    return found

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
-from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.manifest_builder import unique_rejects
 from beam_pipelines.planning.plan_summary import PlanSummary
 from beam_pipelines.runners.execution import local_flags
@@ -22,6 +21,7 @@ from facevoice.features import FeatureSettings, read_face, read_window, spectrog
 from tests.conftest import SMALL, write_clip, write_corpus, write_face
 from tests.tools import files_of, read_records
 from tfdata import load_manifest
+from tfdata.rejects import Reject
 
 
 def test_records_are_the_features_of_the_media_that_they_name(corpus, data_set):

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from beam_pipelines.corpus.listing import Reject
 from beam_pipelines.planning.pairing import MAX_SPARES
 from beam_pipelines.planning.plan import count_lost_pairs, plan_person
 from beam_pipelines.planning.settings import PlanSettings
 from beam_pipelines.planning.windows import Grid
 from tests.references import RATE_HZ, WINDOW, media, plan
+from tfdata.rejects import Reject
 
 ALL_TRAIN = {"split_fractions": (100.0, 0.0, 0.0)}
 WAYS = [
