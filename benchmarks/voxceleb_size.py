@@ -105,7 +105,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--scale", type=float, default=0.01, help="1: VoxCeleb1 (default: 0.01)")
-    parser.add_argument("--folder", type=Path, default=HOME / "voxceleb_size")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=HOME / "voxceleb_size",
+        help="directory of the corpus, the dataset and the run (default: %(default)s)",
+    )
     parser.add_argument(
         "--pairs_per_person",
         type=int,

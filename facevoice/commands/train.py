@@ -208,7 +208,7 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
 
     import tensorflow as tf
 
-    from facevoice.training.run_settings import describe, differences, read_settings
+    from facevoice.training.run_settings import describe, differences
     from facevoice.training.trainer import Trainer
     from tfdata.recovery import first_damage
 
@@ -224,16 +224,8 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
     )
     trainer = Trainer(data, recipes, overrides, execution)
     if args.model != ALL:
-        run_dir = args.output or RUNS / plugins.short_name(args.model)
-        at_start = dataset_at_start(data, run_dir)
-        resumed = replace(trainer, data=at_start) if at_start else trainer
-        unfinished = read_settings(run_dir)
-        if at_start and not differences(unfinished or {}, resumed.settings(args.model)):
-            trainer, data = resumed, at_start
-            say(
-                f"{data.data_dir} was rebuilt since the run in {run_dir} began; it resumes with "
-                f"the dataset as it was then."
-            )
+        trainer = _with_dataset_at_start(trainer, args.model, args.output)
+        data = trainer.data
     if saved and (changed := differences(saved.content, trainer.settings(args.model))):
         say(f"Unlike {args.settings}, this run has {describe(changed)}.")
     try:
@@ -293,6 +285,27 @@ def _check_name(parser: Parser, kind: str, name: str, built_in: Collection[str])
             f"--{kind} is {name!r}; use one of {', '.join(built_in)}, or your own as "
             f"package.module:name.{hint}"
         )
+
+
+def _with_dataset_at_start(trainer: Trainer, model: str, output: Path | None) -> Trainer:
+    """Returns the trainer with the dataset as it was when the run to resume began.
+
+    If there is no such run, or the dataset was not rebuilt since then, this is the same trainer.
+    """
+    from facevoice.training.run_settings import differences, read_settings
+
+    run_dir = output or RUNS / plugins.short_name(model)
+    at_start = dataset_at_start(trainer.data, run_dir)
+    if at_start is None:
+        return trainer
+    resumed = replace(trainer, data=at_start)
+    if differences(read_settings(run_dir) or {}, resumed.settings(model)):
+        return trainer
+    say(
+        f"{at_start.data_dir} was rebuilt since the run in {run_dir} began; it resumes with the "
+        f"dataset as it was then."
+    )
+    return resumed
 
 
 def _train_all(trainer: Trainer, output: Path) -> Path:

@@ -1,7 +1,7 @@
-"""Runs a backend in a process of its own, which is replaced when a request takes too long.
+"""Runs a backend in a separate process, which is replaced when a request takes too long.
 
-Decoders of images and audio are C code that reads files of strangers. One that hangs or crashes
-takes its process with it, and nothing else: the server ends the process and starts another one.
+Decoders of images and audio are C code, and uploaded files are not trusted. If a decoder hangs or
+crashes, the server ends only this process, and starts another one.
 """
 
 from __future__ import annotations

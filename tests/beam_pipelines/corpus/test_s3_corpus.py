@@ -134,7 +134,7 @@ def test_copies_of_videos_are_removed_beyond_a_size():
     def download(path, file):
         downloads.append(path)
         if path == "broken":
-            raise OSError
+            raise OSError("the transfer failed")
         file.write(b"0123456789" * len(path))
 
     a, b = fetched.fetch("a", download), fetched.fetch("b", download)
@@ -145,7 +145,7 @@ def test_copies_of_videos_are_removed_beyond_a_size():
     assert not b.exists()
     large = fetched.fetch("large", download)
     assert not a.exists()
-    with pytest.raises(OSError):  # noqa: PT011 (the download's own)
+    with pytest.raises(OSError, match="the transfer failed"):
         fetched.fetch("broken", download)
     assert list(large.parent.iterdir()) == [large]
     assert downloads == ["a", "b", "c", "large", "broken"]

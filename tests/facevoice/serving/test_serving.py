@@ -268,7 +268,7 @@ def hostile_uploads(media):
 
 @pytest.fixture(scope="module")
 def isolated(media, tmp_path_factory):
-    """A server whose gallery is in a process of its own, as that of the command."""
+    """A server whose gallery is in a separate process, as with the command."""
     folder = tmp_path_factory.mktemp("isolated") / "friends"
     backend = WorkerBackend(partial(gallery_backend, folder), work_seconds=20)
     files = {"face": str(media / "Ann.jpg"), "audio": str(media / "Ann.wav")}
