@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from beam_pipelines.build import main
+from beam_pipelines.runners.local_workers import bypass_proxies
 from tests.beam_pipelines.clusters import builds
-from tests.conftest import Corpus, write_corpus
+from tests.conftest import SMALL, Corpus, write_corpus
 from tests.tools import files_of
 
 
@@ -35,3 +38,23 @@ def undisturbed(
     output = tmp_path_factory.mktemp("undisturbed") / "set"
     assert build(*many, *builds.SLOW, f"--output={output}") == 0
     return files_of(output)
+
+
+@pytest.fixture
+def error_line_of(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., str]:
+    """Runs a build that is refused, and leaves nothing; returns its error."""
+    bypass_proxies()
+
+    def run(runner: str, *flags: str) -> str:
+        output = tmp_path / "set"
+        command = [*SMALL, *corpus.flags, f"--output={output}", f"--runner={runner}", *flags]
+        assert main(command) == 1
+        assert not output.exists()
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert error.count("\n") == 1
+        return error
+
+    return run

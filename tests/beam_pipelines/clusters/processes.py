@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+START_SECONDS = 120  # of a cluster on a busy machine
 
 
 def free_port() -> int:
@@ -21,3 +26,26 @@ def children(pid: int) -> list[int]:
         except OSError:  # a thread that has ended
             continue
     return found
+
+
+def wait_until(
+    is_ready: Callable[[], bool], processes: Mapping[str, subprocess.Popen[bytes]], logs: Path
+) -> None:
+    """Waits until a cluster answers that it is ready; fails if a process ends before.
+
+    Args:
+      is_ready: asks the cluster; raises OSError while it does not answer.
+      processes: of the cluster, by name.
+      logs: directory of their logs.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            if is_ready():
+                return
+        except OSError:
+            pass
+        ended = [name for name, process in processes.items() if process.poll() is not None]
+        assert not ended, f"see {logs}/{ended[0]}.log"
+        assert time.monotonic() < deadline, f"no cluster; see {logs}/*.log"
+        time.sleep(0.2)

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,9 +17,8 @@ from pathlib import Path
 
 from tests.beam_pipelines.clusters.flink.fetch import FLINK_FOLDER, JOB_SERVER_JAR
 from tests.beam_pipelines.clusters.hosts import Host
-from tests.beam_pipelines.clusters.processes import children, free_port
+from tests.beam_pipelines.clusters.processes import children, free_port, wait_until
 
-START_SECONDS = 120
 # Flink's own configuration opens these to its serialisers.
 PACKAGES = ("io", "lang", "lang.reflect", "net", "nio", "text", "time", "util", "util.concurrent")
 JAVA = [
@@ -130,17 +128,9 @@ class Cluster:
             return json.loads(answer.read())
 
     def wait_for(self, task_managers: int) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if self.overview()["taskmanagers"] == task_managers:
-                    return
-            except OSError:
-                pass
-            ended = [name for name, process in self.processes.items() if process.poll() is not None]
-            assert not ended, f"see {self.folder}/{ended[0]}.log"
-            assert time.monotonic() < deadline, f"no cluster; see {self.folder}/*.log"
-            time.sleep(0.2)
+        wait_until(
+            lambda: self.overview()["taskmanagers"] == task_managers, self.processes, self.folder
+        )
 
 
 @contextmanager

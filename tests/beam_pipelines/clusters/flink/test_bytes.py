@@ -24,15 +24,20 @@ def counts(said):
     return [line for line in said.splitlines() if line.startswith("  ") and " s" not in line]
 
 
+def built_equally(cluster, flags, build, capsys, tmp_path):
+    """Builds here and on the cluster; returns the output there, after comparing both."""
+    assert build(*flags, f"--output={tmp_path / 'here'}") == 0
+    here = counts(capsys.readouterr().out)
+    said = builds.build(cluster, tmp_path / "there", *SMALL, *flags, *builds.by_process())
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+    assert counts(said) == here
+    return said
+
+
 def test_workers_that_flink_starts_write_the_same_bytes(
     cluster, damaged_corpus, build, capsys, tmp_path
 ):
-    corpus = damaged_corpus.flags
-    assert build(*corpus, f"--output={tmp_path / 'here'}") == 0
-    here = counts(capsys.readouterr().out)
-    said = builds.build(cluster, tmp_path / "there", *SMALL, *corpus, *builds.by_process())
-    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
-    assert counts(said) == here
+    said = built_equally(cluster, damaged_corpus.flags, build, capsys, tmp_path)
     assert "rejected" in said
 
 
@@ -42,11 +47,7 @@ def test_the_same_copies_are_dropped(cluster, build, capsys, tmp_path):
     shutil.copytree(faces / "-video00", faces / "copy")
     shutil.copytree(faces / "-video01", corpus.faces / "Person_1" / "1.6" / "other")
     flags = [*corpus.flags, "--duplicates=drop"]
-    assert build(*flags, f"--output={tmp_path / 'here'}") == 0
-    here = counts(capsys.readouterr().out)
-    said = builds.build(cluster, tmp_path / "there", *SMALL, *flags, *builds.by_process())
-    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
-    assert counts(said) == here
+    said = built_equally(cluster, flags, build, capsys, tmp_path)
     assert "4 files dropped" in said
 
 

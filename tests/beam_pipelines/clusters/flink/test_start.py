@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-
-from beam_pipelines.build import main
-from beam_pipelines.runners.local_workers import bypass_proxies
-from tests.conftest import SMALL
 
 
 @contextmanager
@@ -34,21 +31,8 @@ def answering(text):
 
 
 @pytest.fixture
-def error_line(corpus, capsys, tmp_path):
-    """Runs a build that is refused, and leaves nothing; returns what it says."""
-    bypass_proxies()
-
-    def run(*flags):
-        output = tmp_path / "set"
-        command = [*SMALL, *corpus.flags, f"--output={output}", "--runner=FlinkRunner", *flags]
-        assert main(command) == 1
-        assert not output.exists()
-        error = capsys.readouterr().err
-        assert error.startswith("error: ")
-        assert error.count("\n") == 1
-        return error
-
-    return run
+def error_line(error_line_of):
+    return partial(error_line_of, "FlinkRunner")
 
 
 def test_a_jar_that_is_not_there(error_line):

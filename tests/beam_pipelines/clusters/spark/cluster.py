@@ -7,21 +7,19 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.beam_pipelines.clusters.processes import children, free_port
+from tests.beam_pipelines.clusters.processes import START_SECONDS, children, free_port, wait_until
 from tests.beam_pipelines.clusters.spark.fetch import (
     JOB_SERVER_FOLDER,
     JOB_SERVER_JAR,
     SPARK_FOLDER,
 )
 
-START_SECONDS = 120
 # Spark's own starter opens these to its serialisers.
 PACKAGES = (
     *("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java.net", "java.nio"),
@@ -131,17 +129,7 @@ class Cluster:
             return json.loads(answer.read())
 
     def wait_for(self, workers: int) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if self._state()["aliveworkers"] == workers:
-                    return
-            except OSError:
-                pass
-            ended = [name for name, process in self.processes.items() if process.poll() is not None]
-            assert not ended, f"see {self.folder}/{ended[0]}.log"
-            assert time.monotonic() < deadline, f"no cluster; see {self.folder}/*.log"
-            time.sleep(0.2)
+        wait_until(lambda: self._state()["aliveworkers"] == workers, self.processes, self.folder)
 
 
 @contextmanager

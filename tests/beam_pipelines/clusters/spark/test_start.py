@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import pytest
 
-from beam_pipelines.build import main
-from beam_pipelines.runners.local_workers import bypass_proxies
-from tests.conftest import SMALL
-
 
 @pytest.fixture
-def error_line(corpus, capsys, tmp_path):
-    """Runs a build that is refused, and leaves nothing; returns what it says."""
-    bypass_proxies()
-
-    def run(*flags):
-        output = tmp_path / "set"
-        command = [*SMALL, *corpus.flags, f"--output={output}", "--runner=SparkRunner", *flags]
-        assert main(command) == 1
-        assert not output.exists()
-        error = capsys.readouterr().err
-        assert error.startswith("error: ")
-        assert error.count("\n") == 1
-        return error
-
-    return run
+def error_line(error_line_of):
+    return partial(error_line_of, "SparkRunner")
 
 
 NOBODY = "--spark_master_url=spark://127.0.0.1:1"
