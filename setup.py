@@ -36,8 +36,8 @@ S3 = "apache-beam[aws]==2.77.*"
 # of `gcp` cannot be installed beside TensorFlow 2.16.
 GCS = [
     "google-cloud-storage>=2.18,<4",
-    # From 2.28 on, an import reads the metadata of all installed packages where Python's end of life
-    # is within a year, in each worker.
+    # Where Python's end of life is within a year, an import of 2.28 or later reads the metadata of
+    # all installed packages, in each worker.
     "google-api-core<2.28; python_version < '3.12'",
 ]
 HDFS = "hdfs>=2.1,<3"

@@ -54,6 +54,12 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
     return text
 
 
+def clause_of(error: BaseException) -> str:
+    """Returns the text of an error in one line without secrets, to be a part of a sentence."""
+    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    return text[:1].lower() + text[1:] or type(error).__name__
+
+
 def check_address(place: object) -> None:
     """Checks that a place, if it is a URL, contains no credentials and no query.
 

@@ -23,7 +23,7 @@ from apache_beam.options.pipeline_options import (
     S3Options,
 )
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import COPY_BYTES, Address, StorageError
 from tfdata.text import listed
 
@@ -160,7 +160,7 @@ def _innermost(error: BaseException) -> BaseException:
 def _reason(url: str, error: BaseException) -> str:
     """Returns a clause that says why a request failed and what to do."""
     scheme = url.partition("://")[0]
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    text = clause_of(error)
     if getattr(error, "code", None) in (403, "AccessDenied", "Forbidden"):
         return f"permission is denied ({text}); check the credentials"
     if isinstance(error, ImportError) or _NOT_INSTALLED.search(text):
@@ -168,4 +168,4 @@ def _reason(url: str, error: BaseException) -> str:
         if extra is None:
             return f"Beam does not know {scheme}://; use s3://, gs:// or hdfs://"
         return f"the client for {scheme}:// is not installed; install 'apache-beam[{extra}]'"
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return text

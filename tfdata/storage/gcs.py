@@ -15,7 +15,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unau
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import StorageError, StoredFile
 
 _FIELDS = "items(name,size,generation,timeCreated),prefixes,nextPageToken"
@@ -114,7 +114,7 @@ def _environment() -> tuple[str | None, ...]:
 
 def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    text = clause_of(error)
     if isinstance(error, Forbidden | Unauthorized):
         return (
             f"permission is denied in the bucket {bucket} ({text}); check the credentials, and "
@@ -122,4 +122,4 @@ def _reason(bucket: str, error: Exception) -> str:
         )
     if isinstance(error, DefaultCredentialsError):
         return "no credentials were found; set GOOGLE_APPLICATION_CREDENTIALS"
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return text
