@@ -5,16 +5,8 @@ from __future__ import annotations
 import argparse
 
 from facevoice.training.recipes import OURS
-from tfdata.command_line import (
-    OWN_DATA,
-    SAMPLE_DATA,
-    Parser,
-    local_path,
-    path_or_address,
-    positive_float,
-    positive_int,
-    seed,
-)
+from tfdata.command_line import OWN_DATA, SAMPLE_DATA, Parser
+from tfdata.flag_types import local_path, path_or_address, positive_float, positive_int, seed
 from tfdata.options import ADDRESS
 
 ALL = "all"
