@@ -95,7 +95,9 @@ def measure(name: str, *command: str | Path) -> Cost:
         raise RuntimeError(f"{name} failed: {output[-500:]}")
     cpu_seconds = usage.ru_utime + usage.ru_stime
     seconds = time.monotonic() - started
-    cost = Cost(name, seconds, cpu_seconds, peak.root_mb, peak.child_mb, output)
+    # Without children, the kernel's record is that of the process, also if it was short.
+    root_mb = peak.root_mb if peak.child_mb else usage.ru_maxrss / 1024
+    cost = Cost(name, seconds, cpu_seconds, root_mb, peak.child_mb, output)
     print(cost.row(), flush=True)
     return cost
 
