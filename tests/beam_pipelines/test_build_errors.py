@@ -124,6 +124,15 @@ def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsy
     assert "copy" in error
 
 
+@pytest.mark.parametrize("flag", ["meta", "split_file"])
+@pytest.mark.parametrize("url", ["s3://x.csv", "gs://x.csv", "gs://bucket/"])
+def test_a_table_at_the_url_of_a_bucket_is_refused(corpus, build, capsys, tmp_path, flag, url):
+    flags = [*corpus.flags, f"--output={tmp_path / 'set'}"]
+    error = error_line(build, capsys, *flags, f"--{flag}={url}")
+    assert f"{url.rstrip('/')} cannot be read: it names a bucket or server, not a file" in error
+    assert f"like {url[:5]}bucket/table.csv" in error
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

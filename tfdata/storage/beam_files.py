@@ -25,7 +25,7 @@ from apache_beam.options.pipeline_options import (
 
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import COPY_BYTES, Address, StorageError
-from tfdata.text import listed
+from tfdata.text import listed, uncapitalized
 
 _UNCOMPRESSED = CompressionTypes.UNCOMPRESSED  # whatever a name ends in
 _EXTRAS = {"gs": "gcp", "hdfs": "hadoop"}  # of apache-beam, by scheme
@@ -168,4 +168,4 @@ def _reason(url: str, error: BaseException) -> str:
         if extra is None:
             return f"Beam does not know {scheme}://; use s3://, gs:// or hdfs://"
         return f"the client for {scheme}:// is not installed; install 'apache-beam[{extra}]'"
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return uncapitalized(text) or type(error).__name__

@@ -101,7 +101,14 @@ def read_file(place: Place | str) -> bytes:
     """
     if isinstance(place, Path):
         return place.read_bytes()
-    folder, _, name = str(place).rpartition("/")
+    url = str(place)
+    folder, _, name = url.rpartition("/")
+    if folder.endswith(":/"):
+        scheme = folder[:-2]
+        if scheme == "hdfs" and isinstance(place, Address):  # a file in the root
+            return corpus_storage_at(replace(place, url="hdfs://")).read(name)
+        reason = "it names a bucket or server, not a file; use a URL like"
+        raise StorageError(url, f"{reason} {scheme}://bucket/table.csv")
     if isinstance(place, Address):
         return corpus_storage_at(replace(place, url=folder)).read(name)
     return storage_at(folder).read(name)

@@ -17,6 +17,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import StorageError, StoredFile
+from tfdata.text import uncapitalized
 
 _FIELDS = "items(name,size,generation,timeCreated),prefixes,nextPageToken"
 # Requests that fail with a temporary error are sent again for so long; the first one of a build not
@@ -122,4 +123,4 @@ def _reason(bucket: str, error: Exception) -> str:
         )
     if isinstance(error, DefaultCredentialsError):
         return "no credentials were found; set GOOGLE_APPLICATION_CREDENTIALS"
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return uncapitalized(text) or type(error).__name__

@@ -18,6 +18,7 @@ from urllib3.util import Retry
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import StorageError, StoredFile
 from tfdata.storage.transfers import broken_off_reason, copy_resuming
+from tfdata.text import uncapitalized
 
 # Attempts at a request that failed with a temporary error, with pauses of 0.6 s in sum.
 _RETRIES = Retry(4, backoff_factor=0.1, status_forcelist=(502, 503, 504))
@@ -103,4 +104,4 @@ def _text(error: Exception) -> str:
     """Returns the first line of an error, which may be followed by a stack trace of Java's."""
     line = (str(error).strip().splitlines() or [""])[0]
     text = mask_secrets(" ".join(line.split())[:_MAX_TEXT].rstrip("."))
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return uncapitalized(text) or type(error).__name__

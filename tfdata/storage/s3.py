@@ -27,6 +27,7 @@ from botocore.exceptions import (
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import StorageError, StoredFile
 from tfdata.storage.transfers import broken_off_reason, copy_resuming
+from tfdata.text import uncapitalized
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -196,7 +197,7 @@ def _code(error: Exception) -> str:
 def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
     text = mask_secrets(" ".join(str(error).split()).rstrip("."))
-    text = text[:1].lower() + text[1:]
+    text = uncapitalized(text)
     if isinstance(error, _BROKEN_OFF):
         return broken_off_reason(text)
     code = _code(error)

@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from beam_pipelines.corpus.meta_file import read_meta
+from beam_pipelines.errors import BuildError
 from tests import webhdfs
 from tests.tools import files_of
 from tfdata.storage.base import Address, StorageError, StoredFile
@@ -100,6 +102,13 @@ def test_a_folder_is_listed_and_read(root, server):
         storage.read("b.txt")
     with pytest.raises(StorageError, match="a corpus is not read from ftp://"):
         corpus_storage_at(Address("ftp://x/y"))
+
+
+def test_a_table_in_the_root_is_read(root, server, corpus):
+    shutil.copy(corpus.meta, root / "meta.csv")
+    assert read_meta(Address("hdfs://meta.csv", tuple(server))) == read_meta(corpus.meta)
+    with pytest.raises(BuildError, match="none.csv cannot be read: there is no such file"):
+        read_meta(Address("hdfs://none.csv", tuple(server)))
 
 
 def test_files_whose_responses_break_off_are_read_on(tmp_path):
