@@ -55,7 +55,7 @@ def listed(names: Sequence[str], link: str = "and") -> str:
 
 
 def uncapitalized(text: str) -> str:
-    """Returns a text for the middle of a sentence; names such as HTTPConnection stay as they are."""
+    """Returns a text for the middle of a sentence; names such as HTTPConnection are kept."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 

@@ -107,7 +107,7 @@ def test_a_folder_is_listed_and_read(root, server):
 def test_a_table_in_the_root_is_read(root, server, corpus):
     shutil.copy(corpus.meta, root / "meta.csv")
     assert read_meta(Address("hdfs://meta.csv", tuple(server))) == read_meta(corpus.meta)
-    with pytest.raises(BuildError, match="none.csv cannot be read: there is no such file"):
+    with pytest.raises(BuildError, match=r"none\.csv cannot be read: there is no such file"):
         read_meta(Address("hdfs://none.csv", tuple(server)))
 
 
