@@ -4,7 +4,7 @@
 |---|---|---|---|
 | none, a path | `LocalStorage` | `DiskStore` of builds | `DiskTree` of builds |
 | s3 | `S3Storage` | `S3Storage` | `S3Storage` |
-| gs | `TensorFlowStorage` | `BeamStorage` | `GcsStorage` |
+| gs | `GcsStorage` | `GcsStorage` | `GcsStorage` |
 | hdfs | `TensorFlowStorage` | `BeamStorage` | `HdfsStorage` |
 | others | `TensorFlowStorage` | `BeamStorage` | none |
 
@@ -30,6 +30,7 @@ from tfdata.storage.base import (
 from tfdata.storage.local import LocalStorage
 
 if TYPE_CHECKING:
+    from tfdata.storage.gcs import GcsStorage
     from tfdata.storage.s3 import S3Storage
 
 
@@ -44,6 +45,8 @@ def storage_at(folder: str | Path) -> Storage:
     if folder.startswith("s3://"):
         s3 = _import_s3(folder)
         return s3.S3Storage(folder.rstrip("/"), s3.endpoint_of_tensorflow())
+    if folder.startswith("gs://"):
+        return _import_gcs(folder).GcsStorage(folder.rstrip("/"))
     from tfdata.storage.tensorflow_files import TensorFlowStorage
 
     return TensorFlowStorage(folder)
@@ -57,6 +60,8 @@ def writable_storage_at(address: Address) -> WritableStorage:
     """
     if address.url.startswith("s3://"):
         return s3_storage(address)
+    if address.url.startswith("gs://"):
+        return _gcs_storage(address)
     from tfdata.storage.beam_files import BeamStorage
 
     return BeamStorage(address)
@@ -72,11 +77,7 @@ def corpus_storage_at(address: Address) -> ListableStorage:
     if scheme == "s3":
         return s3_storage(address)
     if scheme == "gs":
-        try:
-            from tfdata.storage.gcs import GcsStorage
-        except ModuleNotFoundError:
-            raise _not_installed(address.url, "google-cloud-storage", "gcs") from None
-        return GcsStorage(address.url)
+        return _gcs_storage(address)
     if scheme == "hdfs":
         from tfdata.storage.beam_files import hdfs_settings
 
@@ -146,3 +147,16 @@ def _import_s3(url: str) -> Any:
             url, "s3:// needs boto3, which is not installed; install 'apache-beam[aws]'"
         ) from None
     return s3
+
+
+def _gcs_storage(address: Address) -> GcsStorage:
+    gcs = _import_gcs(address.url)
+    return gcs.GcsStorage(address.url, gcs.SECONDS_OF_BUILDS)
+
+
+def _import_gcs(url: str) -> Any:
+    try:
+        from tfdata.storage import gcs
+    except ModuleNotFoundError:
+        raise _not_installed(url, "google-cloud-storage", "gcs") from None
+    return gcs
