@@ -162,7 +162,7 @@ def test_an_output_at_hdfs_without_its_client_is_refused(corpus, build, capsys, 
     monkeypatch.setattr(without_client, staticmethod(lambda: "another"))
     flags = ["--hdfs_host=localhost", "--hdfs_port=1", "--hdfs_user=ann"]
     error = error_line(build, capsys, *corpus.flags, "--output=hdfs://x", *flags)
-    assert "install 'apache-beam[hadoop]'" in error
+    assert "run pip install -e '.[hdfs]'" in error
 
 
 def test_an_output_at_hdfs_without_a_server_is_refused(corpus, build, capsys):

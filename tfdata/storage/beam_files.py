@@ -28,7 +28,6 @@ from tfdata.storage.base import COPY_BYTES, Address, StorageError
 from tfdata.text import agree, listed, uncapitalized
 
 _UNCOMPRESSED = CompressionTypes.UNCOMPRESSED  # whatever a name ends in
-_EXTRAS = {"hdfs": "hadoop"}  # of apache-beam, by scheme
 _NOT_INSTALLED = re.compile("ensure the required dependency|dependencies are not installed")
 
 
@@ -169,8 +168,7 @@ def _reason(url: str, error: BaseException) -> str:
     if getattr(error, "code", None) in (403, "AccessDenied", "Forbidden"):
         return f"permission is denied ({text}); check the credentials"
     if isinstance(error, ImportError) or _NOT_INSTALLED.search(text):
-        extra = _EXTRAS.get(scheme)
-        if extra is None:
+        if scheme != "hdfs":
             return f"Beam does not know {scheme}://; use s3://, gs:// or hdfs://"
-        return f"the client for {scheme}:// is not installed; install 'apache-beam[{extra}]'"
+        return "the client for hdfs:// is not installed; run pip install -e '.[hdfs]'"
     return uncapitalized(text) or type(error).__name__

@@ -5,8 +5,10 @@
 | none, a path | `LocalStorage` | `DiskStore` of builds | `DiskTree` of builds |
 | s3 | `S3Storage` | `S3Storage` | `S3Storage` |
 | gs | `GcsStorage` | `GcsStorage` | `GcsStorage` |
-| hdfs | `TensorFlowStorage` | `BeamStorage` | `HdfsStorage` |
+| hdfs | `HdfsStorage`, `TensorFlowStorage` | `BeamStorage` | `HdfsStorage` |
 | others | `TensorFlowStorage` | `BeamStorage` | none |
+
+Readers of hdfs:// use WebHDFS if FACEVOICE_WEBHDFS names a server, and else libhdfs.
 
 Clients are imported when they are first needed: boto3 is an extra, TensorFlow and Beam are large.
 docs/how-to/remote-storage.md has the measurements behind this choice.
@@ -14,6 +16,8 @@ docs/how-to/remote-storage.md has the measurements behind this choice.
 
 from __future__ import annotations
 
+import getpass
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from tfdata.storage.gcs import GcsStorage
     from tfdata.storage.s3 import S3Storage
 
+WEBHDFS = "FACEVOICE_WEBHDFS"  # variable for readers, such as http://namenode:9870
+
 
 def storage_at(folder: str | Path) -> Storage:
     """Returns the storage of a folder to read from.
@@ -47,6 +53,11 @@ def storage_at(folder: str | Path) -> Storage:
         return s3.S3Storage(folder.rstrip("/"), s3.endpoint_of_tensorflow())
     if folder.startswith("gs://"):
         return _import_gcs(folder).GcsStorage(folder.rstrip("/"))
+    if folder.startswith("hdfs://") and (server := os.environ.get(WEBHDFS)):
+        path = folder.removeprefix("hdfs://").partition("/")[2]
+        user = os.environ.get("HADOOP_USER_NAME") or getpass.getuser()
+        settings = f"/{path}", server, user, f"{WEBHDFS} ({server})"
+        return _import_hdfs(folder).HdfsStorage(folder.rstrip("/"), *settings)
     from tfdata.storage.tensorflow_files import TensorFlowStorage
 
     return TensorFlowStorage(folder)
@@ -81,11 +92,8 @@ def corpus_storage_at(address: Address) -> ListableStorage:
     if scheme == "hdfs":
         from tfdata.storage.beam_files import hdfs_settings
 
-        try:
-            from tfdata.storage.hdfs import HdfsStorage
-        except ModuleNotFoundError:
-            raise _not_installed(address.url, "hdfs", "hdfs") from None
-        return HdfsStorage(address.url, *hdfs_settings(address))
+        settings = hdfs_settings(address)
+        return _import_hdfs(address.url).HdfsStorage(address.url, *settings)
     raise StorageError(
         address.url, f"a corpus is not read from {scheme}://; use a disk, s3://, gs:// or hdfs://"
     )
@@ -160,3 +168,11 @@ def _import_gcs(url: str) -> Any:
     except ModuleNotFoundError:
         raise _not_installed(url, "google-cloud-storage", "gcs") from None
     return gcs
+
+
+def _import_hdfs(url: str) -> Any:
+    try:
+        from tfdata.storage import hdfs
+    except ModuleNotFoundError:
+        raise _not_installed(url, "hdfs", "hdfs") from None
+    return hdfs
