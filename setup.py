@@ -34,7 +34,12 @@ KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
 # Clients for gs:// and hdfs:// that the extras `gcp` and `hadoop` of Beam install, too. All
 # of `gcp` cannot be installed beside TensorFlow 2.16.
-GCS = "google-cloud-storage>=2.18,<4"
+GCS = [
+    "google-cloud-storage>=3,<4",
+    # Where Python's end of life is within a year, an import of 2.28 or later reads the metadata of
+    # all installed packages, in each worker.
+    "google-api-core<2.28; python_version < '3.12'",
+]
 HDFS = "hdfs>=2.1,<3"
 # Starlette needs python-multipart for forms, and does not say so.
 SERVE = ["python-multipart>=0.0.18", "starlette>=0.47,<2", "uvicorn>=0.34,<1"]
@@ -118,7 +123,7 @@ setup(
         "speech": [SILERO],
         "videos": [PYAV],
         "s3": [S3],
-        "gcs": [GCS],
+        "gcs": GCS,
         "hdfs": [HDFS],
         "cuda": ["tensorflow[and-cuda]"],  # of the version that [train] selects
         "notebook": [*NOTEBOOK, "ipywidgets>=8"],
@@ -133,7 +138,7 @@ setup(
             SILERO,
             S3,
             *S3_SERVER,
-            GCS,
+            *GCS,
             GCS_SERVER,
             HDFS,
             *SERVE,

@@ -45,3 +45,23 @@ def troubled(patch: pytest.MonkeyPatch, failing: Callable[[str, str], int | None
         request.end_headers()
 
     patch.setattr(Router, "handle", handle)
+
+
+def breaking_off(patch: pytest.MonkeyPatch, count: int) -> None:
+    """Makes the server break off the next responses with the content of an object."""
+    from gcp_storage_emulator.server import Response
+
+    usual, left = Response.close, [None] * count
+
+    def close(self: Any) -> None:
+        if "alt=media" not in self._handler.path or not left:
+            usual(self)
+            return
+        left.pop()
+        self._handler.send_response(self.status.value)
+        for name, value in (*self._headers.items(), ("Content-Length", str(len(self._content)))):
+            self._handler.send_header(name, value)
+        self._handler.end_headers()
+        self._handler.wfile.write(self._content[: len(self._content) // 2])
+
+    patch.setattr(Response, "close", close)

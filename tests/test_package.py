@@ -134,6 +134,7 @@ def test_the_installed_package_builds_the_checkouts_dataset_and_card(
 
 
 def test_the_installed_modules_are_those_of_the_wheel(installed):
-    for package in PACKAGES:
-        done = installed("-c", f"import {package}; print({package}.__file__)")
-        assert done.stdout.strip() == str(installed.target / package / "__init__.py")
+    code = "import sys, importlib.util as i; print(*(i.find_spec(p).origin for p in sys.argv[1:]))"
+    done = installed("-c", code, *sorted(PACKAGES))
+    paths = [str(installed.target / package / "__init__.py") for package in sorted(PACKAGES)]
+    assert done.stdout.split() == paths

@@ -13,11 +13,7 @@ import scipy.signal
 import tensorflow as tf
 
 from facevoice.features import MOST_WINDOWS, FeatureSettings, column_centres
-from facevoice.features.audio import (
-    RESAMPLING_MARGIN_SECONDS,
-    SILENCE_RANGE,
-    SILENCE_SECONDS,
-)
+from facevoice.features.silence import RESAMPLING_MARGIN_SECONDS, SILENCE_RANGE, SILENCE_SECONDS
 from facevoice.features.spectrogram import filterbank
 
 TINY = float(np.finfo(np.float32).tiny)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from facevoice.features import FeatureSettings
-from facevoice.features.audio import CANCELLED
+from facevoice.features.mono import CANCELLED
 
 EXIF_BYTES = 1 << 16  # EXIF data stands at the beginning of a file, in a segment of at most 64 KiB
 EXIF_MARKER = b"Exif\x00\x00"

@@ -20,7 +20,8 @@ from facevoice.gallery import gallery as galleries
 from facevoice.gallery.gallery import Gallery
 from facevoice.gallery.media import choose_encoder, embed_file, embed_samples
 from facevoice.gallery.search import Search, best_matches
-from facevoice.gallery.store import INDEX_NAME, change_gallery, existing_gallery
+from facevoice.gallery.serialization import INDEX_NAME
+from facevoice.gallery.store import change_gallery, existing_gallery
 from facevoice.gallery.thresholds import Threshold, calibrate
 from facevoice.serving.answers import (
     AUDIO,

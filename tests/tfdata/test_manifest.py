@@ -273,14 +273,15 @@ def opened():
 def test_commands_read_the_manifest_at_the_start_and_compare_it_at_the_end(
     folder, opened, tmp_path, capsys
 ):
-    untrained_run("cnn_image", folder, tmp_path / "run")
+    untrained_run("linear_image", folder, tmp_path / "run")
     data, run = f"--data={folder}", f"--run={tmp_path / 'run'}"
+    training = ["--model=linear_image", "--epochs=1", f"--output={tmp_path / 'new'}"]
     for command, flags, reads in [
         (verify.main, [folder], 2),
         (inspect.main, [folder], 1),
         (inspect.main, [folder, "--index=0"], 2),
         (evaluate.main, [run, data], 2),
-        (train.main, ["--model=cnn_image", data, f"--output={tmp_path / 'new'}", "--epochs=1"], 2),
+        (train.main, [*training, data], 2),
     ]:
         opened.clear()
         assert command([str(flag) for flag in flags]) == 0

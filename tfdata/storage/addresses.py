@@ -11,6 +11,8 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from tfdata.text import uncapitalized
+
 MASK = "***"
 # A `Path` made of a URL has lost one of its slashes.
 _URL = re.compile(r"(?<![\w/])(?P<scheme>[A-Za-z][\w+.-]+:/+)(?P<rest>[^\s\"']+)")
@@ -52,6 +54,12 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
         for option in (_QUOTED_OPTION, _PLAIN_OPTION):
             text = option.sub(lambda found: found["name"] + MASK, text)
     return text
+
+
+def clause_of(error: BaseException) -> str:
+    """Returns the text of an error in one line without secrets, to be a part of a sentence."""
+    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    return uncapitalized(text) or type(error).__name__
 
 
 def check_address(place: object) -> None:

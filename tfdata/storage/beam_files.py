@@ -23,9 +23,9 @@ from apache_beam.options.pipeline_options import (
     S3Options,
 )
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import COPY_BYTES, Address, StorageError
-from tfdata.text import agree, listed, uncapitalized
+from tfdata.text import agree, listed
 
 _UNCOMPRESSED = CompressionTypes.UNCOMPRESSED  # whatever a name ends in
 _NOT_INSTALLED = re.compile("ensure the required dependency|dependencies are not installed")
@@ -164,11 +164,11 @@ def _innermost(error: BaseException) -> BaseException:
 def _reason(url: str, error: BaseException) -> str:
     """Returns a clause that says why a request failed and what to do."""
     scheme = url.partition("://")[0]
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    text = clause_of(error)
     if getattr(error, "code", None) in (403, "AccessDenied", "Forbidden"):
         return f"permission is denied ({text}); check the credentials"
     if isinstance(error, ImportError) or _NOT_INSTALLED.search(text):
         if scheme != "hdfs":
             return f"Beam does not know {scheme}://; use s3://, gs:// or hdfs://"
         return "the client for hdfs:// is not installed; run pip install -e '.[hdfs]'"
-    return uncapitalized(text) or type(error).__name__
+    return text

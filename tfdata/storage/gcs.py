@@ -14,12 +14,12 @@ import google.cloud.storage as storage
 import requests
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, RetryError, Unauthorized
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import StorageError, StoredFile
 from tfdata.storage.object_store import ObjectStorage
-from tfdata.text import uncapitalized
 
 _FIELDS = "items(name,size,generation,timeCreated),prefixes,nextPageToken"
 # Requests that fail with a temporary error are sent again for so long. The first one of a build is
@@ -121,6 +121,9 @@ class GcsStorage(ObjectStorage):
                 raise FileNotFoundError(errno.ENOENT, "there is no such object", url) from None
             reason = f"there is no bucket {self._bucket}; create it, or correct the address"
             raise StorageError(self._url, reason) from None
+        except DataCorruption:
+            reason = f"{name} was damaged or replaced while it was read; run the same command again"
+            raise StorageError(self._url, reason) from None
         except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
             raise StorageError(self._url, _reason(self._bucket, error)) from None
 
@@ -147,7 +150,7 @@ def _environment() -> tuple[str | None, ...]:
 
 def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
+    text = clause_of(error)
     if isinstance(error, Forbidden | Unauthorized):
         return (
             f"permission is denied in the bucket {bucket} ({text}); check the credentials, and "
@@ -156,7 +159,6 @@ def _reason(bucket: str, error: Exception) -> str:
         )
     if isinstance(error, DefaultCredentialsError):
         return "no credentials were found; set GOOGLE_APPLICATION_CREDENTIALS"
-    text = uncapitalized(text) or type(error).__name__
     if isinstance(error, requests.RequestException | RetryError):
         return f"{text}; check the network, and STORAGE_EMULATOR_HOST if it is set"
     return text

@@ -23,11 +23,10 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import StorageError, StoredFile
 from tfdata.storage.object_store import ObjectStorage
 from tfdata.storage.transfers import broken_off_reason, copy_resuming
-from tfdata.text import uncapitalized
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
 # memory at a time.
@@ -72,10 +71,12 @@ class S3Storage(ObjectStorage):
 
     def download(self, name: str, file: IO[bytes]) -> None:
         """Copies a file in one request; boto3's `download_fileobj` sends two."""
+        rest: dict[str, str] = {}  # that a request for the rest is of the same object
 
         def open_at(offset: int) -> AbstractContextManager[Any]:
-            part = {"Range": f"bytes={offset}-"} if offset else {}
+            part = {"Range": f"bytes={offset}-", **rest} if offset else {}
             response = self._client.get_object(Bucket=self._bucket, Key=self._root + name, **part)
+            rest["IfMatch"] = response["ETag"]
             return closing(response["Body"])
 
         with self._errors(name):
@@ -175,11 +176,12 @@ def _code(error: Exception) -> str:
 
 def _reason(bucket: str, error: Exception) -> str:
     """Returns a clause that says why a request failed and what to do."""
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
-    text = uncapitalized(text)
+    text = clause_of(error)
     if isinstance(error, _BROKEN_OFF):
         return broken_off_reason(text)
     code = _code(error)
+    if _status(error) == 412:  # IfMatch
+        return f"an object was replaced while it was read ({text}); try again"
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket} ({code}); create it, or correct the address"
     if code in ("AccessDenied", "Forbidden", "403") or _status(error) == 403:
@@ -194,7 +196,7 @@ def _reason(bucket: str, error: Exception) -> str:
         return f"{text}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     if "endpoint URL" in text:
         return f"{text}; check AWS_ENDPOINT_URL, or --s3_endpoint_url of the build"
-    return text or type(error).__name__
+    return text
 
 
 def _status(error: Exception) -> int | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import requests
 from apache_beam.io.localfilesystem import LocalFileSystem
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -67,6 +68,8 @@ def serving(host="127.0.0.1", wrapper=lambda application: application):
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        # The buckets of moto are those of the process, so earlier tests may have left some.
+        requests.post(f"http://{host}:{listening.server_port}/moto-api/reset").raise_for_status()
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         try:
             yield application

@@ -18,7 +18,8 @@ import pytest
 
 from facevoice.encoders.base import EncoderError
 from facevoice.gallery.gallery import AUDIO, IMAGE, Gallery, GalleryError
-from facevoice.gallery.store import INDEX_NAME, change_gallery, read_gallery
+from facevoice.gallery.serialization import INDEX_NAME
+from facevoice.gallery.store import change_gallery, read_gallery
 from tests.facevoice.gallery.galleries import ENCODERS, random_gallery, random_samples
 
 

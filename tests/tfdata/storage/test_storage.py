@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from tests.beam_pipelines.shards.test_s3 import BUCKET, server, troubled
+from tests.gcs_server import breaking_off
 from tests.gcs_server import serving as gcs_serving
 from tfdata.storage.base import Address, StorageError
 from tfdata.storage.beam_files import BeamStorage, s3_client_settings
@@ -151,6 +152,13 @@ def test_a_large_file_is_uploaded_in_parts(any_bucket):
     file = BytesIO()
     storage.download("large", file)
     assert file.getvalue() == content
+
+
+def test_a_response_of_google_that_breaks_off_is_continued(gcs_server, monkeypatch):
+    content = os.urandom(300_000)
+    gcs_server.blob("broken/off").upload_from_string(content)
+    breaking_off(monkeypatch, 2)
+    assert storage_at(f"gs://{BUCKET}/broken").read("off") == content
 
 
 UPLOAD = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import socket
 import time
@@ -97,6 +98,22 @@ def test_a_file_whose_transfer_breaks_off_is_read_again(server):
     server.owed = 5
     with pytest.raises(StorageError, match="responses broke off 5 times"):
         storage_at(f"s3://{BUCKET}/set").read("file")
+
+
+def test_a_transfer_is_not_continued_with_another_object(server):
+    client = boto3.client("s3")
+    client.put_object(Bucket=BUCKET, Key="set/file", Body=b"one" * 100)
+
+    class Replacing(io.BytesIO):
+        def write(self, content):
+            client.put_object(Bucket=BUCKET, Key="set/file", Body=b"two" * 100)
+            return super().write(content)
+
+    server.is_reliable = False
+    server.owed = 1
+    with pytest.raises(StorageError, match="was replaced while it was read"):
+        storage_at(f"s3://{BUCKET}/set").download("file", Replacing())
+    assert server.dropped["body"] == 1
 
 
 @pytest.mark.slow
