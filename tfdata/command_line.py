@@ -173,9 +173,9 @@ def run(
 ) -> int:
     """Runs the body of a command, prints its errors, and returns the exit code.
 
-    A FaceVoiceError, OSError or MemoryError is a one-line error and exit code 1; Ctrl-C is exit code 130, and
-    SIGTERM 143. If the reader of the output, such as `head`, ends first, the command ends without
-    a message.
+    A FaceVoiceError, OSError or MemoryError is a one-line error and exit code 1; Ctrl-C exit code
+    130, and SIGTERM 143. If the reader of the output, such as `head`, ends first, the command ends
+    without a message.
 
     Args:
       command: returns an exit code; None is 0.

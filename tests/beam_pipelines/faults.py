@@ -81,7 +81,7 @@ class Calls:
     def arrive(self, operation: str, path: object) -> None:
         """Counts a call; raises what the fault raises."""
         if isinstance(path, int):
-            path = os.readlink(f"/proc/self/fd/{path}")
+            path = _opened(path)
         if not isinstance(path, str | os.PathLike) or not self._is_watched(os.fspath(path)):
             return
         with self._lock:
@@ -117,10 +117,15 @@ class Calls:
             if not isinstance(path, int):
                 self.arrive("open", path)
             file = usual(path, *others, **settings)
-            name = os.readlink(f"/proc/self/fd/{file.fileno()}")
+            name = _opened(file.fileno())
             return _File(file, name, self) if self._is_watched(name) else file
 
         return opened
+
+
+def _opened(descriptor: int) -> str:
+    """Returns the path of an open file."""
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
 
 class _File:
