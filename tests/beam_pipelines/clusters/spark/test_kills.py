@@ -76,7 +76,7 @@ def test_deaths_at_random_moments(cluster, flags, expected, tmp_path, seed):
     lost = cluster.lost_executors()
     kills, given = (kill_executor, kill_python_worker), [*flags, *builds.by_process()]
     whole = lambda: cluster.wait_for(2)  # noqa: E731
-    said = check_deaths(cluster, kills, 4, seed, given, expected, tmp_path, whole)
+    said = check_deaths(cluster, kills, 2, seed, given, expected, tmp_path, whole)
     print(f"{said}; {cluster.lost_executors() - lost} executors lost")
 
 
