@@ -20,10 +20,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_pipelines.planning.settings import PlanSettings
 from facevoice.features import FeatureSettings
 from facevoice.features.settings import FRAMES_PER_SECOND
-from tfdata.command_line import (
-    OWN_DATA,
-    SAMPLE_DATA,
-    Parser,
+from tfdata.command_line import OWN_DATA, SAMPLE_DATA, Parser
+from tfdata.flag_types import (
     fraction,
     non_negative_float,
     non_negative_int,

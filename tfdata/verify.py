@@ -20,7 +20,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfdata.command_line import Parser, local_path, run, say
+from tfdata.command_line import Parser, run, say
+from tfdata.flag_types import local_path
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.storage.files import read_json

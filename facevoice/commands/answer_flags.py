@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfdata.command_line import Parser, positive_int
+from tfdata.command_line import Parser
+from tfdata.flag_types import positive_int
 from tfdata.text import counted
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice.commands.gallery_flags import add_gallery_flag, add_media_flags, name
-from tfdata.command_line import Parser, fail, path_or_address, run, say
+from tfdata.command_line import Parser, fail, run, say
+from tfdata.flag_types import path_or_address
 from tfdata.schema import SPLITS
 from tfdata.text import agree, counted
 

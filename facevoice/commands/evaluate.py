@@ -17,15 +17,8 @@ from pathlib import Path
 
 from facevoice.commands.encoder_flags import add_own_encoder_flags
 from facevoice.commands.model_flag import add_model_flag, use_models
-from tfdata.command_line import (
-    Parser,
-    fraction,
-    local_path,
-    non_negative_int,
-    path_or_address,
-    run,
-    say,
-)
+from tfdata.command_line import Parser, run, say
+from tfdata.flag_types import fraction, local_path, non_negative_int, path_or_address
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import MANIFEST_NAME, SPLITS
 

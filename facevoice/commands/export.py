@@ -22,7 +22,8 @@ import os
 from collections.abc import Sequence
 
 from facevoice.commands.model_flag import add_model_flag, use_models
-from tfdata.command_line import Parser, local_path, run, say
+from tfdata.command_line import Parser, run, say
+from tfdata.flag_types import local_path
 from tfdata.text import counted
 
 KINDS = ("savedmodel", "tflite", "onnx", "keras")

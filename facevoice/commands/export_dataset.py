@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from facevoice.dataset_export.exporting import KINDS, export_dataset
-from tfdata.command_line import SAMPLE_DATA, Parser, local_path, run, say
+from tfdata.command_line import SAMPLE_DATA, Parser, run, say
+from tfdata.flag_types import local_path
 from tfdata.manifest_reader import load_manifest
 from tfdata.text import counted
 

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tfdata.command_line import Parser, local_path, run, say
+from tfdata.command_line import Parser, run, say
+from tfdata.flag_types import local_path
 from tfdata.text import counted
 
 if TYPE_CHECKING:

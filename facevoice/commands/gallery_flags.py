@@ -6,7 +6,8 @@ import argparse
 
 from facevoice.commands.encoder_flags import add_encoder_flags
 from facevoice.gallery.gallery import check_name
-from tfdata.command_line import Parser, local_path, number
+from tfdata.command_line import Parser
+from tfdata.flag_types import local_path, number
 from tfdata.text import quoted
 
 

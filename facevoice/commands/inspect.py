@@ -42,7 +42,8 @@ from facevoice.inspection.examples import (
     spread,
     walk_examples,
 )
-from tfdata.command_line import Parser, fail, local_path, path_or_address, run, say, seed
+from tfdata.command_line import Parser, fail, run, say
+from tfdata.flag_types import local_path, path_or_address, seed
 from tfdata.manifest import Manifest
 from tfdata.manifest_reader import is_rebuilt, load_manifest
 from tfdata.schema import SPLITS

@@ -39,7 +39,8 @@ from facevoice.evaluation.query_files import STDIN, files_below, saved_stdin
 from facevoice.features.clips import MAX_SECONDS
 from facevoice.features.file_types import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 from facevoice.features.native_output import without_native_stderr
-from tfdata.command_line import Parser, fail, local_path, run, say
+from tfdata.command_line import Parser, fail, run, say
+from tfdata.flag_types import local_path
 from tfdata.text import agree, listed, readable
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds

@@ -31,15 +31,8 @@ from facevoice.commands.answer_flags import add_top_flag
 from facevoice.commands.encoder_flags import add_encoder_flags
 from facevoice.commands.gallery_flags import add_rate_flag
 from facevoice.commands.model_flag import add_model_flag, use_models
-from tfdata.command_line import (
-    Parser,
-    fail,
-    local_path,
-    number,
-    positive_float,
-    run,
-    say,
-)
+from tfdata.command_line import Parser, fail, run, say
+from tfdata.flag_types import local_path, number, positive_float
 
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from starlette.types import ASGIApp

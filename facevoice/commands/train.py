@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevoice import plugins
+from facevoice.commands.train_flags import ALL, BASELINE, add_train_flags
 from facevoice.run_layout import RUNS
 from facevoice.training.dataset import (
     check_not_moved,
@@ -33,25 +34,19 @@ from facevoice.training.recipes import (
     Experts,
     Recipe,
 )
-from facevoice.training.saved_settings import read_saved_settings
+from facevoice.training.saved_settings import SavedSettings, read_saved_settings
 from facevoice.training.schedules import SCHEDULES
 from tfdata.command_line import (
     OWN_DATA,
     SAMPLE_DATA,
     Parser,
     fail,
-    local_path,
-    path_or_address,
-    positive_float,
-    positive_int,
     run,
     say,
-    seed,
 )
 from tfdata.errors import DatasetError
 from tfdata.local_copy import local_copy
 from tfdata.manifest_reader import is_rebuilt
-from tfdata.options import ADDRESS
 from tfdata.schema import MANIFEST_NAME
 from tfdata.storage.files import check_no_links, replace_file
 from tfdata.text import agree, listed, nearest
@@ -59,14 +54,13 @@ from tfdata.text import agree, listed, nearest
 if TYPE_CHECKING:  # imports TensorFlow, which takes seconds
     from facevoice.training.trainer import Trainer
 
-ALL = "all"
-BASELINE = "linear_image"  # not part of 'all'
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "patience", "schedule", "seed")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     """Runs the command; returns its exit code."""
-    parser = _parser(prog)
+    parser = Parser(prog=prog, description=__doc__)
+    add_train_flags(parser)
     args = parser.parse(argv)
     if not (args.model or args.settings):
         parser.error("--model is missing; name a model, or the --settings of a run to repeat.")
@@ -77,127 +71,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     )
 
 
-def _parser(prog: str) -> Parser:
-    parser = Parser(prog=prog, description=__doc__)
-    parser.add_argument(
-        "--model",
-        metavar="NAME",
-        help=f"model to train: {', '.join(OURS)}, '{ALL}' for all but {BASELINE}, or one of your "
-        "own as package.module:name; models on embeddings need a dataset built with "
-        f"--face_encoder and --voice_encoder, without which '{ALL}' leaves them out",
-    )
-    parser.add_argument(
-        "--settings",
-        type=local_path,
-        metavar="FILE",
-        help="settings.json of a run to repeat: its model, recipe and dataset; other flags replace "
-        "single settings. Code of other packages that it names is imported only if --model, "
-        "--schedule or --augmentation names it again",
-    )
-    parser.add_argument(
-        "--data",
-        type=path_or_address,
-        metavar="DIR",
-        help=f"dataset directory or URL, such as s3://bucket/set (default: {OWN_DATA} if it "
-        f"exists, else {SAMPLE_DATA})",
-    )
-    parser.add_argument(
-        "--output",
-        type=local_path,
-        metavar="DIR",
-        help="run directory; an unfinished run in it resumes (default: runs/MODEL, or "
-        "runs/MODEL-2, ... if that has a run with other settings; runs/all for all models)",
-    )
-    parser.add_argument(
-        "--recipe",
-        metavar="NAME",
-        help="hyperparameters for flags that are not given: 'ours', 'study' for the study's, or "
-        "your own as package.module:name (default: ours, or those of --settings)",
-    )
-    parser.add_argument(
-        "--schedule",
-        metavar="NAME",
-        help="learning-rate schedule: 'constant', 'cosine', or your own as package.module:name "
-        "(default: from the recipe)",
-    )
-    parser.add_argument(
-        "--augmentation",
-        metavar="NAME",
-        help="augmentation of training examples: 'none', 'standard', or your own as "
-        "package.module:name (default: from the recipe)",
-    )
-    parser.add_argument(
-        "--epochs",
-        type=positive_int,
-        metavar="N",
-        help="maximum number of epochs; a larger number than that of a run extends the run, if its "
-        "learning rate is constant (default: from the recipe)",
-    )
-    parser.add_argument(
-        "--batch_size",
-        type=positive_int,
-        metavar="N",
-        help="examples per training step (default: from the recipe)",
-    )
-    parser.add_argument(
-        "--learning_rate",
-        type=positive_float,
-        metavar="X",
-        help="initial learning rate (default: from the recipe)",
-    )
-    parser.add_argument(
-        "--patience",
-        type=positive_int,
-        metavar="N",
-        help="epochs without improvement before training stops (default: from the recipe)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=seed,
-        metavar="N",
-        help="random seed of weights, dropout and order (default: 0, or that of --settings)",
-    )
-    parser.add_argument(
-        "--mixed_precision",
-        action="store_true",
-        help="compute in float16 where that is safe, for GPUs with tensor cores",
-    )
-    parser.add_argument(
-        "--jit_compile", action="store_true", help="compile the training step with XLA"
-    )
-    parser.add_argument(
-        "--strategy",
-        choices=("none", "mirrored"),
-        help="distribution strategy; 'mirrored' trains on all GPUs of this machine "
-        "(default: none, or that of --settings)",
-    )
-    parser.add_argument(
-        "--service",
-        type=_service_address,
-        metavar="ADDRESS",
-        help="address of a tf.data service that reads the training split, such as "
-        "grpc://host:5000 (default: read locally)",
-    )
-    return parser
-
-
 def _train(args: argparse.Namespace, parser: Parser) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     recipes = _use_named(args, parser)
-    saved = None
-    if args.settings:
-        if args.recipe:
-            parser.error("--recipe and --settings cannot be combined; remove one of them.")
-        saved = read_saved_settings(args.settings)
-        if args.model not in (None, saved.model):
-            parser.error(
-                f"--model is {args.model}, but --settings {args.settings} is of the "
-                f"model {saved.model}; remove one of them."
-            )
-        args.model, recipes = saved.model, saved.recipes
-        if not args.data and not (Path(saved.data) / MANIFEST_NAME).is_file():
-            raise moved_dataset(args.settings.parent, Path(saved.data))
-        args.data = args.data or saved.data
+    saved = _saved_settings(args, parser) if args.settings else None
+    if saved:
+        args.model, args.data, recipes = saved.model, args.data or saved.data, saved.recipes
     if args.model not in {*recipes, ALL}:
         parser.error(
             f"--recipe {args.recipe} has no model {args.model}; use one of {', '.join(recipes)}."
@@ -250,6 +129,21 @@ def _train(args: argparse.Namespace, parser: Parser) -> int:
             f"it was at the start, see {run_dir / MANIFEST_NAME}."
         )
     return 0
+
+
+def _saved_settings(args: argparse.Namespace, parser: Parser) -> SavedSettings:
+    """Returns the settings of the run to repeat; exits with an error if other flags contradict."""
+    if args.recipe:
+        parser.error("--recipe and --settings cannot be combined; remove one of them.")
+    saved = read_saved_settings(args.settings)
+    if args.model not in (None, saved.model):
+        parser.error(
+            f"--model is {args.model}, but --settings {args.settings} is of the model "
+            f"{saved.model}; remove one of them."
+        )
+    if not args.data and not (Path(saved.data) / MANIFEST_NAME).is_file():
+        raise moved_dataset(args.settings.parent, Path(saved.data))
+    return saved
 
 
 def _use_named(args: argparse.Namespace, parser: Parser) -> Mapping[str, Recipe | Experts]:
@@ -358,13 +252,6 @@ def _test_accuracy(run_dir: Path) -> str:
         f"{test['pairs']}, 95 % interval {test['low']:.1%} to {test['high']:.1%}); chance is "
         f"{metrics['chance']:.1%}."
     )
-
-
-def _service_address(text: str) -> str:
-    path_or_address(text)
-    if not ADDRESS.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"is {text!r}; use an address such as grpc://host:5000")
-    return text
 
 
 def _cause(message: str) -> str:

@@ -1,7 +1,8 @@
 """Writes the sample corpus: `python -m facevoice.sample_corpus [DIR]`."""
 
 from facevoice.sample_corpus import make_sample_corpus
-from tfdata.command_line import SAMPLE_CORPUS, Parser, local_path, say
+from tfdata.command_line import SAMPLE_CORPUS, Parser, say
+from tfdata.flag_types import local_path
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from facevoice import plugins
 from facevoice.training.errors import TrainingError
 from facevoice.training.recipes import OURS, Execution, Experts, Recipe
 from facevoice.training.schedules import SCHEDULES
-from tfdata.command_line import MAX_INT
 from tfdata.fields import check_types, from_fields
+from tfdata.flag_types import MAX_INT
 from tfdata.storage.addresses import check_address
 from tfdata.storage.files import read_json
 

@@ -11,7 +11,8 @@ from importlib.metadata import version
 import pytest
 
 from tfdata import ReadOptions
-from tfdata.command_line import Parser, local_path, positive_int, run, say
+from tfdata.command_line import Parser, run, say
+from tfdata.flag_types import local_path, positive_int
 from tfdata.interrupts import Terminated, deferred
 from tfdata.text import nearest, printable
 
