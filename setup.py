@@ -3,7 +3,7 @@
 The package without extras is what a worker of a build needs, without TensorFlow. Extras: `[train]`
 reads datasets and trains, `[faces]` detects faces, `[speech]` detects speech, `[videos]` decodes
 videos, `[encoders]` computes embeddings, `[m4a]` decodes VoxCeleb2's audio, `[onnx]` exports to
-ONNX, `[serve]` serves a page, `[s3]`, `[gcs]` and `[hdfs]` read corpora at s3://, gs:// and
+ONNX, `[serve]` serves a page, `[s3]`, `[gcs]` and `[hdfs]` read and write at s3://, gs:// and
 hdfs://, `[notebook]` runs notebooks, `[docs]` builds the documentation's site, `[dev]` tests and
 lints. requirements.lock pins the versions of all of them.
 `[cuda]` adds NVIDIA's libraries for TensorFlow, which the lock file leaves out.
@@ -32,10 +32,10 @@ PYPI_SIMPLE = "pypi-simple>=1.8,<2"
 # (https://github.com/keras-team/keras/releases/tag/v3.15.1).
 KERAS = "keras>=3.15.1,<4"
 S3 = "apache-beam[aws]==2.77.*"
-# Corpora at gs:// and hdfs://: clients that the extras `gcp` and `hadoop` of Beam install, too. All
+# Clients for gs:// and hdfs:// that the extras `gcp` and `hadoop` of Beam install, too. All
 # of `gcp` cannot be installed beside TensorFlow 2.16.
 GCS = [
-    "google-cloud-storage>=2.18,<4",
+    "google-cloud-storage>=3,<4",
     # Where Python's end of life is within a year, an import of 2.28 or later reads the metadata of
     # all installed packages, in each worker.
     "google-api-core<2.28; python_version < '3.12'",

@@ -32,6 +32,7 @@ BLOCK = re.compile(
     r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```",
     re.DOTALL | re.MULTILINE,
 )
+UNIT = re.compile(r"`/etc/systemd/system/([\w.-]+)`:\n\n```ini\n(.*?)```", re.DOTALL)
 SAVED = re.compile(r"Save this as\s+`(\w+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
 PROGRAMS = r"(?:\.venv/bin/)?(?:python|facevoice[\w-]*|make|pip|docker|srun|tar|unzip|exec|mkdocs)"
 COMMAND = re.compile(rf"^\s*(?:\$ )?{PROGRAMS}(?: |$)", re.MULTILINE)
@@ -206,3 +207,16 @@ def test_commands_run(workplace, tmp_path, page):
                 text=True,
             )
             assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
+def test_systemd_accepts_the_units(tmp_path):
+    units = UNIT.findall((ROOT / "docs/how-to/growing-corpora.md").read_text())
+    assert [name.rpartition(".")[2] for name, _ in units] == ["service", "timer"]
+    for name, text in units:  # systemd looks for the interpreter
+        (tmp_path / name).write_text(
+            text.replace("/srv/facevoice/.venv/bin/python", sys.executable)
+        )
+    command = ["systemd-analyze", "verify", *(str(tmp_path / name) for name, _ in units)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -170,9 +170,9 @@ def run(
 ) -> int:
     """Runs the body of a command, prints its errors, and returns the exit code.
 
-    A FaceVoiceError or OSError is a one-line error and exit code 1; Ctrl-C is exit code 130, and
-    SIGTERM 143. If the reader of the output, such as `head`, ends first, the command ends without
-    a message.
+    A FaceVoiceError, OSError or MemoryError is a one-line error and exit code 1; Ctrl-C exit code
+    130, and SIGTERM 143. If the reader of the output, such as `head`, ends first, the command ends
+    without a message.
 
     Args:
       command: returns an exit code; None is 0.
@@ -196,6 +196,9 @@ def run(
             except (FaceVoiceError, OSError) as error:
                 _flush_output()
                 return fail(_message(error), secrets)
+            except MemoryError:
+                _flush_output()
+                return fail("The memory is not enough; end other programs, or use more memory.")
             except ModuleNotFoundError as error:
                 if not needs_training_packages:
                     raise

@@ -54,6 +54,11 @@ def listed(names: Sequence[str], link: str = "and") -> str:
     return f" {link} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def uncapitalized(text: str) -> str:
+    """Returns a text for the middle of a sentence; names such as HTTPConnection are kept."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
 def readable(name: str) -> str:
     """Returns an identity as a name, with spaces."""
     return name.replace("_", " ")

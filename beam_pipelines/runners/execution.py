@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment, Envir
 from beam_pipelines.errors import BuildError
 from beam_pipelines.runners import flink, local_workers, pool_addresses, spark
 from beam_pipelines.runners.local_environment import WorkerEnvironment
+from tfdata.interrupts import Terminated
 from tfdata.text import counted
 
 # Beam's names for runners on this machine.
@@ -36,6 +38,8 @@ _OTHER_INSTALLATION = re.compile(
 _NO_PROGRAM = re.compile(r"java\.io\.IOException: error=\d+, ([\w ]+)")
 # Error of a TaskManager whose worker ended before it connected; others may have replaced it.
 _DIED = re.compile(r"Process died with (exit code \d+)")
+# Ctrl-C and SIGTERM in a step of an in-memory build, which Beam takes for an error of the step.
+_INTERRUPT = re.compile(r"(?:[\w.]+\.)?(KeyboardInterrupt|Terminated)\b")
 
 
 def is_portable(runner: str) -> bool:
@@ -152,6 +156,7 @@ def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = Non
       seconds: time limit on a cluster.
 
     Raises:
+      KeyboardInterrupt: also if Ctrl-C or SIGTERM came in a step that ran in this process.
       BuildError: the pipeline failed. The message of a worker's BuildError is taken from Beam's
         traceback; the traceback of another error is added to the log.
     """
@@ -165,6 +170,9 @@ def run_pipeline(pipeline: beam.Pipeline, log: TextIO, seconds: int | None = Non
             traceback.print_exc(file=log)
             log.flush()
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        if stopped := _INTERRUPT.match(last):
+            is_signal = stopped[1] == Terminated.__name__
+            raise (Terminated(signal.SIGTERM) if is_signal else KeyboardInterrupt) from None
         if why := _NO_PROGRAM.search(str(error)):
             raise BuildError(
                 f"A machine of the cluster could not start the command of --environment_config "

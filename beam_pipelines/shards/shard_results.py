@@ -5,6 +5,7 @@ The summary and the manifest are made from them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +20,8 @@ from tfdata.rejects import Reject
 from tfdata.schema import SPLITS
 from tfdata.storage.base import Place
 from tfdata.storage.files import parse_json
+
+_CHECKSUM = b', "checksum": "'  # the last field, of the text before it
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,15 @@ def finished_digests(store: Store, digests: Iterable[str]) -> list[str]:
 
 
 def write_result(store: Store, digest: str, result: ShardResult) -> None:
-    store.replace({result_name(digest): json.dumps(asdict(result)).encode()})
+    body = json.dumps(asdict(result)).encode()
+    checksum = hashlib.sha256(body).hexdigest().encode()
+    store.replace({result_name(digest): body[:-1] + _CHECKSUM + checksum + b'"}'})
 
 
 def read_result(store: Store, digest: str) -> ShardResult | None:
     """Returns the result of a plan, or None if there is no valid one."""
     try:
-        fields: dict[str, Any] = parse_json(store.read(result_name(digest)))
+        fields: dict[str, Any] = parse_json(_without_checksum(store.read(result_name(digest))))
         rejects = [Reject(**reject) for reject in fields.pop("rejects")]
         replaced = {key: Replacement(**value) for key, value in fields.pop("replaced").items()}
         media = fields.pop("media", None)
@@ -138,6 +143,21 @@ def read_result(store: Store, digest: str) -> ShardResult | None:
         return result if _is_valid(result) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None  # the file is missing, or this version did not write it
+
+
+def _without_checksum(content: bytes) -> bytes:
+    """Returns the fields of a result; those of earlier versions have no checksum.
+
+    Raises:
+      ValueError: the content is not what was written, for example after a loss of power.
+    """
+    head, marker, tail = content.rpartition(_CHECKSUM)
+    if not marker:
+        return content
+    body = head + b"}"
+    if tail != hashlib.sha256(body).hexdigest().encode() + b'"}':
+        raise ValueError("it is damaged")
+    return body
 
 
 def _is_valid(result: ShardResult) -> bool:

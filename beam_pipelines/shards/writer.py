@@ -226,10 +226,23 @@ def _first_usable(
     """Returns the first medium that can be decoded, or None; adds those before it to `rejects`."""
     for index, medium in enumerate(media):
         try:
-            return Decoded(index, medium, read(medium))
+            return Decoded(index, medium, _read_twice(read, medium))
         except MediaError as error:
             rejects.append(Reject(kind, medium.path, error.reason.value, error.detail))
     return None
+
+
+def _read_twice(read: Callable[[M], A], medium: M) -> A:
+    """Decodes a medium; one that is unreadable once more, as disks and networks fail for a moment.
+
+    Later builds would keep the reject: the file can be read when they ask.
+    """
+    try:
+        return read(medium)
+    except MediaError as error:
+        if error.reason != Reason.UNREADABLE:
+            raise
+    return read(medium)
 
 
 def _record(pair: Pair, face: EncodedFace, window: EncodedWindow) -> bytes:

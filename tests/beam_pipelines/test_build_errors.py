@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from beam_pipelines import options
@@ -124,6 +126,15 @@ def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsy
     assert "copy" in error
 
 
+@pytest.mark.parametrize("flag", ["meta", "split_file"])
+@pytest.mark.parametrize("url", ["s3://x.csv", "gs://x.csv", "gs://bucket/"])
+def test_a_table_at_the_url_of_a_bucket_is_refused(corpus, build, capsys, tmp_path, flag, url):
+    flags = [*corpus.flags, f"--output={tmp_path / 'set'}"]
+    error = error_line(build, capsys, *flags, f"--{flag}={url}")
+    assert f"{url.rstrip('/')} cannot be read: it names a bucket or server, not a file" in error
+    assert f"like {url[:5]}bucket/table.csv" in error
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -138,11 +149,25 @@ def test_an_output_url_that_cannot_be_written_is_refused(corpus, build, capsys, 
     assert words in error
 
 
-def test_an_output_whose_client_is_not_installed_is_refused(corpus, build, capsys, monkeypatch):
-    without_client = "apache_beam.io.gcp.gcsfilesystem.GCSFileSystem.scheme"
-    monkeypatch.setattr(without_client, staticmethod(lambda: "another"))
+def test_an_output_at_gs_without_its_client_is_refused(corpus, build, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
+    monkeypatch.delitem(sys.modules, "tfdata.storage.gcs", raising=False)
+    monkeypatch.delattr("tfdata.storage.gcs", raising=False)
     error = error_line(build, capsys, *corpus.flags, "--output=gs://bucket/x")
-    assert "install 'apache-beam[gcp]'" in error
+    assert "google-cloud-storage, which is not installed; run pip install -e '.[gcs]'" in error
+
+
+def test_an_output_at_hdfs_without_its_client_is_refused(corpus, build, capsys, monkeypatch):
+    without_client = "apache_beam.io.hadoopfilesystem.HadoopFileSystem.scheme"
+    monkeypatch.setattr(without_client, staticmethod(lambda: "another"))
+    flags = ["--hdfs_host=localhost", "--hdfs_port=1", "--hdfs_user=ann"]
+    error = error_line(build, capsys, *corpus.flags, "--output=hdfs://x", *flags)
+    assert "run pip install -e '.[hdfs]'" in error
+
+
+def test_an_output_at_hdfs_without_a_server_is_refused(corpus, build, capsys):
+    error = error_line(build, capsys, *corpus.flags, "--output=hdfs://x", "--hdfs_port=1")
+    assert "hdfs:// needs --hdfs_host and --hdfs_user; give them" in error
 
 
 @pytest.mark.parametrize(

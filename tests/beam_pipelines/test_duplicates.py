@@ -250,7 +250,7 @@ def test_results_without_digests_get_them_and_their_shards_are_kept(
     output = shutil.copytree(reported, tmp_path / "set")
     for path in (output / ".build").glob("?" * 32 + ".json"):
         fields = json.loads(path.read_text())
-        del fields["media"]
+        del fields["media"], fields["checksum"]
         path.write_text(json.dumps(fields))
     times = {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
     monkeypatch.setattr(
@@ -274,6 +274,21 @@ def test_results_without_digests_get_them_and_their_shards_are_kept(
         lambda media: media.clear(),
     ],
 )
+def test_a_changed_bit_makes_a_result_invalid(report):
+    reported = report[0]
+    store = shard_results.store_at(reported)
+    path = sorted((reported / ".build").glob("?" * 32 + ".json"))[0]
+    content = path.read_bytes()
+    try:
+        for at in range(0, len(content), 7):
+            changed = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+            path.write_bytes(changed)
+            assert shard_results.read_result(store, path.stem) is None, changed
+    finally:
+        path.write_bytes(content)
+    assert shard_results.read_result(store, path.stem) is not None
+
+
 def test_damaged_media_make_a_result_invalid(report, change):
     reported = report[0]
     store = shard_results.store_at(reported)
@@ -281,6 +296,7 @@ def test_damaged_media_make_a_result_invalid(report, change):
     assert shard_results.read_result(store, path.stem) is not None
     fields, text = json.loads(path.read_text()), path.read_text()
     change(next(iter(fields["media"].values())))
+    del fields["checksum"]
     try:
         path.write_text(json.dumps(fields))
         assert shard_results.read_result(store, path.stem) is None

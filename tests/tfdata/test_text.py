@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdata.text import duration
+from tfdata.text import duration, uncapitalized
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ from tfdata.text import duration
 )
 def test_durations_have_suitable_units(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_first_letter_of_a_sentence_is_lowered_but_not_that_of_a_name():
+    texts = ["Not found", "HTTPConnectionPool: refused", "a", "A", ""]
+    assert [*map(uncapitalized, texts)] == ["not found", texts[1], "a", "a", ""]

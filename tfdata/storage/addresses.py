@@ -11,6 +11,8 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from tfdata.text import uncapitalized
+
 MASK = "***"
 # A `Path` made of a URL has lost one of its slashes.
 _URL = re.compile(r"(?<![\w/])(?P<scheme>[A-Za-z][\w+.-]+:/+)(?P<rest>[^\s\"']+)")
@@ -57,7 +59,7 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
 def clause_of(error: BaseException) -> str:
     """Returns the text of an error in one line without secrets, to be a part of a sentence."""
     text = mask_secrets(" ".join(str(error).split()).rstrip("."))
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return uncapitalized(text) or type(error).__name__
 
 
 def check_address(place: object) -> None:

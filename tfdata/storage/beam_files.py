@@ -1,7 +1,7 @@
-"""Reads and writes a folder through Beam's file systems: gs:// and hdfs:// for builds.
+"""Reads and writes a folder through Beam's file systems: hdfs:// for builds.
 
-An object appears when its upload is complete. Where files can be renamed, as in HDFS, a file is
-written under a temporary name first.
+A file is written under a temporary name first where files can be renamed, as in HDFS. Elsewhere, an
+object appears when its upload is complete.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from apache_beam.options.pipeline_options import (
 
 from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import COPY_BYTES, Address, StorageError
-from tfdata.text import listed
+from tfdata.text import agree, listed
 
 _UNCOMPRESSED = CompressionTypes.UNCOMPRESSED  # whatever a name ends in
-_EXTRAS = {"gs": "gcp", "hdfs": "hadoop"}  # of apache-beam, by scheme
 _NOT_INSTALLED = re.compile("ensure the required dependency|dependencies are not installed")
 
 
@@ -57,7 +56,10 @@ def hdfs_settings(address: Address) -> tuple[str, str, str]:
     options = PipelineOptions(list(address.beam_flags)).view_as(HadoopFileSystemOptions)
     needed = {name: getattr(options, name) for name in ("hdfs_host", "hdfs_port", "hdfs_user")}
     if missing := [f"--{name}" for name, value in needed.items() if value is None]:
-        raise StorageError(address.url, f"hdfs:// needs {listed(missing)}; give it")
+        raise StorageError(
+            address.url,
+            f"hdfs:// needs {listed(missing)}; give {agree(len(missing), 'it', 'them')}",
+        )
     path = address.url.removeprefix("hdfs://")
     if options.hdfs_full_urls:
         path = path.partition("/")[2]
@@ -70,6 +72,8 @@ class BeamStorage:
 
     def __init__(self, address: Address) -> None:
         self._url = address.url
+        if address.url.startswith("hdfs://"):
+            hdfs_settings(address)  # names missing flags
         with self._errors():
             FileSystems.set_options(PipelineOptions(list(address.beam_flags)))
             self._files = FileSystems.get_filesystem(address.url)
@@ -164,8 +168,7 @@ def _reason(url: str, error: BaseException) -> str:
     if getattr(error, "code", None) in (403, "AccessDenied", "Forbidden"):
         return f"permission is denied ({text}); check the credentials"
     if isinstance(error, ImportError) or _NOT_INSTALLED.search(text):
-        extra = _EXTRAS.get(scheme)
-        if extra is None:
+        if scheme != "hdfs":
             return f"Beam does not know {scheme}://; use s3://, gs:// or hdfs://"
-        return f"the client for {scheme}:// is not installed; install 'apache-beam[{extra}]'"
+        return "the client for hdfs:// is not installed; run pip install -e '.[hdfs]'"
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from io import BytesIO
@@ -18,6 +18,7 @@ from urllib3.util import Retry
 from tfdata.storage.addresses import mask_secrets
 from tfdata.storage.base import StorageError, StoredFile
 from tfdata.storage.transfers import broken_off_reason, copy_resuming
+from tfdata.text import uncapitalized
 
 # Attempts at a request that failed with a temporary error, with pauses of 0.6 s in sum.
 _RETRIES = Retry(4, backoff_factor=0.1, status_forcelist=(502, 503, 504))
@@ -25,17 +26,26 @@ _MAX_TEXT = 300  # characters; some servers answer with a page
 
 
 class HdfsStorage:
-    """Implements `ListableStorage` for a folder in HDFS.
+    """Implements `Storage` and `ListableStorage` for a folder in HDFS.
 
     Args:
       url: the folder, for messages.
       path: its absolute path.
       server: URL of the name node's WebHDFS, such as http://namenode:9870.
       user: name of the user.
+      named_by: what names the server, for messages.
     """
 
-    def __init__(self, url: str, path: str, server: str, user: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        path: str,
+        server: str,
+        user: str,
+        named_by: str = "--hdfs_host and --hdfs_port, which is that of WebHDFS",
+    ) -> None:
         self._url = url
+        self._named_by = named_by
         self._path = path.rstrip("/")
         self._client = _client(server, user)
 
@@ -47,6 +57,16 @@ class HdfsStorage:
     def download(self, name: str, file: IO[bytes]) -> None:
         with self._errors(name):
             copy_resuming(partial(self._client.read, f"{self._path}/{name}"), file, HTTPError)
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Lists the folders of the files, not each file."""
+        names = set(names)
+        found = {
+            f"{folder}/{name}".lstrip("/"): size
+            for folder in {name.rpartition("/")[0] for name in names}
+            for name, size in self.list_files(folder).items()
+        }
+        return {name: found[name] for name in names & found.keys()}
 
     def folders(self) -> list[str]:
         with self._errors():
@@ -81,11 +101,10 @@ class HdfsStorage:
                 url = f"{self._url}/{name}"
                 raise FileNotFoundError(errno.ENOENT, "there is no such file", url) from None
             if error.exception == "AccessControlException":
-                text = f"permission is denied ({text}); check --hdfs_user and the folder"
+                text = f"permission is denied ({text}); check the user and the folder's permissions"
             raise StorageError(self._url, text) from None
         except requests.RequestException as error:
-            reason = f"{_text(error)}; check --hdfs_host and --hdfs_port, which is that of WebHDFS"
-            raise StorageError(self._url, reason) from None
+            raise StorageError(self._url, f"{_text(error)}; check {self._named_by}") from None
         except HTTPError as error:  # while a response is read, which requests does not translate
             raise StorageError(self._url, broken_off_reason(_text(error))) from None
 
@@ -103,4 +122,4 @@ def _text(error: Exception) -> str:
     """Returns the first line of an error, which may be followed by a stack trace of Java's."""
     line = (str(error).strip().splitlines() or [""])[0]
     text = mask_secrets(" ".join(line.split())[:_MAX_TEXT].rstrip("."))
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return uncapitalized(text) or type(error).__name__

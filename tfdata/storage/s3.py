@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from typing import IO, Any
@@ -26,6 +25,7 @@ from botocore.exceptions import (
 
 from tfdata.storage.addresses import clause_of
 from tfdata.storage.base import StorageError, StoredFile
+from tfdata.storage.object_store import ObjectStorage
 from tfdata.storage.transfers import broken_off_reason, copy_resuming
 
 # In this thread, so Ctrl-C reaches an upload, which then removes its parts; one part of 8 MB is in
@@ -40,7 +40,7 @@ _BROKEN_OFF = (ReadTimeoutError, IncompleteReadError, ResponseStreamingError)
 _Settings = tuple[tuple[str, Any], ...]
 
 
-class S3Storage:
+class S3Storage(ObjectStorage):
     """Implements `WritableStorage` and `ListableStorage` for s3://bucket/folder.
 
     Args:
@@ -82,20 +82,6 @@ class S3Storage:
         with self._errors(name):
             copy_resuming(open_at, file, _BROKEN_OFF)
 
-    def sizes(self, names: Iterable[str]) -> dict[str, int]:
-        """Lists what begins as all the names do: one request for 1,000 files, not one for each."""
-        names = set(names)
-        if not names:
-            return {}
-        delimiter = "" if any("/" in name for name in names) else "/"
-        listed = self._list(os.path.commonprefix([*names]), delimiter)  # noqa: RUF071 (of keys)
-        return {object.path: object.size for object in listed if object.path in names}
-
-    def list_files(self, folder: str = "") -> dict[str, int]:
-        inside = f"{folder}/" if folder else ""
-        listed = self._list(inside, delimiter="/")
-        return {object.path.removeprefix(inside): object.size for object in listed}
-
     def is_empty(self) -> bool:
         with self._errors():
             for page in self._pages(self._impatient_client()):
@@ -112,12 +98,6 @@ class S3Storage:
                 for found in page.get("CommonPrefixes", ())
             ]
 
-    def walk(self, folder: str) -> Iterator[StoredFile]:
-        """Yields the objects below a folder, at any depth; their paths are relative to it."""
-        inside = f"{folder}/"
-        for found in self._list(inside):
-            yield replace(found, path=found.path.removeprefix(inside))
-
     def upload(self, file: IO[bytes], name: str) -> None:
         with self._errors(name):
             self._client.upload_fileobj(file, self._bucket, self._root + name, Config=_TRANSFER)
@@ -132,7 +112,6 @@ class S3Storage:
                     raise ClientError({"Error": error}, "DeleteObjects")
 
     def _list(self, prefix: str, delimiter: str = "") -> Iterator[StoredFile]:
-        """Yields the objects whose paths begin with a prefix, relative to the folder."""
         with self._errors():
             for page in self._pages(self._client, prefix, delimiter):
                 for found in page.get("Contents", ()):

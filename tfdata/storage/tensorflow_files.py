@@ -1,8 +1,8 @@
 """Reads from URLs through TensorFlow's file systems, which tensorflow-io adds to.
 
-`TensorFlowStorage` reads from gs:// and hdfs:// in this way, and the workers of a tf.data service
-read shards from any URL. TensorFlow is imported when it is first needed, and never for a path on a
-disk.
+`TensorFlowStorage` reads from hdfs:// in this way unless FACEVOICE_WEBHDFS is set, and the workers
+of a tf.data service read shards from any URL. TensorFlow is imported when it is first needed, and
+never for a path on a disk.
 """
 
 from __future__ import annotations

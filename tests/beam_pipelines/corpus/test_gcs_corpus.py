@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import io
-import logging
 
 import pytest
 
+from tests.gcs_server import BUCKET, serving
 from tests.tools import files_of
 from tfdata.storage.base import Address, StorageError
 from tfdata.storage.factory import corpus_storage_at
 
-storage = pytest.importorskip("google.cloud.storage", reason="Google's client is not installed")
-emulator = pytest.importorskip("gcp_storage_emulator.server", reason="there is no server of GCS")
-
-BUCKET = "data"
-
 
 @pytest.fixture(scope="module")
 def bucket():
-    """The bucket of a server on loopback, in memory."""
-    server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)
-    server.start()
-    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)  # it logs what is missing
-    host, port = server._api._httpd.socket.getsockname()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORAGE_EMULATOR_HOST", f"http://{host}:{port}")
-        yield storage.Client().bucket(BUCKET)
-    server.stop()
+    with serving() as bucket:
+        yield bucket
 
 
 @pytest.fixture(scope="module")

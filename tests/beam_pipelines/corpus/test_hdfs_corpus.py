@@ -6,8 +6,13 @@ import shutil
 
 import pytest
 
+import tfdata
+from beam_pipelines.corpus.meta_file import read_meta
+from beam_pipelines.errors import BuildError
 from tests import webhdfs
 from tests.tools import files_of
+from tfdata import verify
+from tfdata.local_copy import local_copy
 from tfdata.storage.base import Address, StorageError, StoredFile
 from tfdata.storage.factory import corpus_storage_at
 
@@ -100,6 +105,34 @@ def test_a_folder_is_listed_and_read(root, server):
         storage.read("b.txt")
     with pytest.raises(StorageError, match="a corpus is not read from ftp://"):
         corpus_storage_at(Address("ftp://x/y"))
+
+
+def test_a_dataset_is_read_through_webhdfs(root, server, data_set, tmp_path, monkeypatch, capsys):
+    shutil.copytree(data_set, root / "here/set")
+    port = server[1].partition("=")[2]
+    monkeypatch.setenv("FACEVOICE_WEBHDFS", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("HADOOP_USER_NAME", "ann")
+    away = "hdfs://namenode:8020/here/set"
+    options = tfdata.ReadOptions(4, shuffle_buffer=9, seed=1)
+    read, expected = (
+        [image.numpy().tobytes() for image, _ in tfdata.load(place, "train", "image", options)]
+        for place in (away, data_set)
+    )
+    assert read == expected
+    assert verify.main([str(local_copy(away, tmp_path))]) == 0
+    assert "is intact" in capsys.readouterr().out
+    with pytest.raises(tfdata.DatasetError, match=r"holds no dataset.json \(there is no such file"):
+        tfdata.load_manifest("hdfs://namenode:8020/here")
+    monkeypatch.setenv("FACEVOICE_WEBHDFS", "http://127.0.0.1:9")
+    with pytest.raises(tfdata.DatasetError, match=r"check FACEVOICE_WEBHDFS \(http://127.0.0.1:9"):
+        tfdata.load_manifest(away)
+
+
+def test_a_table_in_the_root_is_read(root, server, corpus):
+    shutil.copy(corpus.meta, root / "meta.csv")
+    assert read_meta(Address("hdfs://meta.csv", tuple(server))) == read_meta(corpus.meta)
+    with pytest.raises(BuildError, match=r"none\.csv cannot be read: there is no such file"):
+        read_meta(Address("hdfs://none.csv", tuple(server)))
 
 
 def test_files_whose_responses_break_off_are_read_on(tmp_path):

@@ -113,6 +113,11 @@ def test_what_cannot_be_read_is_one_line(tmp_path, write, reason):
     assert str(error.value) == f"--trials {path} cannot be read: {reason}"
 
 
+def test_a_list_at_the_url_of_a_server_is_refused():
+    with pytest.raises(EvaluationError, match=r"it names a bucket or server.* hdfs://bucket/table"):
+        read_trials("hdfs://trials.txt")
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
 def test_an_empty_list_is_said_to_be_empty(tmp_path, text):
     path = tmp_path / "trials.txt"

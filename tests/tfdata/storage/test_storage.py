@@ -13,9 +13,11 @@ import boto3
 import pytest
 
 from tests.beam_pipelines.shards.test_s3 import BUCKET, server, troubled
+from tests.gcs_server import breaking_off
+from tests.gcs_server import serving as gcs_serving
 from tfdata.storage.base import Address, StorageError
 from tfdata.storage.beam_files import BeamStorage, s3_client_settings
-from tfdata.storage.factory import s3_storage, storage_at, writable_storage_at
+from tfdata.storage.factory import corpus_storage_at, s3_storage, storage_at, writable_storage_at
 from tfdata.storage.local import LocalStorage
 from tfdata.storage.s3 import S3Storage
 
@@ -39,9 +41,26 @@ def bucket(server, request):
     return f"s3://{BUCKET}/{name}"
 
 
-def keys(folder):
-    found = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=folder.split("/", 3)[3])
-    return [item["Key"].rpartition("/")[2] for item in found.get("Contents", ())]
+@pytest.fixture(scope="module")
+def gcs_server():
+    with gcs_serving() as served:
+        yield served
+
+
+@pytest.fixture(params=["s3", "gs"])
+def any_bucket(request):
+    """The URL of a folder in S3, and of one in Google Cloud Storage, with the same files."""
+    if request.param == "s3":
+        return request.getfixturevalue("bucket")
+    name = request.node.name
+    for file, content in FILES.items():
+        request.getfixturevalue("gcs_server").blob(f"{name}/{file}").upload_from_string(content)
+    return f"gs://{BUCKET}/{name}"
+
+
+def keys(url):
+    parent, _, folder = url.rpartition("/")
+    return sorted(found.path for found in corpus_storage_at(Address(parent)).walk(folder))
 
 
 def check_reading(storage):
@@ -60,9 +79,9 @@ def test_a_folder_is_read(folder):
     check_reading(storage_at(folder))
 
 
-def test_a_bucket_is_read(bucket):
-    check_reading(storage_at(bucket))
-    check_reading(storage_at(f"{bucket}/"))
+def test_a_bucket_is_read(any_bucket):
+    check_reading(storage_at(any_bucket))
+    check_reading(storage_at(f"{any_bucket}/"))
 
 
 BY_TENSORFLOW = """
@@ -93,8 +112,8 @@ def test_files_that_are_not_regular_are_not_read(folder):
             read("fifo")
 
 
-def test_a_bucket_is_written_and_listed(bucket):
-    storage = writable_storage_at(Address(bucket))
+def test_a_bucket_is_written_and_listed(any_bucket):
+    storage = writable_storage_at(Address(any_bucket))
     storage.upload(BytesIO(b"333"), "below/three")
     storage.upload(BytesIO(b""), "below/deeper/empty")
     storage.upload(BytesIO(b""), "below/")  # as consoles make for a folder
@@ -106,12 +125,12 @@ def test_a_bucket_is_written_and_listed(bucket):
     storage.delete([])
     assert storage.list_files() == {"none": 0, "two": 2}
     assert not storage.is_empty()
-    assert writable_storage_at(Address(f"{bucket}/nowhere")).is_empty()
-    assert writable_storage_at(Address(f"{bucket}/below/deeper/empty")).is_empty()
+    assert writable_storage_at(Address(f"{any_bucket}/nowhere")).is_empty()
+    assert writable_storage_at(Address(f"{any_bucket}/below/deeper/empty")).is_empty()
 
 
-def test_a_bucket_is_walked(bucket):
-    storage = s3_storage(Address(bucket))
+def test_a_bucket_is_walked(any_bucket):
+    storage = corpus_storage_at(Address(any_bucket))
     for name in ("a/x/1", "a/2", "b/3"):
         storage.upload(BytesIO(name.encode()), name)
     assert storage.folders() == ["a", "b"]
@@ -126,8 +145,8 @@ def test_more_files_than_a_request_takes_are_deleted(bucket, monkeypatch):
     assert keys(bucket) == []
 
 
-def test_a_large_file_is_uploaded_in_parts(bucket):
-    storage = writable_storage_at(Address(bucket))
+def test_a_large_file_is_uploaded_in_parts(any_bucket):
+    storage = writable_storage_at(Address(any_bucket))
     content = os.urandom(20_000_000)
     storage.upload(BytesIO(content), "large")
     file = BytesIO()
@@ -135,39 +154,60 @@ def test_a_large_file_is_uploaded_in_parts(bucket):
     assert file.getvalue() == content
 
 
+def test_a_response_of_google_that_breaks_off_is_continued(gcs_server, monkeypatch):
+    content = os.urandom(300_000)
+    gcs_server.blob("broken/off").upload_from_string(content)
+    breaking_off(monkeypatch, 2)
+    assert storage_at(f"gs://{BUCKET}/broken").read("off") == content
+
+
 UPLOAD = """
 import sys, time
 from tfdata.storage.base import Address
 from tfdata.storage.factory import writable_storage_at
 
+SIZE = 200_000_000
+
 class Slow:
-    left = 25
+    at = 0
+    def tell(self):
+        return self.at
+    def seek(self, offset, whence=0):
+        self.at = offset + whence * SIZE // 2
+        return self.at
     def read(self, size=-1):
         print("reading", flush=True)
-        self.left -= 1
         time.sleep(0.2)
-        return b"1" * size if self.left else b""
+        size = min(size, SIZE - self.at)
+        self.at += size
+        return b"1" * size
 
 writable_storage_at(Address(sys.argv[1])).upload(Slow(), "partial")
 """
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_upload_leaves_no_object(bucket, sent):
-    command = [sys.executable, "-c", UPLOAD, bucket]
+def test_an_interrupted_upload_leaves_no_object(any_bucket, sent):
+    command = [sys.executable, "-c", UPLOAD, any_bucket]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     for _ in range(4):  # so some parts have been sent
         assert process.stdout.readline()
     process.send_signal(sent)
     assert process.wait(30) != 0
     process.stdout.close()
-    assert sorted(keys(bucket)) == sorted(FILES)
+    assert keys(any_bucket) == sorted(FILES)
+    if any_bucket.startswith("s3"):
+        assert removed_uploads() == (sent == signal.SIGKILL)
+
+
+def removed_uploads():
+    """Removes the invisible parts of unfinished uploads to S3, and counts the uploads."""
     uploads = boto3.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
     for left in uploads:
         boto3.client("s3").abort_multipart_upload(
             Bucket=BUCKET, Key=left["Key"], UploadId=left["UploadId"]
         )
-    assert len(uploads) == (sent == signal.SIGKILL)
+    return len(uploads)
 
 
 def test_what_fails_for_a_moment_is_sent_again(bucket, troubled):

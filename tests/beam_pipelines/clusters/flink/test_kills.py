@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections import Counter
 
 import pytest
 
 from tests.beam_pipelines.clusters import builds
 from tests.beam_pipelines.clusters.builds import SLOW, wait_for_shards
-from tests.beam_pipelines.test_kills import is_complete
+from tests.beam_pipelines.clusters.disturbed import check_deaths, ended
 from tests.tools import files_of
 
 
@@ -29,17 +27,6 @@ def kill_worker(cluster, process):
         if process.poll() is not None:
             return
         time.sleep(0.1)
-
-
-def ended(cluster, output, flags, process):
-    """Whether a disturbed build recovered, or failed cleanly and the next one went on."""
-    error = builds.ended(process)[1]
-    if process.returncode == 0:
-        return "recovered"
-    builds.check_failed(process, error)
-    assert not is_complete(output)
-    said = builds.build(cluster, output, *flags)
-    return "resumed with existing shards" if "were there already" in said else "began anew"
 
 
 @pytest.mark.parametrize("kill", [kill_task_manager, kill_worker])
@@ -61,22 +48,8 @@ def test_a_build_that_recovers_from_a_death_writes_the_same_bytes(
 
 @pytest.mark.slow
 def test_ten_deaths_at_random_moments(cluster, many, undisturbed, tmp_path):
-    draw = random.Random(10)
-    caught, before = Counter(), cluster.recoveries()
+    before = cluster.recoveries()
     flags = [*SLOW, *many, *builds.by_process()]
-    started = time.monotonic()
-    builds.build(cluster, tmp_path / "first", *flags)
-    seconds = time.monotonic() - started
-    for number in range(10):
-        kill = kill_worker if number % 2 else kill_task_manager
-        output = tmp_path / str(number)
-        with builds.start(cluster, output, *flags) as process:
-            time.sleep(draw.uniform(0, seconds))
-            kill(cluster, process)
-            how = ended(cluster, output, flags, process)
-        cluster.wait_for(2)
-        caught[kill.__name__, how] += 1
-        assert files_of(output) == undisturbed
-        assert not list(output.rglob("*.tmp"))
-    hits = cluster.recoveries() - before
-    print(f"10 kills in builds of {seconds:.0f} s, {hits} of running tasks: {dict(caught)}")
+    kills, whole = (kill_task_manager, kill_worker), lambda: cluster.wait_for(2)
+    said = check_deaths(cluster, kills, 10, 10, flags, undisturbed, tmp_path, whole)
+    print(f"{said}; {cluster.recoveries() - before} of running tasks")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 import urllib.request
 
@@ -12,9 +11,13 @@ import pytest
 
 from tests.beam_pipelines.clusters import builds
 from tests.beam_pipelines.clusters.builds import SLOW, wait_for_shards
-from tests.beam_pipelines.test_kills import is_complete
+from tests.beam_pipelines.clusters.disturbed import (
+    check_interrupted,
+    check_it_goes_on,
+    check_nothing_half_done,
+    shards,
+)
 from tests.conftest import SMALL
-from tests.tools import files_of
 
 ATTEMPTS = 3  # of the cluster's restart strategy
 CANCEL_SECONDS = 30
@@ -25,32 +28,6 @@ def jobs(cluster):
     """The states of all jobs that a cluster knows, by their identifiers."""
     with urllib.request.urlopen(f"http://{cluster.master}/jobs/overview", timeout=5) as answer:
         return {job["jid"]: job["state"] for job in json.loads(answer.read())["jobs"]}
-
-
-def shards(output):
-    return {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
-
-
-def check_nothing_half_done(output, undisturbed):
-    """Checks that there is no manifest and that each shard is one of the finished dataset."""
-    assert not is_complete(output)
-    found = files_of(output)
-    standing = {name: data for name, data in found.items() if name.endswith(".tfrecord")}
-    assert standing
-    assert standing.items() <= undisturbed.items()
-    assert len(standing) < sum(name.endswith(".tfrecord") for name in undisturbed)
-
-
-def check_it_goes_on(cluster, output, flags, undisturbed):
-    """Checks that the same command keeps finished shards and gives the same bytes."""
-    before = shards(output)
-    said = builds.build(cluster, output, *flags)
-    assert "were there already" in said
-    after = shards(output)
-    # A shard may stand without its note, once for each worker that was stopped.
-    assert sum(before[name] != after[name] for name in before) <= 2
-    assert files_of(output) == undisturbed
-    assert not list(output.rglob("*.tmp"))
 
 
 @pytest.mark.slow
@@ -104,15 +81,6 @@ def test_ctrl_c_ends_the_check_before_the_build(cluster, corpus, tmp_path):
         check_interrupted(process, os.kill)
     assert ended_jobs(cluster, known) == ["CANCELED"]
     assert not [path for path in (tmp_path / "set").glob("*") if path.is_file()]
-
-
-def check_interrupted(process, to):
-    """Sends what Ctrl-C sends, which a build tells as such."""
-    to(process.pid, signal.SIGINT)
-    error = process.communicate(timeout=builds.SECONDS)[1]
-    assert process.returncode == 130
-    said = builds.beside_progress(error)
-    assert said == "Stopped. Finished shards are kept; the same command resumes.\n"
 
 
 def ended_jobs(cluster, known):
