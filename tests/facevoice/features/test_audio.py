@@ -4,43 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
-import sys
-import tracemalloc
-from fractions import Fraction
 
-import av
 import librosa
 import numpy as np
 import pytest
 import soundfile
 
 from facevoice.features import FeatureSettings, MediaError, Reason, probe_audio, read_window
-
-RATE_HZ = 16000
-DEFAULT = FeatureSettings()
-SECOND = FeatureSettings(window_seconds=1)
-NOISE = np.random.default_rng(0).normal(0, 0.1, 5 * RATE_HZ).clip(-1, 1).astype(np.float32)
-
-
-def hum(seconds=5.0, rate_hz=RATE_HZ):
-    """A chord that lossy codecs keep."""
-    t = np.arange(round(seconds * rate_hz)) / rate_hz
-    return sum(0.1 * np.sin(2 * np.pi * hz * t + hz) for hz in (220, 330, 700, 1500))
-
-
-def clip(samples, rate_hz=RATE_HZ, subtype="FLOAT", kind="WAV"):
-    """Returns samples as an open file."""
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate_hz, subtype=subtype, format=kind)
-    file.seek(0)
-    return file
-
-
-def rejection(source, settings=DEFAULT, start=0):
-    with pytest.raises(MediaError) as caught:
-        read_window(source, start, settings)
-    return caught.value
+from tests.facevoice.features.clips import DEFAULT, NOISE, RATE_HZ, SECOND, clip, hum, rejection
 
 
 class CountingFile(io.BytesIO):
@@ -269,7 +240,6 @@ NAN = NOISE.copy()
 NAN[1000] = np.nan
 INF = NOISE.copy()
 INF[1000] = -np.inf
-NOT_A_CLIP = np.random.default_rng(3).bytes(50_000)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf - inf
@@ -325,207 +295,6 @@ def test_absurdly_loud_floats_are_trimmed_like_others():
 
 def test_damage_outside_of_the_window_is_ignored():
     np.testing.assert_array_equal(read_window(clip(NAN), 1001, SECOND), NOISE[1001:17001])
-
-
-@pytest.mark.parametrize("name", ["c.wav", "c.flac", "c.au", "c.snd", "c.gsm", "c.vox", "c.raw"])
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"RIFF", b"<!DOCTYPE html><title>404</title>", NOT_A_CLIP, clip(NOISE).getvalue()[:30]],
-    ids=["empty", "start", "html", "noise", "half header"],
-)
-def test_other_files_are_unreadable_whatever_their_name(tmp_path, name, data):
-    path = tmp_path / name
-    path.write_bytes(data)
-    error = rejection(path)
-    assert error.reason == Reason.UNREADABLE
-    assert error.detail
-    assert str(tmp_path) not in str(error)
-    with pytest.raises(MediaError):
-        probe_audio(path)
-
-
-def test_missing_files_and_directories_are_unreadable_without_their_path(tmp_path):
-    for path in (tmp_path / "missing.wav", tmp_path):
-        error = rejection(path)
-        assert error.reason == Reason.UNREADABLE
-        assert str(tmp_path) not in str(error)
-
-
-def test_an_open_file_is_read_again():
-    file = clip(NOISE)
-    file.seek(0)
-    samples = probe_audio(file).samples
-    window = read_window(file, 0, SECOND)
-    np.testing.assert_array_equal(read_window(file, 0, SECOND), window)
-    assert probe_audio(file).samples == samples
-
-
-def test_a_wav_header_with_too_many_samples_gives_those_in_the_file():
-    data = bytearray(clip(NOISE[:20_000], subtype="PCM_16").getvalue())
-    place = data.index(b"data") + 4
-    data[place : place + 4] = struct.pack("<I", 2_000_000_000)
-    window = read_window(io.BytesIO(data), 0, DEFAULT)
-    np.testing.assert_allclose(window[:20_000], NOISE[:20_000], atol=2**-15)
-    np.testing.assert_array_equal(window[20_000:40_000], window[:20_000])
-    assert rejection(io.BytesIO(data), start=20_000).reason == Reason.TOO_SHORT
-
-
-def flac_that_claims(samples):
-    """NOISE as FLAC; 36 bits of its header, from the middle of byte 21, are the length."""
-    data = bytearray(clip(NOISE, subtype="PCM_16", kind="FLAC").getvalue())
-    data[21:26] = (data[21] >> 4 << 36 | samples).to_bytes(5, "big")
-    return io.BytesIO(data)
-
-
-@pytest.mark.parametrize("claim", [0, 10**9, 2**36 - 1])  # 0 is what a recorder writes to a pipe
-@pytest.mark.parametrize("trim_silence_db", [None, 60.0])
-def test_a_length_that_is_unknown_or_absurd_is_counted(claim, trim_silence_db):
-    assert probe_audio(flac_that_claims(claim)).samples == len(NOISE)
-    settings = FeatureSettings(trim_silence_db=trim_silence_db)
-    for start in (0, 60_000):
-        window = read_window(flac_that_claims(claim), start, settings)[: len(NOISE) - start]
-        np.testing.assert_allclose(window, NOISE[start : start + 48000], atol=2**-15)
-    assert rejection(flac_that_claims(claim), settings, 10**10).reason == Reason.TOO_SHORT
-
-
-@pytest.mark.parametrize("trim_silence_db", [None, 60.0])
-def test_memory_does_not_grow_with_the_number_of_channels(trim_silence_db):
-    settings = FeatureSettings(trim_silence_db=trim_silence_db, window_seconds=2)
-    wide = np.repeat(np.arange(32_000, dtype=np.int16)[:, None], 1000, axis=1)
-    file = clip(wide, subtype="PCM_16")  # 64 MB
-    read_window(clip(NOISE), 0, settings)  # imports
-    tracemalloc.start()
-    window = read_window(file, 0, settings)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    np.testing.assert_allclose(window[-1000:], np.arange(31_000, 32_000) / 32768, atol=1e-4)
-    assert peak < 60e6  # all channels as floats take 128 MB
-
-
-@pytest.mark.parametrize("start", [0, 30_000, 79_000])
-def test_a_flac_truncated_within_the_window_is_unreadable(start):
-    data = clip(NOISE, subtype="PCM_16", kind="FLAC").getvalue()
-    assert rejection(io.BytesIO(data[: len(data) // 3]), start=start).reason == Reason.UNREADABLE
-
-
-@pytest.mark.parametrize("kind", ["OGG", "MP3"])
-def test_a_truncated_lossy_clip_gives_the_remaining_samples(kind):
-    subtype = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}[kind]
-    data = clip(NOISE, subtype=subtype, kind=kind).getvalue()
-    cut = data[: len(data) * 3 // 5]
-    whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
-    np.testing.assert_allclose(read_window(io.BytesIO(cut), 0, SECOND), whole[:16000], atol=1e-6)
-    assert rejection(io.BytesIO(cut), start=70_000).reason == Reason.TOO_SHORT
-
-
-@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS", "MPEG_LAYER_III"])
-@pytest.mark.parametrize("start", [18_000, 90_000, 126_000, 143_999])
-def test_a_late_window_of_a_lossy_clip_is_exact(subtype, start):
-    t = np.arange(10 * RATE_HZ) / RATE_HZ
-    sweep = 0.3 * np.sin(2 * np.pi * (200 * t + 20 * t**2))
-    file = clip(sweep, subtype=subtype, kind="MP3" if "MPEG" in subtype else "OGG")
-    whole, _ = soundfile.read(file, dtype="float32")
-    file.seek(0)
-    np.testing.assert_allclose(
-        read_window(file, start, SECOND), whole[start : start + RATE_HZ], atol=1e-6
-    )
-
-
-# --- M4A and its kin, through PyAV ---
-
-
-def m4a(samples, rate_hz=RATE_HZ, codec="aac", kind="mp4", **options):
-    """Samples [channels, samples] as an open file that PyAV has encoded."""
-    layout = ["mono", "stereo"][len(samples) - 1]
-    frame = av.AudioFrame.from_ndarray(samples.astype(np.float32), format="fltp", layout=layout)
-    frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
-    file = io.BytesIO()
-    with av.open(file, "w", format=kind, options=options) as container:
-        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
-        stream.bit_rate = 96_000
-        wanted = stream.codec_context.format.name
-        resampler = av.AudioResampler(format=wanted, layout=layout, rate=rate_hz)
-        for part in [*resampler.resample(frame), None]:
-            container.mux(stream.encode(part))
-    file.seek(0)
-    return file
-
-
-def decoded_whole(file):
-    file.seek(0)
-    with av.open(file) as container:
-        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
-    file.seek(0)
-    return np.concatenate(frames, axis=1).mean(axis=0)
-
-
-@pytest.mark.parametrize("rate_hz", [16000, 44100])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_windows_of_an_m4a_have_the_right_position(rate_hz, channels):
-    sound = hum(5, rate_hz)
-    file = m4a(np.stack([sound] * channels), rate_hz)
-    facts = probe_audio(file)
-    assert facts.sample_rate_hz == rate_hz
-    assert facts.samples == pytest.approx(len(sound), abs=rate_hz / 1000)  # MP4 says it in ms
-    for start in (2000, 16_001, 40_000):  # the codec smears what begins at once
-        file.seek(0)
-        window = read_window(file, start, SECOND)
-        np.testing.assert_allclose(window, hum()[start : start + RATE_HZ], atol=0.02)
-
-
-@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov"}])
-@pytest.mark.parametrize("kind", ["mp4", "adts"])
-def test_a_window_of_an_m4a_equals_that_slice_of_the_whole(kind, options):
-    file = m4a(np.tile(NOISE, 5)[None], kind=kind, **(options if kind == "mp4" else {}))
-    whole = decoded_whole(file)
-    for start in (0, 1023, 50_000, 200_000, 350_001):  # the last two lie beyond what is skipped
-        window = read_window(file, start, SECOND)
-        np.testing.assert_allclose(window, whole[start : start + RATE_HZ], atol=1e-6)
-        file.seek(0)
-
-
-def test_a_lossless_m4a_gives_the_recorded_samples_to_its_end():
-    file = m4a(NOISE[None], codec="alac")
-    assert probe_audio(file).samples == len(NOISE)
-    file.seek(0)
-    window = read_window(file, 60_000, DEFAULT)
-    np.testing.assert_allclose(window, np.tile(NOISE[60_000:], 3)[:48_000], atol=2**-15)
-
-
-def test_wma_and_the_audio_track_of_a_video_are_read(tmp_path):
-    for name, file in {
-        "clip.wma": m4a(hum(5, 44100)[None], 44100, codec="wmav2", kind="asf"),
-        "clip.wav": m4a(hum()[None]),  # the content counts, not the name
-    }.items():
-        (tmp_path / name).write_bytes(file.getvalue())
-        assert read_window(tmp_path / name, 16_000, SECOND).std() == pytest.approx(0.14, abs=0.01)
-
-
-def test_a_truncated_or_damaged_m4a_is_unreadable_or_gives_the_remaining_samples():
-    whole = m4a(NOISE[None]).getvalue()
-    for cut in (8, 100, len(whole) // 2):  # the index comes last
-        assert rejection(io.BytesIO(whole[:cut])).reason == Reason.UNREADABLE
-    left = m4a(NOISE[None], kind="adts").getvalue()[:20_000]
-    np.testing.assert_allclose(
-        read_window(io.BytesIO(left), 0, SECOND),
-        read_window(m4a(NOISE[None], kind="adts"), 0, SECOND),
-        atol=1e-6,
-    )
-
-
-def test_a_playlist_named_m4a_is_unreadable(tmp_path):
-    (tmp_path / "secret.wav").write_bytes(clip(NOISE).getvalue())
-    path = tmp_path / "list.m4a"
-    path.write_text(f"#EXTM3U\n#EXTINF:5,\n{tmp_path / 'secret.wav'}\n#EXT-X-ENDLIST\n")
-    assert rejection(path).reason == Reason.UNREADABLE
-
-
-def test_without_pyav_the_error_of_an_m4a_says_what_to_install(monkeypatch):
-    file = m4a(NOISE[None])
-    monkeypatch.setitem(sys.modules, "av", None)
-    error = rejection(file)
-    assert error.reason == Reason.UNREADABLE
-    assert "facevoice[m4a]" in error.detail
 
 
 def test_errors_survive_pickling():
