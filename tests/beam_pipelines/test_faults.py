@@ -59,6 +59,7 @@ def leave_damage(output, draw):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_after_a_fault_the_next_build_gives_the_same_bytes(build, capfd, tmp_path):
     corpus = write_corpus(tmp_path / "corpus", people=2, videos=3, per_video=1)
     output = tmp_path / "set"
