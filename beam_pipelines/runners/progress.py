@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -40,7 +40,8 @@ def show(output: Place, terminal: TextIO, line_seconds: float) -> Iterator[None]
 def _watch(output: Place, terminal: TextIO, line_seconds: float, finished: threading.Event) -> None:
     store, summary = store_at(output), None
     while summary is None and not finished.wait(store.poll_seconds):
-        summary = read_plan_summary(output)
+        with suppress(OSError):  # of a moment; the build itself reports errors
+            summary = read_plan_summary(output)
     if summary is None:
         return
     waiting = {digest: shard.pairs for digest, shard in summary.shards.items()}
@@ -88,4 +89,7 @@ def plain_line(done: int, total: int, done_before: int, seconds: float, shards: 
 
 def _pop_finished(store: Store, waiting: dict[str, int]) -> int:
     """Removes finished shards from `waiting`; returns the number of their pairs."""
-    return sum(waiting.pop(digest) for digest in finished_digests(store, waiting))
+    try:
+        return sum(waiting.pop(digest) for digest in finished_digests(store, waiting))
+    except OSError:
+        return 0

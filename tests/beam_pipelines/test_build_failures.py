@@ -18,10 +18,18 @@ import pytest
 from beam_pipelines.runners.local_workers import WorkerProcesses
 from beam_pipelines.shards.fingerprints import software
 from beam_pipelines.shards.output_dir import prepare
-from facevoice.features import FeatureSettings, read_window, spectrogram
+from facevoice.features import (
+    FeatureSettings,
+    MediaError,
+    Reason,
+    extract_face,
+    read_window,
+    spectrogram,
+)
 from tests.conftest import write_corpus
 from tests.tools import files_of, kill_a_worker_of, read_records, start_build, wait_for, workers_of
 from tfdata import load_manifest
+from tfdata.interrupts import Terminated
 
 # Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
 SLOW = ["--num_shards=16", "--frames=256", "--fft_size=8192"]
@@ -102,6 +110,37 @@ def test_workers_end_with_their_run():
         processes.end(0)
         assert worker.returncode == -signal.SIGKILL
         assert other_thread.submit(processes.start, sleep).result() is None
+
+
+def test_a_file_that_is_unreadable_for_a_moment_is_read_once_more(
+    corpus, data_set, build, tmp_path, monkeypatch
+):
+    failed = set()
+
+    def failing_once(source, settings):
+        if not failed:
+            failed.add(source)
+            raise MediaError(Reason.UNREADABLE, "Stale file handle")
+        return extract_face(source, settings)
+
+    monkeypatch.setattr("beam_pipelines.shards.decoding.extract_face", failing_once)
+    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == 0
+    assert failed
+    assert files_of(tmp_path / "set") == files_of(data_set)
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(signal.SIGTERM), 143)]
+)
+def test_a_signal_in_a_step_of_an_in_memory_build_stops_it(
+    corpus, build, tmp_path, capsys, monkeypatch, stop, code
+):
+    def interrupted(*_):
+        raise stop
+
+    monkeypatch.setattr("beam_pipelines.shards.decoding.extract_face", interrupted)
+    assert build(*corpus.flags, f"--output={tmp_path / 'set'}") == code
+    assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped. Finished shards are kept")
 
 
 def test_a_second_build_into_a_locked_output_is_refused(corpus, build, capsys, tmp_path):

@@ -18,7 +18,8 @@ from tests.tools import files_of
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 # The datasets that builds write in turns, so that each has something to write.
 SETTINGS = (["--frames=8"], ["--frames=9"])
-SECONDS = 120
+SECONDS = 120  # of a build
+FAULTY_BUILDS = 500
 
 
 @contextmanager
@@ -57,10 +58,9 @@ def leave_damage(output, draw):
         (output / ".build" / f"{draw.randbytes(16).hex()}.{draw.randbytes(16).hex()}.tmp").touch()
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(4, id="few"), pytest.param(500, marks=pytest.mark.slow, id="many")]
-)
-def test_after_a_fault_the_next_build_gives_the_same_bytes(build, capfd, tmp_path, count):
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_after_a_fault_the_next_build_gives_the_same_bytes(build, capfd, tmp_path):
     corpus = write_corpus(tmp_path / "corpus", people=2, videos=3, per_video=1)
     output = tmp_path / "set"
     folders = (tmp_path / "corpus", output)
@@ -78,9 +78,9 @@ def test_after_a_fault_the_next_build_gives_the_same_bytes(build, capfd, tmp_pat
         calls = Calls(folders)
         assert run(target, calls=calls) == 0
         totals[is_new] = calls.counts
-    draw = random.Random(count)
+    draw = random.Random(FAULTY_BUILDS)
     seen = Counter()
-    for number in range(count):
+    for number in range(FAULTY_BUILDS):
         target, is_new = (number + 1) % 2, number % 5 == 4
         if is_new:
             shutil.rmtree(output)
@@ -112,4 +112,7 @@ def test_after_a_fault_the_next_build_gives_the_same_bytes(build, capfd, tmp_pat
         faults[name] += times
         operations[operation] += times
     with capfd.disabled():
-        print(f"\n{count} faults: exit codes {dict(codes)}, {dict(faults)}, {dict(operations)}")
+        print(
+            f"\n{FAULTY_BUILDS} faults: exit codes {dict(codes)}, {dict(faults)}, "
+            f"{dict(operations)}"
+        )
