@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from facevoice import plugins
 from facevoice.encoders.base import EncoderInfo
 from facevoice.encoders.recorded import FLAGS, check_equal, open_recorded, recorded_encoders
 from facevoice.evaluation.errors import EvaluationError
+from facevoice.evaluation.traced_model import traced
 from facevoice.features import FeatureSettings
 from facevoice.features.settings import PREPROCESSING_REVISION
 from facevoice.inspection.examples import feature_settings
@@ -137,6 +139,11 @@ class Run:
         """Returns whether a model of both media accepts a face or a voice alone."""
         return isinstance(self.network.get_layer(EMBEDDING), Evidence)
 
+    @cached_property
+    def _outputs(self) -> Callable[[Any], Any]:
+        zeros = {name: self.zeros(name, 1) for name in self.inputs}
+        return traced(self.network, _model_inputs(zeros))
+
     def predict(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Returns probabilities [batch, classes] and embeddings [batch, size].
 
@@ -146,8 +153,7 @@ class Run:
         Raises:
           EvaluationError: the model returns values that are not finite.
         """
-        (inputs,) = batch.values() if len(batch) == 1 else (batch,)
-        outputs = [np.asarray(x, np.float32) for x in self.network.predict_on_batch(inputs)]
+        outputs = [np.asarray(x, np.float32) for x in self._outputs(_model_inputs(batch))]
         if not all(np.isfinite(x).all() for x in outputs):
             raise EvaluationError(
                 f"The model of {self.run_dir} returns values that are not finite; train it again "
@@ -268,6 +274,11 @@ def read_run(run_dir: Path) -> Run:
             f"{SETTINGS_NAME} describe; {_ADVICE}."
         )
     return run
+
+
+def _model_inputs(batch: Batch) -> Any:
+    """Returns a batch as a model takes it: a model of one input takes the array itself."""
+    return next(iter(batch.values())) if len(batch) == 1 else dict(batch)
 
 
 _ADVICE = "train a model with 'python train.py --model NAME'"

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from facevoice.evaluation.traced_model import traced
 from facevoice.export.errors import ExportError
 from facevoice.export.serving_graph import FACE, MODEL_INPUTS, PROBABILITIES, SAMPLES, WINDOWS
 from facevoice.features.native_output import without_native_stderr
@@ -95,6 +96,7 @@ def _open_keras(path: Path) -> Runner:
     """Returns a function that takes a face and a clip of whole windows, as other graphs do."""
     model = keras.models.load_model(path, safe_mode=True)
     inputs_of = {each.name: each for each in model.inputs}
+    outputs_of = traced(model, inputs_of)
 
     def run(inputs: Arrays) -> Arrays:
         batch, count = {}, 1
@@ -103,7 +105,7 @@ def _open_keras(path: Path) -> Runner:
             count = len(batch[WINDOWS])
         if FACE in inputs_of:
             batch[FACE] = np.broadcast_to(inputs[FACE], (count, *inputs[FACE].shape))
-        outputs = {name: np.asarray(value) for name, value in model.predict_on_batch(batch).items()}
+        outputs = {name: np.asarray(value) for name, value in outputs_of(batch).items()}
         faces = {MODEL_INPUTS[IMAGE]: inputs[FACE]} if FACE in inputs_of else {}
         return {**outputs, **faces, PROBABILITIES: outputs[PROBABILITIES].mean(axis=0)}
 

@@ -28,8 +28,8 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     An interrupt (Ctrl-C, SIGTERM) waits for the end of the step, whose state is then saved.
 
-    Each epoch is seeded from (seed, epoch), and a checkpoint includes the states of the random
-    generators. An interrupted run that resumes therefore ends with the same weights as an
+    Dropout's generators are seeded from (seed, epoch) in each epoch, and a checkpoint includes
+    their states. An interrupted run that resumes therefore ends with the same weights as an
     uninterrupted one on the same machine.
 
     Attributes:
@@ -69,7 +69,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._started = time.monotonic()
         self._before = self.progress
         seed = epoch_seed(self._recipe.seed, epoch)
-        keras.utils.set_random_seed(seed)
+        # The generators' states alone: TensorFlow discards all compiled steps when the global seed
+        # is set, and compiling them again takes seconds.
         for number, state in enumerate(self._generator_states()):
             state.assign(self._before.draws[number] if self._before.step else [seed, number << 32])
 

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import tfdata
+from facevoice.evaluation.traced_model import traced
 from models import EMBEDDING, LOGIT_SCALE, MODELS, PERSON
 from models.product_of_experts import expert_kernels
 from tfdata.manifest import Manifest
@@ -83,12 +84,13 @@ def _expert_logits(
     fusion: keras.Model, data_dir: Path, manifest: Manifest
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Returns the unweighted logits [examples, classes] of both experts, and the labels."""
-    embeddings = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
+    experts = keras.Model(fusion.input, fusion.get_layer(EMBEDDING).input[:2])
+    embeddings = traced(experts, experts.input)
     face_kernel, voice_kernel = (kernel.astype(np.float64) for kernel in expert_kernels(fusion))
     faces, voices, labels = [], [], []
     reads = MODELS[fusion.name].reads
     for inputs, label in tfdata.load(data_dir, "validation", reads, manifest=manifest):
-        face, voice = (np.asarray(x, np.float64) for x in embeddings.predict_on_batch(inputs))
+        face, voice = (np.asarray(x, np.float64) for x in embeddings(inputs))
         faces.append(face @ face_kernel)
         voices.append(voice @ voice_kernel)
         labels.append(label.numpy())

@@ -135,6 +135,16 @@ def test_a_run_stopped_within_epochs_resumes_to_the_same_weights(data_set, tmp_p
         assert resumed.history[name] == (values if exactly else pytest.approx(values, rel=1e-5))
 
 
+def test_epochs_do_not_set_the_global_seed(data_set, tmp_path, monkeypatch):
+    """TensorFlow would discard the compiled steps, which a test of results does not notice."""
+    monkeypatch.setattr("facevoice.training.fit.build_model", dropout_model)
+    seeds = []
+    monkeypatch.setattr("tensorflow.random.set_seed", seeds.append)
+    recipe = Recipe(epochs=2, batch_size=16, seed=7)
+    fit("cnn_image", data_set, load_manifest(data_set), recipe, Execution(), tmp_path)
+    assert seeds == [7]
+
+
 def test_a_run_directory_is_locked(data_set, tmp_path, capsys):
     flags = [*FLAGS, f"--data={data_set}", "--epochs=2", f"--output={tmp_path / 'run'}"]
     overrides = {"batch_size": 4, "learning_rate": 0.003, "patience": 3, "epochs": 2, "seed": 0}
