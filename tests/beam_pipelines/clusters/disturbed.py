@@ -28,7 +28,7 @@ def ended(
     builds.check_failed(process, error)
     assert not is_complete(output)
     said = builds.build(cluster, output, *flags)
-    return "resumed with existing shards" if "were there already" in said else "began anew"
+    return "resumed with existing shards" if "there already" in said else "began anew"
 
 
 def check_deaths(
