@@ -8,7 +8,7 @@ by iterating without a model. The rest is what remains of an epoch: callbacks, a
 Keras and TensorFlow do between steps. All times are CPU times of all threads; each is the less of
 two epochs', after a first that compiles. CPU times grow with the load of the machine, so small
 differences, and the rest, mean something on a quiet one only. Models on embeddings need a dataset
-with embeddings. A product of experts has no epochs of its own.
+with embeddings. A product of experts is trained in no epochs.
 """
 
 from __future__ import annotations
