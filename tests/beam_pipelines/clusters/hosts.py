@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -75,7 +76,7 @@ def several(folder: Path, hidden: Path, count: int) -> Iterator[tuple[str, list[
 
 def left(run: str = "fv") -> list[str]:
     """The namespaces and links whose names begin so."""
-    links = [path.name for path in Path("/sys/class/net").iterdir()]
+    links = [name for _, name in socket.if_nameindex()]  # /sys may show another namespace's
     spaces = [path.name for path in Path("/run/netns").glob("*")]
     return sorted(name for name in links + spaces if name.startswith(run))
 

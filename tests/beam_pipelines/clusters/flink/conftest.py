@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One JobManager and two TaskManagers; a test that kills one starts it again."""
+    with _new_cluster(tmp_path_factory) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def unused_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The same for one module: TaskManagers keep services of builds that failed on them."""
+    with _new_cluster(tmp_path_factory) as started:
+        yield started
+
+
+@contextmanager
+def _new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if reason := fetch.missing():
         pytest.skip(reason)
     bypass_proxies()

@@ -13,6 +13,11 @@ from tests.conftest import SMALL
 INTERFACES = [name for _, name in socket.if_nameindex()]
 
 
+@pytest.fixture(scope="module")
+def cluster(unused_cluster):
+    return unused_cluster
+
+
 def listeners(cluster, job):
     """(process, address, port) of all that the cluster and a build on it listen on."""
     found = set()

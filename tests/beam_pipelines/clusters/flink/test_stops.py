@@ -24,6 +24,11 @@ CANCEL_SECONDS = 30
 ENDED = {"CANCELED", "FAILED", "FINISHED"}
 
 
+@pytest.fixture(scope="module")
+def cluster(unused_cluster):
+    return unused_cluster
+
+
 def jobs(cluster):
     """The states of all jobs that a cluster knows, by their identifiers."""
     with urllib.request.urlopen(f"http://{cluster.master}/jobs/overview", timeout=5) as answer:
