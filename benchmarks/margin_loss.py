@@ -59,11 +59,18 @@ class Trained:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path, help="directory of the dataset")
-    parser.add_argument("--model", choices=["resnet_image", "resnet_audio"], required=True)
+    parser.add_argument(
+        "--model",
+        choices=["resnet_image", "resnet_audio"],
+        required=True,
+        help="model to train with each loss",
+    )
     parser.add_argument("--output", type=Path, required=True, help="file of results (JSON lines)")
-    parser.add_argument("--epochs", type=int, default=60, help="(default: 60)")
+    parser.add_argument("--epochs", type=int, default=60, help="of each training (default: 60)")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
-    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=LOSSES, help="(all)")
+    parser.add_argument(
+        "--losses", nargs="+", default=list(LOSSES), choices=LOSSES, help="losses (all)"
+    )
     args = parser.parse_args()
     args.output.touch()
     lines = args.output.read_text().splitlines()

@@ -36,14 +36,7 @@ from facevoice.training.recipes import (
 )
 from facevoice.training.saved_settings import SavedSettings, read_saved_settings
 from facevoice.training.schedules import SCHEDULES
-from tfdata.command_line import (
-    OWN_DATA,
-    SAMPLE_DATA,
-    Parser,
-    fail,
-    run,
-    say,
-)
+from tfdata.command_line import OWN_DATA, SAMPLE_DATA, Parser, fail, run, say
 from tfdata.errors import DatasetError
 from tfdata.local_copy import local_copy
 from tfdata.manifest_reader import is_rebuilt

@@ -56,10 +56,14 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
     return text
 
 
+def masked_line(text: str) -> str:
+    """Returns a text of another library as one line without secrets and final period."""
+    return mask_secrets(" ".join(text.split()).rstrip("."))
+
+
 def clause_of(error: BaseException) -> str:
     """Returns the text of an error in one line without secrets, to be a part of a sentence."""
-    text = mask_secrets(" ".join(str(error).split()).rstrip("."))
-    return uncapitalized(text) or type(error).__name__
+    return uncapitalized(masked_line(str(error))) or type(error).__name__
 
 
 def check_address(place: object) -> None:

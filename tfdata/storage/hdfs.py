@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import masked_line
 from tfdata.storage.base import StorageError, StoredFile
 from tfdata.storage.transfers import broken_off_reason, copy_resuming
 from tfdata.text import uncapitalized
@@ -121,5 +121,4 @@ def _client(server: str, user: str) -> Any:
 def _text(error: Exception) -> str:
     """Returns the first line of an error, which may be followed by a stack trace of Java's."""
     line = (str(error).strip().splitlines() or [""])[0]
-    text = mask_secrets(" ".join(line.split())[:_MAX_TEXT].rstrip("."))
-    return uncapitalized(text) or type(error).__name__
+    return uncapitalized(masked_line(line[:_MAX_TEXT])) or type(error).__name__

@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
-from tfdata.storage.addresses import mask_secrets
+from tfdata.storage.addresses import masked_line
 from tfdata.storage.base import COPY_BYTES, StorageError, is_address
 
 _PARALLEL_REQUESTS = 16
@@ -106,7 +106,7 @@ class TensorFlowStorage:
 
 
 def _text(error: Exception) -> str:
-    return mask_secrets(" ".join(str(getattr(error, "message", error)).split()).rstrip("."))
+    return masked_line(str(getattr(error, "message", error)))
 
 
 def _exit_without_destructors() -> None:
