@@ -38,6 +38,7 @@ from models.encoders import Tensor
 from models.heads import LOGIT_SCALE, PERSON
 
 
+@keras.saving.register_keras_serializable("benchmarks")
 class AngularMarginLoss(keras.losses.Loss):
     """Cross-entropy after adding a margin to the angle of the true person.
 
@@ -46,8 +47,8 @@ class AngularMarginLoss(keras.losses.Loss):
     place, as in the authors' code.
     """
 
-    def __init__(self, margin: float, label_smoothing: float) -> None:
-        super().__init__()
+    def __init__(self, margin: float, label_smoothing: float, **options: Any) -> None:
+        super().__init__(**options)
         self.margin, self.label_smoothing = margin, label_smoothing
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -66,6 +67,10 @@ class AngularMarginLoss(keras.losses.Loss):
         logits = LOGIT_SCALE * ops.where(y_true > 0, shifted, cosine)
         targets = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[-1]
         return ops.categorical_crossentropy(targets, logits, from_logits=True)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"margin": self.margin, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
 
 
 @dataclass(frozen=True)

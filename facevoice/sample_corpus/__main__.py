@@ -1,8 +1,9 @@
 """Writes the sample corpus: `python -m facevoice.sample_corpus [DIR]`."""
 
 from facevoice.sample_corpus import make_sample_corpus
+from facevoice.sample_corpus.naming import ITEMS_PER_VIDEO
 from tfdata.command_line import SAMPLE_CORPUS, Parser, say
-from tfdata.flag_types import local_path
+from tfdata.flag_types import local_path, positive_int
 
 
 def main() -> None:
@@ -16,8 +17,16 @@ def main() -> None:
         default=SAMPLE_CORPUS,
         help="directory to write; a complete sample corpus in it is kept (default: %(default)s)",
     )
+    parser.add_argument(
+        "--items_per_video",
+        metavar="N",
+        type=positive_int,
+        default=ITEMS_PER_VIDEO,
+        help="images per video, and clips per video (default: %(default)s)",
+    )
+    args = parser.parse(None)
     try:
-        corpus = make_sample_corpus(parser.parse(None).dir)
+        corpus = make_sample_corpus(args.dir, items_per_video=args.items_per_video)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     say(f"The sample corpus is in {corpus.meta.parent}.")

@@ -32,8 +32,8 @@ META_HEADER: Final = ("VoxCeleb1 ID", "VGGFace1 ID", "Gender", "Nationality", "S
 _FIRST_LINE: Final = "FaceVoice sample corpus, version "
 _MARKER_TEXT: Final = f"""{_FIRST_LINE}{CORPUS_VERSION}
 
-{len(PEOPLE)} invented people, {VIDEOS_PER_PERSON} videos each, {ITEMS_PER_VIDEO} faces and \
-{ITEMS_PER_VIDEO} clips a video.
+{len(PEOPLE)} invented people, {VIDEOS_PER_PERSON} videos each, {{items}} faces and \
+{{items}} clips a video.
 Every face is drawn and every voice is synthesised by a program. No real person is shown or heard.
 The folders are laid out as in VoxCeleb1; nothing in them comes from it.
 Licence: Apache-2.0.
@@ -62,7 +62,7 @@ def meta_text() -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def write_person(root: Path, index: int) -> None:
+def write_person(root: Path, index: int, items_per_video: int) -> None:
     """Writes all images and clips of a person below `root`."""
     person, corpus = PEOPLE[index], corpus_paths(root)
     for video in range(VIDEOS_PER_PERSON):
@@ -71,7 +71,7 @@ def write_person(root: Path, index: int) -> None:
         clips = corpus.audio / speaker_id(index) / name
         faces.mkdir(parents=True)
         clips.mkdir(parents=True)
-        for item in range(ITEMS_PER_VIDEO):
+        for item in range(items_per_video):
             image = face_jpeg(person.face, index, video, item)
             (faces / face_file(index, video, item)).write_bytes(image)
             (clips / clip_file(item)).write_bytes(clip_wav(person.voice, index, video, item))
@@ -86,10 +86,10 @@ def _version(root: Path) -> str | None:
     return first.removeprefix(_FIRST_LINE) if first.startswith(_FIRST_LINE) else None
 
 
-def _is_complete(root: Path) -> bool:
-    """Returns whether `root` has a corpus of this version with all files."""
+def _is_complete(root: Path, items_per_video: int) -> bool:
+    """Returns whether `root` has a corpus of this version and size with all files."""
     corpus = corpus_paths(root)
-    count = len(PEOPLE) * VIDEOS_PER_PERSON * ITEMS_PER_VIDEO
+    count = len(PEOPLE) * VIDEOS_PER_PERSON * items_per_video
     return (
         _version(root) == str(CORPUS_VERSION)
         and corpus.meta.is_file()
@@ -110,13 +110,18 @@ def _check_replaceable(root: Path) -> None:
 
 
 def make_sample_corpus(
-    root: Path, progress: Callable[[int, int], None] | None = None
+    root: Path,
+    progress: Callable[[int, int], None] | None = None,
+    items_per_video: int = ITEMS_PER_VIDEO,
 ) -> SampleCorpus:
     """Writes the sample corpus, unless a complete one exists.
+
+    A sample corpus of another size is replaced.
 
     Args:
       root: directory of the corpus.
       progress: called with (people written, all people) after each person.
+      items_per_video: images per video, and clips per video.
 
     Returns:
       The paths of the corpus.
@@ -125,7 +130,7 @@ def make_sample_corpus(
       ValueError: `root` has content other than a sample corpus.
     """
     root = Path(root)
-    if _is_complete(root):
+    if _is_complete(root, items_per_video):
         return corpus_paths(root)
     _check_replaceable(root)
     staging = root.with_name(f".{root.name}.making")
@@ -134,13 +139,16 @@ def make_sample_corpus(
     # Forked workers could deadlock on locks of the caller's threads.
     workers = min(os.cpu_count() or 1, len(PEOPLE))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(write_person, staging, index) for index in range(len(PEOPLE))]
+        jobs = [
+            pool.submit(write_person, staging, index, items_per_video)
+            for index in range(len(PEOPLE))
+        ]
         for done, job in enumerate(as_completed(jobs), start=1):
             job.result()
             if progress is not None:
                 progress(done, len(PEOPLE))
     corpus_paths(staging).meta.write_text(meta_text(), encoding="utf-8")
-    (staging / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
+    (staging / MARKER).write_text(_MARKER_TEXT.format(items=items_per_video), encoding="utf-8")
     if root.exists():  # empty, or an incomplete sample corpus, or one of another version
         shutil.rmtree(root)
     staging.rename(root)

@@ -222,6 +222,16 @@ def test_an_incomplete_corpus_is_written_again(tmp_path, stub_items):
     assert lost.exists()
 
 
+def test_a_corpus_of_another_size_is_replaced(tmp_path, stub_items, monkeypatch):
+    make_sample_corpus(tmp_path / "made")
+    arguments = ["sample_corpus", str(tmp_path / "made"), "--items_per_video", "2"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    main()
+    clips = list((tmp_path / "made" / "wav").rglob("*.wav"))
+    assert len(clips) == len(FEW) * VIDEOS_PER_PERSON * 2
+    assert "2 faces and 2 clips a video" in (tmp_path / "made" / MARKER).read_text("utf-8")
+
+
 def test_a_directory_with_other_content_is_an_error_and_kept(tmp_path, stub_items):
     other = tmp_path / "thesis" / "notes.txt"
     other.parent.mkdir()
