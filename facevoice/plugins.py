@@ -198,3 +198,12 @@ def _check_model(name: str, model: Any, classes: int) -> None:
             f"The model {name} has no layer named {EMBEDDING!r}; give this name to the layer "
             f"before the last one."
         )
+    for layer in model.layers:
+        try:
+            keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+        except Exception:  # of get_config, of the constructor, or of Keras about a Lambda layer
+            raise ModelError(
+                f"The layer {layer.name!r} of the model {name} cannot be loaded after it is saved; "
+                f"give its class {type(layer).__name__} a get_config with all parameters, and "
+                f"write a layer class instead of a Lambda layer."
+            ) from None

@@ -206,6 +206,32 @@ def no_probabilities(image_shape, classes):
     return keras.Model(inputs, layers.Flatten(name="embedding")(inputs))
 
 
+def with_lambda(image_shape, classes):
+    return with_layer(image_shape, classes, layers.Lambda(lambda x: x / 255, name="scale"))
+
+
+class Scaling(layers.Layer):
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, images):
+        return keras.ops.cast(images, "float32") * self.factor
+
+    def get_config(self):
+        return super().get_config()
+
+
+def without_config(image_shape, classes):
+    return with_layer(image_shape, classes, Scaling(1 / 255, name="scale"))
+
+
+def with_layer(image_shape, classes, layer):
+    inputs = keras.Input(image_shape, dtype="uint8")
+    x = layers.Flatten(name="embedding")(layer(inputs))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
+
+
 def no_model(image_shape, classes):
     return 3
 
@@ -232,6 +258,8 @@ def other_type(arrays, rng, floor_db):
         (["--model=my_wrong:no_classes"], "has the parameters (image_shape); use (image_shape, "),
         (["--model=my_wrong:no_embedding"], "has no layer named 'embedding'"),
         (["--model=my_wrong:no_probabilities"], "has outputs of shape [(None, 768)]"),
+        (["--model=my_wrong:with_lambda"], "The layer 'scale' of the model my_wrong:with_lambda "),
+        (["--model=my_wrong:without_config"], "give its class Scaling a get_config with all"),
         (["--model=my_wrong:no_model"], "returns int, not a Keras model."),
         (["--model=cnn_imag"], "Did you mean cnn_image?"),
         (["--model=cnn_image", "--recipe=my_wrong:NUMBER"], "is of type int; use a Recipe"),
