@@ -25,8 +25,8 @@ from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.job_server import JavaJarJobServer
 from apache_beam.utils import subprocess_server
 
+from beam_pipelines.beam_flags import beam_parser
 from beam_pipelines.errors import BuildError
-from beam_pipelines.options import beam_parser
 from beam_pipelines.runners.local_workers import bypass_proxies
 
 TIMEOUT_SECONDS = 10  # of the connection to a running job server
