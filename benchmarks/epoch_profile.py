@@ -1,6 +1,6 @@
 """CPU time of a training epoch of each model, by what it is spent on.
 
-    python benchmarks/epoch_profile.py DATASET [--models resnet_image,resnet_audio]
+    python benchmarks/epoch_profile.py DATASET [--models resnet_image resnet_audio]
 
 A model is trained by its recipe for three epochs, whose validations and checkpoints are timed, and
 then with batches from memory, which gives the time of its steps. Reading and augmentation are timed
@@ -67,9 +67,10 @@ def main() -> int:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="directory of the dataset")
     parser.add_argument(
         "--models",
-        type=lambda text: text.split(","),
+        nargs="+",
+        choices=TRAINED,
         default=TRAINED,
-        metavar="NAME,...",
+        metavar="NAME",
         help=f"models to measure, of {', '.join(TRAINED)} (default: all)",
     )
     arguments = parser.parse(None)
