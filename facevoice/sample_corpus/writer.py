@@ -149,7 +149,7 @@ def make_sample_corpus(
                 progress(done, len(PEOPLE))
     corpus_paths(staging).meta.write_text(meta_text(), encoding="utf-8")
     (staging / MARKER).write_text(_MARKER_TEXT.format(items=items_per_video), encoding="utf-8")
-    if root.exists():  # empty, or an incomplete sample corpus, or one of another version
+    if root.exists():  # empty, or a sample corpus that is incomplete or of another version or size
         shutil.rmtree(root)
     staging.rename(root)
     return corpus_paths(root)
