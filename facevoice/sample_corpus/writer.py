@@ -62,7 +62,7 @@ def meta_text() -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def write_person(root: Path, index: int, items_per_video: int) -> None:
+def write_person(root: Path, index: int, items_per_video: int = ITEMS_PER_VIDEO) -> None:
     """Writes all images and clips of a person below `root`."""
     person, corpus = PEOPLE[index], corpus_paths(root)
     for video in range(VIDEOS_PER_PERSON):
