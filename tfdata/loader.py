@@ -29,7 +29,7 @@ from tfdata.schema import (
 )
 from tfdata.shard_cache import ShardCache
 from tfdata.shuffling import RecordSource, epoch_records
-from tfdata.sources import fetch_operation, file_source, memory_source
+from tfdata.sources import fetch_ahead, file_source, memory_source
 from tfdata.storage.base import is_address
 from tfdata.storage.tensorflow_files import tensorflow_paths
 
@@ -100,7 +100,7 @@ def load(
             f"The {split} split of {data_dir} is empty; build the dataset with --split_fractions "
             f"that give it a share, from people with enough videos."
         )
-    source, counts, fetch = _source(data_dir, manifest, split, options)
+    source, counts, fetched = _source(data_dir, manifest, split, options)
     features = _parsed_features(modality, options)
     if options.shuffle_buffer:
         # Parsed before shuffling, so that the buffer holds no features that are not read.
@@ -117,7 +117,7 @@ def load(
     # All branches are on Python values, so AutoGraph has nothing to convert; its search takes time.
     @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = epoch_records(source, counts, epoch, options, fetch)
+        records = epoch_records(source, counts, epoch, options, fetched)
         records = records.skip(
             tf.where(epoch == options.epoch, tf.constant(options.skip, tf.int64), 0)
         )
@@ -144,8 +144,8 @@ def load(
 
 def _source(
     data_dir: str | Path, manifest: Manifest, split: str, options: ReadOptions
-) -> tuple[RecordSource, list[int], Callable[[tf.Tensor], tf.Tensor] | None]:
-    """Returns the source of records, their number in each shard, and what fetches a shard."""
+) -> tuple[RecordSource, list[int], Callable[[tf.data.Dataset], tf.data.Dataset] | None]:
+    """Returns the source of records, their number in each shard, and what fetches shards."""
     shards = manifest.splits[split].shards
     counts = [shard.records for shard in shards]
     indices = range(len(shards))
@@ -160,14 +160,15 @@ def _source(
             "directory that the workers of the service can read."
         )
     fetch: Callable[[int], str]
+    request: Callable[[int], object]
     if is_direct:
         files = tensorflow_paths(folder, [shard.file for shard in shards])
-        fetch = files.__getitem__
+        fetch = request = files.__getitem__
     else:
         cache = ShardCache(
             folder, manifest, shards, copies, options.max_cache_bytes, options.damage
         )
-        files, fetch = cache.paths(), cache.fetch
+        files, fetch, request = cache.paths(), cache.fetch, cache.request
     if options.damage == "skip":
         originals, fetch_original = files, fetch
         files, counts = recover_shards(map(fetch, indices), data_dir, manifest, split)
@@ -176,12 +177,14 @@ def _source(
             is_original = files[index] == originals[index]
             return fetch_original(index) if is_original else files[index]
 
+        request = fetch  # the shards have been downloaded, and few are downloaded again
+
     if options.cache == IN_MEMORY:
         return memory_source(map(fetch, indices)), counts, None
     if options.service:
         files = [fetch(index) for index in indices]
     is_complete = is_direct or options.service
-    return file_source(files), counts, None if is_complete else fetch_operation(fetch)
+    return file_source(files), counts, None if is_complete else fetch_ahead(fetch, request)
 
 
 def _batches(counts: list[int], options: ReadOptions) -> int:

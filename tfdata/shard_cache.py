@@ -1,8 +1,8 @@
 """Copies shards of a dataset to a disk ahead of their reader; without TensorFlow.
 
-The reader calls `ShardCache.fetch` for the next shards while it reads one. Unlike TensorFlow's
-file systems, which download a shard into memory each time that it is opened, a copy is verified
-while it is made, and later epochs read it again.
+The reader calls `ShardCache.request` for the next shards while it reads one, and `ShardCache.fetch`
+before it opens one. Unlike TensorFlow's file systems, which download a shard into memory each time
+that it is opened, a copy is verified when it is complete, and later epochs read it again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import tempfile
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from tfdata.errors import DatasetError
 from tfdata.manifest import Manifest, Shard
@@ -25,10 +26,10 @@ from tfdata.storage.factory import storage_at
 from tfdata.storage.files import create_file
 from tfdata.text import bytes_text
 
-# Fetched by the reader at a time, ahead of those that it reads.
-AHEAD = 2
+# Shards that the reader requests ahead of those that it fetches: all are downloaded at a time.
+AHEAD = 8
 # The most recently fetched copies are kept, however large they are. tf.data's interleave fetches
-# up to 3 times as many shards ahead as it has open, which are 16; 51 were seen with AHEAD.
+# up to 3 times as many shards ahead as it has open, which are 16; 51 were seen.
 KEPT_COPIES = 64
 _DOWNLOADS = 2  # of a shard whose digest differs
 
@@ -69,8 +70,23 @@ class ShardCache:
         else:
             atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._downloads = [Lock() for _ in shards]
+        self._requests: dict[int, Future[str]] = {}
         self._copies: OrderedDict[int, int] = OrderedDict()  # index to bytes, in order of fetching
         self._lock = Lock()  # of _copies
+
+    def request(self, index: int) -> None:
+        """Begins to download a shard, unless its copy is there; `fetch` waits for it."""
+        result: Future[str] = Future()
+
+        def download() -> None:
+            try:
+                result.set_result(self._download(index))
+            except BaseException as error:
+                result.set_exception(error)
+
+        self._requests[index] = result
+        # Unlike those of an executor, this thread does not delay the end of the program.
+        Thread(target=download, name=f"download of shard {index}", daemon=True).start()
 
     def fetch(self, index: int) -> str:
         """Downloads a shard, unless its copy is there; returns the path of the copy.
@@ -78,6 +94,10 @@ class ShardCache:
         Raises:
           DatasetError: the shard cannot be downloaded, or a rebuild has removed or changed it.
         """
+        request = self._requests.pop(index, None)
+        return request.result() if request else self._download(index)
+
+    def _download(self, index: int) -> str:
         shard = self._shards[index]
         with self._downloads[index]:
             copy = copy_shard(

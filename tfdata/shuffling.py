@@ -12,7 +12,6 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfdata.options import ReadOptions
-from tfdata.shard_cache import AHEAD
 
 MAX_OPEN_SHARDS = 16
 
@@ -25,7 +24,7 @@ def epoch_records(
     counts: list[int],
     epoch: tf.Tensor,
     options: ReadOptions,
-    fetch: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    fetched: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None,
 ) -> tf.data.Dataset:
     """Returns the serialized records of one epoch that one host reads, in order.
 
@@ -34,7 +33,8 @@ def epoch_records(
       counts: number of records of each shard.
       epoch: int64 scalar.
       options: shuffling, host and parallelism.
-      fetch: called with the index of a shard, ahead of `source`; returns the index.
+      fetched: transforms the slices, each a shard's index, first record and number of records, such
+        that `source` can read them.
     """
     shuffled = options.shuffle_buffer > 0
     # Stateless operations hash this pair, so each (seed, epoch) has independent random numbers.
@@ -49,12 +49,8 @@ def epoch_records(
     slices = tf.data.Dataset.from_tensor_slices(
         tuple(tf.gather(x, wanted) for x in (shards, first, number))
     )
-    if fetch is not None:
-        slices = slices.map(
-            lambda shard, first, number: (fetch(shard), first, number),
-            num_parallel_calls=AHEAD,
-            deterministic=True,
-        )
+    if fetched is not None:
+        slices = fetched(slices)
     if not shuffled:
         return slices.flat_map(source)  # saves a thread that passes records on
     open_shards = min(len(counts), MAX_OPEN_SHARDS)

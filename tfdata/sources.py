@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import tensorflow as tf
 
+from tfdata.shard_cache import AHEAD
 from tfdata.shuffling import RecordSource
 
 BUFFER_BYTES = 1 << 20  # size of a read of a shard
@@ -23,14 +24,32 @@ def file_source(files: list[str]) -> RecordSource:
     return source
 
 
-def fetch_operation(fetch: Callable[[int], object]) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns an operation that calls `fetch` with the index of a shard, and returns the index."""
+def fetch_ahead(
+    fetch: Callable[[int], object], request: Callable[[int], object]
+) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Returns a transformation of the slices of an epoch that fetches their shards.
 
-    def call(shard: np.int64) -> np.int64:
-        fetch(int(shard))
-        return shard
+    Downloads have threads of their own, because the threads of tf.data are as many as the cores,
+    and would wait for the network.
 
-    return lambda shard: tf.ensure_shape(tf.numpy_function(call, [shard], tf.int64), [])
+    Args:
+      fetch: called with the index of a shard before its slice is passed on.
+      request: called with the indices of the AHEAD shards after it, in order; returns at once.
+    """
+
+    def passing_on(call: Callable[[int], object]) -> Callable[..., tuple[tf.Tensor, ...]]:
+        def called(shard: np.int64) -> np.int64:
+            call(int(shard))
+            return shard
+
+        def element(shard: tf.Tensor, *slice_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            # With deterministic operations, tf.data does not prefetch behind a stateful one.
+            passed_on = tf.numpy_function(called, [shard], tf.int64, stateful=False)
+            return tf.ensure_shape(passed_on, []), *slice_
+
+        return element
+
+    return lambda slices: slices.map(passing_on(request)).prefetch(AHEAD).map(passing_on(fetch))
 
 
 def memory_source(files: Iterable[str]) -> RecordSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -69,6 +70,45 @@ def test_a_shard_is_downloaded_once_however_many_threads_fetch_it(dataset, remot
     assert sorted(remote.downloads) == sorted(shard.file for shard in shards[:2])
     for path in map(Path, paths):
         assert path.read_bytes() == (dataset / path.name).read_bytes()
+
+
+def test_requested_shards_are_downloaded_at_a_time(dataset, remote, shards, monkeypatch):
+    together = Barrier(3, timeout=60)
+    download = remote.download
+    monkeypatch.setattr(
+        remote, "download", lambda *arguments: (together.wait(), download(*arguments))
+    )
+    copies = cache(dataset, shards)
+    for index in range(3):
+        copies.request(index)
+    for index in range(3):
+        assert Path(copies.fetch(index)).stat().st_size == shards[index].bytes
+    assert len(remote.downloads) == 3
+
+
+def test_an_epoch_requests_all_its_shards_before_it_reads_the_first(dataset, remote, monkeypatch):
+    from tfdata import loader
+
+    number = len(load_manifest(dataset).splits["train"].shards)
+    together = Barrier(number, timeout=60)
+    download = remote.download
+    monkeypatch.setattr(
+        remote, "download", lambda *arguments: (together.wait(), download(*arguments))
+    )
+    monkeypatch.setattr(loader, "is_address", lambda _: True)
+    monkeypatch.setattr(loader, "load_manifest", lambda *_, **__: load_manifest(dataset))
+    monkeypatch.setattr(loader, "check_shard_sizes", lambda *_: None)
+    assert number > 1
+    assert len(images(dataset)) == 18
+
+
+def test_a_request_that_fails_is_an_error_of_the_fetch(dataset, remote, shards):
+    remote.damaged = 2
+    copies = cache(dataset, shards)
+    copies.request(0)
+    with pytest.raises(DatasetError, match=rf"{shards[0].file} has other content"):
+        copies.fetch(0)
+    assert Path(copies.fetch(0)).exists()
 
 
 def test_the_oldest_copies_are_removed_beyond_the_maximum(dataset, remote, shards, monkeypatch):

@@ -96,9 +96,11 @@ def deterministic_operations():
         config.disable_op_determinism()
 
 
-def test_the_next_epoch_is_prefetched(data_set, deterministic_operations, tmp_path):
+@pytest.mark.parametrize("cache", [None, "copies"])
+def test_the_next_epoch_is_prefetched(data_set, deterministic_operations, tmp_path, cache):
     copy = shutil.copytree(data_set, tmp_path / "copy")
-    options = ReadOptions(batch_size=18, shuffle_buffer=5, epochs=2)
+    cache = cache and str(copy / cache)
+    options = ReadOptions(batch_size=18, shuffle_buffer=5, epochs=2, cache=cache)
     epochs = iter(load(copy, "train", "image", options))
     next(epochs)
     time.sleep(3)  # for the two batches to be made ready behind that one
