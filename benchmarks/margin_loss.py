@@ -25,7 +25,7 @@ from unittest import mock
 
 import keras
 import numpy as np
-from keras import constraints, layers, ops
+from keras import ops
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
@@ -35,7 +35,7 @@ import tfdata
 from facevoice.training.recipes import OURS, Execution, Recipe
 from models import EMBEDDING, MODELS
 from models.encoders import Tensor
-from models.heads import LOGIT_SCALE, PERSON
+from models.heads import LOGIT_SCALE, PERSON, probabilities
 
 
 @keras.saving.register_keras_serializable("benchmarks")
@@ -93,14 +93,12 @@ class Variant:
         model = ours(*shapes_and_classes)
         if not self.unit_norm:
             return model
-        outputs = layers.Dense(
-            shapes_and_classes[-1],
-            activation=None if self.angular else "softmax",
-            use_bias=False,
-            kernel_constraint=constraints.UnitNorm(axis=0),
-            name=PERSON,
-        )(model.get_layer(EMBEDDING).output)
-        return keras.Model(model.input, outputs, name=model.name)
+        x = model.get_layer(EMBEDDING).output
+        outputs = probabilities(x, shapes_and_classes[-1], use_bias=False, unit_norm=True)
+        model = keras.Model(model.input, outputs, name=model.name)
+        if self.angular:
+            model.get_layer(PERSON).activation = keras.activations.linear
+        return model
 
 
 VARIANTS = {
