@@ -25,6 +25,12 @@ def main() -> None:
         help="images per video, and clips per video (default: %(default)s)",
     )
     args = parser.parse(None)
+    own_size = args.items_per_video != ITEMS_PER_VIDEO
+    if own_size and args.dir.resolve() == SAMPLE_CORPUS.resolve():
+        parser.error(
+            f"--items_per_video is {args.items_per_video}; give a DIR, because builds keep only "
+            f"{ITEMS_PER_VIDEO} per video in {SAMPLE_CORPUS}"
+        )
     try:
         corpus = make_sample_corpus(args.dir, items_per_video=args.items_per_video)
     except (OSError, ValueError) as error:

@@ -232,6 +232,15 @@ def test_a_corpus_of_another_size_is_replaced(tmp_path, stub_items, monkeypatch)
     assert "2 faces and 2 clips a video" in (tmp_path / "made" / MARKER).read_text("utf-8")
 
 
+def test_a_corpus_of_another_size_needs_its_own_directory(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["sample_corpus", "--items_per_video", "2"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "give a DIR, because builds" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_directory_with_other_content_is_an_error_and_kept(tmp_path, stub_items):
     other = tmp_path / "thesis" / "notes.txt"
     other.parent.mkdir()
