@@ -102,6 +102,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A directory that a link could lead to, where nothing may change."""
+    path = tmp_path / "outside"
+    path.mkdir()
+    return path
+
+
 @pytest.fixture(scope="module")
 def no_figures() -> Iterator[None]:
     """For the tests of a module that do not look at figures."""

@@ -21,7 +21,7 @@ from facevoice.training.errors import TrainingError
 from facevoice.training.train_state import Progress
 from tests.conftest import write_clip, write_face
 from tests.facevoice.reports.metrics import run_metrics
-from tests.tools import untrained_run
+from tests.tools import error_line, untrained_run
 from tfdata import DatasetError, ReadOptions, load, load_manifest, verify
 from tfdata.storage.files import parse_json
 
@@ -84,10 +84,7 @@ def make_fifo(path: Path) -> None:
 def error_of(command, flags, capsys) -> str:
     capsys.readouterr()
     assert command([str(flag) for flag in flags]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
+    return error_line(capsys)
 
 
 def test_a_shard_that_is_a_fifo_is_named(own_data_set, capsys):

@@ -24,6 +24,8 @@ from models import Inputs, build_model
 from tests.conftest import SMALL
 from tfdata import load_manifest
 
+PRECIOUS = b"precious"  # content of files that must not change
+
 
 def read_records(data_set, split):
     """All records of a split, by TensorFlow's own reader and parser."""
@@ -45,6 +47,23 @@ def empty_split(fields, split):
 
 def files_of(data_set):
     return {p.name: p.read_bytes() for p in data_set.iterdir() if p.is_file()}
+
+
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """Returns what was printed to stderr, which must be one line of an error."""
+    error = capsys.readouterr().err
+    assert error.startswith("error: "), error
+    assert error.count("\n") == 1, error
+    return error
+
+
+def contents_below(root: Path) -> dict[Path, bytes | bool]:
+    """Returns each path below a directory: the bytes of a file, True of a directory."""
+    return {
+        path.relative_to(root): path.is_dir() or path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_dir() or path.is_file()
+    }
 
 
 def untrained_run(model, data_set, run_dir, **sizes):

@@ -7,20 +7,17 @@ import sys
 import pytest
 
 from beam_pipelines import options
+from tests.tools import error_line
 
 
-def error_line(build, capsys, *arguments):
+def build_error(build, capsys, *arguments):
     """Runs the build; it must fail with exactly one line on standard error."""
     try:
         code = build(*arguments)
     except SystemExit as stop:
         code = stop.code
     assert code not in (0, None)
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert "Traceback" not in error
-    return error
+    return error_line(capsys)
 
 
 @pytest.mark.parametrize(
@@ -54,30 +51,30 @@ def error_line(build, capsys, *arguments):
 )
 def test_a_wrong_flag_is_refused(corpus, build, capsys, tmp_path, arguments, words):
     output = tmp_path / "set"
-    error = error_line(build, capsys, *corpus.flags, f"--output={output}", *arguments)
+    error = build_error(build, capsys, *corpus.flags, f"--output={output}", *arguments)
     for word in words:
         assert word.lower() in error.lower()
     assert not output.exists()
 
 
 def test_one_tree_alone_is_refused(corpus, build, capsys):
-    assert "--audio" in error_line(build, capsys, f"--faces={corpus.faces}")
+    assert "--audio" in build_error(build, capsys, f"--faces={corpus.faces}")
 
 
 def test_a_meta_file_alone_is_refused(corpus, build, capsys):
-    assert "--faces" in error_line(build, capsys, f"--meta={corpus.meta}")
+    assert "--faces" in build_error(build, capsys, f"--meta={corpus.meta}")
 
 
 @pytest.mark.parametrize("flag", ["faces", "audio", "meta"])
 def test_a_missing_path_is_in_the_error(corpus, build, capsys, tmp_path, flag):
     given = {"faces": corpus.faces, "audio": corpus.audio, "meta": corpus.meta}
     given[flag] = tmp_path / "nowhere"
-    error = error_line(build, capsys, *(f"--{name}={path}" for name, path in given.items()))
+    error = build_error(build, capsys, *(f"--{name}={path}" for name, path in given.items()))
     assert str(tmp_path / "nowhere") in error
 
 
 def test_the_error_of_unrelated_trees_has_a_name_of_each_tree(corpus, build, capsys):
-    error = error_line(build, capsys, f"--faces={corpus.faces}", f"--audio={corpus.audio}")
+    error = build_error(build, capsys, f"--faces={corpus.faces}", f"--audio={corpus.audio}")
     assert "'id10000'" in error
     assert "'Person_0'" in error
 
@@ -85,7 +82,7 @@ def test_the_error_of_unrelated_trees_has_a_name_of_each_tree(corpus, build, cap
 def test_a_meta_file_without_its_columns_is_refused(corpus, build, capsys, tmp_path):
     meta = tmp_path / "meta.csv"
     meta.write_text("id,name\nid10000,Person_0\n")
-    error = error_line(
+    error = build_error(
         build, capsys, f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"
     )
     assert "'id,name'" in error
@@ -94,14 +91,14 @@ def test_a_meta_file_without_its_columns_is_refused(corpus, build, capsys, tmp_p
 
 def test_a_directory_with_other_files_is_refused_as_output(corpus, build, capsys, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    error = error_line(build, capsys, *corpus.flags, f"--output={tmp_path}")
+    error = build_error(build, capsys, *corpus.flags, f"--output={tmp_path}")
     assert "other files" in error
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_an_output_that_cannot_be_created_is_in_the_error(corpus, build, capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    error = error_line(build, capsys, *corpus.flags, f"--output={tmp_path / 'file' / 'set'}")
+    error = build_error(build, capsys, *corpus.flags, f"--output={tmp_path / 'file' / 'set'}")
     assert str(tmp_path / "file" / "set") in error
 
 
@@ -114,14 +111,14 @@ def test_beam_options_are_accepted_and_remote_options_follow_bare_dashes(corpus)
 
 
 def test_an_option_of_a_job_server_is_refused_before_bare_dashes(corpus, build, capsys):
-    error = error_line(build, capsys, *corpus.flags, "--checkpointing_interval=9")
+    error = build_error(build, capsys, *corpus.flags, "--checkpointing_interval=9")
     assert "--checkpointing_interval" in error
     assert "bare --" in error
 
 
 @pytest.mark.parametrize("flag", ["faces", "audio", "meta", "split_file"])
 def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsys, flag):
-    error = error_line(build, capsys, *corpus.flags, f"--{flag}=https://host/x")
+    error = build_error(build, capsys, *corpus.flags, f"--{flag}=https://host/x")
     assert "https://host/x" in error
     assert "copy" in error
 
@@ -130,7 +127,7 @@ def test_media_and_tables_at_an_unsupported_url_are_refused(corpus, build, capsy
 @pytest.mark.parametrize("url", ["s3://x.csv", "gs://x.csv", "gs://bucket/"])
 def test_a_table_at_the_url_of_a_bucket_is_refused(corpus, build, capsys, tmp_path, flag, url):
     flags = [*corpus.flags, f"--output={tmp_path / 'set'}"]
-    error = error_line(build, capsys, *flags, f"--{flag}={url}")
+    error = build_error(build, capsys, *flags, f"--{flag}={url}")
     assert f"{url.rstrip('/')} cannot be read: it names a bucket or server, not a file" in error
     assert f"like {url[:5]}bucket/table.csv" in error
 
@@ -144,7 +141,7 @@ def test_a_table_at_the_url_of_a_bucket_is_refused(corpus, build, capsys, tmp_pa
     ],
 )
 def test_an_output_url_that_cannot_be_written_is_refused(corpus, build, capsys, address, words):
-    error = error_line(build, capsys, *corpus.flags, f"--output={address}")
+    error = build_error(build, capsys, *corpus.flags, f"--output={address}")
     assert address in error
     assert words in error
 
@@ -153,7 +150,7 @@ def test_an_output_at_gs_without_its_client_is_refused(corpus, build, capsys, mo
     monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
     monkeypatch.delitem(sys.modules, "tfdata.storage.gcs", raising=False)
     monkeypatch.delattr("tfdata.storage.gcs", raising=False)
-    error = error_line(build, capsys, *corpus.flags, "--output=gs://bucket/x")
+    error = build_error(build, capsys, *corpus.flags, "--output=gs://bucket/x")
     assert "google-cloud-storage, which is not installed; run pip install -e '.[gcs]'" in error
 
 
@@ -161,12 +158,12 @@ def test_an_output_at_hdfs_without_its_client_is_refused(corpus, build, capsys, 
     without_client = "apache_beam.io.hadoopfilesystem.HadoopFileSystem.scheme"
     monkeypatch.setattr(without_client, staticmethod(lambda: "another"))
     flags = ["--hdfs_host=localhost", "--hdfs_port=1", "--hdfs_user=ann"]
-    error = error_line(build, capsys, *corpus.flags, "--output=hdfs://x", *flags)
+    error = build_error(build, capsys, *corpus.flags, "--output=hdfs://x", *flags)
     assert "run pip install -e '.[hdfs]'" in error
 
 
 def test_an_output_at_hdfs_without_a_server_is_refused(corpus, build, capsys):
-    error = error_line(build, capsys, *corpus.flags, "--output=hdfs://x", "--hdfs_port=1")
+    error = build_error(build, capsys, *corpus.flags, "--output=hdfs://x", "--hdfs_port=1")
     assert "hdfs:// needs --hdfs_host and --hdfs_user; give them" in error
 
 
@@ -183,4 +180,4 @@ def test_a_meta_file_that_contradicts_itself_is_refused(
     meta = tmp_path / "meta.csv"
     meta.write_text(corpus.meta.read_text() + line + "\n")
     flags = [f"--faces={corpus.faces}", f"--audio={corpus.audio}", f"--meta={meta}"]
-    assert words in error_line(build, capsys, *flags)
+    assert words in build_error(build, capsys, *flags)

@@ -18,7 +18,7 @@ from facevoice.evaluation.errors import EvaluationError
 from facevoice.evaluation.runs import open_run
 from models import MODELS
 from tests.conftest import write_face
-from tests.tools import untrained_run
+from tests.tools import error_line, untrained_run
 from tfdata.errors import FaceVoiceError
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -74,10 +74,7 @@ def error_of(command, flags, capsys):
         assert command([str(flag) for flag in flags]) == 1
     except SystemExit as stop:
         assert stop.code == 2  # noqa: PT017
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
+    return error_line(capsys)
 
 
 def test_the_example_of_the_guide_is_trained_evaluated_and_repeated(

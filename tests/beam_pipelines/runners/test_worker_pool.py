@@ -22,7 +22,7 @@ from beam_pipelines.build import main
 from beam_pipelines.errors import BuildError
 from beam_pipelines.runners import local_environment, pool_addresses
 from tests.conftest import SMALL, write_corpus
-from tests.tools import files_of, start_build
+from tests.tools import error_line, files_of, start_build
 
 # Many shards, and heavy spectrograms, so that a build is surely caught in the middle.
 SLOW = ["--num_shards=16", "--frames=256", "--fft_size=8192"]
@@ -119,13 +119,10 @@ def at_work(pool, output):
     return found
 
 
-def error_line(capsys, *flags):
+def build_error(capsys, *flags):
     """Returns the one-line error of a build that fails."""
     assert main([*SMALL, *flags]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
+    return error_line(capsys)
 
 
 @pytest.mark.slow
@@ -169,7 +166,7 @@ def test_a_worker_that_never_connects_ends_the_build(corpus, pool, capsys, monke
     monkeypatch.setattr(local_environment, "START_SECONDS", 0)
     (tmp_path / "python").symlink_to("/bin/true")
     with worker_pool(tmp_path, tmp_path) as mute:
-        error = error_line(
+        error = build_error(
             capsys,
             *corpus.flags,
             f"--output={tmp_path / 'set'}",
@@ -185,7 +182,7 @@ def test_pools_are_used_round_robin_and_one_that_cannot_start_a_worker_is_in_the
     with worker_pool(tmp_path, tmp_path / "no_python_here") as bare:
         both = external(f"{pool.address},{bare.address}")
         output = f"--output={tmp_path / 'set'}"
-        error = error_line(capsys, *corpus.flags, output, TWO, *both)
+        error = build_error(capsys, *corpus.flags, output, TWO, *both)
     assert f"pool at {bare.address} could not start a worker" in error
 
 
@@ -207,7 +204,7 @@ def test_unusable_pools_are_refused_before_anything_is_written(
     corpus, capsys, tmp_path, flags, words
 ):
     output = tmp_path / "set"
-    assert words in error_line(capsys, *corpus.flags, f"--output={output}", *flags)
+    assert words in build_error(capsys, *corpus.flags, f"--output={output}", *flags)
     assert not output.exists()
 
 

@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from beam_pipelines.shards.stores import store_at
 from tests.conftest import write_corpus
-from tests.tools import files_of
+from tests.tools import error_line, files_of
 from tfdata.storage.base import Address
 
 BUCKET = "data"
@@ -178,13 +178,6 @@ class Renaming(LocalFileSystem):
     def delete(self, paths):
         assert all(self.exists(path) for path in paths)
         super().delete([*map(self.path, paths)])
-
-
-def error_line(capsys):
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
 
 
 def test_a_bucket_gets_the_bytes_that_a_disk_gets(remote_dataset, local_dataset):

@@ -18,7 +18,7 @@ from facevoice.evaluation.runs import open_run
 from facevoice.features import FeatureSettings, read_window, spectrogram
 from models import EMBEDDING
 from tests.conftest import write_clip, write_corpus
-from tests.tools import all_figures, empty_split, read_records, untrained_run
+from tests.tools import all_figures, empty_split, error_line, read_records, untrained_run
 from tfdata import load, load_manifest
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -508,10 +508,7 @@ def test_a_run_that_cannot_be_opened_is_a_one_line_error(
 ):
     folder = broken(run_dir, tmp_path / "run", name, content)
     assert evaluate.main([f"--run={folder}"]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert words in error
+    assert words in error_line(capsys)
 
 
 def changed(data_set, folder, change):
@@ -542,10 +539,7 @@ def test_other_errors_are_one_line(run_dir, most, tmp_path, capsys):
         ([f"--run={run_dir}", "--trials=no.txt", f"--media={tmp_path}"], "no.txt"),
     ]:
         assert evaluate.main(flags) == 1
-        error = capsys.readouterr().err
-        assert error.startswith("error: ")
-        assert error.count("\n") == 1
-        assert words in error
+        assert words in error_line(capsys)
     assert (tmp_path / "full" / "letter.txt").read_text() == "dear"
 
 
@@ -563,8 +557,5 @@ def test_other_errors_are_one_line(run_dir, most, tmp_path, capsys):
 def test_wrong_flags_are_one_line(capsys, flags, words):
     with pytest.raises(SystemExit) as stop:
         evaluate.main(flags)
-    error = capsys.readouterr().err
     assert stop.value.code == 2
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert words in error
+    assert words in error_line(capsys)

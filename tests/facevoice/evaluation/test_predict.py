@@ -26,7 +26,7 @@ from facevoice.features import AudioFacts, FeatureSettings, consecutive_starts
 from facevoice.features.audio import MOST_WINDOWS
 from facevoice.training.expert_fusion import copy_expert_weights
 from tests.conftest import RATE_HZ, write_clip, write_corpus, write_face
-from tests.tools import read_records, untrained_run
+from tests.tools import error_line, read_records, untrained_run
 from tfdata.schema import SPLITS
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -408,11 +408,8 @@ def refused(capsys, flags):
     """What the command says of flags that it does not take."""
     with pytest.raises(SystemExit) as stop:
         predict.main(flags)
-    error = capsys.readouterr().err
     assert stop.value.code == 2
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
+    return error_line(capsys)
 
 
 def test_a_missing_run_is_a_one_line_error(tmp_path, capsys):

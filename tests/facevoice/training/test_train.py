@@ -14,7 +14,7 @@ from PIL import Image
 from facevoice.commands import train
 from facevoice.evaluation.metrics import confusion_matrix, split_metrics, wilson_interval
 from tests.conftest import write_corpus
-from tests.tools import no_figures
+from tests.tools import error_line, no_figures
 from tfdata import load, load_manifest
 
 
@@ -149,10 +149,8 @@ def test_a_model_learns_an_easy_task(build, short_report, tmp_path):
 def test_wrong_flags_are_one_line(data_set, capsys, flags, words):
     with pytest.raises(SystemExit) as stop:
         train.main([f"--data={data_set}", *flags])
-    error = capsys.readouterr().err
     assert stop.value.code == 2
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
+    error = error_line(capsys)
     for word in words:
         assert word in error
 
