@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,12 @@ SMALL = [
     "--no_card_audio",  # encoding takes time
 ]
 ONE_PROCESS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+def pytest_configure() -> None:
+    # A shell starts background jobs with SIGINT ignored, which commands of the tests would inherit.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

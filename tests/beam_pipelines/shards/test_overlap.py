@@ -8,8 +8,8 @@ import pytest
 
 from beam_pipelines.errors import BuildError
 from beam_pipelines.shards.overlap import check_no_overlap
-from tests.beam_pipelines.shards.test_output_dir import one_line, state
 from tests.conftest import write_corpus
+from tests.tools import contents_below, error_line
 from tfdata.storage.base import Address
 
 
@@ -39,21 +39,21 @@ def small_corpus(tmp_path):
 def test_an_output_that_is_not_apart_from_the_corpus_is_refused(
     small_corpus, build, tmp_path, capsys, output, relation, flags
 ):
-    before = state(tmp_path)
+    before = contents_below(tmp_path)
     assert build(*small_corpus.flags, f"--output={tmp_path / output}", *flags) == 1
-    error = one_line(capsys)
+    error = error_line(capsys)
     assert relation in error
     assert f"--output {tmp_path / output}" in error
     assert "name a directory apart from the corpus" in error
-    assert state(tmp_path) == before
+    assert contents_below(tmp_path) == before
 
 
 def test_the_corpus_may_be_named_through_a_link(small_corpus, build, tmp_path, capsys):
     linked = [f"--{name}={tmp_path / 'link/corpus' / name}" for name in ("faces", "audio")]
-    before = state(tmp_path)
+    before = contents_below(tmp_path)
     assert build(*linked, f"--output={small_corpus.faces / 'set'}") == 1
-    assert "is inside --faces" in one_line(capsys)
-    assert state(tmp_path) == before
+    assert "is inside --faces" in error_line(capsys)
+    assert contents_below(tmp_path) == before
 
 
 def test_an_output_inside_the_sample_corpus_is_refused_before_that_is_created(
@@ -61,7 +61,7 @@ def test_an_output_inside_the_sample_corpus_is_refused_before_that_is_created(
 ):
     monkeypatch.chdir(tmp_path)
     assert build("--output=data/sample_corpus/set") == 1
-    assert "is inside the sample corpus data/sample_corpus" in one_line(capsys)
+    assert "is inside the sample corpus data/sample_corpus" in error_line(capsys)
     assert not list(tmp_path.iterdir())
 
 
@@ -93,8 +93,8 @@ def test_a_work_folder_that_is_a_link_is_refused_and_its_files_stay(
     if content == "files of others":
         (elsewhere / "rejects.jsonl").write_text("precious")
     (output / ".build").symlink_to(elsewhere)
-    before = state(tmp_path)
+    before = contents_below(tmp_path)
     for flags in ([], ["--dry_run"]):
         assert build(*corpus.flags, f"--output={output}", *flags) == 1
-        assert f"--output {output}" in one_line(capsys)
-    assert state(tmp_path) == before
+        assert f"--output {output}" in error_line(capsys)
+    assert contents_below(tmp_path) == before
