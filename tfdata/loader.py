@@ -29,7 +29,7 @@ from tfdata.schema import (
 )
 from tfdata.shard_cache import ShardCache
 from tfdata.shuffling import RecordSource, epoch_records
-from tfdata.sources import fetch_ahead, file_source, memory_source
+from tfdata.sources import fetch_ahead, fetch_all, file_source, memory_source
 from tfdata.storage.base import is_address
 from tfdata.storage.tensorflow_files import tensorflow_paths
 
@@ -100,7 +100,7 @@ def load(
             f"The {split} split of {data_dir} is empty; build the dataset with --split_fractions "
             f"that give it a share, from people with enough videos."
         )
-    source, counts, fetched = _source(data_dir, manifest, split, options)
+    source, counts, fetch_shards = _source(data_dir, manifest, split, options)
     features = _parsed_features(modality, options)
     if options.shuffle_buffer:
         # Parsed before shuffling, so that the buffer holds no features that are not read.
@@ -117,7 +117,7 @@ def load(
     # All branches are on Python values, so AutoGraph has nothing to convert; its search takes time.
     @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = epoch_records(source, counts, epoch, options, fetched)
+        records = epoch_records(source, counts, epoch, options, fetch_shards)
         records = records.skip(
             tf.where(epoch == options.epoch, tf.constant(options.skip, tf.int64), 0)
         )
@@ -145,7 +145,7 @@ def load(
 def _source(
     data_dir: str | Path, manifest: Manifest, split: str, options: ReadOptions
 ) -> tuple[RecordSource, list[int], Callable[[tf.data.Dataset], tf.data.Dataset] | None]:
-    """Returns the source of records, their number in each shard, and what fetches shards."""
+    """Returns the source of records, their number in each shard, and `fetch_shards`."""
     shards = manifest.splits[split].shards
     counts = [shard.records for shard in shards]
     indices = range(len(shards))
@@ -170,19 +170,21 @@ def _source(
         )
         files, fetch, request = cache.paths(), cache.fetch, cache.request
     if options.damage == "skip":
-        originals, fetch_original = files, fetch
-        files, counts = recover_shards(map(fetch, indices), data_dir, manifest, split)
+        originals = files
+        found = fetch_all(indices, fetch, request)
+        files, counts = recover_shards(found, data_dir, manifest, split)
 
-        def fetch(index: int) -> str:
-            is_original = files[index] == originals[index]
-            return fetch_original(index) if is_original else files[index]
+        def unless_recovered(function: Callable[[int], Any]) -> Callable[[int], Any]:
+            return lambda index: (
+                function(index) if files[index] == originals[index] else files[index]
+            )
 
-        request = fetch  # the shards have been downloaded, and few are downloaded again
+        fetch, request = unless_recovered(fetch), unless_recovered(request)
 
     if options.cache == IN_MEMORY:
-        return memory_source(map(fetch, indices)), counts, None
+        return memory_source(fetch_all(indices, fetch, request)), counts, None
     if options.service:
-        files = [fetch(index) for index in indices]
+        files = list(fetch_all(indices, fetch, request))
     is_complete = is_direct or options.service
     return file_source(files), counts, None if is_complete else fetch_ahead(fetch, request)
 

@@ -26,10 +26,10 @@ from tfdata.storage.factory import storage_at
 from tfdata.storage.files import create_file
 from tfdata.text import bytes_text
 
-# Shards that the reader requests ahead of those that it fetches: all are downloaded at a time.
-AHEAD = 8
+# Number of shards that are downloaded at a time: the one being fetched and those requested ahead.
+AT_A_TIME = 8
 # The most recently fetched copies are kept, however large they are. tf.data's interleave fetches
-# up to 3 times as many shards ahead as it has open, which are 16; 51 were seen.
+# up to 3 times as many shards ahead as it has open, which are 16; with requests, 56 were seen.
 KEPT_COPIES = 64
 _DOWNLOADS = 2  # of a shard whose digest differs
 
@@ -70,23 +70,24 @@ class ShardCache:
         else:
             atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._downloads = [Lock() for _ in shards]
-        self._requests: dict[int, Future[str]] = {}
+        self._requests: dict[int, Future[None]] = {}
         self._copies: OrderedDict[int, int] = OrderedDict()  # index to bytes, in order of fetching
         self._lock = Lock()  # of _copies
 
     def request(self, index: int) -> None:
-        """Begins to download a shard, unless its copy is there; `fetch` waits for it."""
-        result: Future[str] = Future()
+        """Starts a thread that downloads a shard, unless it is there; `fetch` waits for it."""
+        done: Future[None] = Future()
 
         def download() -> None:
             try:
-                result.set_result(self._download(index))
+                self._download(index)
+                done.set_result(None)
             except BaseException as error:
-                result.set_exception(error)
+                done.set_exception(error)
 
-        self._requests[index] = result
         # Unlike those of an executor, this thread does not delay the end of the program.
         Thread(target=download, name=f"download of shard {index}", daemon=True).start()
+        self._requests[index] = done
 
     def fetch(self, index: int) -> str:
         """Downloads a shard, unless its copy is there; returns the path of the copy.
@@ -94,8 +95,9 @@ class ShardCache:
         Raises:
           DatasetError: the shard cannot be downloaded, or a rebuild has removed or changed it.
         """
-        request = self._requests.pop(index, None)
-        return request.result() if request else self._download(index)
+        if request := self._requests.pop(index, None):
+            request.result()
+        return self._download(index)  # again if another reader's copies have replaced this one
 
     def _download(self, index: int) -> str:
         shard = self._shards[index]

@@ -24,7 +24,7 @@ def epoch_records(
     counts: list[int],
     epoch: tf.Tensor,
     options: ReadOptions,
-    fetched: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None,
+    fetch_shards: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None,
 ) -> tf.data.Dataset:
     """Returns the serialized records of one epoch that one host reads, in order.
 
@@ -33,8 +33,8 @@ def epoch_records(
       counts: number of records of each shard.
       epoch: int64 scalar.
       options: shuffling, host and parallelism.
-      fetched: transforms the slices, each a shard's index, first record and number of records, such
-        that `source` can read them.
+      fetch_shards: applied to the dataset of slices, each a shard's index, its first record and a
+        number of records, to fetch each shard before `source` reads it.
     """
     shuffled = options.shuffle_buffer > 0
     # Stateless operations hash this pair, so each (seed, epoch) has independent random numbers.
@@ -49,8 +49,8 @@ def epoch_records(
     slices = tf.data.Dataset.from_tensor_slices(
         tuple(tf.gather(x, wanted) for x in (shards, first, number))
     )
-    if fetched is not None:
-        slices = fetched(slices)
+    if fetch_shards is not None:
+        slices = fetch_shards(slices)
     if not shuffled:
         return slices.flat_map(source)  # saves a thread that passes records on
     open_shards = min(len(counts), MAX_OPEN_SHARDS)

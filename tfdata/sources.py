@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import tensorflow as tf
 
-from tfdata.shard_cache import AHEAD
+from tfdata.shard_cache import AT_A_TIME
 from tfdata.shuffling import RecordSource
 
 BUFFER_BYTES = 1 << 20  # size of a read of a shard
@@ -29,27 +30,40 @@ def fetch_ahead(
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Returns a transformation of the slices of an epoch that fetches their shards.
 
-    Downloads have threads of their own, because the threads of tf.data are as many as the cores,
-    and would wait for the network.
+    Shards are requested ahead, instead of fetched in a parallel map, because tf.data has as many
+    threads as there are cores, all of which would wait for the network.
 
     Args:
-      fetch: called with the index of a shard before its slice is passed on.
-      request: called with the indices of the AHEAD shards after it, in order; returns at once.
+      fetch: called with the index of each shard, in order, before its slice is passed on.
+      request: called with the same indices, up to AT_A_TIME - 1 ahead; returns at once.
     """
 
-    def passing_on(call: Callable[[int], object]) -> Callable[..., tuple[tf.Tensor, ...]]:
-        def called(shard: np.int64) -> np.int64:
-            call(int(shard))
+    def calling(function: Callable[[int], object]) -> Callable[..., tuple[tf.Tensor, ...]]:
+        def call(shard: np.int64) -> np.int64:
+            function(int(shard))
             return shard
 
-        def element(shard: tf.Tensor, *slice_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def map_slice(shard: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
             # With deterministic operations, tf.data does not prefetch behind a stateful one.
-            passed_on = tf.numpy_function(called, [shard], tf.int64, stateful=False)
-            return tf.ensure_shape(passed_on, []), *slice_
+            shard = tf.numpy_function(call, [shard], tf.int64, stateful=False)
+            return tf.ensure_shape(shard, []), *others
 
-        return element
+        return map_slice
 
-    return lambda slices: slices.map(passing_on(request)).prefetch(AHEAD).map(passing_on(fetch))
+    return lambda slices: slices.map(calling(request)).prefetch(AT_A_TIME - 1).map(calling(fetch))
+
+
+def fetch_all(
+    shards: Sequence[int], fetch: Callable[[int], str], request: Callable[[int], object]
+) -> Iterator[str]:
+    """Yields the paths of all shards, in order, and downloads AT_A_TIME at a time."""
+    to_request = iter(shards)
+    for index in islice(to_request, AT_A_TIME - 1):
+        request(index)
+    for index in shards:
+        for ahead in islice(to_request, 1):
+            request(ahead)
+        yield fetch(index)
 
 
 def memory_source(files: Iterable[str]) -> RecordSource:

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from tfdata import DatasetError, ReadOptions, load, load_manifest, shard_cache
+from tfdata import DatasetError, ReadOptions, load, load_manifest, shard_cache, sources
 from tfdata.recovery import DamageWarning
 from tfdata.shard_cache import ShardCache
 from tfdata.storage.base import StorageError
@@ -100,6 +100,28 @@ def test_an_epoch_requests_all_its_shards_before_it_reads_the_first(dataset, rem
     monkeypatch.setattr(loader, "check_shard_sizes", lambda *_: None)
     assert number > 1
     assert len(images(dataset)) == 18
+
+
+def test_a_copy_that_was_removed_after_its_request_is_downloaded_again(
+    dataset, remote, shards, monkeypatch
+):
+    monkeypatch.setattr(shard_cache, "KEPT_COPIES", 1)
+    copies = cache(dataset, shards, max_bytes=0)
+    copies.request(0)
+    copies._requests[0].result(timeout=60)
+    copies.fetch(1)
+    assert Path(copies.fetch(0)).exists()
+
+
+def test_all_shards_are_fetched_in_order_and_some_requested_ahead(monkeypatch):
+    monkeypatch.setattr(sources, "AT_A_TIME", 3)
+    calls = []
+    paths = sources.fetch_all(
+        range(5), lambda i: calls.append(("fetch", i)) or f"{i}", lambda i: calls.append(i)
+    )
+    assert list(paths) == ["0", "1", "2", "3", "4"]
+    fetched = [("fetch", i) for i in range(5)]
+    assert calls == [0, 1, 2, fetched[0], 3, fetched[1], 4, *fetched[2:]]
 
 
 def test_a_request_that_fails_is_an_error_of_the_fetch(dataset, remote, shards):
