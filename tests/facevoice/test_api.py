@@ -184,7 +184,7 @@ def test_the_notebook_runs(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     build = next(cell for cell in notebook.cells if "facevoice.build(" in cell.source)
     flags = [flag[2:].partition("=") for flag in (*SMALL, *corpus.flags)]
-    arguments = ", ".join(f"{name}={value!r}" for name, _, value in flags)
+    arguments = ", ".join(f"{name}={value or True!r}" for name, _, value in flags)
     build.source = build.source.replace('"data/sample")', f'"data/sample", {arguments})')
     assert arguments in build.source
     resources = {"metadata": {"path": tmp_path}}
