@@ -54,6 +54,7 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     error = capsys.readouterr().err
     assert error.startswith("error: "), error
     assert error.count("\n") == 1, error
+    assert "Traceback" not in error
     return error
 
 
